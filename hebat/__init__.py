@@ -1,0 +1,1 @@
+"""Composition root: settings, wiring, the `hebat` command, the HTTP application, the demo day."""

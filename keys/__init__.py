@@ -1,0 +1,1 @@
+"""Key hierarchy, diversification, vaults, terminal identities, signed envelopes, money and time."""

@@ -1,0 +1,1 @@
+"""Accounts, posting rules, balance engine, journal, intake of signed batches, balance pages."""

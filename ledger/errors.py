@@ -1,0 +1,78 @@
+"""What can go wrong in the ledger.
+
+LedgerError
+ ├── AccountUnknown          a number that names no account
+ ├── StorageError            the database cannot be used as it is
+ │    ├── DatabaseMissing    no ledger there
+ │    ├── DatabaseDamaged    the file or its chain is not what was written
+ │    ├── DatabaseBusy       another server holds the lease
+ │    └── LedgerStopped      a commit failed: the writer stopped; a restart rebuilds from the journal
+ ├── WindowClosed            a business date that takes no more entries
+ └── BatchRefused            a batch that is not taken in, and is kept all the same
+      ├── BatchMalformed     not CBOR, not COSE, or not a batch
+      ├── BatchTooLarge      over a limit
+      ├── SignatureRefused   the signature is not this terminal's
+      ├── TerminalUnknown    no such terminal, or a revoked one
+      ├── BatchOutOfOrder    a gap in the terminal's sequence, or a broken chain of digests
+      └── BatchConflict      the same sequence numbers with other bytes
+"""
+
+
+class LedgerError(Exception):
+    """Root of this package's errors. Each says what happened and what to do."""
+
+
+class AccountUnknown(LedgerError):
+    """A number that names no account."""
+
+
+class StorageError(LedgerError):
+    """The database cannot be used as it is."""
+
+
+class DatabaseMissing(StorageError):
+    """There is no ledger at that address."""
+
+
+class DatabaseDamaged(StorageError):
+    """The file or its chain is not what was written."""
+
+
+class DatabaseBusy(StorageError):
+    """Another server holds the lease on this database."""
+
+
+class LedgerStopped(StorageError):
+    """A commit failed, so the writer stopped; a restart rebuilds its state from the journal."""
+
+
+class WindowClosed(LedgerError):
+    """A business date that takes no more entries."""
+
+
+class BatchRefused(LedgerError):
+    """A batch that is not taken in. Its bytes are kept with the reason (DESIGN law 6)."""
+
+
+class BatchMalformed(BatchRefused):
+    """Not CBOR, not COSE_Sign1, or not a batch."""
+
+
+class BatchTooLarge(BatchRefused):
+    """Over the limit of bytes or records."""
+
+
+class SignatureRefused(BatchRefused):
+    """The signature is not this terminal's."""
+
+
+class TerminalUnknown(BatchRefused):
+    """No such terminal is enrolled, or its certificate was revoked or has run out."""
+
+
+class BatchOutOfOrder(BatchRefused):
+    """A gap in the terminal's sequence, or a digest that is not the previous batch's."""
+
+
+class BatchConflict(BatchRefused):
+    """The same sequence numbers with other bytes."""

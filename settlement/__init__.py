@@ -1,0 +1,1 @@
+"""Business days, positions, bank files, statements, matching, breaks."""
