@@ -1,0 +1,72 @@
+"""A real HTTP server on loopback, in a thread of this process: what terminals of a demo or a day speak to."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Self
+
+import uvicorn
+
+from hebat.errors import HebatError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from fastapi import FastAPI
+
+START_SECONDS_MAX = 20
+STOP_SECONDS_MAX = 20
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A socket that listens at an address; port 0 takes any free one.
+
+    Raises HebatError where the address is taken.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise HebatError(f"cannot listen at {host}:{port}: {error.strerror}; choose another --port") from None
+    return listener
+
+
+class LoopbackServer:
+    """Serves an application from a background thread while the context lasts."""
+
+    def __init__(self, application: FastAPI, port: int = 0) -> None:
+        self._socket = listening_socket("127.0.0.1", port)
+        settings = uvicorn.Config(application, log_level="warning", access_log=False, lifespan="off")
+        self._server = uvicorn.Server(settings)
+        self._thread = threading.Thread(target=self._run, name="loopback-server", daemon=True)
+
+    @property
+    def address(self) -> str:
+        """The base address, such as http://127.0.0.1:40123."""
+        host, port = self._socket.getsockname()
+        return f"http://{host}:{port}"
+
+    def _run(self) -> None:
+        self._server.run(sockets=[self._socket])
+
+    def __enter__(self) -> Self:
+        """Start, and return once the server answers."""
+        self._thread.start()
+        deadline = time.monotonic() + START_SECONDS_MAX
+        while not self._server.started:
+            if time.monotonic() > deadline or not self._thread.is_alive():
+                raise HebatError("the HTTP server did not start; look at the log above")
+            time.sleep(0.005)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop taking requests and finish those under way."""
+        self._server.should_exit = True
+        self._thread.join(STOP_SECONDS_MAX)
+        self._socket.close()
