@@ -11,6 +11,8 @@ from card.virtual.session import Handshake, Session
 from keys.cmac import BLOCK
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from card.virtual.chip import VirtualCard
 
 
@@ -52,4 +54,7 @@ def second_half(card: VirtualCard, payload: bytes) -> bytes:
     return proof
 
 
-COMMANDS = {Ins.AUTHENTICATE_EV2_FIRST: ev2_first, Ins.AUTHENTICATE_EV2_NON_FIRST: ev2_non_first}
+COMMANDS: dict[int, Callable[[VirtualCard, bytes], bytes]] = {
+    Ins.AUTHENTICATE_EV2_FIRST: ev2_first,
+    Ins.AUTHENTICATE_EV2_NON_FIRST: ev2_non_first,
+}

@@ -12,6 +12,8 @@ from card.virtual.refusal import Refusal
 from card.virtual.session import answered, opened
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from card.commands import FileSettings
     from card.virtual.chip import VirtualCard
 
@@ -96,7 +98,7 @@ def get_value(card: VirtualCard, payload: bytes) -> bytes:
     file = card.application.file(_number(payload))
     file.require(FileType.VALUE)
     mode = _mode(card, file.settings, *_VALUE_USES)
-    header, body = opened(card.session, Ins.GET_VALUE, payload, CommMode.MAC if mode else mode, 1)
+    header, body = opened(card.session, Ins.GET_VALUE, payload, CommMode.MAC if mode is not CommMode.PLAIN else mode, 1)
     _no_body(body)
     _sign(card, tmac.value_entry(Ins.GET_VALUE, header[0], file.value))
     return answered(card.session, file.value.to_bytes(4, "little", signed=True), mode)
@@ -156,7 +158,7 @@ def clear_records(card: VirtualCard, payload: bytes) -> bytes:
     raise Refusal(Status.PERMISSION_DENIED)
 
 
-COMMANDS = {
+COMMANDS: dict[int, Callable[[VirtualCard, bytes], bytes]] = {
     Ins.READ_DATA: read_data,
     Ins.WRITE_DATA: write_data,
     Ins.GET_VALUE: get_value,

@@ -16,6 +16,8 @@ from keys.diversify import xor
 from keys.softkey import crc32
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from card.virtual.chip import VirtualCard
     from card.virtual.session import Session
 
@@ -198,7 +200,7 @@ def get_card_uid(card: VirtualCard, payload: bytes) -> bytes:
     return answered(card.session, card.uid, CommMode.FULL)
 
 
-COMMANDS = {
+COMMANDS: dict[int, Callable[[VirtualCard, bytes], bytes]] = {
     Ins.GET_VERSION: get_version,
     Ins.SELECT_APPLICATION: select,
     Ins.CREATE_APPLICATION: create_application,

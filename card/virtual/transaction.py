@@ -12,6 +12,8 @@ from card.virtual.refusal import Refusal
 from card.virtual.session import answered, opened
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from card.virtual.application import TransactionMac
     from card.virtual.chip import VirtualCard
     from card.virtual.session import Session
@@ -76,7 +78,7 @@ def abort(card: VirtualCard, payload: bytes) -> bytes:
     return answered(session, b"", mode)
 
 
-COMMANDS = {
+COMMANDS: dict[int, Callable[[VirtualCard, bytes], bytes]] = {
     Ins.COMMIT_READER_ID: commit_reader_id,
     Ins.COMMIT_TRANSACTION: commit,
     Ins.ABORT_TRANSACTION: abort,
