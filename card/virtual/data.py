@@ -98,7 +98,9 @@ def get_value(card: VirtualCard, payload: bytes) -> bytes:
     file = card.application.file(_number(payload))
     file.require(FileType.VALUE)
     mode = _mode(card, file.settings, *_VALUE_USES)
-    header, body = opened(card.session, Ins.GET_VALUE, payload, CommMode.MAC if mode is not CommMode.PLAIN else mode, 1)
+    header, body = opened(
+        card.session, Ins.GET_VALUE, payload, CommMode.MAC if mode is not CommMode.PLAIN else mode, 1
+    )
     _no_body(body)
     _sign(card, tmac.value_entry(Ins.GET_VALUE, header[0], file.value))
     return answered(card.session, file.value.to_bytes(4, "little", signed=True), mode)
