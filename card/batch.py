@@ -192,14 +192,14 @@ def _tmv_sizes(status: int) -> tuple[int, int]:
 def _context(place: object) -> Context:
     if not isinstance(place, list) or len(place) != 6:  # noqa: PLR2004  the six fields of Context
         raise BatchInvalid("context: six fields are expected")
-    *texts, rules, authorisation = place
+    route, stop, vehicle, tariff, rules, authorisation = place
     if not isinstance(rules, list) or len(rules) > RULES_MAX:
         raise BatchInvalid(f"rules: a list of at most {RULES_MAX} is expected")
-    for text in (*texts, *rules):
+    for text in (route, stop, vehicle, tariff, *rules):
         if not isinstance(text, str) or len(text) > TEXT_CHARS_MAX:
             raise BatchInvalid(f"context: texts of at most {TEXT_CHARS_MAX} characters are expected")
     _integer(authorisation, 0, (1 << 62), "authorisation")
-    return Context(*texts, tuple(rules), authorisation)
+    return Context(route, stop, vehicle, tariff, tuple(rules), authorisation)
 
 
 def _fields(data: bytes, count: int, what: str) -> list[Any]:
