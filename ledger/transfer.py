@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from keys.clock import Day, UnixMs
-from keys.money import Sen
-from ledger.chart import AccountId
-
-UINT32 = 1 << 32
+if TYPE_CHECKING:
+    from keys.clock import Day, UnixMs
+    from keys.money import Sen
+    from ledger.chart import AccountId
 
 
 class Kind(IntEnum):
@@ -45,18 +45,15 @@ class Result(IntEnum):
 
     POSTED = 0
     LINKED_FAILED = 1
-    SAME_ACCOUNT = 2
-    AMOUNT_NOT_POSITIVE = 3
-    EXCEEDS_CREDITS = 4
-    EXCEEDS_DEBITS = 5
-    ACCOUNT_CLOSED = 6
-    ACCOUNT_FROZEN = 7
-    HOLD_UNKNOWN = 8
-    HOLD_NOT_PENDING = 9
-    HOLD_DIFFERS = 10
-    PARTITIONS_DIFFER = 11
-    OVERFLOW = 12
-    LINKED_OPEN = 13
+    LINKED_OPEN = 2
+    SAME_ACCOUNT = 3
+    AMOUNT_NOT_POSITIVE = 4
+    PARTITIONS_DIFFER = 5
+    EXCEEDS_CREDITS = 6
+    HOLD_UNKNOWN = 7
+    HOLD_NOT_PENDING = 8
+    HOLD_DIFFERS = 9
+    OVERFLOW = 10
 
 
 @dataclass(frozen=True, slots=True)

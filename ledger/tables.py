@@ -1,0 +1,92 @@
+"""The ledger's tables. Every primary key starts with `partition`; the database itself enforces what it can (DESIGN section 6)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+)
+
+from ledger.transfer import ROW
+
+SCHEMA_VERSION: Final = 1
+WHOLE: Final = 0
+"""The partition of what belongs to the whole journal of this process: blocks, documents, windows."""
+
+metadata = MetaData()
+
+_KEY = {"partition", "position"}
+
+transfers = Table(
+    "transfers",
+    metadata,
+    *(
+        Column(name, BigInteger, primary_key=name in _KEY, autoincrement=False, nullable=False)
+        for name in ROW.names or ()
+    ),
+    CheckConstraint("amount > 0", name="transfers_amount_positive"),
+    CheckConstraint("debit <> credit", name="transfers_two_sides"),
+    Index("transfers_by_position", "position"),
+    Index("transfers_by_card", "partition", "uid", "tmc"),
+)
+
+blocks = Table(
+    "blocks",
+    metadata,
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("block", BigInteger, primary_key=True, autoincrement=False),
+    Column("first_position", BigInteger, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("business_date", Integer, nullable=False),
+    Column("documents", LargeBinary(32), nullable=False),
+    Column("previous", LargeBinary(32), nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+)
+
+documents = Table(
+    "documents",
+    metadata,
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("block", BigInteger, primary_key=True, autoincrement=False),
+    Column("ordinal", Integer, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+windows = Table(
+    "windows",
+    metadata,
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("business_date", Integer, primary_key=True, autoincrement=False),
+    Column("closed_at", BigInteger, nullable=False),
+    Column("last_position", BigInteger, nullable=False),
+    Column("head", LargeBinary(32), nullable=False),
+)
+
+balances = Table(
+    "balances",
+    metadata,
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("account", BigInteger, primary_key=True, autoincrement=False),
+    Column("debits_posted", BigInteger, nullable=False),
+    Column("credits_posted", BigInteger, nullable=False),
+    Column("debits_pending", BigInteger, nullable=False),
+    Column("credits_pending", BigInteger, nullable=False),
+)
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("name", String(40), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
