@@ -7,6 +7,7 @@ LedgerError
  │    ├── DatabaseDamaged    the file or its chain is not what was written
  │    ├── DatabaseBusy       another server holds the lease
  │    └── LedgerStopped      a commit failed: the writer stopped; a restart rebuilds from the journal
+ ├── Overloaded              more is waiting than the queue may hold
  ├── WindowClosed            a business date that takes no more entries
  └── BatchRefused            a batch that is not taken in, and is kept all the same
       ├── BatchMalformed     not CBOR, not COSE, or not a batch
@@ -44,6 +45,10 @@ class DatabaseBusy(StorageError):
 
 class LedgerStopped(StorageError):
     """A commit failed, so the writer stopped; a restart rebuilds its state from the journal."""
+
+
+class Overloaded(LedgerError):
+    """More is waiting than the queue may hold; come back a little later."""
 
 
 class WindowClosed(LedgerError):

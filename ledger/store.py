@@ -18,7 +18,7 @@ from ledger.tables import WHOLE
 from ledger.transfer import ROW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     import numpy.typing as npt
 
@@ -222,6 +222,11 @@ def read_blocks(connection: sa.Connection, after: int = 0) -> Iterator[Block]:
         yield Block(
             number, first, rows, UnixMs(at), Day(day), bytes(documents), bytes(previous), bytes(digest)
         )
+
+
+def read_block(connection: sa.Connection, number: int) -> Block | None:
+    """A block by number."""
+    return next((block for block in read_blocks(connection, number - 1) if block.block == number), None)
 
 
 def last_block(connection: sa.Connection) -> Block | None:
