@@ -9,6 +9,7 @@ LedgerError
  │    └── LedgerStopped      a commit failed: the writer stopped; a restart rebuilds from the journal
  ├── Overloaded              more is waiting than the queue may hold
  ├── WindowClosed            a business date that takes no more entries
+ ├── LoadRefused             a load that may not be authorised: limit, card, role
  └── BatchRefused            a batch that is not taken in, and is kept all the same
       ├── BatchMalformed     not CBOR, not COSE, or not a batch
       ├── BatchTooLarge      over a limit
@@ -53,6 +54,10 @@ class Overloaded(LedgerError):
 
 class WindowClosed(LedgerError):
     """A business date that takes no more entries."""
+
+
+class LoadRefused(LedgerError):
+    """A load that may not be authorised: over a limit, unknown card, or a terminal that may not load."""
 
 
 class BatchRefused(LedgerError):

@@ -273,7 +273,7 @@ def count_rows(connection: sa.Connection) -> int:
 
 
 def write_balances(
-    connection: sa.Connection, position: int, rows: list[tuple[int, int, int, int, int, int]]
+    connection: sa.Connection, position: int, rows: Sequence[tuple[int, int, int, int, int, int]]
 ) -> None:
     """Replace the snapshot: partition, account and the four sums of every account, as of a position."""
     connection.execute(sa.delete(tables.balances))

@@ -1,0 +1,166 @@
+"""Check the books against the cards: every signature, every Transaction MAC, every tap against its transfers.
+
+Raises DatabaseDamaged, naming batch and record of the first difference. `ledger.verify` checks the chain below.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from card import evidence
+from card.batch import RecordStatus, TapRecord, decode_batch, digest
+from card.errors import CardError
+from keys import envelope
+from keys.errors import KeysError
+from keys.money import sen_of
+from ledger.errors import DatabaseDamaged
+from ledger.intake import store
+from ledger.intake.assess import identity_of
+from ledger.intake.reasons import Outcome, Reason, Resolution
+from ledger.store import read_documents, read_rows
+from ledger.transfer import Flag, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import sqlalchemy as sa
+
+    from ledger.intake.assess import Assessor
+    from ledger.intake.registry import Registry
+    from ledger.intake.store import BatchRow, TapRow
+    from ledger.store import Database
+
+_CARD_KINDS = [Kind.FARE, Kind.SALE, Kind.LOAD, Kind.REFUND]
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """What was checked: batches, records, and Transaction MACs recomputed."""
+
+    batches: int
+    records: int
+    macs: int
+    taps: int
+
+
+def audit(database: Database, registry: Registry, assessor: Assessor) -> Audited:
+    """Check everything that cards and terminals signed against what is in the books."""
+    with database.transaction() as connection:
+        taps = {(tap.uid, tap.tmc): tap for tap in store.all_taps(connection)}
+        audit_ = _Audit(connection, registry, assessor, taps)
+        for batch in store.all_batches(connection):
+            audit_.take(batch)
+        audit_.finish()
+        return Audited(audit_.batches, audit_.records, audit_.macs, len(taps))
+
+
+class _Audit:
+    """Counts and what is still to be accounted for."""
+
+    def __init__(
+        self,
+        connection: sa.Connection,
+        registry: Registry,
+        assessor: Assessor,
+        taps: dict[tuple[int, int], TapRow],
+    ) -> None:
+        self.batches = self.records = self.macs = 0
+        self._connection = connection
+        self._certificates = registry.owners()
+        self._registry = registry
+        self._assessor = assessor
+        self._taps = taps
+        self._proven: set[tuple[int, int]] = set()
+        self._quarantined = {(row.terminal, row.sequence): row for row in store.read_quarantine(connection)}
+        self._block, self._documents = 0, list[bytes]()
+
+    def take(self, row: BatchRow) -> None:
+        """One batch: its bytes, its signature, its records."""
+        where = f"batch of terminal {row.terminal} from sequence {row.first_sequence} (block {row.block})"
+        if row.block != self._block:
+            self._block, self._documents = row.block, read_documents(self._connection, row.block)
+        if row.ordinal >= len(self._documents) or digest(self._documents[row.ordinal]) != row.digest:
+            raise DatabaseDamaged(f"{where} is not what was received; restore from backup")
+        try:
+            payload = envelope.parse(self._documents[row.ordinal]).verify(
+                self._certificates[row.terminal].public_key
+            )
+            batch = decode_batch(payload)
+        except (KeysError, CardError, KeyError) as error:
+            raise DatabaseDamaged(f"{where} does not verify: {error}") from error
+        if [result["sequence"] for result in row.results] != [record.sequence for record in batch.records]:
+            raise DatabaseDamaged(f"{where} has not one answer a record; restore from backup")
+        self.batches += 1
+        for record, result in zip(batch.records, row.results, strict=True):
+            self._record(row, record, result["result"], where)
+
+    def _record(self, row: BatchRow, record: object, result: str, where: str) -> None:
+        self.records += 1
+        if not isinstance(record, TapRecord):
+            self._expect((row.terminal, getattr(record, "sequence", 0)) in self._quarantined, where, record)
+        elif result == Outcome.QUARANTINED:
+            self._quarantine(row, record, where)
+        elif record.status is RecordStatus.CONFIRMED:
+            self._prove(record, record.tmv, where)
+
+    def _quarantine(self, row: BatchRow, record: TapRecord, where: str) -> None:
+        kept = self._quarantined.get((row.terminal, record.sequence))
+        self._expect(kept is not None, where, record)
+        if kept is not None and kept.reason is Reason.UNCONFIRMED and kept.resolution == Resolution.WITNESSED:
+            card = self._registry.card(int.from_bytes(record.uid, "big"))
+            self._expect(card is not None, where, record)
+            if card is not None:
+                self._prove(record, self._assessor.tmv_of(card, record.tmc, record.tmi), where)
+
+    def _prove(self, record: TapRecord, tmv: bytes, where: str) -> None:
+        uid = int.from_bytes(record.uid, "big")
+        card, tap = self._registry.card(uid), self._taps.get((uid, record.tmc))
+        self._expect(card is not None and tap is not None, where, record)
+        if card is None or tap is None:
+            return
+        self.macs += 1
+        self._expect(self._assessor.signed(card, record.tmc, record.tmi, tmv), where, record)
+        signed = evidence.parse(record.tmi)
+        self._expect(
+            tap.identity == identity_of(record.tmi, tmv)
+            and tap.amount == sen_of(signed.amount)
+            and tap.balance_after == sen_of(signed.record.balance_after)
+            and tap.kind == signed.record.kind,
+            where,
+            record,
+        )
+        self._proven.add((uid, record.tmc))
+
+    def _expect(self, holds: bool, where: str, record: object) -> None:
+        if not holds:
+            sequence = getattr(record, "sequence", "?")
+            raise DatabaseDamaged(f"{where}: record {sequence} is not in the books as its card signed it")
+
+    def finish(self) -> None:
+        """No tap without a proof, and the money of each tap is what its card moved."""
+        unproven = self._taps.keys() - self._proven
+        if unproven:
+            uid, tmc = min(unproven)
+            raise DatabaseDamaged(
+                f"tap {tmc} of a card in partition {self._taps[uid, tmc].partition} has no batch"
+            )
+        moved = dict(self._moved())
+        for name, tap in self._taps.items():
+            if moved.pop(name, 0) != tap.amount:
+                raise DatabaseDamaged(f"position {tap.position}: the transfers are not what the card signed")
+        if moved:
+            raise DatabaseDamaged(f"{len(moved)} card transactions have transfers and no tap")
+
+    def _moved(self) -> Iterator[tuple[tuple[int, int], int]]:
+        """What each card transaction moved by the journal: negative where the purse was debited."""
+        sums: dict[tuple[int, int], int] = defaultdict(int)
+        for rows in read_rows(self._connection):
+            real = rows["flags"] & (Flag.PENDING | Flag.VOID_PENDING) == 0
+            for row in rows[np.isin(rows["kind"], _CARD_KINDS) & real & (rows["tmc"] > 0)]:
+                gained = int(row["kind"]) in {Kind.LOAD, Kind.REFUND}
+                sums[int(row["uid"]), int(row["tmc"])] += int(row["amount"]) * (1 if gained else -1)
+        yield from sums.items()

@@ -1,0 +1,333 @@
+"""A batch as one unit of the writer: identities looked up, transfers planned, rows written, all or nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from card.batch import FIRST_DIGEST, RecordStatus, TapRecord, digest
+from keys.money import sen_of
+from ledger.chart import purse
+from ledger.errors import BatchConflict, BatchOutOfOrder
+from ledger.intake import posting, store
+from ledger.intake.assess import Assessed, identity_of
+from ledger.intake.intents import OpenIntent, Verdict, verdict
+from ledger.intake.posting import Tap
+from ledger.intake.reasons import ExceptionKind, Outcome, Reason, Resolution
+from ledger.transfer import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from card.batch import Batch
+    from card.evidence import CardTransaction
+    from keys.identity import TerminalCertificate
+    from ledger.intake.receive import Intake
+    from ledger.intake.registry import Card
+    from ledger.transfer import Transfer
+    from ledger.writer import Posted, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a batch: a result a record, and the block that holds it."""
+
+    results: list[dict[str, Any]]
+    block: int
+
+
+@dataclass(slots=True)
+class _Entry:
+    """A transaction on its way into the books: from a record of this batch, or from an intent that it settles."""
+
+    tap: Tap
+    card: Card
+    identity: bytes
+    route: str
+    stop: str
+    transfers: list[Transfer]
+    place: int | None
+    intent: OpenIntent | None = None
+    void: bool = False
+    unauthorised: bool = False
+
+
+class BatchUnit:
+    """Implements `ledger.writer.Unit` for one batch."""
+
+    def __init__(
+        self,
+        body: bytes,
+        batch: Batch,
+        certificate: TerminalCertificate,
+        assessed: list[Assessed],
+        intake: Intake,
+    ) -> None:
+        self.document = body
+        self._body = body
+        self._batch = batch
+        self._certificate = certificate
+        self._assessed = assessed
+        self._intake = intake
+        self._known: Taken | None = None
+        self._results: list[dict[str, Any]] = []
+        self._entries: list[_Entry] = []
+        self._quarantined: list[tuple[Assessed, Reason, str]] = []
+        self._planned: dict[tuple[int, int], bytes] = {}
+        self._settling: set[tuple[int, int]] = set()
+
+    def plan(self, tx: Transaction) -> Sequence[Transfer]:
+        """Place the batch in its terminal's chain, then decide record by record."""
+        if self._is_replay(tx):
+            return ()
+        for place, one in enumerate(self._assessed):
+            self._decide(place, one, tx)
+        return [transfer for entry in self._entries for transfer in entry.transfers]
+
+    def _is_replay(self, tx: Transaction) -> bool:
+        batch = self._batch
+        same = store.batch_at(tx.connection, batch.terminal, batch.first_sequence)
+        if same is not None:
+            if same.digest != digest(self._body):
+                raise BatchConflict(
+                    f"terminal {batch.terminal} sent other records under the numbers from {batch.first_sequence}: kept"
+                )
+            self._known = Taken(same.results, same.block)
+            self.document = b""
+            return True
+        last = store.last_batch(tx.connection, batch.terminal)
+        expected = last.last_sequence + 1 if last else 1
+        if batch.first_sequence != expected:
+            kind = BatchOutOfOrder if batch.first_sequence > expected else BatchConflict
+            raise kind(
+                f"terminal {batch.terminal} must go on at sequence {expected}, not {batch.first_sequence}"
+            )
+        if batch.previous_digest != (last.digest if last else FIRST_DIGEST):
+            raise BatchOutOfOrder(f"the batch from {batch.first_sequence} is not chained to the one before")
+        return False
+
+    def _decide(self, place: int, one: Assessed, tx: Transaction) -> None:
+        record = one.record
+        self._results.append({"sequence": record.sequence, "result": Outcome.POSTED.value})
+        if (
+            isinstance(record, TapRecord)
+            and one.card is not None
+            and one.reason in {None, Reason.UNCONFIRMED}
+        ):
+            self._settle_intents(one.card, record, tx)
+        if one.reason is not None:
+            self._quarantine(place, one, one.reason, one.detail)
+        elif isinstance(record, TapRecord) and one.transaction is not None and one.card is not None:
+            self._decide_tap(place, one, record, one.transaction, one.card, tx)
+
+    def _decide_tap(
+        self,
+        place: int,
+        one: Assessed,
+        record: TapRecord,
+        transaction: CardTransaction,
+        card: Card,
+        tx: Transaction,
+    ) -> None:
+        identity = identity_of(record.tmi, record.tmv)
+        known = self._identity_at(card, record.tmc, tx)
+        if known == identity:
+            self._results[place]["result"] = Outcome.DUPLICATE.value
+        elif known is not None:
+            detail = f"counter {record.tmc} of this card stands for another transaction: a clone or a replay"
+            self._quarantine(place, one, Reason.CONFLICT, detail)
+        else:
+            self._enter(self._batch.terminal, record, transaction, card, identity, tx, place=place)
+
+    def _identity_at(self, card: Card, tmc: int, tx: Transaction) -> bytes | None:
+        planned = self._planned.get((card.uid, tmc))
+        return planned or store.tap_identity(tx.connection, card.partition, card.uid, tmc)
+
+    def _enter(
+        self,
+        terminal: int,
+        record: TapRecord,
+        transaction: CardTransaction,
+        card: Card,
+        identity: bytes,
+        tx: Transaction,
+        *,
+        place: int | None = None,
+        intent: OpenIntent | None = None,
+    ) -> None:
+        hold = self._hold_of(terminal, record, tx)
+        context = record.context
+        tap = Tap(
+            card.uid, record.tmc, terminal, record.sequence, transaction, context.tariff, context.rules, hold
+        )
+        owner = self._intake.registry.terminal(terminal, tx.received_at) if intent else self._certificate
+        transfers = posting.post(tap, owner, self._intake.tariffs)
+        unauthorised = bool(transaction.record.kind.name == "LOAD" and not hold)
+        self._planned[card.uid, record.tmc] = identity
+        self._entries.append(
+            _Entry(
+                tap,
+                card,
+                identity,
+                context.route,
+                context.stop,
+                transfers,
+                place,
+                intent,
+                unauthorised=unauthorised,
+            )
+        )
+
+    def _hold_of(self, terminal: int, record: TapRecord, tx: Transaction) -> int:
+        """The hold that this load was authorised by; 0 where there is none that fits."""
+        wanted = record.context.authorisation
+        load = store.load_of_hold(tx.connection, terminal, wanted) if wanted else None
+        fits = (
+            load is not None
+            and load.uid == int.from_bytes(record.uid, "big")
+            and load.amount == record.amount
+        )
+        return wanted if fits and tx.pending(wanted) else 0
+
+    def _settle_intents(self, card: Card, sight: TapRecord, tx: Transaction) -> None:
+        for intent in self._intake.intents.of(card.uid):
+            name = (intent.terminal, intent.record.sequence)
+            if name in self._settling:
+                continue
+            tmv = self._intake.assessor.tmv_of(card, intent.record.tmc, intent.record.tmi)
+            said = verdict(intent.record, tmv, sight)
+            if said is not None:
+                self._settling.add(name)
+                self._settle_intent(card, intent, tmv, said, tx)
+
+    def _settle_intent(
+        self, card: Card, intent: OpenIntent, tmv: bytes, said: Verdict, tx: Transaction
+    ) -> None:
+        certificate = self._intake.registry.terminal(intent.terminal, tx.received_at)
+        found = self._intake.assessor.assess(intent.record, intent.raw, certificate)
+        if found.transaction is None:
+            return
+        identity = identity_of(intent.record.tmi, tmv)
+        if said is Verdict.HAPPENED and self._identity_at(card, intent.record.tmc, tx) is None:
+            self._enter(intent.terminal, intent.record, found.transaction, card, identity, tx, intent=intent)
+            return
+        hold = self._hold_of(intent.terminal, intent.record, tx)
+        tap = Tap(
+            card.uid,
+            intent.record.tmc,
+            intent.terminal,
+            intent.record.sequence,
+            found.transaction,
+            "",
+            (),
+            hold,
+        )
+        transfers = [posting.void_load(tap, certificate.owner)] if hold else []
+        self._entries.append(_Entry(tap, card, identity, "", "", transfers, None, intent, void=True))
+
+    def _quarantine(self, place: int, one: Assessed, reason: Reason, detail: str) -> None:
+        self._results[place] |= {"result": Outcome.QUARANTINED.value, "reason": reason.value}
+        self._quarantined.append((one, reason, detail))
+
+    def settle(self, posted: Sequence[Posted], tx: Transaction) -> Taken:
+        """Write the batch, its taps, what is quarantined and what is exceptional."""
+        if self._known is not None:
+            return self._known
+        taps, exceptions, at = [], [], 0
+        for entry in self._entries:
+            mine = posted[at : at + len(entry.transfers)]
+            at += len(entry.transfers)
+            if all(one.result is Result.POSTED for one in mine):
+                if not entry.void:
+                    taps.append(self._tap_row(entry, mine, tx))
+                exceptions += self._exceptions(entry, tx)
+                self._close_intent(entry, tx)
+            elif entry.place is not None:
+                why = next(
+                    one.result for one in mine if one.result not in {Result.POSTED, Result.LINKED_FAILED}
+                )
+                self._quarantine(
+                    entry.place, self._assessed[entry.place], Reason.NOT_APPLIED, why.name.lower()
+                )
+        store.insert_taps(tx.connection, taps)
+        self._write_quarantine(tx, exceptions)
+        store.insert_exceptions(tx.connection, exceptions)
+        store.insert_batch(tx.connection, self._batch_row(tx))
+        return Taken(self._results, tx.block)
+
+    def _batch_row(self, tx: Transaction) -> store.BatchRow:
+        batch = self._batch
+        return store.BatchRow(
+            batch.terminal, batch.first_sequence, batch.last_sequence, digest(self._body), tx.block, tx.ordinal,
+            tx.received_at, self._results,
+        )  # fmt: skip
+
+    def _tap_row(self, entry: _Entry, posted: Sequence[Posted], tx: Transaction) -> store.TapRow:
+        tap, record = entry.tap, entry.tap.transaction.record
+        return store.TapRow(
+            entry.card.partition, tap.uid, tap.tmc, entry.identity, tap.terminal, tap.sequence, record.kind,
+            sen_of(tap.transaction.amount), sen_of(record.balance_after), posted[0].position if posted else 0,
+            tap.occurred_at, tap.service_day, tx.business_date, entry.route, entry.stop, " ".join(tap.rules),
+        )  # fmt: skip
+
+    def _exceptions(self, entry: _Entry, tx: Transaction) -> list[store.ExceptionRow]:
+        found = []
+        shadow = -tx.balance(purse(entry.card.card_number)).net(purse(entry.card.card_number))
+        if shadow > 0 and entry.transfers and not entry.void:
+            found.append(
+                (ExceptionKind.NEGATIVE_SHADOW, f"the books are {shadow} sen below what the card has spent")
+            )
+        if entry.unauthorised:
+            found.append((ExceptionKind.LOAD_UNAUTHORISED, "the card was loaded without an authorisation"))
+        if entry.intent is not None and not entry.void:
+            found.append(
+                (ExceptionKind.INTENT_SETTLED, "the card shows that the unconfirmed transaction happened")
+            )
+        if entry.void:
+            found.append((ExceptionKind.INTENT_VOIDED, "the card shows that the transaction never happened"))
+        return [self._exception(entry.tap, entry.card, kind, detail, tx) for kind, detail in found]
+
+    def _exception(
+        self, tap: Tap, card: Card, kind: ExceptionKind, detail: str, tx: Transaction
+    ) -> store.ExceptionRow:
+        return store.ExceptionRow(
+            card.partition, tap.uid, tap.tmc, kind, tap.terminal, tap.sequence, detail, tx.received_at
+        )
+
+    def _close_intent(self, entry: _Entry, tx: Transaction) -> None:
+        if entry.intent is None:
+            return
+        how = Resolution.VOIDED if entry.void else Resolution.WITNESSED
+        sequence = entry.intent.record.sequence
+        store.resolve_quarantine(tx.connection, entry.intent.terminal, sequence, how, tx.received_at)
+        self._intake.intents.remove(entry.card.uid, entry.intent)
+
+    def _write_quarantine(self, tx: Transaction, exceptions: list[store.ExceptionRow]) -> None:
+        rows = []
+        for one, reason, detail in self._quarantined:
+            record = one.record
+            tmc, amount = (record.tmc, sen_of(record.amount)) if isinstance(record, TapRecord) else (0, 0)
+            rows.append(
+                store.QuarantineRow(
+                    self._batch.terminal,
+                    record.sequence,
+                    reason,
+                    detail,
+                    one.uid,
+                    tmc,
+                    amount,
+                    one.raw,
+                    tx.received_at,
+                )
+            )
+            if reason is Reason.CONFLICT and one.card is not None:
+                exceptions.append(
+                    store.ExceptionRow(
+                        one.card.partition, one.uid, tmc, ExceptionKind.CLONE_OR_REPLAY, self._batch.terminal,
+                        record.sequence, detail, tx.received_at,
+                    )
+                )  # fmt: skip
+            if reason is Reason.UNCONFIRMED and isinstance(record, TapRecord):
+                assert record.status is RecordStatus.UNCONFIRMED  # noqa: S101  what the reason means
+                self._intake.intents.add(one.uid, OpenIntent(self._batch.terminal, record, one.raw))
+        store.insert_quarantine(tx.connection, rows)

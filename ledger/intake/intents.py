@@ -1,0 +1,66 @@
+"""Transactions whose commit nobody saw: kept until the card itself tells (CARD.md, Tearing)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from card.batch import decode_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from card.batch import TapRecord
+    from ledger.intake.store import QuarantineRow
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIntent:
+    """An unconfirmed record, as its terminal sent it."""
+
+    terminal: int
+    record: TapRecord
+    raw: bytes
+
+
+class Verdict(Enum):
+    """What a later sight of the card says of an intent."""
+
+    HAPPENED = "happened"
+    NEVER_HAPPENED = "never happened"
+
+
+class Intents:
+    """Open intents by card; the database holds the same rows in quarantine."""
+
+    def __init__(self, rows: Iterable[QuarantineRow]) -> None:
+        self._open: dict[int, list[OpenIntent]] = defaultdict(list)
+        for row in rows:
+            self.add(row.uid, OpenIntent(row.terminal, decode_record(row.raw, row.sequence), row.raw))
+
+    def add(self, uid: int, intent: OpenIntent) -> None:
+        """Wait for the card to tell."""
+        self._open[uid].append(intent)
+
+    def remove(self, uid: int, intent: OpenIntent) -> None:
+        """The card has told."""
+        self._open[uid].remove(intent)
+
+    def of(self, uid: int) -> list[OpenIntent]:
+        """The open intents of a card."""
+        return list(self._open.get(uid, ()))
+
+
+def verdict(intent: TapRecord, tmv: bytes, sight: TapRecord) -> Verdict | None:
+    """What a record of the same card says of an intent whose chip value would be `tmv`; None: nothing.
+
+    The TMAC file shows counter and value of the last commit. The counter that an intent would have had either carries the intent's own
+    value, or that of another transaction.
+    """
+    shown = ((sight.seen_tmc, sight.seen_tmv), (sight.tmc, sight.tmv))
+    for tmc, value in shown:
+        if tmc == intent.tmc and value:
+            return Verdict.HAPPENED if value == tmv else Verdict.NEVER_HAPPENED
+    return None

@@ -1,0 +1,144 @@
+"""Authorise a load online: a hold on cash at the agent, completed by the card's evidence or voided by it (DESIGN section 6)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cbor2
+
+from card.batch import LOAD_CONTENT_TYPE, digest
+from card.layout import PURSE_LIMIT_REGISTERED, PURSE_LIMIT_UNREGISTERED
+from keys import envelope
+from keys.errors import EnvelopeError, SignatureWrong
+from keys.identity import TerminalRole
+from keys.money import Rupiah, sen_of
+from ledger.chart import purse
+from ledger.errors import BatchMalformed, LoadRefused, SignatureRefused
+from ledger.intake import posting, store
+from ledger.transfer import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from keys.clock import Clock
+    from keys.identity import TerminalCertificate
+    from ledger.book import Ledger
+    from ledger.intake.registry import Card, Registry
+    from ledger.transfer import Transfer
+    from ledger.writer import Posted, Transaction
+
+REQUEST_BYTES_MAX = 4096
+_FIELDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRequest:
+    """What a kiosk asks for: whom, how much (rupiah), and the request's number, unique a terminal."""
+
+    uid: bytes
+    amount: Rupiah
+    request: int
+
+
+def parse_request(payload: bytes) -> LoadRequest:
+    """From CBOR [uid, amount, request number, asked at]; raises BatchMalformed."""
+    try:
+        fields: Any = cbor2.loads(payload)
+    except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
+        raise BatchMalformed("the load request is no CBOR") from None
+    if not isinstance(fields, list) or len(fields) != _FIELDS or not isinstance(fields[0], bytes):
+        raise BatchMalformed("a load request is an array of UID, amount, request number and time")
+    uid, *numbers = fields
+    if not all(isinstance(number, int) and 0 < number < 1 << 62 for number in numbers):
+        raise BatchMalformed("amount, request number and time of a load request are positive integers")
+    return LoadRequest(uid, Rupiah(numbers[0]), numbers[1])
+
+
+class Loads:
+    """The door for load requests."""
+
+    def __init__(self, ledger: Ledger, registry: Registry, clock: Clock) -> None:
+        self._ledger = ledger
+        self._registry = registry
+        self._clock = clock
+
+    def authorise(self, body: bytes) -> int:
+        """The position of the hold; the same request again gets the same hold.
+
+        Raises BatchMalformed, SignatureRefused, TerminalUnknown, LoadRefused.
+        """
+        try:
+            message = envelope.parse(body[:REQUEST_BYTES_MAX])
+        except EnvelopeError as error:
+            raise BatchMalformed(f"{error}: send a signed load request") from None
+        certificate = self._registry.terminal(int.from_bytes(message.kid, "big"), self._clock.now())
+        try:
+            payload = message.verify(certificate.public_key)
+        except SignatureWrong:
+            raise SignatureRefused(f"the signature is not terminal {certificate.terminal}'s") from None
+        if message.content_type != LOAD_CONTENT_TYPE or certificate.role is not TerminalRole.KIOSK:
+            raise LoadRefused(
+                f"terminal {certificate.terminal} is a {certificate.role}: only a kiosk may load"
+            )
+        request = parse_request(payload)
+        card = self._registry.card(int.from_bytes(request.uid, "big"))
+        if card is None:
+            raise LoadRefused("no card with this UID was issued here: do not take the cash")
+        hold: int = self._ledger.writer.submit(
+            _Authorise(request, card, certificate, digest(payload))
+        ).result()
+        return hold
+
+
+class _Authorise:
+    """The unit that places the hold."""
+
+    document = b""
+
+    def __init__(
+        self, request: LoadRequest, card: Card, certificate: TerminalCertificate, identity: bytes
+    ) -> None:
+        self._request = request
+        self._card = card
+        self._certificate = certificate
+        self._identity = identity
+        self._known: int | None = None
+
+    def plan(self, tx: Transaction) -> Sequence[Transfer]:
+        request, terminal = self._request, self._certificate.terminal
+        known = store.load_of(tx.connection, terminal, request.request)
+        if known is not None:
+            if known.digest != self._identity:
+                raise LoadRefused(
+                    f"request {request.request} of terminal {terminal} was another one: take a new number"
+                )
+            self._known = known.hold
+            return ()
+        account = purse(self._card.card_number)
+        balance = tx.balance(account)
+        limit = PURSE_LIMIT_REGISTERED if self._card.registered else PURSE_LIMIT_UNREGISTERED
+        after = balance.net(account) + balance.credits_pending + sen_of(request.amount)
+        if after > sen_of(limit):
+            raise LoadRefused(f"the purse may hold {limit} rupiah at most: load less")
+        agent = self._certificate.owner
+        return [
+            posting.hold_load(self._card.card_number, agent, request.amount, tx.received_at, self._card.uid)
+        ]
+
+    def settle(self, posted: Sequence[Posted], tx: Transaction) -> int:
+        if self._known is not None:
+            return self._known
+        (hold,) = posted
+        if hold.result is not Result.POSTED:
+            # Nothing is half-done: without a hold there is no row, and the kiosk asks again.
+            raise LoadRefused(f"the hold was not placed ({hold.result.name.lower()}): ask again")
+        request = self._request
+        store.insert_load(
+            tx.connection,
+            store.LoadRow(
+                self._certificate.terminal, request.request, self._identity, self._card.uid, request.amount,
+                hold.position, tx.received_at,
+            ),
+        )  # fmt: skip
+        return hold.position

@@ -1,0 +1,122 @@
+"""Posting rules: what a card transaction becomes in the books (DESIGN section 6). Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from card.layout import TapKind
+from keys.clock import Day, UnixMs, service_day
+from keys.identity import TerminalRole
+from keys.money import Sen, sen_of
+from ledger.chart import AccountId, Code, account_id, purse, split
+from ledger.transfer import Flag, Kind, Transfer
+
+if TYPE_CHECKING:
+    from card.evidence import CardTransaction
+    from card.layout import Identity
+    from keys.identity import TerminalCertificate
+    from keys.money import Rupiah
+
+CITY: Final = 1
+"""Number of the city among those who owe subsidies."""
+_TRANSIT = {TapKind.FARE, TapKind.TAP_IN, TapKind.TAP_OUT}
+ALLOWED: Final = {
+    TerminalRole.VALIDATOR: _TRANSIT,
+    TerminalRole.CONDUCTOR: _TRANSIT,
+    TerminalRole.MERCHANT: {TapKind.SALE, TapKind.REFUND},
+    TerminalRole.KIOSK: {TapKind.LOAD},
+}
+"""What each role of terminal may post."""
+
+
+class Tariffs(Protocol):
+    """What the ledger needs to know of fares: nothing but who else pays."""
+
+    def subsidy(self, tariff: str, identity: Identity, paid: Rupiah, rules: tuple[str, ...]) -> Rupiah:
+        """What the city adds to a fare that was paid; 0 for a full fare or a free transfer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """A card transaction with what the ledger knows around it."""
+
+    uid: int
+    tmc: int
+    terminal: int
+    sequence: int
+    transaction: CardTransaction
+    tariff: str
+    rules: tuple[str, ...]
+    hold: int = 0
+
+    @property
+    def occurred_at(self) -> UnixMs:
+        """When the chip was told it happened, to the second."""
+        return UnixMs(self.transaction.record.at * 1000)
+
+    @property
+    def service_day(self) -> Day:
+        """The service day that it belongs to, however late it arrives."""
+        return service_day(self.occurred_at)
+
+
+def post(tap: Tap, certificate: TerminalCertificate, tariffs: Tariffs) -> list[Transfer]:
+    """The linked transfers of a transaction; none where no money moved."""
+    kind, amount = tap.transaction.record.kind, tap.transaction.record.amount
+    account = purse(tap.transaction.identity.card_number)
+    if not amount:
+        return []
+    if kind is TapKind.LOAD:
+        return [_load(tap, account, certificate.owner)]
+    if kind in _TRANSIT:
+        return _fare(tap, account, certificate.owner, tariffs)
+    merchant = _beside(account, Code.MERCHANT_PAYABLE, certificate.owner)
+    if kind is TapKind.REFUND:
+        return [_transfer(tap, merchant, account, sen_of(amount), Kind.REFUND)]
+    return [_transfer(tap, account, merchant, sen_of(amount), Kind.SALE)]
+
+
+def _fare(tap: Tap, account: AccountId, operator: int, tariffs: Tariffs) -> list[Transfer]:
+    paid = tap.transaction.record.amount
+    payable = _beside(account, Code.OPERATOR_PAYABLE, operator)
+    subsidy = tariffs.subsidy(tap.tariff, tap.transaction.identity, paid, tap.rules)
+    fare = _transfer(tap, account, payable, sen_of(paid), Kind.FARE, Flag.LINKED if subsidy else Flag.NONE)
+    if not subsidy:
+        return [fare]
+    city = _beside(account, Code.SUBSIDY_RECEIVABLE, CITY)
+    return [fare, _transfer(tap, city, payable, sen_of(subsidy), Kind.SUBSIDY)]
+
+
+def _load(tap: Tap, account: AccountId, agent: int) -> Transfer:
+    cash = _beside(account, Code.AGENT_CASH, agent)
+    flag = Flag.POST_PENDING if tap.hold else Flag.NONE
+    return _transfer(tap, cash, account, sen_of(tap.transaction.record.amount), Kind.LOAD, flag)
+
+
+def void_load(tap: Tap, agent: int) -> Transfer:
+    """Give back the hold of a load that never reached its card."""
+    account = purse(tap.transaction.identity.card_number)
+    cash = _beside(account, Code.AGENT_CASH, agent)
+    return _transfer(tap, cash, account, sen_of(tap.transaction.record.amount), Kind.LOAD, Flag.VOID_PENDING)
+
+
+def hold_load(card_number: int, agent: int, amount: Rupiah, at: UnixMs, uid: int) -> Transfer:
+    """The hold that authorises a cash load: cash at the agent > purse."""
+    account = purse(card_number)
+    cash = _beside(account, Code.AGENT_CASH, agent)
+    return Transfer(cash, account, sen_of(amount), Kind.LOAD, at, service_day(at), Flag.PENDING, uid=uid)
+
+
+def _beside(account: AccountId, code: Code, number: int) -> AccountId:
+    """A party's sub-account in the card's own partition."""
+    return account_id(code, split(account).partition, number)
+
+
+def _transfer(
+    tap: Tap, debit: AccountId, credit: AccountId, amount: Sen, kind: Kind, flags: Flag = Flag.NONE
+) -> Transfer:
+    return Transfer(
+        debit, credit, amount, kind, tap.occurred_at, tap.service_day, flags, hold=tap.hold if flags > Flag.PENDING else 0,
+        uid=tap.uid, tmc=tap.tmc, terminal=tap.terminal, sequence=tap.sequence,
+    )  # fmt: skip

@@ -1,0 +1,43 @@
+"""Why a record was not posted, and what a posted one left to explain."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What became of a record."""
+
+    POSTED = "posted"
+    DUPLICATE = "duplicate"
+    QUARANTINED = "quarantined"
+
+
+class Reason(StrEnum):
+    """Why a record is in quarantine."""
+
+    MALFORMED = "malformed"
+    CARD_UNKNOWN = "card_unknown"
+    TMV_WRONG = "tmv_wrong"
+    EVIDENCE_MISMATCH = "evidence_mismatch"
+    ROLE_FORBIDDEN = "role_forbidden"
+    CONFLICT = "conflict"
+    UNCONFIRMED = "unconfirmed"
+    NOT_APPLIED = "not_applied"
+
+
+class Resolution(StrEnum):
+    """How a quarantined record was settled."""
+
+    WITNESSED = "witnessed"
+    VOIDED = "voided"
+
+
+class ExceptionKind(StrEnum):
+    """What a posted record leaves to explain."""
+
+    NEGATIVE_SHADOW = "negative_shadow"
+    CLONE_OR_REPLAY = "clone_or_replay"
+    LOAD_UNAUTHORISED = "load_unauthorised"
+    INTENT_SETTLED = "intent_settled"
+    INTENT_VOIDED = "intent_voided"

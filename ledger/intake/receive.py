@@ -1,0 +1,145 @@
+"""Take a signed batch in: who sent it, what its cards signed, what is posted, what is kept (DESIGN laws 2 to 6)."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from card.batch import BATCH_BYTES_MAX, CONTENT_TYPE, Batch, MalformedRecord, decode_batch, digest
+from card.errors import BatchInvalid
+from keys import envelope
+from keys.errors import EnvelopeError, SignatureWrong
+from ledger.errors import BatchMalformed, BatchRefused, BatchTooLarge, LedgerError, SignatureRefused
+from ledger.intake import store
+from ledger.intake.assess import Assessor
+from ledger.intake.batch_unit import BatchUnit, Taken
+from ledger.intake.intents import Intents
+from ledger.intake.reasons import Reason
+from ledger.intake.receipt import Receipt
+from ledger.intake.records import raw_records
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from keys.clock import Clock
+    from keys.identity import TerminalCertificate
+    from keys.vault import Vault
+    from ledger.book import Ledger
+    from ledger.intake.posting import Tariffs
+    from ledger.intake.registry import Registry
+    from ledger.transfer import Transfer
+    from ledger.writer import Posted, Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One result a record, and the signed receipt."""
+
+    results: list[dict[str, Any]]
+    receipt: bytes
+
+    def as_json(self) -> dict[str, Any]:
+        """What travels: the receipt in base64."""
+        return {"results": self.results, "receipt": base64.b64encode(self.receipt).decode()}
+
+
+@dataclass(slots=True)
+class _Keep:
+    """A unit that keeps a refused batch."""
+
+    row: store.RefusedRow
+    document: bytes = field(default=b"", init=False)
+
+    def plan(self, _tx: Transaction) -> Sequence[Transfer]:
+        return ()
+
+    def settle(self, _posted: Sequence[Posted], tx: Transaction) -> None:
+        store.keep_refused(tx.connection, self.row)
+
+
+class Intake:
+    """The door for signed batches."""
+
+    def __init__(
+        self, ledger: Ledger, registry: Registry, vault: Vault, tariffs: Tariffs, clock: Clock
+    ) -> None:
+        self._ledger = ledger
+        self._registry = registry
+        self._vault = vault
+        self._tariffs = tariffs
+        self._clock = clock
+        self.assessor = Assessor(registry, vault)
+        with ledger.database.transaction() as connection:
+            open_rows = store.read_quarantine(connection, only_open=True)
+        self.intents = Intents(row for row in open_rows if row.reason is Reason.UNCONFIRMED)
+
+    def receive(self, body: bytes) -> Answer:
+        """Take a batch in; durable when this returns. The same bytes again get the same answer, byte for byte.
+
+        Raises BatchRefused subclasses (the bytes are kept), Overloaded, LedgerStopped.
+        """
+        if len(body) > BATCH_BYTES_MAX:
+            raise BatchTooLarge(
+                f"a batch has at most {BATCH_BYTES_MAX} bytes, this one has {len(body)}: send it in parts"
+            )
+        try:
+            certificate, batch = self._opened(body)
+            return self._taken(body, certificate, batch)
+        except BatchRefused as refusal:
+            self._keep(body, refusal)
+            raise
+
+    def _opened(self, body: bytes) -> tuple[TerminalCertificate, Batch]:
+        try:
+            message = envelope.parse(body)
+        except EnvelopeError as error:
+            raise BatchMalformed(f"{error}: send a signed batch") from None
+        if message.content_type != CONTENT_TYPE:
+            raise BatchMalformed(f"the envelope holds {message.content_type[:60]!r}, not {CONTENT_TYPE}")
+        certificate = self._registry.terminal(int.from_bytes(message.kid, "big"), self._clock.now())
+        try:
+            batch = decode_batch(message.verify(certificate.public_key))
+        except SignatureWrong:
+            raise SignatureRefused(
+                f"the signature is not terminal {certificate.terminal}'s: kept for review"
+            ) from None
+        except BatchInvalid as error:
+            raise BatchMalformed(str(error)) from None
+        if batch.terminal != certificate.terminal:
+            raise SignatureRefused(
+                f"terminal {certificate.terminal} signed a batch in the name of {batch.terminal}"
+            )
+        return certificate, batch
+
+    def _taken(self, body: bytes, certificate: TerminalCertificate, batch: Batch) -> Answer:
+        raws = raw_records(body)
+        assessed = [
+            self.assessor.assess(
+                record, record.raw if isinstance(record, MalformedRecord) else raw, certificate
+            )
+            for record, raw in zip(batch.records, raws, strict=True)
+        ]
+        unit = BatchUnit(body, batch, certificate, assessed, self)
+        taken: Taken = self._ledger.writer.submit(unit).result()
+        head = self._ledger.block(taken.block)
+        receipt = Receipt(batch.terminal, batch.first_sequence, batch.last_sequence, digest(body), head)
+        return Answer(taken.results, receipt.signed(self._vault))
+
+    @property
+    def registry(self) -> Registry:
+        """Who is known."""
+        return self._registry
+
+    @property
+    def tariffs(self) -> Tariffs:
+        """Who else pays for a fare."""
+        return self._tariffs
+
+    def _keep(self, body: bytes, refusal: BatchRefused) -> None:
+        row = store.RefusedRow(digest(body), type(refusal).__name__, str(refusal), body, self._clock.now())
+        try:
+            self._ledger.writer.submit(_Keep(row)).result()
+        except LedgerError:
+            # The refusal is what the sender must hear; a ledger that cannot write says so at the next good batch.
+            return

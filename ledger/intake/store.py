@@ -1,0 +1,347 @@
+"""Reading and writing the intake's tables."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from keys.clock import Day, UnixMs
+from ledger.intake import tables
+from ledger.intake.reasons import ExceptionKind, Reason
+from ledger.tables import WHOLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from ledger.intake.registry import Card
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRow:
+    """A batch as it was taken in; its signed bytes are the document (block, ordinal) of the journal."""
+
+    terminal: int
+    first_sequence: int
+    last_sequence: int
+    digest: bytes
+    block: int
+    ordinal: int
+    received_at: UnixMs
+    results: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class TapRow:
+    """A card transaction that is in the books; amounts in sen, `position` of its first transfer (0: no money moved)."""
+
+    partition: int
+    uid: int
+    tmc: int
+    identity: bytes
+    terminal: int
+    sequence: int
+    kind: int
+    amount: int
+    balance_after: int
+    position: int
+    occurred_at: UnixMs
+    service_day: Day
+    business_date: Day
+    route: str
+    stop: str
+    rules: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineRow:
+    """A record that was not posted: its bytes, why, and how it was settled ("" while open)."""
+
+    terminal: int
+    sequence: int
+    reason: Reason
+    detail: str
+    uid: int
+    tmc: int
+    amount: int
+    raw: bytes
+    received_at: UnixMs
+    resolution: str = ""
+    resolved_at: UnixMs = UnixMs(0)  # noqa: RUF009  an int by another name
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionRow:
+    """Something about a card transaction that somebody must explain."""
+
+    partition: int
+    uid: int
+    tmc: int
+    kind: ExceptionKind
+    terminal: int
+    sequence: int
+    detail: str
+    raised_at: UnixMs
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A batch that was not taken in, byte for byte."""
+
+    digest: bytes
+    reason: str
+    detail: str
+    body: bytes
+    received_at: UnixMs
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRow:
+    """An authorised load: the hold's position, and the request that it answers."""
+
+    terminal: int
+    request: int
+    digest: bytes
+    uid: int
+    amount: int
+    hold: int
+    received_at: UnixMs
+
+
+def _columns(table: sa.Table, kind: type[Any]) -> list[sa.Column[Any]]:
+    return [table.c[name] for name in kind.__slots__]
+
+
+def _values(row: Any) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in type(row).__slots__}
+
+
+def insert_cards(connection: sa.Connection, cards: Sequence[Card]) -> None:
+    """Take issued cards in."""
+    rows = [
+        {
+            "partition": card.partition, "uid": card.uid, "card_number": card.card_number,
+            "registered": int(card.registered), "key_version": card.key_version, "token_digest": card.token_digest,
+        }
+        for card in cards
+    ]  # fmt: skip
+    connection.execute(sa.insert(tables.cards), rows)
+
+
+def read_cards(connection: sa.Connection) -> Iterator[Card]:
+    """All cards."""
+    from ledger.intake.registry import Card  # noqa: PLC0415  the registry reads through this module
+
+    names = ("uid", "card_number", "registered", "key_version", "token_digest")
+    for uid, number, registered, version, digest in connection.execute(
+        sa.select(*[tables.cards.c[name] for name in names])
+    ):
+        yield Card(uid, number, bool(registered), version, bytes(digest))
+
+
+def read_terminals(connection: sa.Connection) -> Iterator[tuple[int, tuple[bytes, int]]]:
+    """Terminal number, certificate (PEM), and when it was revoked (0: it is not)."""
+    table = tables.terminals
+    for number, pem, revoked in connection.execute(
+        sa.select(table.c.terminal, table.c.certificate, table.c.revoked_at)
+    ):
+        yield number, (bytes(pem), revoked)
+
+
+def upsert_terminal(connection: sa.Connection, terminal: int, certificate: bytes) -> None:
+    """Store a terminal's certificate in place of an older one."""
+    table = tables.terminals
+    connection.execute(sa.delete(table).where(table.c.partition == WHOLE, table.c.terminal == terminal))
+    connection.execute(
+        sa.insert(table),
+        {"partition": WHOLE, "terminal": terminal, "certificate": certificate, "revoked_at": 0},
+    )
+
+
+def revoke_terminal(connection: sa.Connection, terminal: int, at: UnixMs) -> None:
+    """Mark a terminal as revoked."""
+    table = tables.terminals
+    connection.execute(
+        sa.update(table).where(table.c.partition == WHOLE, table.c.terminal == terminal).values(revoked_at=at)
+    )
+
+
+def last_batch(connection: sa.Connection, terminal: int) -> BatchRow | None:
+    """A terminal's newest batch."""
+    table = tables.batches
+    found = _batches(connection, table.c.terminal == terminal, order=table.c.first_sequence.desc(), limit=1)
+    return next(found, None)
+
+
+def batch_at(connection: sa.Connection, terminal: int, first_sequence: int) -> BatchRow | None:
+    """A terminal's batch by its first sequence number."""
+    table = tables.batches
+    where = sa.and_(table.c.terminal == terminal, table.c.first_sequence == first_sequence)
+    return next(_batches(connection, where), None)
+
+
+def all_batches(connection: sa.Connection) -> Iterator[BatchRow]:
+    """All batches in the order in which they were taken in."""
+    table = tables.batches
+    return _batches(connection, sa.true(), order=sa.tuple_(table.c.block, table.c.ordinal))
+
+
+def _batches(
+    connection: sa.Connection, where: Any, order: Any = None, limit: int | None = None
+) -> Iterator[BatchRow]:
+    table = tables.batches
+    query = sa.select(*_columns(table, BatchRow)).where(table.c.partition == WHOLE, where)
+    for row in connection.execute(query.order_by(order).limit(limit)):
+        terminal, first, last, digest, block, ordinal, at, results = row
+        yield BatchRow(terminal, first, last, bytes(digest), block, ordinal, UnixMs(at), json.loads(results))
+
+
+def insert_batch(connection: sa.Connection, row: BatchRow) -> None:
+    """Record a batch and what became of its records."""
+    values = _values(row) | {"results": json.dumps(row.results)}
+    connection.execute(sa.insert(tables.batches), {"partition": WHOLE, **values})
+
+
+def tap_identity(connection: sa.Connection, partition: int, uid: int, tmc: int) -> bytes | None:
+    """The digest of what a card signed at a counter, if that is in the books."""
+    table = tables.taps
+    query = sa.select(table.c.identity).where(
+        table.c.partition == partition, table.c.uid == uid, table.c.tmc == tmc
+    )
+    found = connection.execute(query).scalar()
+    return None if found is None else bytes(found)
+
+
+def insert_taps(connection: sa.Connection, rows: Sequence[TapRow]) -> None:
+    """Take card transactions into the books."""
+    if rows:
+        connection.execute(sa.insert(tables.taps), [_values(row) for row in rows])
+
+
+def taps_of(connection: sa.Connection, partition: int, uid: int, limit: int) -> list[TapRow]:
+    """A card's newest taps."""
+    table = tables.taps
+    query = sa.select(*_columns(table, TapRow)).where(table.c.partition == partition, table.c.uid == uid)
+    return [_tap(row) for row in connection.execute(query.order_by(table.c.tmc.desc()).limit(limit))]
+
+
+def all_taps(connection: sa.Connection) -> Iterator[TapRow]:
+    """All taps, a card after another."""
+    table = tables.taps
+    query = sa.select(*_columns(table, TapRow)).order_by(table.c.partition, table.c.uid, table.c.tmc)
+    for row in connection.execute(query.execution_options(yield_per=1000)):
+        yield _tap(row)
+
+
+def _tap(row: Any) -> TapRow:
+    values = list(row)
+    values[3] = bytes(values[3])
+    return TapRow(*values)
+
+
+def insert_quarantine(connection: sa.Connection, rows: Sequence[QuarantineRow]) -> None:
+    """Keep records that were not posted."""
+    if rows:
+        connection.execute(
+            sa.insert(tables.quarantine), [{"partition": WHOLE, **_values(row)} for row in rows]
+        )
+
+
+def resolve_quarantine(
+    connection: sa.Connection, terminal: int, sequence: int, resolution: str, at: UnixMs
+) -> None:
+    """Say how a quarantined record was settled."""
+    table = tables.quarantine
+    connection.execute(
+        sa.update(table)
+        .where(table.c.partition == WHOLE, table.c.terminal == terminal, table.c.sequence == sequence)
+        .values(resolution=resolution, resolved_at=at)
+    )
+
+
+def read_quarantine(connection: sa.Connection, *, only_open: bool = False) -> list[QuarantineRow]:
+    """Quarantined records, by terminal and sequence."""
+    table = tables.quarantine
+    query = sa.select(*_columns(table, QuarantineRow)).where(table.c.partition == WHOLE)
+    if only_open:
+        query = query.where(table.c.resolution == "")
+    found = []
+    for row in connection.execute(query.order_by(table.c.terminal, table.c.sequence)):
+        values = list(row)
+        values[2], values[7] = Reason(values[2]), bytes(values[7])
+        found.append(QuarantineRow(*values))
+    return found
+
+
+def insert_exceptions(connection: sa.Connection, rows: Iterable[ExceptionRow]) -> None:
+    """Raise exceptions."""
+    values = [_values(row) for row in rows]
+    if values:
+        connection.execute(sa.insert(tables.exceptions), values)
+
+
+def read_exceptions(connection: sa.Connection) -> list[ExceptionRow]:
+    """All exceptions, oldest first."""
+    table = tables.exceptions
+    query = sa.select(*_columns(table, ExceptionRow)).order_by(
+        table.c.raised_at, table.c.terminal, table.c.sequence
+    )
+    found = []
+    for row in connection.execute(query):
+        values = list(row)
+        values[3] = ExceptionKind(values[3])
+        found.append(ExceptionRow(*values))
+    return found
+
+
+def keep_refused(connection: sa.Connection, row: RefusedRow) -> None:
+    """Keep a refused batch; the same bytes once."""
+    table = tables.refused
+    known = connection.execute(
+        sa.select(table.c.digest).where(table.c.partition == WHOLE, table.c.digest == row.digest)
+    ).scalar()
+    if known is None:
+        connection.execute(sa.insert(table), {"partition": WHOLE, **_values(row)})
+
+
+def read_refused(connection: sa.Connection) -> list[RefusedRow]:
+    """Refused batches, oldest first."""
+    table = tables.refused
+    query = (
+        sa.select(*_columns(table, RefusedRow))
+        .where(table.c.partition == WHOLE)
+        .order_by(table.c.received_at)
+    )
+    return [
+        RefusedRow(bytes(digest), reason, detail, bytes(body), UnixMs(at))
+        for digest, reason, detail, body, at in connection.execute(query)
+    ]
+
+
+def load_of(connection: sa.Connection, terminal: int, request: int) -> LoadRow | None:
+    """An authorised load by the terminal's request number."""
+    table = tables.loads
+    return _load(connection, sa.and_(table.c.terminal == terminal, table.c.request == request))
+
+
+def load_of_hold(connection: sa.Connection, terminal: int, hold: int) -> LoadRow | None:
+    """An authorised load of a terminal by its hold."""
+    table = tables.loads
+    return _load(connection, sa.and_(table.c.terminal == terminal, table.c.hold == hold))
+
+
+def _load(connection: sa.Connection, where: Any) -> LoadRow | None:
+    table = tables.loads
+    query = sa.select(*_columns(table, LoadRow)).where(table.c.partition == WHOLE, where)
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    terminal, request, digest, uid, amount, hold, at = row
+    return LoadRow(terminal, request, bytes(digest), uid, amount, hold, UnixMs(at))
+
+
+def insert_load(connection: sa.Connection, row: LoadRow) -> None:
+    """Record an authorised load."""
+    connection.execute(sa.insert(tables.loads), {"partition": WHOLE, **_values(row)})

@@ -1,0 +1,122 @@
+"""The intake's tables; every primary key starts with `partition` (a card's own, or 0 for what no card owns)."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+
+def _key(name: str) -> Column[int]:
+    return Column(name, BigInteger, primary_key=True, autoincrement=False)
+
+
+cards = Table(
+    "cards",
+    metadata,
+    _key("partition"),
+    _key("uid"),
+    Column("card_number", BigInteger, nullable=False),
+    Column("registered", Integer, nullable=False),
+    Column("key_version", Integer, nullable=False),
+    Column("token_digest", LargeBinary(32), nullable=False),
+)
+
+terminals = Table(
+    "terminals",
+    metadata,
+    _key("partition"),
+    _key("terminal"),
+    Column("certificate", LargeBinary, nullable=False),
+    Column("revoked_at", BigInteger, nullable=False, default=0),
+)
+
+batches = Table(
+    "batches",
+    metadata,
+    _key("partition"),
+    _key("terminal"),
+    _key("first_sequence"),
+    Column("last_sequence", BigInteger, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("block", BigInteger, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("results", Text, nullable=False),
+)
+
+taps = Table(
+    "taps",
+    metadata,
+    _key("partition"),
+    _key("uid"),
+    _key("tmc"),
+    Column("identity", LargeBinary(32), nullable=False),
+    Column("terminal", BigInteger, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("kind", Integer, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("balance_after", BigInteger, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    Column("occurred_at", BigInteger, nullable=False),
+    Column("service_day", Integer, nullable=False),
+    Column("business_date", Integer, nullable=False),
+    Column("route", String(64), nullable=False),
+    Column("stop", String(64), nullable=False),
+    Column("rules", Text, nullable=False),
+    Index("taps_by_record", "terminal", "sequence"),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    _key("partition"),
+    _key("terminal"),
+    _key("sequence"),
+    Column("reason", String(24), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("uid", BigInteger, nullable=False),
+    Column("tmc", BigInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+    Column("resolution", String(24), nullable=False, default=""),
+    Column("resolved_at", BigInteger, nullable=False, default=0),
+)
+
+refused = Table(
+    "refused",
+    metadata,
+    _key("partition"),
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("reason", String(40), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+)
+
+exceptions = Table(
+    "exceptions",
+    metadata,
+    _key("partition"),
+    _key("uid"),
+    _key("tmc"),
+    Column("kind", String(24), primary_key=True),
+    _key("terminal"),
+    _key("sequence"),
+    Column("detail", Text, nullable=False),
+    Column("raised_at", BigInteger, nullable=False),
+)
+
+loads = Table(
+    "loads",
+    metadata,
+    _key("partition"),
+    _key("terminal"),
+    _key("request"),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("uid", BigInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("hold", BigInteger, nullable=False),
+    Column("received_at", BigInteger, nullable=False),
+)
