@@ -1,0 +1,44 @@
+"""What every test shares: tests whose Debian package is missing are left out, with the package's name as the reason."""
+
+from __future__ import annotations
+
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def load_run(path: Path) -> Any:
+    """The script `run` as a module."""
+    loader = SourceFileLoader("run_script", str(path))
+    spec = spec_from_loader("run_script", loader)
+    assert spec is not None
+    script = module_from_spec(spec)
+    loader.exec_module(script)
+    return script
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Look once for what is missing."""
+    config.stash[MISSING] = load_run(ROOT / "run").left_out()
+
+
+MISSING = pytest.StashKey[list[Any]]()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Leave a test out where a line of system-packages.txt names it and the package is not there."""
+    for need in item.config.stash[MISSING]:
+        place = ROOT / need.tests
+        if item.path == place or place in item.path.parents:
+            pytest.skip(f"it needs the Debian package {need.package} ({need.purpose})")
+
+
+@pytest.fixture(scope="session")
+def run_script() -> Any:
+    """The script `run` of this checkout as a module."""
+    return load_run(ROOT / "run")
