@@ -1,0 +1,84 @@
+"""What can go wrong in settlement and reconciliation.
+
+SettlementError
+ ├── ParticipantError          a party that is not as it must be
+ │    ├── ParticipantUnknown   a number that no bank, operator, merchant or agent has
+ │    └── ParticipantInvalid   a participant that no payment could be made to
+ ├── FeeUnknown                the dated table has no rate for this class on this day
+ ├── PositionUnclear           a journal row that no bank can be asked to pay
+ ├── PaymentsTooMany           more payments in one window and bank than references can number
+ ├── EarlierWindowOpen         an earlier business date has movements that were never settled
+ ├── SettlementRefused         the ledger did not post the entries of a window; nothing moved
+ ├── OutputDiffers             a payment file on disk is not the one that was kept
+ └── StatementRefused          a bank's file that cannot be used; kept whole, with line and reason
+      ├── StatementTooLarge    over the limit of bytes or lines
+      ├── StatementDuplicate   the same file or the same statement came before
+      └── StatementGap         its opening balance is not the closing balance of the one before
+"""
+
+from __future__ import annotations
+
+
+class SettlementError(Exception):
+    """Root of this package's errors. Each says what happened and what to do."""
+
+
+class ParticipantError(SettlementError):
+    """A party that is not as it must be."""
+
+
+class ParticipantUnknown(ParticipantError):
+    """A number that no bank, operator, merchant or agent has."""
+
+
+class ParticipantInvalid(ParticipantError):
+    """A participant that no payment could be made to."""
+
+
+class FeeUnknown(SettlementError):
+    """The dated table has no rate for this class on this day."""
+
+
+class PositionUnclear(SettlementError):
+    """A journal row that no bank can be asked to pay; carries its journal position."""
+
+    def __init__(self, message: str, position: int) -> None:
+        super().__init__(message)
+        self.position = position
+
+
+class PaymentsTooMany(SettlementError):
+    """More payments in one window and bank than references can number."""
+
+
+class EarlierWindowOpen(SettlementError):
+    """An earlier business date has movements that were never settled: its night comes first."""
+
+
+class SettlementRefused(SettlementError):
+    """The ledger did not post the entries of a window. Nothing moved: they stand or fall together."""
+
+
+class OutputDiffers(SettlementError):
+    """A payment file on disk is not the one that was kept: somebody changed it, and no bank may get it."""
+
+
+class StatementRefused(SettlementError):
+    """A bank's file that cannot be used. `line` counts from 1; 0 where the whole file is meant."""
+
+    def __init__(self, reason: str, line: int = 0) -> None:
+        super().__init__(f"line {line}: {reason}" if line else reason)
+        self.reason = reason
+        self.line = line
+
+
+class StatementTooLarge(StatementRefused):
+    """Over the limit of bytes or lines."""
+
+
+class StatementDuplicate(StatementRefused):
+    """The same file, or the same statement in other bytes, came before."""
+
+
+class StatementGap(StatementRefused):
+    """The opening balance is not the closing balance of the statement before: one is missing."""

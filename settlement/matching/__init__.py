@@ -1,0 +1,1 @@
+"""Matching expected items against statement lines, in named passes."""

@@ -1,0 +1,157 @@
+"""The night: close the window, settle it, write the payment files, take statements in, reconcile.
+
+Each step is idempotent and finds what an earlier run left, so that a night may be run again after a crash, or as often as anyone
+likes: the same bytes come out and nothing moves (DESIGN law 9).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from keys.clock import date_of
+from ledger.transfer import Result
+from settlement import store, windows
+from settlement.errors import EarlierWindowOpen, OutputDiffers, SettlementError, SettlementRefused
+from settlement.matching import store as matching
+from settlement.rails import RailRules
+from settlement.reconciliation import Reconciliation, reconcile
+from settlement.statements.inbox import TakeIn, incoming
+from settlement.view import report, view
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from keys.clock import Day
+    from ledger.book import Ledger
+    from ledger.transfer import Transfer
+    from ledger.writer import Posted, Transaction
+    from settlement.fees import FeeTable
+    from settlement.participants import Participants
+    from settlement.statements.kept import KeptFile
+    from settlement.store import PaymentFile
+    from settlement.view import NightReport
+
+
+class Night:
+    """Runs nights over one ledger. Payment files go to `out`, statements are looked for in `inbox` (`out`/inbox by default)."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        participants: Participants,
+        fees: FeeTable,
+        out: Path,
+        *,
+        inbox: Path | None = None,
+        rules: RailRules | None = None,
+    ) -> None:
+        self._ledger = ledger
+        self._participants = participants
+        self._fees = fees
+        self._out = out
+        self._inbox = inbox or out / "inbox"
+        self._rules = rules or RailRules()
+
+    def run(self, business_date: Day) -> NightReport:
+        """The whole night of a business date; each step is also there by itself.
+
+        Raises EarlierWindowOpen, OutputDiffers, SettlementRefused, and what `windows.plan` raises.
+        """
+        self.settle(business_date)
+        self.write_files(business_date)
+        self.import_statements(business_date)
+        self.reconcile(business_date)
+        return self.report(business_date)
+
+    def settle(self, business_date: Day) -> None:
+        """Close the window, and post and record its settlement, exactly once."""
+        with self._ledger.database.transaction() as connection:
+            if store.settlement_of(connection, business_date) is not None:
+                return
+            earlier = store.unsettled_before(connection, business_date)
+        if earlier is not None:
+            raise EarlierWindowOpen(
+                f"business date {date_of(earlier)} is not settled: run its night before {date_of(business_date)}'s"
+            )
+        window = self._ledger.close_window(business_date)
+        rows = self._ledger.rows(business_date)
+        planned = windows.plan(window, rows, self._participants, self._fees, self._rules)
+        result: Result = self._ledger.writer.submit(windows.SettleWindow(planned)).result()
+        if result is not Result.POSTED:
+            raise SettlementRefused(
+                f"the ledger refused the entries of {date_of(business_date)} ({result.name}); nothing moved"
+            )
+
+    def write_files(self, business_date: Day) -> list[Path]:
+        """Write the kept payment files to disk, each whole or not at all; one that is there already is left.
+
+        Raises OutputDiffers where the file there is another.
+        """
+        with self._ledger.database.transaction() as connection:
+            files = store.payment_files_of(connection, business_date)
+        self._out.mkdir(parents=True, exist_ok=True)
+        return [_write(self._out, file) for file in files]
+
+    def import_statements(self, business_date: Day) -> list[KeptFile]:
+        """Take in the files of the inbox; the verdicts, in the order of taking."""
+        return [
+            self._ledger.writer.submit(TakeIn(file, self._participants, business_date)).result()
+            for file in incoming(self._inbox)
+        ]
+
+    def reconcile(self, business_date: Day) -> Reconciliation:
+        """Match everything that is open, of whatever window, and keep what was found."""
+        found: Reconciliation = self._ledger.writer.submit(_Reconcile(business_date)).result()
+        return found
+
+    def report(self, business_date: Day) -> NightReport:
+        """The figures of a settled window's night; raises SettlementError where it is not settled."""
+        night = view(self._ledger.database, business_date)
+        if night is None:
+            raise SettlementError(f"{date_of(business_date)} is not settled: run its night")
+        return report(night)
+
+
+@dataclass(slots=True)
+class _Reconcile:
+    """The unit that matches what is open; in the writer's thread, so that no two runs match the same line."""
+
+    night: Day
+    document: bytes = b""
+
+    def plan(self, _tx: Transaction) -> Sequence[Transfer]:
+        """Moves no money."""
+        return ()
+
+    def settle(self, _posted: Sequence[Posted], tx: Transaction) -> Reconciliation:
+        """Match, and keep matches and breaks."""
+        items, lines = matching.open_items(tx.connection), matching.open_lines(tx.connection)
+        found = reconcile(items, lines, matching.covered(tx.connection))
+        matching.keep(tx.connection, found, self.night)
+        return found
+
+
+def _write(folder: Path, file: PaymentFile) -> Path:
+    """Write a file so that a crash leaves the whole of it or nothing under its name."""
+    path = folder / file.name
+    if path.exists():
+        if path.read_bytes() != file.content:
+            raise OutputDiffers(
+                f"{file.name} on disk is not the file that was kept: move it away and run the night again"
+            )
+        return path
+    draft = folder / f".{file.name}.part"
+    with draft.open("wb") as out:
+        out.write(file.content)
+        out.flush()
+        os.fsync(out.fileno())
+    draft.replace(path)
+    directory = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+    return path

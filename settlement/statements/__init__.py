@@ -1,0 +1,1 @@
+"""Bank statements: what a bank says happened on our account, read strictly and kept whole."""

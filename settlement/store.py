@@ -1,0 +1,223 @@
+"""Settled windows in the database: what was settled, what is expected, which payment files went out.
+
+Functions take the connection of an open transaction: writing ones that of a unit (`ledger.writer`), so that a window's
+entries and its record stand or fall together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from keys.clock import Day, UnixMs
+from keys.money import Sen
+from ledger import tables as ledger_tables
+from ledger.chart import Code
+from settlement import tables
+from settlement.items import Item, ItemKind
+from settlement.positions import SETTLEMENT_KINDS, Purpose
+from settlement.rails import Rail
+from settlement.tables import WHOLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """A settled window: its closing moment, the chain's head then, and the journal positions of its entries (0: none)."""
+
+    business_date: Day
+    closed_at: UnixMs
+    head: bytes
+    first_position: int
+    last_position: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeptPosition:
+    """A position as it was settled, in sen."""
+
+    purpose: Purpose
+    bank: int
+    code: Code
+    number: int
+    name: str
+    gross: Sen
+    refunds: Sen
+    fee: Sen
+    net: Sen
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFile:
+    """A payment file: the bytes that go to the bank, their digest, how many payments and how much they ask for."""
+
+    business_date: Day
+    bank: int
+    name: str
+    sha256: str
+    payments: int
+    total: Sen
+    content: bytes
+
+
+def insert_settlement(
+    connection: sa.Connection,
+    settlement: Settlement,
+    positions: Sequence[KeptPosition],
+    items: Sequence[Item],
+    files: Sequence[PaymentFile],
+) -> None:
+    """Record a window as settled, with everything that follows from it."""
+    day = settlement.business_date
+    _insert(
+        connection,
+        tables.settlements,
+        [
+            {
+                "business_date": day,
+                "closed_at": settlement.closed_at,
+                "head": settlement.head,
+                "first_position": settlement.first_position,
+                "last_position": settlement.last_position,
+            }
+        ],
+    )
+    _insert(connection, tables.positions, [_position_row(day, position) for position in positions])
+    _insert(connection, tables.items, [_item_row(item) for item in items])
+    _insert(connection, tables.payment_files, [_file_row(file) for file in files])
+
+
+def _insert(connection: sa.Connection, table: sa.Table, rows: Iterable[dict[str, Any]]) -> None:
+    if listed := [{"partition": WHOLE, **row} for row in rows]:
+        connection.execute(sa.insert(table), listed)
+
+
+def _position_row(day: Day, position: KeptPosition) -> dict[str, Any]:
+    return {
+        "business_date": day,
+        "purpose": int(position.purpose),
+        "bank": position.bank,
+        "code": int(position.code),
+        "number": position.number,
+        "name": position.name,
+        "gross": position.gross,
+        "refunds": position.refunds,
+        "fee": position.fee,
+        "net": position.net,
+    }
+
+
+def _item_row(item: Item) -> dict[str, Any]:
+    return {
+        "reference": item.reference,
+        "business_date": item.window,
+        "bank": item.bank,
+        "kind": item.kind.value,
+        "code": int(item.code),
+        "party": item.party,
+        "name": item.name,
+        "amount": item.amount,
+        "due": item.due,
+        "rail": item.rail.name if item.rail else "",
+    }
+
+
+def _file_row(file: PaymentFile) -> dict[str, Any]:
+    return {
+        "business_date": file.business_date,
+        "bank": file.bank,
+        "name": file.name,
+        "sha256": file.sha256,
+        "payments": file.payments,
+        "total": file.total,
+        "content": file.content,
+    }
+
+
+def _of_day(table: sa.Table, day: Day) -> sa.Select[Any]:
+    return sa.select(table).where(table.c.partition == WHOLE, table.c.business_date == day)
+
+
+def settlement_of(connection: sa.Connection, day: Day) -> Settlement | None:
+    """The record of a settled window; None where it is not settled."""
+    row = connection.execute(_of_day(tables.settlements, day)).first()
+    if row is None:
+        return None
+    return Settlement(day, UnixMs(row.closed_at), row.head, row.first_position, row.last_position)
+
+
+def settled_days(connection: sa.Connection) -> list[Day]:
+    """The settled business dates, newest first."""
+    table = tables.settlements
+    query = sa.select(table.c.business_date).where(table.c.partition == WHOLE)
+    return [Day(day) for day in connection.execute(query.order_by(table.c.business_date.desc())).scalars()]
+
+
+def unsettled_before(connection: sa.Connection, day: Day) -> Day | None:
+    """The oldest business date before a day that has movements of its own and is not settled."""
+    journal, done = ledger_tables.transfers, tables.settlements
+    settled = sa.select(done.c.business_date).where(done.c.partition == WHOLE)
+    query = sa.select(sa.func.min(journal.c.business_date)).where(
+        journal.c.business_date < day,
+        journal.c.kind.not_in([int(kind) for kind in SETTLEMENT_KINDS]),
+        journal.c.business_date.not_in(settled),
+    )
+    found = connection.execute(query).scalar()
+    return None if found is None else Day(found)
+
+
+def positions_of(connection: sa.Connection, day: Day) -> tuple[KeptPosition, ...]:
+    """The positions of a settled window, in order of purpose, bank and party."""
+    table = tables.positions
+    query = _of_day(table, day).order_by(table.c.purpose, table.c.bank, table.c.code, table.c.number)
+    return tuple(
+        KeptPosition(
+            Purpose(row.purpose),
+            row.bank,
+            Code(row.code),
+            row.number,
+            row.name,
+            Sen(row.gross),
+            Sen(row.refunds),
+            Sen(row.fee),
+            Sen(row.net),
+        )
+        for row in connection.execute(query)
+    )
+
+
+def item_of_row(row: Any) -> Item:
+    """An item from its row."""
+    return Item(
+        window=Day(row.business_date),
+        reference=row.reference,
+        bank=row.bank,
+        kind=ItemKind(row.kind),
+        code=Code(row.code),
+        party=row.party,
+        name=row.name,
+        amount=Sen(row.amount),
+        due=Day(row.due),
+        rail=Rail[row.rail] if row.rail else None,
+    )
+
+
+def items_of(connection: sa.Connection, day: Day) -> tuple[Item, ...]:
+    """The items of a settled window, by reference."""
+    query = _of_day(tables.items, day).order_by(tables.items.c.reference)
+    return tuple(item_of_row(row) for row in connection.execute(query))
+
+
+def payment_files_of(connection: sa.Connection, day: Day) -> tuple[PaymentFile, ...]:
+    """The payment files of a settled window, by bank, with their bytes."""
+    query = _of_day(tables.payment_files, day).order_by(tables.payment_files.c.bank)
+    return tuple(
+        PaymentFile(
+            Day(row.business_date), row.bank, row.name, row.sha256, row.payments, Sen(row.total), row.content
+        )
+        for row in connection.execute(query)
+    )

@@ -1,0 +1,174 @@
+"""Settlement's tables, beside the ledger's in the same database. Every primary key starts with `partition`, here always 0."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+WHOLE: Final = 0
+"""The partition of what belongs to the city as a whole."""
+
+metadata = MetaData()
+
+
+def _partition() -> Column[int]:
+    return Column("partition", Integer, primary_key=True, autoincrement=False)
+
+
+settlements = Table(
+    "settlements",
+    metadata,
+    _partition(),
+    Column("business_date", Integer, primary_key=True, autoincrement=False),
+    Column("closed_at", BigInteger, nullable=False),
+    Column("head", LargeBinary(32), nullable=False),
+    Column("first_position", BigInteger, nullable=False),
+    Column("last_position", BigInteger, nullable=False),
+)
+
+positions = Table(
+    "settlement_positions",
+    metadata,
+    _partition(),
+    Column("business_date", Integer, primary_key=True, autoincrement=False),
+    Column("purpose", Integer, primary_key=True, autoincrement=False),
+    Column("bank", Integer, primary_key=True, autoincrement=False),
+    Column("code", Integer, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("name", String(140), nullable=False),
+    Column("gross", BigInteger, nullable=False),
+    Column("refunds", BigInteger, nullable=False),
+    Column("fee", BigInteger, nullable=False),
+    Column("net", BigInteger, nullable=False),
+    CheckConstraint("net = gross - refunds - fee", name="settlement_positions_add_up"),
+)
+
+items = Table(
+    "settlement_items",
+    metadata,
+    _partition(),
+    Column("reference", String(35), primary_key=True),
+    Column("business_date", Integer, nullable=False, index=True),
+    Column("bank", Integer, nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("code", Integer, nullable=False),
+    Column("party", BigInteger, nullable=False),
+    Column("name", String(140), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("due", Integer, nullable=False),
+    Column("rail", String(20), nullable=False),
+    CheckConstraint("amount <> 0", name="settlement_items_move_something"),
+)
+
+payment_files = Table(
+    "settlement_payment_files",
+    metadata,
+    _partition(),
+    Column("business_date", Integer, primary_key=True, autoincrement=False),
+    Column("bank", Integer, primary_key=True, autoincrement=False),
+    Column("name", String(80), nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("payments", Integer, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+statement_files = Table(
+    "statement_files",
+    metadata,
+    _partition(),
+    Column("sha256", String(64), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("night", Integer, nullable=False, index=True),
+    Column("verdict", String(20), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+statements = Table(
+    "statements",
+    metadata,
+    _partition(),
+    Column("sha256", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("bank", Integer, nullable=False),
+    Column("chain", Integer, nullable=False),
+    Column("account", String(64), nullable=False),
+    Column("identifier", String(80), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("opening_date", Integer, nullable=False),
+    Column("opening", BigInteger, nullable=False),
+    Column("closing_date", Integer, nullable=False),
+    Column("closing", BigInteger, nullable=False),
+    Column("lines", Integer, nullable=False),
+    Column("night", Integer, nullable=False, index=True),
+    UniqueConstraint("partition", "bank", "chain", name="statements_form_one_chain_a_bank"),
+)
+
+lines = Table(
+    "statement_lines",
+    metadata,
+    _partition(),
+    Column("sha256", String(64), primary_key=True),
+    Column("statement", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("bank", Integer, nullable=False),
+    Column("value_date", Integer, nullable=False),
+    Column("booking_date", Integer, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("end_to_end", Text, nullable=False),
+    Column("remittance", Text, nullable=False),
+    Column("bank_reference", Text, nullable=False),
+    Column("source_line", Integer, nullable=False),
+    Column("repeated", Boolean, nullable=False),
+    Index("statement_lines_by_booking", "partition", "bank", "booking_date", "amount"),
+)
+
+matches = Table(
+    "settlement_matches",
+    metadata,
+    _partition(),
+    Column("reference", String(35), primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("statement", Integer, nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("rule", String(40), nullable=False),
+    Column("night", Integer, nullable=False, index=True),
+    UniqueConstraint("partition", "sha256", "statement", "line", name="settlement_matches_use_a_line_once"),
+)
+
+breaks = Table(
+    "settlement_breaks",
+    metadata,
+    _partition(),
+    Column("break_id", String(20), primary_key=True),
+    Column("reason", String(40), nullable=False),
+    Column("bank", Integer, nullable=False),
+    Column("reference", String(35), nullable=False),
+    Column("business_date", Integer, nullable=True, index=True),
+    Column("sha256", String(64), nullable=False),
+    Column("statement", Integer, nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("difference", BigInteger, nullable=False),
+    Column("evidence", Text, nullable=False),
+    Column("night", Integer, nullable=False, index=True),
+    Column("closed_night", Integer, nullable=True),
+)
