@@ -1,20 +1,22 @@
-"""The balance engine: columns of NumPy, one kernel, one writer. Readers look without a lock.
+"""The balance engine: columns of NumPy, one kernel, one writer. Readers look at what is committed, without waiting for it.
 
 State is a function of the journal (DESIGN law 8): feeding the journal's rows to a fresh engine gives the same balances, bit for bit.
 """
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from keys.money import Sen
 from ledger import kernel
 from ledger.chart import DEBIT_NORMAL, AccountId, split
+from ledger.columns import Columns
 from ledger.errors import DatabaseDamaged
-from ledger.transfer import ROW, Result
+from ledger.transfer import ROW, Flag, Freshness, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
 
     Integers = npt.NDArray[np.int64]
     Rows = npt.NDArray[np.void]
-
-_PLACES_MIN: Final = 1024
-_HOLD_FIELDS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,107 +43,119 @@ class Balance:
 
 
 NOTHING: Final = Balance()
+_LIVE: Final = slice(0, 4)
+_COMMITTED: Final = slice(kernel.COMMITTED, kernel.COMMITTED + 4)
+
+
+class Applied(NamedTuple):
+    """What became of a batch, a row each: `Result`, position (0 where not posted), `Freshness` before its group."""
+
+    results: Integers
+    positions: Integers
+    freshness: Integers
 
 
 class Engine:
-    """Balances of all accounts and the holds on them."""
+    """Balances of all accounts, the holds on them, and the newest counters of cards and terminals.
+
+    One thread applies and publishes; any thread may ask for what is committed.
+    """
 
     def __init__(self, apply: Callable[..., Any] = kernel.apply) -> None:
         self._apply = apply
-        self._accounts: Integers = np.zeros(_PLACES_MIN, np.int64)
-        self._balances: Integers = np.zeros((_PLACES_MIN, kernel.BALANCES), np.int64)
-        self._flags: Integers = np.zeros(_PLACES_MIN, np.int64)
-        self._hold_keys: Integers = np.zeros(_PLACES_MIN, np.int64)
-        self._holds: Integers = np.zeros((_PLACES_MIN, _HOLD_FIELDS), np.int64)
-        self._used = self._held = 0
+        self._accounts = Columns(kernel.ACCOUNT_WIDTH)
+        self._holds = Columns(kernel.HOLD_WIDTH)
+        self._streams = Columns(kernel.STREAM_WIDTH)
+        self._touched: list[Integers] = []
+        self._publishing = threading.Lock()
         self.next_position = 1
+        self.committed_position = 0
 
-    def apply(self, rows: Rows) -> tuple[Integers, Integers]:
-        """Apply a batch (ROW) in order: a `Result` a row, and its position where posted (0 elsewhere)."""
-        self._reserve(len(rows))
-        results, positions = np.zeros(len(rows), np.int64), np.zeros(len(rows), np.int64)
+    def apply(self, rows: Rows) -> Applied:
+        """Apply a batch (ROW) in order. Live balances move at once, committed ones at `publish`."""
+        self._accounts.reserve(2 * len(rows))
+        self._holds.reserve(int(np.count_nonzero(rows["flags"] & Flag.PENDING)))
+        self._streams.reserve(2 * len(rows))
+        applied = Applied(*(np.zeros(len(rows), np.int64) for _ in Applied._fields))
         self.next_position = int(
             self._apply(
-                rows.view(np.recarray), results, positions, self._accounts, self._balances, self._flags,
-                self._hold_keys, self._holds, self.next_position,
+                rows.view(np.recarray), *applied, *self._accounts.view, *self._holds.view, *self._streams.view,
+                self.next_position,
             )
         )  # fmt: skip
-        return results, positions
+        posted = rows[applied.positions > 0]
+        self._touched += [posted["debit"], posted["credit"]]
+        return applied
+
+    def publish(self) -> None:
+        """Show readers what was applied so far: called once it is durable."""
+        touched = np.concatenate([*self._touched, np.zeros(0, np.int64)])
+        with self._publishing:
+            kernel.publish(*self._accounts.view, touched)
+            self.committed_position = self.next_position - 1
+        self._touched = []
 
     def replay(self, rows: Rows) -> None:
         """Apply rows that the journal holds; raises DatabaseDamaged where one of them does not post as it did."""
-        results, positions = self.apply(rows)
-        wrong = np.flatnonzero((results != Result.POSTED) | (positions != rows["position"]))
+        alone = rows.copy()
+        # What is in the journal was posted: a group that a chunk of rows cuts in two needs no holding together.
+        alone["flags"] &= ~int(Flag.LINKED)
+        applied = self.apply(alone)
+        wrong = np.flatnonzero((applied.results != Result.POSTED) | (applied.positions != rows["position"]))
         if len(wrong):
-            at = rows[wrong[0]]
-            reason = Result(int(results[wrong[0]])).name
+            row, result = rows[wrong[0]], Result(int(applied.results[wrong[0]]))
             raise DatabaseDamaged(
-                f"position {at['position']} does not replay ({reason}): restore the database"
+                f"position {row['position']} (partition {row['partition']}) does not replay ({result.name}): "
+                "restore the database from backup"
             )
-
-    def _reserve(self, rows: int) -> None:
-        """Keep both tables at most half full, whatever a batch brings."""
-        self._used = int(np.count_nonzero(self._accounts)) if self._near(self._used, rows) else self._used
-        while 2 * (self._used + 2 * rows) > len(self._accounts):
-            self._grow_accounts()
-        self._used += 2 * rows
-        self._held = int(np.count_nonzero(self._hold_keys)) if self._near(self._held, rows) else self._held
-        while 2 * (self._held + rows) > len(self._hold_keys):
-            self._grow_holds()
-        self._held += rows
-
-    def _near(self, used: int, rows: int) -> bool:
-        return 2 * (used + 2 * rows) > min(len(self._accounts), len(self._hold_keys))
-
-    def _grow_accounts(self) -> None:
-        accounts = np.zeros(2 * len(self._accounts), np.int64)
-        balances, flags = (
-            np.zeros((len(accounts), kernel.BALANCES), np.int64),
-            np.zeros(len(accounts), np.int64),
-        )
-        moved = np.zeros(len(self._accounts), np.int64)
-        for old in np.flatnonzero(self._accounts):
-            new = kernel.place_of(accounts, self._accounts[old])
-            accounts[new], balances[new], flags[new] = (
-                self._accounts[old],
-                self._balances[old],
-                self._flags[old],
-            )
-            moved[old] = new
-        self._holds[:, 2:4] = moved[self._holds[:, 2:4]]
-        self._accounts, self._balances, self._flags = accounts, balances, flags
-
-    def _grow_holds(self) -> None:
-        keys = np.zeros(2 * len(self._hold_keys), np.int64)
-        holds = np.zeros((len(keys), _HOLD_FIELDS), np.int64)
-        for old in np.flatnonzero(self._hold_keys):
-            new = kernel.place_of(keys, self._hold_keys[old])
-            keys[new], holds[new] = self._hold_keys[old], self._holds[old]
-        self._hold_keys, self._holds = keys, holds
 
     def balance(self, account: AccountId) -> Balance:
-        """The sums of an account; nothing for one that no transfer has named."""
-        accounts, balances = self._accounts, self._balances
-        at = kernel.place_of(accounts, account)
-        return Balance(*(Sen(int(value)) for value in balances[at])) if accounts[at] else NOTHING
+        """The live sums of an account: the writer's view; nothing for one that no transfer has moved."""
+        return self._sums(account, _LIVE)
 
     def balances(self) -> dict[AccountId, Balance]:
-        """All accounts that a transfer has named, by number."""
-        taken = np.flatnonzero(self._accounts)
-        order = taken[np.argsort(self._accounts[taken])]
-        numbers, sums = self._accounts[order].tolist(), self._balances[order].tolist()
+        """The live sums of all accounts that something has moved, by number."""
+        return self._all(_LIVE)
+
+    def committed(self, account: AccountId) -> Balance:
+        """The committed sums of an account, for any thread."""
+        return self._sums(account, _COMMITTED)
+
+    def committed_balances(self) -> tuple[int, dict[AccountId, Balance]]:
+        """A position, and the sums of all accounts as of exactly there, for any thread."""
+        with self._publishing:
+            return self.committed_position, self._all(_COMMITTED)
+
+    def _sums(self, account: AccountId, columns: slice) -> Balance:
+        row = self._accounts.view.at(account)
+        return NOTHING if row is None else Balance(*map(Sen, row[columns].tolist()))
+
+    def _all(self, columns: slice) -> dict[AccountId, Balance]:
+        keys, values = self._accounts.view
+        taken = np.flatnonzero((keys != 0) & values[:, columns].any(axis=1))
+        order = taken[np.argsort(keys[taken])]
+        numbers, sums = keys[order].tolist(), values[order, columns].tolist()
         return {
             AccountId(number): Balance(*map(Sen, four)) for number, four in zip(numbers, sums, strict=True)
         }
 
     def pending(self, position: int) -> bool:
         """True where the hold at a position is neither posted nor voided."""
-        at = kernel.place_of(self._hold_keys, position)
-        return bool(self._hold_keys[at]) and int(self._holds[at, 1]) == kernel.HOLD_PENDING
+        row = self._holds.view.at(position)
+        return row is not None and int(row[kernel.STATE]) == kernel.HOLD_PENDING
+
+    def freshness(self, *, uid: int = 0, tmc: int = 0, terminal: int = 0, sequence: int = 0) -> Freshness:
+        """Whether a transfer with a card's counter, or a terminal's sequence, may be in the journal already."""
+        streams = self._streams.view
+        card = kernel.freshness_of(*streams, uid, tmc)
+        return Freshness(max(card, kernel.freshness_of(*streams, -terminal, sequence)))
 
 
 def warm() -> None:
     """Compile the kernel, or load it from numba's cache: done once after installation."""
     engine = Engine()
     engine.apply(np.zeros(2, ROW))
+    engine.publish()
+    engine.freshness()
     engine.balance(AccountId(1))
+    kernel.rehash(*engine._accounts.view, *Columns(kernel.ACCOUNT_WIDTH).view)  # noqa: SLF001  to compile it now

@@ -40,6 +40,18 @@ class Flag(IntFlag):
     VOID_PENDING = 8  # gives the hold at `hold` back
 
 
+class Freshness(IntEnum):
+    """What the engine's memory of the last 64 counters of a stream says about an identity.
+
+    A stream is a card (counter: tmc) or a terminal (counter: sequence). FRESH is certain: no transfer has that identity. The
+    others are candidates, for the identity tables to decide.
+    """
+
+    FRESH = 0
+    SEEN = 1
+    TOO_OLD = 2
+
+
 class Result(IntEnum):
     """What became of a transfer. Zero is good; everything else moved nothing."""
 
@@ -54,6 +66,8 @@ class Result(IntEnum):
     HOLD_NOT_PENDING = 8
     HOLD_DIFFERS = 9
     OVERFLOW = 10
+    ACCOUNT_INVALID = 11
+    FLAGS_INVALID = 12
 
 
 @dataclass(frozen=True, slots=True)
