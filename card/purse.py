@@ -207,12 +207,19 @@ def seen_now(transport: Transport) -> Seen:
     return Seen(tmc, content[4:] if tmc else b"")
 
 
-def last_records(transport: Transport, vault: Vault) -> list[LogRecord]:
-    """The card's log, newest first, under the read key; empty for a fresh card."""
+def newest_record(transport: Transport, vault: Vault, role: Role) -> LogRecord | None:
+    """The last thing that happened to a card, by its own log; None for a fresh card."""
+    return next(iter(last_records(transport, vault, role, count=1)), None)
+
+
+def last_records(
+    transport: Transport, vault: Vault, role: Role = Role.READ, count: int = 0
+) -> list[LogRecord]:
+    """The card's log, newest first, under a role's key; empty for a fresh card. Count 0 is all."""
     seen_now(transport)
-    session = _authenticated(transport, vault, Role.READ)
+    session = _authenticated(transport, vault, role)
     try:
-        data = session.read_records(File.LOG, CommMode.MAC)
+        data = session.read_records(File.LOG, CommMode.MAC, count)
     except StatusError as error:
         if error.status != Status.BOUNDARY_ERROR:
             raise

@@ -2,6 +2,7 @@
 
 LedgerError
  ├── AccountUnknown          a number that names no account
+ ├── TransferInvalid         a transfer that no journal row can hold
  ├── StorageError            the database cannot be used as it is
  │    ├── DatabaseMissing    no ledger there
  │    ├── DatabaseDamaged    the file or its chain is not what was written
@@ -9,6 +10,7 @@ LedgerError
  │    └── LedgerStopped      a commit failed: the writer stopped; a restart rebuilds from the journal
  ├── Overloaded              more is waiting than the queue may hold
  ├── WindowClosed            a business date that takes no more entries
+ ├── WindowNotBegun          a business date that lies ahead
  ├── LoadRefused             a load that may not be authorised: limit, card, role
  └── BatchRefused            a batch that is not taken in, and is kept all the same
       ├── BatchMalformed     not CBOR, not COSE, or not a batch
@@ -26,6 +28,10 @@ class LedgerError(Exception):
 
 class AccountUnknown(LedgerError):
     """A number that names no account."""
+
+
+class TransferInvalid(LedgerError):
+    """A transfer that no journal row can hold."""
 
 
 class StorageError(LedgerError):
@@ -58,6 +64,10 @@ class WindowClosed(LedgerError):
 
 class LoadRefused(LedgerError):
     """A load that may not be authorised: over a limit, unknown card, or a terminal that may not load."""
+
+
+class WindowNotBegun(LedgerError):
+    """A business date that lies ahead: it cannot be closed before it is open."""
 
 
 class BatchRefused(LedgerError):

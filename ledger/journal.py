@@ -1,14 +1,16 @@
-"""The journal's chain: each block's digest covers the block before, its rows and its documents."""
+"""The journal's chain: each block's digest covers the block before, its rows and its documents. Pure; `ledger.store` keeps it."""
 
 from __future__ import annotations
 
 import hashlib
 import struct
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ledger.store import Block
+from ledger.chart import Code, split
+from ledger.errors import AccountUnknown, TransferInvalid
 from ledger.transfer import ROW
 
 if TYPE_CHECKING:
@@ -23,6 +25,29 @@ if TYPE_CHECKING:
 
 GENESIS: Final = bytes(32)
 _HEADER: Final = struct.Struct("<5q")
+_CODES: Final = np.array(sorted(Code), np.int64)
+_CODE_SHIFT: Final = 56
+_PARTITION_SHIFT: Final = 50
+_PARTITION_MASK: Final = 63
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A group commit: which rows it holds, and what it is chained to. Digests are SHA-256."""
+
+    block: int
+    first_position: int
+    rows: int
+    received_at: UnixMs
+    business_date: Day
+    documents: bytes
+    previous: bytes
+    digest: bytes
+
+    @property
+    def last_position(self) -> int:
+        """The position of its last row; where it has none, that of the last row before it."""
+        return self.first_position + self.rows - 1
 
 
 def documents_digest(bodies: Sequence[bytes]) -> bytes:
@@ -47,31 +72,42 @@ def make_block(
     """The block after `before` (None: the first) for these rows and documents."""
     number, first, previous = 1, 1, GENESIS
     if before is not None:
-        number, first, previous = before.block + 1, before.first_position + before.rows, before.digest
+        number, first, previous = before.block + 1, before.last_position + 1, before.digest
     documents = documents_digest(bodies)
     unsigned = Block(number, first, len(rows), received_at, business_date, documents, previous, b"")
-    return Block(
-        number,
-        first,
-        len(rows),
-        received_at,
-        business_date,
-        documents,
-        previous,
-        block_digest(unsigned, rows),
-    )
+    return replace(unsigned, digest=block_digest(unsigned, rows))
+
+
+def partitions_of(accounts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The partition of each account."""
+    return (accounts >> _PARTITION_SHIFT) & _PARTITION_MASK
 
 
 def rows_of(transfers: Sequence[Transfer], received_at: UnixMs, business_date: Day) -> Rows:
-    """Transfers as journal rows, their positions still 0; the partition is the debited account's."""
-    return np.array(
-        [
-            (
-                int(one.debit) >> 50 & 63, 0, one.debit, one.credit, one.amount, one.kind, one.flags, one.hold,
-                one.occurred_at, received_at, one.service_day, business_date, one.uid, one.tmc, one.terminal,
-                one.sequence,
-            )
-            for one in transfers
-        ],
-        ROW,
-    )  # fmt: skip
+    """Transfers as journal rows, their positions still 0; the partition is the debited account's.
+
+    Raises AccountUnknown for a number that names no account, TransferInvalid for one that 64 bits cannot hold or a negative
+    identity.
+    """
+    try:
+        rows = np.array(
+            [
+                (
+                    0, 0, one.debit, one.credit, one.amount, one.kind, one.flags, one.hold, one.occurred_at,
+                    received_at, one.service_day, business_date, one.uid, one.tmc, one.terminal, one.sequence,
+                )
+                for one in transfers
+            ],
+            ROW,
+        )  # fmt: skip
+    except (OverflowError, TypeError, ValueError) as error:
+        raise TransferInvalid(f"a transfer holds a value that is no 64-bit integer: {error}") from error
+    for side in ("debit", "credit"):
+        unknown = np.flatnonzero((rows[side] <= 0) | ~np.isin(rows[side] >> _CODE_SHIFT, _CODES))
+        if len(unknown):
+            split(rows[side][unknown[0]].item())
+            raise AccountUnknown(f"{rows[side][unknown[0]]} names no account: ask the chart for one")
+    if any((rows[name] < 0).any() for name in ("hold", "uid", "tmc", "terminal", "sequence")):
+        raise TransferInvalid("hold, uid, tmc, terminal and sequence count from 0: one of them is negative")
+    rows["partition"] = partitions_of(rows["debit"])
+    return rows

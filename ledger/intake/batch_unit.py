@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from card.batch import FIRST_DIGEST, RecordStatus, TapRecord, digest
-from keys.money import sen_of
+from keys.money import Rupiah, sen_of
 from ledger.chart import purse
 from ledger.errors import BatchConflict, BatchOutOfOrder
 from ledger.intake import posting, store
@@ -75,6 +75,7 @@ class BatchUnit:
         self._quarantined: list[tuple[Assessed, Reason, str]] = []
         self._planned: dict[tuple[int, int], bytes] = {}
         self._settling: set[tuple[int, int]] = set()
+        self._given_back: list[Transfer] = []
 
     def plan(self, tx: Transaction) -> Sequence[Transfer]:
         """Place the batch in its terminal's chain, then decide record by record."""
@@ -82,7 +83,8 @@ class BatchUnit:
             return ()
         for place, one in enumerate(self._assessed):
             self._decide(place, one, tx)
-        return [transfer for entry in self._entries for transfer in entry.transfers]
+        posted = [transfer for entry in self._entries for transfer in entry.transfers]
+        return posted + self._given_back
 
     def _is_replay(self, tx: Transaction) -> bool:
         batch = self._batch
@@ -119,6 +121,18 @@ class BatchUnit:
             self._quarantine(place, one, one.reason, one.detail)
         elif isinstance(record, TapRecord) and one.transaction is not None and one.card is not None:
             self._decide_tap(place, one, record, one.transaction, one.card, tx)
+        elif isinstance(record, TapRecord) and one.card is not None:
+            self._give_back(record, one.card, tx)
+
+    def _give_back(self, record: TapRecord, card: Card, tx: Transaction) -> None:
+        """A load that never started: void its hold."""
+        wanted = record.context.authorisation
+        load = store.load_of_hold(tx.connection, self._batch.terminal, wanted) if wanted else None
+        if load is not None and load.uid == card.uid and tx.pending(wanted):
+            amount, owner = Rupiah(load.amount), self._certificate.owner
+            self._given_back.append(
+                posting.void_hold(card.card_number, owner, amount, record.occurred_at, wanted)
+            )
 
     def _decide_tap(
         self,

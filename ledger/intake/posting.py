@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 from card.layout import TapKind
@@ -99,6 +99,12 @@ def void_load(tap: Tap, agent: int) -> Transfer:
     account = purse(tap.transaction.identity.card_number)
     cash = _beside(account, Code.AGENT_CASH, agent)
     return _transfer(tap, cash, account, sen_of(tap.transaction.record.amount), Kind.LOAD, Flag.VOID_PENDING)
+
+
+def void_hold(card_number: int, agent: int, amount: Rupiah, at: UnixMs, hold: int) -> Transfer:
+    """Give back a hold whose card was never asked to commit."""
+    held = hold_load(card_number, agent, amount, at, 0)
+    return replace(held, flags=Flag.VOID_PENDING, hold=hold)
 
 
 def hold_load(card_number: int, agent: int, amount: Rupiah, at: UnixMs, uid: int) -> Transfer:

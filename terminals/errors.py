@@ -1,0 +1,53 @@
+"""What can go wrong on a terminal.
+
+TerminalError
+ ├── OutboxError          the outbox cannot be used
+ │    ├── OutboxBusy      another process has it open
+ │    └── OutboxFull      no room for another record: upload first
+ ├── Offline              the ledger cannot be reached; records stay in the outbox
+ ├── UploadRefused        the ledger answered, and does not take the batch
+ ├── ReceiptWrong         an answer that does not prove what it says; records stay
+ ├── LoadDenied           the ledger does not authorise a load
+ └── PlacesMissing        no such corridor in the shipped data
+"""
+
+
+class TerminalError(Exception):
+    """Root of this package's errors. Each says what happened and what to do."""
+
+
+class OutboxError(TerminalError):
+    """The outbox cannot be used."""
+
+
+class OutboxBusy(OutboxError):
+    """Another process has the outbox open."""
+
+
+class OutboxFull(OutboxError):
+    """No room for another record."""
+
+
+class Offline(TerminalError):
+    """The ledger cannot be reached; records stay in the outbox."""
+
+
+class UploadRefused(TerminalError):
+    """The ledger answered, and does not take the batch."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(f"the ledger refused ({status}): {detail}")
+        self.status = status
+        self.detail = detail
+
+
+class ReceiptWrong(TerminalError):
+    """An answer that does not prove what it says; the records stay."""
+
+
+class LoadDenied(TerminalError):
+    """The ledger does not authorise a load."""
+
+
+class PlacesMissing(TerminalError):
+    """No such corridor in the shipped data."""

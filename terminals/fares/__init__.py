@@ -1,0 +1,16 @@
+"""Fares: pure functions over a card's identity and journey, and a dated, immutable tariff."""
+
+from terminals.fares.flat import FareDecision, FareRefused, Place, decide
+from terminals.fares.gated import tap_in, tap_out
+from terminals.fares.tariff import TRANS_SEMARANG_2022, Tariff
+
+__all__ = [
+    "TRANS_SEMARANG_2022",
+    "FareDecision",
+    "FareRefused",
+    "Place",
+    "Tariff",
+    "decide",
+    "tap_in",
+    "tap_out",
+]

@@ -1,0 +1,139 @@
+"""The tap: from a card in the field to green, amber or red (CARD.md, Tearing: the terminal's states).
+
+The intent is durable before the commit is sent, and the record before green is shown. A lost answer is amber: the same card tells.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from card import purse
+from card.batch import Context, RecordStatus, TapRecord
+from card.errors import CardError, CardForeign, CardLost, CardRefused, SessionBroken
+from card.purse import is_unknown
+from keys.money import Rupiah
+from terminals.fares import FareRefused
+from terminals.outbox import RecordState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from card.layout import LogRecord
+    from card.purse import Change, Intent, OpenCard
+    from card.transport import Transport
+    from keys.clock import Clock
+    from keys.vault import Role, Vault
+    from terminals.outbox import Outbox
+
+
+class Colour(StrEnum):
+    """What the screen shows, with a shape and a sound for each."""
+
+    GREEN = "green"
+    AMBER = "amber"
+    RED = "red"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a tap; `reason` is a key of the screen's texts, `sequence` 0 where no record was made."""
+
+    colour: Colour
+    reason: str
+    detail: str = ""
+    amount: Rupiah = Rupiah(0)
+    balance: Rupiah | None = None
+    rules: tuple[str, ...] = ()
+    sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a flow wants of the card, and the context that goes up with it."""
+
+    change: Change
+    context: Context
+
+
+class TapMachine:
+    """Runs taps for one terminal."""
+
+    def __init__(self, outbox: Outbox, vault: Vault, clock: Clock) -> None:
+        self._outbox = outbox
+        self._vault = vault
+        self._clock = clock
+
+    def run(self, card: Transport, role: Role, wish: Callable[[OpenCard, int], Wish]) -> Outcome:
+        """One tap; `wish` decides from the open card and the record's number what is to happen.
+
+        Never raises for what a card or a person does: every end has a colour and a reason.
+        """
+        try:
+            known = self._recover(card, role)
+            return known or self._transact(purse.open_card(card, self._vault, role), wish)
+        except FareRefused as refusal:
+            return Outcome(Colour.RED, refusal.rule, str(refusal))
+        except CardForeign as error:
+            return Outcome(Colour.RED, "foreign", str(error))
+        except CardRefused as error:
+            return Outcome(Colour.RED, "refused", str(error))
+        except (CardLost, SessionBroken) as error:
+            return Outcome(Colour.AMBER, "tap-again", str(error))
+        except CardError as error:
+            return Outcome(Colour.RED, "unreadable", str(error))
+
+    def _transact(self, open_: OpenCard, wish: Callable[[OpenCard, int], Wish]) -> Outcome:
+        wanted = wish(open_, self._outbox.next_sequence)
+        intent = open_.stage(wanted.change)
+        record = _record(intent, wanted.context)
+        self._outbox.save(record, RecordState.INTENT)
+        try:
+            evidence = open_.commit()
+        except CardError as error:
+            if is_unknown(error):
+                return Outcome(Colour.AMBER, "tap-again", str(error), sequence=record.sequence)
+            # The card said no, so it did nothing: what it showed before stands.
+            self._outbox.void(record, open_.seen.tmc, open_.seen.tmv)
+            raise
+        self._outbox.confirm(record, evidence.tmv)
+        return _green(record, Rupiah(open_.balance + wanted.change.signed_amount))
+
+    def _recover(self, card: Transport, role: Role) -> Outcome | None:
+        """Settle an open intent of this card by what the card shows; green where it turns out to have committed."""
+        pending = self._outbox.open_intent(card.uid)
+        if pending is None:
+            return None
+        seen = purse.seen_now(card)
+        if seen.tmc == pending.tmc - 1:
+            self._outbox.void(pending, seen.tmc, seen.tmv)
+            return None
+        newest = purse.newest_record(card, self._vault, role)
+        if seen.tmc == pending.tmc and newest is not None and _is_ours(newest, pending):
+            self._outbox.confirm(pending, seen.tmv)
+            return _green(pending, newest.balance_after)
+        # Another terminal acted since: the back office settles it from what the card shows.
+        self._outbox.release(pending)
+        return None
+
+
+def _is_ours(newest: LogRecord, pending: TapRecord) -> bool:
+    return (newest.sequence, newest.at, newest.amount) == (
+        pending.sequence, pending.occurred_at // 1000, abs(pending.amount),
+    )  # fmt: skip
+
+
+def _record(intent: Intent, context: Context) -> TapRecord:
+    change = intent.change
+    return TapRecord(
+        change.sequence, RecordStatus.UNCONFIRMED, change.kind, intent.uid, intent.tmc, b"", intent.tmi,
+        change.signed_amount, change.at, intent.seen.tmc, intent.seen.tmv, context,
+    )  # fmt: skip
+
+
+def _green(record: TapRecord, balance: Rupiah) -> Outcome:
+    return Outcome(
+        Colour.GREEN, "paid", amount=Rupiah(abs(record.amount)), balance=balance, rules=record.context.rules,
+        sequence=record.sequence,
+    )  # fmt: skip

@@ -1,0 +1,144 @@
+"""A terminal: one machine with its identity, its keys, its outbox and its tariff; what it does with a card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from card.batch import Context, RecordStatus, TapRecord
+from card.layout import TapKind
+from card.purse import Change
+from keys.clock import UnixMs
+from keys.money import Rupiah
+from keys.vault import Role
+from terminals import fares
+from terminals.outbox import RecordState
+from terminals.tap import Outcome, TapMachine, Wish
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from card.purse import OpenCard
+    from card.transport import Transport
+    from keys.clock import Clock
+    from keys.vault import Vault
+    from terminals.fares import FareDecision, Place, Tariff
+    from terminals.outbox import Outbox
+    from terminals.upload import Link, Uploaded
+
+GIVE_UP_SECONDS = 120
+"""How long a torn card may take to come back before its intent goes up as unconfirmed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a terminal is made of."""
+
+    number: int
+    outbox: Outbox
+    vault: Vault
+    link: Link
+    clock: Clock
+    tariff: Tariff
+
+
+class Terminal:
+    """What a conductor, a merchant or a kiosk's attendant uses."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.number = parts.number
+        self.outbox = parts.outbox
+        self._parts = parts
+        self._machine = TapMachine(parts.outbox, parts.vault, parts.clock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.outbox.close()
+
+    def fare(self, card: Transport, place: Place) -> Outcome:
+        """Take the flat fare."""
+
+        def wish(open_: OpenCard, sequence: int) -> Wish:
+            at = self._parts.clock.now()
+            decided = fares.decide(self._parts.tariff, open_.identity, open_.journey, at, place)
+            return self._ride(TapKind.FARE, decided, place, sequence, at)
+
+        return self._machine.run(card, Role.DEBIT, wish)
+
+    def tap_in(self, card: Transport, place: Place) -> Outcome:
+        """Begin a ride."""
+
+        def wish(open_: OpenCard, sequence: int) -> Wish:
+            at = self._parts.clock.now()
+            decided = fares.tap_in(open_.identity, open_.journey, at, place)
+            return self._ride(TapKind.TAP_IN, decided, place, sequence, at)
+
+        return self._machine.run(card, Role.DEBIT, wish)
+
+    def tap_out(self, card: Transport, place: Place, price: Rupiah) -> Outcome:
+        """End a ride at its price."""
+
+        def wish(open_: OpenCard, sequence: int) -> Wish:
+            at = self._parts.clock.now()
+            decided = fares.tap_out(open_.journey, place, price)
+            return self._ride(TapKind.TAP_OUT, decided, place, sequence, at)
+
+        return self._machine.run(card, Role.DEBIT, wish)
+
+    def _ride(self, kind: TapKind, decided: FareDecision, place: Place, sequence: int, at: UnixMs) -> Wish:
+        reference = place.route_number << 32 | place.stop_number
+        change = Change(kind, decided.amount, decided.journey, self.number, sequence, at, reference)
+        tariff = self._parts.tariff.version
+        return Wish(change, Context(place.route, place.stop, str(place.vehicle), tariff, decided.rules))
+
+    def sale(self, card: Transport, amount: Rupiah) -> Outcome:
+        """Take the price of a sale."""
+
+        def wish(_open: OpenCard, sequence: int) -> Wish:
+            change = Change(TapKind.SALE, amount, None, self.number, sequence, self._parts.clock.now())
+            return Wish(change, Context(rules=("sale",)))
+
+        return self._machine.run(card, Role.DEBIT, wish)
+
+    def load(self, card: Transport, amount: Rupiah) -> Outcome:
+        """Load cash onto a card: the ledger authorises first, then the card is written.
+
+        Raises Offline, LoadDenied, UploadRefused before the card is touched.
+        """
+        request = self.outbox.next_request()
+        hold = self._parts.link.authorise_load(card.uid, amount, request)
+
+        def wish(_open: OpenCard, sequence: int) -> Wish:
+            change = Change(TapKind.LOAD, amount, None, self.number, sequence, self._parts.clock.now(), hold)
+            return Wish(change, Context(rules=("cash",), authorisation=hold))
+
+        outcome = self._machine.run(card, Role.LOAD, wish)
+        if not outcome.sequence:
+            self._give_back(card.uid, hold)
+        return outcome
+
+    def _give_back(self, uid: bytes, hold: int) -> None:
+        """The card was never asked to commit: a record that lets the ledger void the hold."""
+        at = self._parts.clock.now()
+        unused = TapRecord(
+            self.outbox.next_sequence, RecordStatus.WITNESS, None, uid, 0, b"", b"", Rupiah(0), at, 0, b"",
+            Context(rules=("load-not-started",), authorisation=hold),
+        )  # fmt: skip
+        self.outbox.save(unused, RecordState.READY)
+
+    def upload(self) -> Uploaded:
+        """Send what is ready; intents that waited too long go up as unconfirmed.
+
+        Raises Offline, UploadRefused, ReceiptWrong; nothing is lost then.
+        """
+        self.outbox.release_before(UnixMs(self._parts.clock.now() - 1000 * GIVE_UP_SECONDS))
+        return self._parts.link.upload(self.outbox)
+
+    def close_shift(self) -> Uploaded:
+        """End the shift: cards that have not come back will not; send everything."""
+        self.outbox.release_before(self._parts.clock.now())
+        return self._parts.link.upload(self.outbox)

@@ -1,0 +1,150 @@
+"""Send batches to the ledger: signed once, sent until a receipt proves that they are durable there."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import cbor2
+import httpx2
+import stamina
+
+from card.batch import CONTENT_TYPE, LOAD_CONTENT_TYPE, digest, encode_batch
+from keys import envelope
+from keys.errors import EnvelopeError
+from terminals.errors import LoadDenied, Offline, ReceiptWrong, UploadRefused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from keys.clock import Clock
+    from keys.money import Rupiah
+    from terminals.outbox import Outbox, PendingBatch
+
+COSE: Final = "application/cose"
+ATTEMPTS: Final = 4
+BACK_OFF_SECONDS_MAX: Final = 5.0
+_BUSY: Final = frozenset({429, 502, 503, 504})
+_OK: Final = 200
+_UNPROCESSABLE: Final = 422
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """What the ledger made of the records that were sent."""
+
+    sent: int = 0
+    posted: int = 0
+    duplicate: int = 0
+    quarantined: int = 0
+
+
+class _Busy(Exception):
+    """The ledger cannot take it now."""
+
+
+class Link:
+    """A terminal's line to its ledger."""
+
+    def __init__(
+        self,
+        client: httpx2.Client,
+        terminal: int,
+        sign: Callable[[bytes], bytes],
+        ledger_key: bytes,
+        clock: Clock,
+        attempts: int = ATTEMPTS,
+    ) -> None:
+        self._client = client
+        self._terminal = terminal
+        self._sign = sign
+        self._ledger_key = ledger_key
+        self._clock = clock
+        self._attempts = attempts
+
+    def _seal(self, payload: bytes, content_type: str) -> bytes:
+        kid = self._terminal.to_bytes(4, "big")
+        return envelope.seal(payload, kid=kid, sign=self._sign, content_type=content_type)
+
+    def upload(self, outbox: Outbox) -> Uploaded:
+        """Send everything that is ready.
+
+        Raises Offline (nothing is lost; try later), UploadRefused (the ledger says why), ReceiptWrong.
+        """
+        counts = {"posted": 0, "duplicate": 0, "quarantined": 0}
+        sent = 0
+        while (batch := outbox.batch(self._form)) is not None:
+            answer = self._post("/v1/batches", batch.body)
+            results = self._proven(batch, answer)
+            outbox.settle(batch)
+            sent += len(results)
+            for result in results:
+                counts[result["result"]] += 1
+        return Uploaded(sent, **counts)
+
+    def _form(self, first: int, previous: bytes, records: list[bytes]) -> bytes:
+        payload = encode_batch(self._terminal, first, previous, self._clock.now(), records)
+        return self._seal(payload, CONTENT_TYPE)
+
+    def _proven(self, batch: PendingBatch, answer: Any) -> list[dict[str, Any]]:
+        """The results, once the receipt is signed by the ledger and speaks of this very batch."""
+        try:
+            receipt = envelope.parse(base64.b64decode(answer["receipt"], validate=True))
+            terminal, first, last, body_digest, *_ = cbor2.loads(receipt.verify(self._ledger_key))
+            results: list[dict[str, Any]] = answer["results"]
+        except (EnvelopeError, binascii.Error, KeyError, TypeError, ValueError) as error:
+            raise ReceiptWrong(
+                f"the ledger's receipt does not verify ({error}): records stay, try later"
+            ) from None
+        told = (terminal, first, last, body_digest)
+        if (
+            told != (self._terminal, batch.first, batch.last, digest(batch.body))
+            or len(results) != last - first + 1
+        ):
+            raise ReceiptWrong("the ledger's receipt speaks of another batch: records stay, try later")
+        return results
+
+    def authorise_load(self, uid: bytes, amount: Rupiah, request: int) -> int:
+        """Ask for a load; the hold's number.
+
+        Raises Offline (no load without the ledger), LoadDenied with the ledger's reason.
+        """
+        payload = cbor2.dumps([uid, amount, request, self._clock.now()], canonical=True)
+        try:
+            answer = self._post("/v1/loads", self._seal(payload, LOAD_CONTENT_TYPE))
+        except UploadRefused as refusal:
+            if refusal.status == _UNPROCESSABLE:
+                raise LoadDenied(refusal.detail) from None
+            raise
+        return int(answer["authorisation"])
+
+    def _post(self, path: str, body: bytes) -> Any:
+        try:
+            for attempt in stamina.retry_context(
+                on=(httpx2.TransportError, _Busy), attempts=self._attempts, timeout=None, wait_initial=0.1,
+                wait_max=BACK_OFF_SECONDS_MAX,
+            ):  # fmt: skip
+                with attempt:
+                    return self._posted(path, body)
+        except (httpx2.TransportError, _Busy) as error:
+            raise Offline(
+                f"the ledger does not answer ({type(error).__name__}): records wait in the outbox"
+            ) from None
+        raise Offline("no attempt was made: raise the number of attempts")
+
+    def _posted(self, path: str, body: bytes) -> Any:
+        response = self._client.post(path, content=body, headers={"Content-Type": COSE})
+        if response.status_code in _BUSY:
+            raise _Busy(str(response.status_code))
+        try:
+            answer = response.json()
+        except ValueError:
+            raise UploadRefused(
+                response.status_code, "the answer is no JSON: is this a ledger's address?"
+            ) from None
+        if response.status_code != _OK:
+            detail = answer.get("detail", "") if isinstance(answer, dict) else ""
+            raise UploadRefused(response.status_code, str(detail))
+        return answer
