@@ -273,3 +273,31 @@ def test_a_missing_package_is_named_with_the_tests_that_need_it(checkout: Path) 
     )
     assert "In CI no test may be left out" in told.stderr
     assert "no-such-token" not in told.stderr
+
+
+def test_pytest_leaves_out_what_needs_a_missing_package_and_says_its_name(checkout: Path) -> None:
+    (checkout / "tests" / "browser").mkdir(parents=True)
+    (checkout / "tests" / "browser" / "test_page.py").write_text(
+        "def test_page() -> None:\n    assert False\n"
+    )
+    (checkout / "tests" / "test_other.py").write_text("def test_other() -> None:\n    assert True\n")
+    shutil.copy(ROOT / "tests" / "conftest.py", checkout / "tests" / "conftest.py")
+    (checkout / "system-packages.txt").write_text(
+        "no-such-browser  no-such-browser  -  tests/browser  pages\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-ra", "-p", "no:cacheprovider", "--import-mode=importlib"]
+    told = subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=60, check=False)
+    assert "1 passed, 1 skipped" in told.stdout
+    assert "it needs the Debian package no-such-browser (pages)" in told.stdout
+
+
+@pytest.mark.parametrize(("check", "test", "outcome"), [(0, 0, 0), (1, 0, 1), (0, 5, 1), (2, 2, 1)])
+def test_ci_runs_both_and_passes_only_if_both_do(tmp_path: Path, check: int, test: int, outcome: int) -> None:
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
+    script = f'#!/bin/sh\necho "ran $1"\n[ "$1" = check ] && exit {check}\nexit {test}\n'
+    (tmp_path / "run").write_text(script)
+    (tmp_path / "run").chmod(0o755)
+    told = subprocess.run(["bash", ".ci/run"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert told.returncode == outcome
+    assert told.stdout.splitlines()[:2] == ["ran check", "ran test"]
