@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from keys.clock import Day, date_of
 from keys.money import Sen
 from ledger import journal, store
 from ledger.chart import Code, describe, split
-from ledger.engine import Engine
-from ledger.errors import DatabaseDamaged, WindowClosed
-from ledger.lease import FileLease
+from ledger.engine import NOTHING, Engine
+from ledger.errors import DatabaseDamaged
+from ledger.lease import take
+from ledger.store import Database
 from ledger.transfer import ROW, Transfer
-from ledger.writer import CUT_OFF, Posted, Transaction, Windows, Writer
+from ledger.windows import CUT_OFF, CloseWindow, Windows
+from ledger.writer import Posted, Transaction, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from keys.clock import Clock
+    from keys.clock import Clock, Day
     from ledger.chart import AccountId
     from ledger.engine import Balance
-    from ledger.store import Database, Window
+    from ledger.journal import Block
+    from ledger.lease import Lease
+    from ledger.store import Connection, TableSet, Window
 
     Rows = npt.NDArray[np.void]
 
@@ -84,56 +86,47 @@ class _Transfers:
         return list(posted)
 
 
-class _Close:
-    """A unit that closes a business date."""
-
-    def __init__(self, day: Day, ledger: Ledger) -> None:
-        self._day = day
-        self._ledger = ledger
-        self.document = json.dumps({"close": date_of(day).isoformat()}).encode()
-
-    def plan(self, tx: Transaction) -> Sequence[Transfer]:
-        done = [window for window in store.read_windows(tx.connection) if window.business_date >= self._day]
-        if done:
-            raise WindowClosed(f"business date {date_of(self._day)} is closed already")
-        return ()
-
-    def settle(self, _posted: Sequence[Posted], tx: Transaction) -> Window:
-        return tx.close_window(self._day, self._ledger.head().digest)
-
-
 class Ledger:
     """A double-entry ledger on one database, with one writer."""
 
     def __init__(
-        self, database: Database, engine: Engine, writer: Writer, windows: Windows, lease: FileLease | None
+        self, database: Database, engine: Engine, writer: Writer, windows: Windows, clock: Clock, lease: Lease
     ) -> None:
         self.database = database
         self.writer = writer
         self._engine = engine
         self._windows = windows
-        self._lease = lease
+        self._clock = clock
+        self._lease: Lease | None = lease
 
     @classmethod
-    def open(cls, database: Database, clock: Clock, cut_off: timedelta = CUT_OFF) -> Self:
-        """Open a ledger and rebuild its balances from the journal.
+    def create(cls, url: str, *others: TableSet) -> Database:
+        """Make an empty ledger, and the tables of other packages beside it; open it next.
+
+        Raises StorageError where there is one already.
+        """
+        database = Database(url)
+        database.create(*others)
+        return database
+
+    @classmethod
+    def open(cls, where: Database | str, clock: Clock, cut_off: timedelta = CUT_OFF) -> Self:
+        """Open the ledger at a URL, and rebuild its balances from the journal.
 
         Raises DatabaseMissing, DatabaseDamaged, DatabaseBusy, StorageError.
         """
+        database = Database(where) if isinstance(where, str) else where
         database.check()
-        lease = FileLease(database.path) if database.is_sqlite else None
+        lease = take(database)
         try:
             with database.transaction() as connection:
                 before = store.last_block(connection)
                 windows = Windows(store.read_windows(connection), cut_off)
-                engine = Engine()
-                for rows in store.read_rows(connection):
-                    engine.replay(rows)
-            return cls(database, engine, Writer(database, engine, clock, windows, before), windows, lease)
+                engine = _rebuilt(connection, before)
         except BaseException:
-            if lease is not None:
-                lease.release()
+            lease.release()
             raise
+        return cls(database, engine, Writer(database, engine, clock, windows, before), windows, clock, lease)
 
     def __enter__(self) -> Self:
         return self
@@ -146,23 +139,41 @@ class Ledger:
     def close(self) -> None:
         """Finish what was accepted, keep a snapshot of the balances, and give the database back."""
         self.writer.close()
+        if self._lease is None:
+            return
         try:
-            self.snapshot()
+            # After a failed commit nobody knows whether the database has it: only a restart may look.
+            if not self.writer.stopped:
+                self.snapshot()
         finally:
             self.database.close()
-            if self._lease is not None:
-                self._lease.release()
-                self._lease = None
+            self._lease.release()
+            self._lease = None
 
     def snapshot(self) -> None:
         """Write all balances beside the journal, so that a later check has live figures to compare with."""
-        rows = [
-            (split(account).partition, account, balance.debits_posted, balance.credits_posted,
-             balance.debits_pending, balance.credits_pending)
-            for account, balance in self._engine.balances().items()
-        ]  # fmt: skip
+        position, balances = self._engine.committed_balances()
+        rows = [(split(account).partition, account, *_sums(balance)) for account, balance in balances.items()]
+        with self.database.writing() as connection:
+            store.write_balances(connection, position, rows)
+
+    def rebuild_check(self) -> int:
+        """Rebuild all balances from the journal and compare them with the live ones (DESIGN law 8).
+
+        The position as of which they are equal; raises DatabaseDamaged, naming an account, where they are not.
+        """
+        position, balances = self._engine.committed_balances()
+        rebuilt = Engine()
         with self.database.transaction() as connection:
-            store.write_balances(connection, self._engine.next_position - 1, rows)
+            for rows in store.read_rows(connection, last=position):
+                rebuilt.replay(rows)
+        for account in sorted(balances.keys() | rebuilt.balances().keys()):
+            if rebuilt.balance(account) != balances.get(account, NOTHING):
+                raise DatabaseDamaged(
+                    f"{describe(account)} has another balance than its journal gives at position {position}: "
+                    "restart the ledger, and verify its database"
+                )
+        return position
 
     def post(self, transfers: Sequence[Transfer], document: bytes = b"") -> list[Posted]:
         """Post transfers; durable when this returns. What could not be posted says why in its result."""
@@ -170,17 +181,17 @@ class Ledger:
         return posted
 
     def balance(self, account: AccountId) -> Balance:
-        """An account's four sums."""
-        return self._engine.balance(account)
+        """An account's four sums, as of the last commit."""
+        return self._engine.committed(account)
 
     def balances(self) -> dict[AccountId, Balance]:
-        """All accounts that a transfer has named."""
-        return self._engine.balances()
+        """All accounts that a transfer has moved, as of one commit."""
+        return self._engine.committed_balances()[1]
 
     def trial_balance(self) -> TrialBalance:
-        """Sums by kind of account."""
+        """Sums by kind of account, as of one commit."""
         sums: dict[Code, list[int]] = {}
-        for account, balance in self._engine.balances().items():
+        for account, balance in self.balances().items():
             line = sums.setdefault(split(account).code, [0, 0, 0, 0])
             line[0] += 1
             line[1] += balance.debits_posted
@@ -194,9 +205,7 @@ class Ledger:
     def head(self) -> ChainHead:
         """The newest block; the genesis where the journal is empty."""
         last = self.writer.last_block
-        if last is None:
-            return ChainHead(0, 0, journal.GENESIS)
-        return ChainHead(last.block, last.first_position + last.rows - 1, last.digest)
+        return ChainHead(0, 0, journal.GENESIS) if last is None else _head_at(last)
 
     def block(self, number: int) -> ChainHead:
         """A committed block as the chain's head was right after it."""
@@ -204,7 +213,7 @@ class Ledger:
             found = store.read_block(connection, number)
         if found is None:
             raise DatabaseDamaged(f"block {number} is gone from the journal: restore it from backup")
-        return ChainHead(found.block, found.first_position + found.rows - 1, found.digest)
+        return _head_at(found)
 
     def rows(self, business_date: Day | None = None) -> Rows:
         """Journal rows (ROW) in order: all, or those of a business date."""
@@ -214,24 +223,21 @@ class Ledger:
     def row_chunks(self, business_date: Day | None = None) -> Iterator[Rows]:
         """The same in chunks, for journals larger than memory."""
         with self.database.transaction() as connection:
-            yield from store.read_rows(connection, business_date=business_date)
+            if business_date is None:
+                yield from store.read_rows(connection)
+            else:
+                yield from store.read_rows(connection, *store.span_of(connection, business_date))
 
-    def open_window(self, at: Clock) -> Day:
+    def open_window(self) -> Day:
         """The business date that a transfer received now would get."""
-        return self._windows.open_at(at.now())
+        return self._windows.open_at(self._clock.now())
 
     def close_window(self, day: Day) -> Window:
         """Close a business date and all before it; closing it again gives the same window.
 
-        Raises WindowClosed where a later one is closed but this one never was.
+        Raises WindowClosed where a later one is closed but this one never was, WindowNotBegun where it lies ahead.
         """
-        try:
-            window: Window = self.writer.submit(_Close(day, self)).result()
-        except WindowClosed:
-            done = {window.business_date: window for window in self.windows()}
-            if day not in done:
-                raise
-            return done[day]
+        window: Window = self.writer.submit(CloseWindow(day)).result()
         return window
 
     def windows(self) -> list[Window]:
@@ -242,3 +248,28 @@ class Ledger:
     def describe(self, account: AccountId) -> str:
         """An account as people name it."""
         return describe(account)
+
+
+def _rebuilt(connection: Connection, before: Block | None) -> Engine:
+    """An engine fed with the whole journal; raises DatabaseDamaged where rows and blocks do not end together."""
+    engine = Engine()
+    for rows in store.read_rows(connection):
+        engine.replay(rows)
+    last = 0 if before is None else before.last_position
+    if engine.next_position - 1 != last:
+        raise DatabaseDamaged(
+            f"the journal has rows up to position {engine.next_position - 1}, and blocks up to {last}: "
+            "restore the database from backup"
+        )
+    engine.publish()
+    return engine
+
+
+def _head_at(block: Block) -> ChainHead:
+    return ChainHead(block.block, block.last_position, block.digest)
+
+
+def _sums(balance: Balance) -> tuple[Sen, Sen, Sen, Sen]:
+    return (
+        balance.debits_posted, balance.credits_posted, balance.debits_pending, balance.credits_pending
+    )  # fmt: skip

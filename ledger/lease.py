@@ -1,26 +1,42 @@
 """One writer a database: a lease that a second server is refused.
 
-Held by a lock on a file beside a SQLite database, which the operating system gives back when the process ends, however it ends.
+On SQLite a lock on a file beside the database, on PostgreSQL an advisory lock: either is given back when the process ends,
+however it ends.
 """
 
 from __future__ import annotations
 
 import fcntl
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ledger.errors import DatabaseBusy
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ledger.store import Database
+
+
+class Lease(Protocol):
+    """The right to write to a database."""
+
+    def release(self) -> None:
+        """Give it back."""
+
+
+def take(database: Database) -> Lease:
+    """Take the lease on a database; raises DatabaseBusy where another server holds it."""
+    return FileLease(database.path) if database.is_sqlite else ServerLease(database)
+
 
 class FileLease:
     """The lease on a SQLite database."""
 
     def __init__(self, database: Path) -> None:
-        """Raises DatabaseBusy where another process holds it."""
-        path = database.with_name(database.name + ".lease")
+        """Raises DatabaseBusy where another process, or another ledger of this one, holds it."""
+        # Resolved: two names of one file must meet at one lock.
+        path = database.resolve().with_name(database.resolve().name + ".lease")
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -36,3 +52,17 @@ class FileLease:
     def release(self) -> None:
         """Give the lease back."""
         os.close(self._file)
+
+
+class ServerLease:
+    """The lease on a PostgreSQL database, held by a connection of its own."""
+
+    def __init__(self, database: Database) -> None:
+        """Raises DatabaseBusy where another server holds it."""
+        self._connection = database.take_lease()
+
+    def release(self) -> None:
+        """Give the lease back."""
+        # The connection itself must end: one that went back to the pool would keep its lock.
+        self._connection.invalidate()
+        self._connection.close()

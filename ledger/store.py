@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
+import io
+import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError, OperationalError
 
 from keys.clock import Day, UnixMs
-from ledger import tables
-from ledger.errors import DatabaseDamaged, DatabaseMissing, StorageError
+from ledger import rowbytes, tables
+from ledger.errors import DatabaseBusy, DatabaseDamaged, DatabaseMissing, StorageError
+from ledger.journal import Block
 from ledger.tables import WHOLE
 from ledger.transfer import ROW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    import numpy as np
     import numpy.typing as npt
 
     Rows = npt.NDArray[np.void]
 
+# What other modules hold without knowing the library behind.
+Connection = sa.Connection
+TableSet = sa.MetaData
+
 ROWS_A_CHUNK: Final = 50_000
+BLOCK_ROWS_MAX: Final = 1_000_000
+"""More rows than any block can have: a larger number is damage, not a reason to read."""
 _COLUMNS: Final = list(ROW.names or ())
 _SQLITE_PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL",
@@ -32,25 +41,13 @@ _SQLITE_PRAGMAS: Final = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA busy_timeout=5000",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A group commit: which rows it holds, what it is chained to."""
-
-    block: int
-    first_position: int
-    rows: int
-    received_at: UnixMs
-    business_date: Day
-    documents: bytes
-    previous: bytes
-    digest: bytes
+_LEASE: Final = int.from_bytes(b"KSHLEDGR")
+"""The number of PostgreSQL's advisory lock that is the lease on this database."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A closed business date: up to which position it goes, and the chain's digest then."""
+    """A closed business date: up to which position it goes, and the chain's digest there."""
 
     business_date: Day
     closed_at: UnixMs
@@ -63,11 +60,17 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = sa.make_url(url)
-        self.engine = sa.create_engine(self.url)
+        self.engine = self._pool(5)
+        # Writing has connections of its own: readers that use theirs up must not keep the writer waiting.
+        self._writing = self._pool(1)
+
+    def _pool(self, size: int) -> sa.Engine:
+        # A connection that died in the pool is replaced before it costs a commit.
+        pool = sa.create_engine(self.url, pool_size=size, pool_pre_ping=not self.is_sqlite)
         if self.is_sqlite:
-            sa.event.listen(self.engine, "connect", _prepare_sqlite)
-            # pysqlite would begin transactions at the first write only; reads of a unit must see the same state.
-            sa.event.listen(self.engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+            sa.event.listen(pool, "connect", _prepare_sqlite)
+            sa.event.listen(pool, "begin", _begin_sqlite)
+        return pool
 
     @property
     def is_sqlite(self) -> bool:
@@ -79,31 +82,50 @@ class Database:
         """The file of a SQLite database."""
         return Path(self.url.database or "")
 
+    @property
+    def name(self) -> str:
+        """What people call it: a file's name, or the server's name of the database."""
+        return self.path.name if self.is_sqlite else (self.url.database or "the database")
+
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """A transaction that commits at the end; raises StorageError subclasses for what the database says."""
-        try:
-            with self.engine.begin() as connection:
+        with self._explained(), self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sa.Connection]:
+        """The same for one that reads first and writes then: no other writer can come between (SQLite: IMMEDIATE)."""
+        with self._explained(), self._writing.connect() as plain:
+            connection = plain.execution_options(ledger_begin="BEGIN IMMEDIATE")
+            with connection.begin():
                 yield connection
-        except OperationalError as error:
-            raise StorageError(
-                f"the database does not answer: {_first_line(error)}; look at disk and server"
-            ) from error
-        except DatabaseError as error:
-            if _damaged(error):
-                raise DatabaseDamaged(
-                    f"{self._name()} is damaged: {_first_line(error)}; restore it from backup"
-                ) from error
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """The drivers' errors as the ledger's own, with what to do."""
+        try:
+            yield
+        except sa.exc.TimeoutError as error:
+            raise StorageError(f"all connections to {self.name} are in use: try again in a moment") from error
+        except (DatabaseError, sqlite3.DatabaseError) as error:
+            said = _first_line(error)
+            if _damaged(said):
+                raise DatabaseDamaged(f"{self.name} is damaged: {said}; restore it from backup") from error
+            if isinstance(error, (OperationalError, sqlite3.OperationalError)):
+                raise StorageError(f"{self.name} does not answer: {said}; look at disk and server") from error
             raise
 
-    def _name(self) -> str:
-        return self.path.name if self.is_sqlite else (self.url.database or "the database")
-
     def create(self, *others: sa.MetaData) -> None:
-        """Make all tables; those of other packages beside the ledger's own."""
+        """Make all tables; those of other packages beside the ledger's own.
+
+        Raises StorageError where there is a ledger already.
+        """
         if self.is_sqlite:
             self.path.touch(mode=0o600)
-        with self.transaction() as connection:
+        with self.writing() as connection:
+            if sa.inspect(connection).has_table("meta"):
+                raise StorageError(f"{self.name} holds a ledger already: open it, or name another place")
             for metadata in (tables.metadata, *others):
                 metadata.create_all(connection)
             connection.execute(
@@ -112,42 +134,58 @@ class Database:
 
     def check(self) -> None:
         """Raise DatabaseMissing, DatabaseDamaged or StorageError where this is no ledger that this software can use."""
-        if self.is_sqlite and not self.path.exists():
-            raise DatabaseMissing(
-                f"there is no ledger at {self.path.name}: make one with `hebat ledger init`"
-            )
-        try:
-            with self.transaction() as connection:
-                if self.is_sqlite:
-                    self._check_pages(connection)
-                version = self._version(connection)
-        except StorageError:
-            raise
-        except DatabaseError as error:
-            raise DatabaseDamaged(
-                f"{self._name()} is no database: {_first_line(error)}; restore it"
-            ) from error
+        if self.is_sqlite:
+            self._check_file()
+        with self.transaction() as connection:
+            if self.is_sqlite:
+                self._check_pages(connection)
+            version = self._version(connection)
         if version != tables.SCHEMA_VERSION:
+            do = "migrate the database" if version < tables.SCHEMA_VERSION else "install a newer release"
             raise StorageError(
-                f"the ledger has schema {version}, this software {tables.SCHEMA_VERSION}: upgrade one"
+                f"{self.name} has schema {version}, this software wants {tables.SCHEMA_VERSION}: {do}"
             )
+
+    def _check_file(self) -> None:
+        if not self.path.is_file():
+            raise DatabaseMissing(f"there is no ledger at {self.name}: make one with `hebat ledger init`")
+        with self.path.open("rb") as file:
+            if file.read(16) != b"SQLite format 3\0":
+                raise DatabaseDamaged(f"{self.name} is no SQLite database (any more): restore it from backup")
 
     def _check_pages(self, connection: sa.Connection) -> None:
-        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+        found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
         if found != "ok":
-            raise DatabaseDamaged(f"{self._name()} is damaged: {found}; restore it from backup")
+            raise DatabaseDamaged(f"{self.name} is damaged: {found}; restore it from backup")
 
     def _version(self, connection: sa.Connection) -> int:
-        if not sa.inspect(connection).has_table("meta"):
-            raise DatabaseMissing(f"{self._name()} holds no ledger: make one with `hebat ledger init`")
-        query = sa.select(tables.meta.c.value).where(
-            tables.meta.c.partition == WHOLE, tables.meta.c.name == "schema"
-        )
-        return int(connection.execute(query).scalar_one())
+        found = set(sa.inspect(connection).get_table_names())
+        if not found & set(tables.metadata.tables):
+            raise DatabaseMissing(f"{self.name} holds no ledger: make one with `hebat ledger init`")
+        lost = sorted(set(tables.metadata.tables) - found)
+        version = None if lost else _meta(connection, "schema")
+        if version is None:
+            what = f"the table {lost[0]}" if lost else "its schema version"
+            raise DatabaseDamaged(f"{self.name} has lost {what}: restore it from backup")
+        return version
+
+    def take_lease(self) -> sa.Connection:
+        """PostgreSQL's lease: an advisory lock that lives as long as this connection.
+
+        Should the connection die unseen, block numbers still fence: of two writers, the second to write a number fails.
+        Raises DatabaseBusy where another server holds it.
+        """
+        with self._explained():
+            connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+            if connection.execute(sa.select(sa.func.pg_try_advisory_lock(_LEASE))).scalar():
+                return connection
+            connection.close()
+        raise DatabaseBusy(f"another server writes to {self.name}: stop it first, or use its address")
 
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+        self._writing.dispose()
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -156,27 +194,38 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
         connection.execute(pragma)
 
 
-def _first_line(error: DatabaseError) -> str:
-    return str(error.orig).splitlines()[0] if error.orig else type(error).__name__
+def _begin_sqlite(connection: sa.Connection) -> None:
+    # pysqlite would begin transactions at the first write only; reads of a unit must see the same state.
+    connection.exec_driver_sql(connection.get_execution_options().get("ledger_begin", "BEGIN"))
 
 
-def _damaged(error: DatabaseError) -> bool:
-    text = str(error.orig)
-    return "malformed" in text or "not a database" in text
+def _first_line(error: DatabaseError | sqlite3.DatabaseError) -> str:
+    cause = error.orig if isinstance(error, DatabaseError) else error
+    return (str(cause).splitlines() or [type(error).__name__])[0]
 
 
-_INSERT_ROWS = sa.insert(tables.transfers)
+def _damaged(said: str) -> bool:
+    return any(words in said for words in ("malformed", "not a database", "unsupported file format"))
+
+
+def _meta(connection: sa.Connection, name: str) -> int | None:
+    query = sa.select(tables.meta.c.value).where(tables.meta.c.partition == WHOLE, tables.meta.c.name == name)
+    found: int | None = connection.execute(query).scalar()
+    return found
 
 
 def insert_rows(connection: sa.Connection, rows: Rows) -> None:
-    """Append journal rows (ROW)."""
-    if connection.dialect.name == "sqlite":
-        # One executemany on the driver: SQLAlchemy's own path costs as much again as SQLite does.
-        marks = ",".join("?" * len(_COLUMNS))
-        statement = f"INSERT INTO transfers ({','.join(_COLUMNS)}) VALUES ({marks})"  # noqa: S608  our own names
-        connection.exec_driver_sql(statement, rows.tolist())
-    else:
-        connection.execute(_INSERT_ROWS, [dict(zip(_COLUMNS, row, strict=True)) for row in rows.tolist()])
+    """Append journal rows (ROW) by the driver's quickest way: SQLAlchemy's own costs as much again as SQLite does."""
+    names = ",".join(_COLUMNS)
+    if connection.dialect.name == "postgresql":
+        driver: Any = connection.connection  # psycopg2's: DBAPI has no COPY
+        with driver.cursor() as cursor:
+            copy = f"COPY transfers ({names}) FROM STDIN (FORMAT BINARY)"
+            cursor.copy_expert(copy, io.BytesIO(rowbytes.copy_bytes(rows)))
+        return
+    marks = ",".join("?" * len(_COLUMNS))
+    statement = f"INSERT INTO transfers ({names}) VALUES ({marks})"  # noqa: S608  our own names
+    connection.connection.cursor().executemany(statement, rows.tolist())
 
 
 def insert_block(connection: sa.Connection, block: Block, bodies: Iterable[bytes]) -> None:
@@ -198,35 +247,52 @@ def insert_window(connection: sa.Connection, window: Window) -> None:
 
 
 def read_windows(connection: sa.Connection) -> list[Window]:
-    """Closed business dates, oldest first."""
+    """Closed business dates, oldest first; raises DatabaseDamaged where one does not read."""
     columns = [tables.windows.c[name] for name in Window.__slots__]
     query = (
         sa.select(*columns)
         .where(tables.windows.c.partition == WHOLE)
         .order_by(tables.windows.c.business_date)
     )
-    return [
-        Window(Day(day), UnixMs(at), last, bytes(head)) for day, at, last, head in connection.execute(query)
-    ]
+    windows = []
+    for row in connection.execute(query):
+        day, at, last, head = _typed(row, "iiib", "a window")
+        windows.append(Window(Day(day), UnixMs(at), last, head))
+    return windows
 
 
 def read_blocks(connection: sa.Connection, after: int = 0) -> Iterator[Block]:
-    """Blocks in order, those after a number."""
+    """Blocks in order, those after a number; raises DatabaseDamaged where one does not read."""
     columns = [tables.blocks.c[name] for name in Block.__slots__]
     query = (
         sa.select(*columns)
         .where(tables.blocks.c.partition == WHOLE, tables.blocks.c.block > after)
         .order_by(tables.blocks.c.block)
+        .execution_options(yield_per=1000)
     )
-    for number, first, rows, at, day, documents, previous, digest in connection.execute(query):
-        yield Block(
-            number, first, rows, UnixMs(at), Day(day), bytes(documents), bytes(previous), bytes(digest)
-        )
+    for row in connection.execute(query):
+        number, first, rows, at, day, documents, previous, digest = _typed(row, "iiiiibbb", "a block")
+        yield Block(number, first, rows, UnixMs(at), Day(day), documents, previous, digest)
+
+
+def _typed(row: Sequence[Any], kinds: str, what: str) -> list[Any]:
+    """A row's values, each an integer (i) or 32 bytes (b); SQLite itself would let any type stand in any column."""
+    values: list[Any] = []
+    for kind, value in zip(kinds, row, strict=True):
+        given = bytes(value) if isinstance(value, memoryview) else value
+        good = type(given) is int if kind == "i" else type(given) is bytes and len(given) == 32  # noqa: PLR2004  SHA-256
+        if not good:
+            raise DatabaseDamaged(
+                f"{what} ({row[0]!r}) holds {given!r:.40}: restore the database from backup"
+            )
+        values.append(given)
+    return values
 
 
 def read_block(connection: sa.Connection, number: int) -> Block | None:
     """A block by number."""
-    return next((block for block in read_blocks(connection, number - 1) if block.block == number), None)
+    block = next(read_blocks(connection, number - 1), None)
+    return block if block is not None and block.block == number else None
 
 
 def last_block(connection: sa.Connection) -> Block | None:
@@ -234,24 +300,35 @@ def last_block(connection: sa.Connection) -> Block | None:
     number = connection.execute(
         sa.select(sa.func.max(tables.blocks.c.block)).where(tables.blocks.c.partition == WHOLE)
     ).scalar()
-    return None if number is None else next(read_blocks(connection, number - 1))
+    return None if number is None else read_block(connection, number)
 
 
 def read_documents(connection: sa.Connection, block: int) -> list[bytes]:
     """The documents of a block, in order."""
+    return list(documents_of(connection, block, block).get(block, []))
+
+
+def documents_of(connection: sa.Connection, first: int, last: int) -> dict[int, list[bytes]]:
+    """The documents of a span of blocks, each block's in order; raises DatabaseDamaged where one does not read."""
     table = tables.documents
     query = (
-        sa.select(table.c.body)
-        .where(table.c.partition == WHOLE, table.c.block == block)
-        .order_by(table.c.ordinal)
+        sa.select(table.c.block, table.c.ordinal, table.c.body)
+        .where(table.c.partition == WHOLE, table.c.block.between(first, last))
+        .order_by(table.c.block, table.c.ordinal)
     )
-    return [bytes(body) for body in connection.execute(query).scalars()]
+    found: dict[int, list[bytes]] = {}
+    for block, ordinal, body in connection.execute(query):
+        bodies = found.setdefault(block, [])
+        if not isinstance(body, (bytes, memoryview)) or ordinal != len(bodies):
+            raise DatabaseDamaged(f"document {ordinal!r} of block {block} does not read: restore from backup")
+        bodies.append(bytes(body))
+    return found
 
 
 def read_rows(
     connection: sa.Connection, first: int = 1, last: int | None = None, business_date: Day | None = None
 ) -> Iterator[Rows]:
-    """Journal rows in order of position, in chunks; `last` is included."""
+    """Journal rows in order of position, in chunks of at most ROWS_A_CHUNK; `last` is included."""
     table = tables.transfers
     top = _top(connection) if last is None else last
     for start in range(first, top + 1, ROWS_A_CHUNK):
@@ -260,16 +337,30 @@ def read_rows(
         if business_date is not None:
             query = query.where(table.c.business_date == business_date)
         found = connection.execute(query.order_by(table.c.position)).all()
-        yield np.array([tuple(row) for row in found], ROW)
+        yield rowbytes.rows_from([tuple(row) for row in found])
 
 
 def _top(connection: sa.Connection) -> int:
     return int(connection.execute(sa.select(sa.func.max(tables.transfers.c.position))).scalar() or 0)
 
 
-def count_rows(connection: sa.Connection) -> int:
-    """How many transfers the journal holds."""
-    return int(connection.execute(sa.select(sa.func.count()).select_from(tables.transfers)).scalar_one())
+def span_of(connection: sa.Connection, business_date: Day) -> tuple[int, int]:
+    """The first and last position that blocks of a business date cover; an empty span where there is none."""
+    table = tables.blocks
+    query = sa.select(
+        sa.func.min(table.c.first_position), sa.func.max(table.c.first_position + table.c.rows - 1)
+    ).where(table.c.partition == WHOLE, table.c.business_date == business_date)
+    first, last = connection.execute(query).one()
+    return (1, 0) if first is None else (first, last)
+
+
+def counts(connection: sa.Connection) -> tuple[int, int, int]:
+    """How many transfers, blocks and documents are stored, wherever their keys say that they belong."""
+    transfers, blocks, documents = (
+        connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
+        for table in (tables.transfers, tables.blocks, tables.documents)
+    )
+    return transfers, blocks, documents
 
 
 def write_balances(
@@ -288,9 +379,5 @@ def write_balances(
 
 def read_balances(connection: sa.Connection) -> tuple[int | None, dict[int, tuple[int, int, int, int]]]:
     """The snapshot's position (None where there is none) and its sums by account."""
-    query = sa.select(tables.meta.c.value).where(
-        tables.meta.c.partition == WHOLE, tables.meta.c.name == "snapshot"
-    )
-    position = connection.execute(query).scalar()
     rows = connection.execute(sa.select(tables.balances)).all()
-    return position, {row[1]: (row[2], row[3], row[4], row[5]) for row in rows}
+    return _meta(connection, "snapshot"), {row[1]: (row[2], row[3], row[4], row[5]) for row in rows}

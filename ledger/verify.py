@@ -1,32 +1,40 @@
-"""Check a journal from its first byte: chain, rows, sums, documents, balances. Needs no lease and changes nothing.
+"""Check a journal from its first byte: chain, rows, sums, documents, windows, balances. Needs no lease and changes nothing.
 
-Raises DatabaseDamaged, naming the place (block, position, partition) of the first damage.
+What it cannot see is a journal cut off at the end of a block, together with everything after: only a digest kept elsewhere (a
+receipt, a published checkpoint) shows that. Compare `Verified.head` with one.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from keys.clock import date_of
 from keys.money import Sen
 from ledger import journal, store
 from ledger.chart import AccountId, describe, split
-from ledger.engine import Engine
-from ledger.errors import DatabaseDamaged
+from ledger.engine import NOTHING, Balance, Engine
+from ledger.errors import DatabaseDamaged, DatabaseMissing, LedgerError, StorageError
 from ledger.transfer import ROW
+from ledger.windows import closing_document
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     import numpy.typing as npt
-    import sqlalchemy as sa
 
-    from ledger.store import Block, Database
+    from keys.clock import Day
+    from ledger.journal import Block
+    from ledger.store import Connection, Database
 
     Rows = npt.NDArray[np.void]
+    Inspect = Callable[[Block, Rows, Sequence[bytes]], None]
+    Progress = Callable[[int, int], None]
+
+_BLOCKS_A_CHUNK: Final = 64
+_POSITION_MAX: Final = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,7 @@ class Verified:
     blocks: int
     transfers: int
     documents: int
+    windows: int
     accounts: int
     moved: Sen
     head: bytes
@@ -43,114 +52,164 @@ class Verified:
     """Position up to which stored balances were compared; None where there was no snapshot."""
 
 
-def verify(database: Database, progress: Callable[[int, int], None] | None = None) -> Verified:
-    """Check everything; `progress` is told (done, all) in blocks."""
-    database.check()
-    with database.transaction() as connection:
-        snapshot, kept = store.read_balances(connection)
-        last = store.last_block(connection)
-        walk = _Walk(connection, snapshot, kept)
-        for block in store.read_blocks(connection):
-            walk.take(block)
-            if progress is not None:
-                progress(block.block, last.block if last else 0)
-        return walk.finish()
+def verify(database: Database, progress: Progress | None = None, inspect: Inspect | None = None) -> Verified:
+    """Check everything; `progress` is told (done, all) in blocks.
+
+    `inspect` is given each block that is whole, with its rows and documents, for what only others can check (a card's evidence);
+    it raises DatabaseDamaged. Raises DatabaseDamaged, naming the place (block, position, partition) of the first damage,
+    DatabaseMissing, and StorageError for a database that does not answer.
+    """
+    try:
+        database.check()
+        with database.transaction() as connection:
+            walk = _Walk(connection, inspect)
+            for block, rows, bodies in _blocks(connection):
+                walk.take(block, rows, bodies)
+                if progress is not None:
+                    progress(block.block, walk.last)
+            return walk.finish()
+    except (DatabaseDamaged, DatabaseMissing):
+        raise
+    except (LedgerError, ValueError, TypeError, OverflowError) as error:
+        if isinstance(error, StorageError):
+            raise
+        # Bytes that no driver turns into a value are damage too, wherever they stand.
+        raise DatabaseDamaged(f"{database.name} does not read ({error}): restore it from backup") from error
+
+
+def _blocks(connection: Connection) -> Iterator[tuple[Block, Rows, list[bytes]]]:
+    """Every block with its rows and documents, read in chunks of blocks."""
+    blocks = store.read_blocks(connection)
+    while chunk := list(islice(blocks, _BLOCKS_A_CHUNK)):
+        first, last = chunk[0], chunk[-1]
+        for block in chunk:
+            if not (0 <= block.rows <= store.BLOCK_ROWS_MAX and 0 < block.first_position <= _POSITION_MAX):
+                raise DatabaseDamaged(f"block {block.block} has an impossible size: restore from backup")
+        found = list(store.read_rows(connection, first.first_position, last.last_position))
+        rows = np.concatenate([*found, np.zeros(0, ROW)])
+        documents = store.documents_of(connection, first.block, last.block)
+        for block in chunk:
+            start, end = np.searchsorted(rows["position"], [block.first_position, block.last_position + 1])
+            yield block, rows[start:end], documents.get(block.block, [])
 
 
 class _Walk:
     """The state of a check that goes block by block."""
 
-    def __init__(
-        self, connection: sa.Connection, snapshot: int | None, kept: dict[int, tuple[int, int, int, int]]
-    ) -> None:
+    def __init__(self, connection: Connection, inspect: Inspect | None) -> None:
         self._connection = connection
-        self._snapshot = snapshot
-        self._kept = kept
+        self._inspect = inspect
         self._engine = Engine()
         self._before: Block | None = None
         self._documents = 0
         self._moved = 0
+        self._closed: Day | None = None
+        self._windows = store.read_windows(connection)
+        self._windows_met = 0
+        self._snapshot, self._kept = store.read_balances(connection)
+        self._snapshot_met = self._snapshot is None
+        last = store.last_block(connection)
+        self.last = 0 if last is None else last.block
 
-    def take(self, block: Block) -> None:
-        """One block: its place in the chain, its documents, its rows."""
-        bodies = store.read_documents(self._connection, block.block)
-        rows = self._rows(block)
-        expected = journal.make_block(self._before, rows, bodies, block.received_at, block.business_date)
-        _same(expected.block, block.block, f"block {block.block} stands where block {expected.block} must")
-        for what in ("first_position", "previous", "rows", "documents", "digest"):
-            if getattr(expected, what) != getattr(block, what):
-                raise DatabaseDamaged(
-                    f"block {block.block} {_WRONG[what]}{self._span(block)}; restore from backup"
-                )
-        self._check_rows(block, rows)
+    def take(self, block: Block, rows: Rows, bodies: list[bytes]) -> None:
+        """One block: its place in the chain, its documents, its rows, the window that it closes."""
+        self._compare_balances()
+        self._chain(block, rows, bodies)
+        if np.any(journal.partitions_of(rows["debit"]) != rows["partition"]):
+            raise DatabaseDamaged(
+                f"block {block.block} holds a row of another partition: restore from backup"
+            )
+        if np.any(rows["business_date"] != block.business_date) or self._is_closed(block.business_date):
+            raise DatabaseDamaged(
+                f"block {block.block} writes into another business date: restore from backup"
+            )
+        self._engine.replay(rows)
+        if self._inspect is not None:
+            self._inspect(block, rows, bodies)
+        self._window(block, bodies)
         self._documents += len(bodies)
         self._moved += int(rows["amount"].sum())
         self._before = block
-        if self._snapshot == self._engine.next_position - 1:
-            self._compare_balances()
 
-    def _rows(self, block: Block) -> Rows:
-        last = block.first_position + block.rows - 1
-        chunks = list(store.read_rows(self._connection, block.first_position, last))
-        return np.concatenate(chunks) if chunks else np.zeros(0, ROW)
+    def _chain(self, block: Block, rows: Rows, bodies: list[bytes]) -> None:
+        expected = journal.make_block(self._before, rows, bodies, block.received_at, block.business_date)
+        if expected.block != block.block:
+            raise DatabaseDamaged(
+                f"block {block.block} stands where block {expected.block} must: restore from backup"
+            )
+        for what, wrong in _WRONG.items():
+            if getattr(expected, what) != getattr(block, what):
+                partitions = sorted(set(rows["partition"].tolist()))
+                raise DatabaseDamaged(
+                    f"block {block.block} {wrong} (positions {block.first_position} to {block.last_position}, "
+                    f"partitions {partitions}, day {block.business_date}): restore from backup"
+                )
 
-    def _span(self, block: Block) -> str:
-        last = block.first_position + block.rows - 1
-        return f" (positions {block.first_position} to {last}, business date {date_of(block.business_date)})"
+    def _is_closed(self, day: Day) -> bool:
+        return self._closed is not None and day <= self._closed
 
-    def _check_rows(self, block: Block, rows: Rows) -> None:
-        partitions = rows["debit"] >> 50 & 63
-        if np.any(partitions != rows["partition"]) or np.any(rows["business_date"] != block.business_date):
-            raise DatabaseDamaged(f"block {block.block} holds a row of another partition or business date")
-        self._engine.replay(rows)
+    def _window(self, block: Block, bodies: list[bytes]) -> None:
+        """A closed window is what the chain says of it: the document of the block that closed it."""
+        if block.rows or len(bodies) != 1 or not bodies[0].startswith(b'{"close":'):
+            return
+        window = self._windows[self._windows_met] if self._windows_met < len(self._windows) else None
+        before = self._before
+        last, head = (before.last_position, before.digest) if before else (0, journal.GENESIS)
+        if (
+            window is None
+            or closing_document(window.business_date, window.last_position, window.head) != bodies[0]
+            or (window.last_position, window.head, window.closed_at) != (last, head, block.received_at)
+        ):
+            raise DatabaseDamaged(
+                f"the window that block {block.block} closed is not what was written: restore from backup"
+            )
+        self._closed = window.business_date
+        self._windows_met += 1
 
     def _compare_balances(self) -> None:
+        """Compare the stored snapshot where it was taken: right after the block with its position."""
+        if self._snapshot_met or self._snapshot != self._engine.next_position - 1:
+            return
         rebuilt = self._engine.balances()
-        for number in rebuilt.keys() | {AccountId(kept) for kept in self._kept}:
-            balance = rebuilt.get(number)
-            sums = None if balance is None else (
-                balance.debits_posted, balance.credits_posted, balance.debits_pending, balance.credits_pending
-            )  # fmt: skip
-            if sums != self._kept.get(number):
-                partition = split(number).partition
+        for number in sorted(rebuilt.keys() | {AccountId(kept) for kept in self._kept}):
+            stored = Balance(*map(Sen, self._kept.get(number, (0, 0, 0, 0))))
+            if rebuilt.get(number, NOTHING) != stored:
                 raise DatabaseDamaged(
-                    f"account {describe(number)} (partition {partition}) has another balance than its journal gives"
+                    f"{describe(number)} (partition {split(number).partition}) has another stored balance "
+                    f"than its journal gives at position {self._snapshot}: restore from backup"
                 )
-        self._snapshot_done = True
-
-    _snapshot_done = False
+        self._snapshot_met = True
 
     def finish(self) -> Verified:
-        """What must hold over the whole: no row outside a block, the snapshot met, both sides equal."""
-        posted = self._engine.next_position - 1
-        stored = store.count_rows(self._connection)
-        _same(posted, stored, f"{stored} transfers are stored and {posted} are in the chain")
-        if self._snapshot == 0 and posted == 0:
-            self._compare_balances()
-        if self._snapshot is not None and not self._snapshot_done:
-            raise DatabaseDamaged(f"stored balances are as of position {self._snapshot}, where no block ends")
+        """What must hold over the whole: nothing outside the chain, the snapshot met, both sides equal."""
+        self._compare_balances()
+        before, posted = self._before, self._engine.next_position - 1
+        blocks = before.block if before else 0
+        chained = (posted, blocks, self._documents)
+        if store.counts(self._connection) != chained or len(self._windows) != self._windows_met:
+            raise DatabaseDamaged(
+                f"more is stored than the chain's {posted} transfers, {blocks} blocks, {self._documents} documents "
+                f"and {self._windows_met} windows: restore from backup"
+            )
+        if not self._snapshot_met:
+            raise DatabaseDamaged(
+                f"stored balances are as of position {self._snapshot}, where no block ends: restore from backup"
+            )
         balances = self._engine.balances()
         debits = sum(balance.debits_posted for balance in balances.values())
-        _same(
-            debits, sum(balance.credits_posted for balance in balances.values()), "debits and credits differ"
-        )
-        before = self._before
+        if debits != sum(balance.credits_posted for balance in balances.values()):
+            raise DatabaseDamaged("debits and credits differ: restore from backup")
         return Verified(
-            blocks=before.block if before else 0, transfers=posted, documents=self._documents,
+            blocks=blocks, transfers=posted, documents=self._documents, windows=self._windows_met,
             accounts=len(balances), moved=Sen(self._moved), head=before.digest if before else journal.GENESIS,
             snapshot=self._snapshot,
         )  # fmt: skip
 
 
-_WRONG = {
+_WRONG: Final = {
     "first_position": "does not begin where the block before ended",
     "previous": "is not chained to the block before",
     "rows": "lacks rows",
     "documents": "holds a document that is not what was written",
     "digest": "holds a row that is not what was written",
 }
-
-
-def _same(left: object, right: object, message: str) -> None:
-    if left != right:
-        raise DatabaseDamaged(f"{message}; restore from backup")

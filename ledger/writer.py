@@ -1,38 +1,50 @@
 """The one writer: whatever arrived while the last commit ran is the next block (group commit).
 
-A unit's answer is given only after the commit that makes it durable (DESIGN law 4). A commit that fails stops the writer: its engine may be ahead of the
-journal, and only a restart, which rebuilds from the journal, may go on.
+A unit's answer is given only after the commit that makes it durable (DESIGN law 4), a refusal too: it may rest on what another
+unit of the same commit did. A commit that fails stops the writer: its engine may be ahead of the journal, and only a restart,
+which rebuilds from the journal, may go on.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 
-from keys.clock import Clock, Day, UnixMs, day_of, local
+from keys.clock import Clock, Day, UnixMs
 from ledger import journal, store
-from ledger.errors import LedgerError, LedgerStopped, Overloaded
-from ledger.transfer import ROW, Result, Transfer
+from ledger.errors import LedgerStopped, Overloaded, StorageError
+from ledger.transfer import ROW, Freshness, Result, Transfer
+from ledger.windows import CUT_OFF, CloseWindow, Windows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import sqlalchemy as sa
+    import numpy.typing as npt
 
     from ledger.chart import AccountId
     from ledger.engine import Balance, Engine
-    from ledger.store import Block, Database, Window
+    from ledger.journal import Block
+    from ledger.store import Connection, Database
+
+    Rows = npt.NDArray[np.void]
+
+__all__ = ["CUT_OFF", "Posted", "Transaction", "Unit", "Windows", "Writer"]
 
 QUEUE_MAX: Final = 4096
+"""Units that may wait."""
 GROUP_MAX: Final = 256
-CUT_OFF: Final = timedelta(hours=23)
-"""When a business date ends, city time; what is received later belongs to the next one."""
+"""Units that one commit takes."""
+GROUP_ROWS_MAX: Final = 50_000
+"""Rows after which a commit takes no further unit."""
+GROUP_BYTES_MAX: Final = 32 * 1024 * 1024
+"""Bytes of documents after which a commit takes no further unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +56,26 @@ class Posted:
 
 
 class Transaction:
-    """What a unit sees while it is written: the open database transaction, the time, live balances."""
+    """What a unit sees while it is written: the open database transaction, the time, live balances.
+
+    `block` and `ordinal` are where the unit's document will stand, if it has one; `head` is the digest of the block before.
+    """
 
     def __init__(
-        self, connection: sa.Connection, engine: Engine, received_at: UnixMs, windows: Windows
+        self,
+        connection: Connection,
+        engine: Engine,
+        received_at: UnixMs,
+        business_date: Day,
+        before: Block | None,
     ) -> None:
         self.connection = connection
         self.received_at = received_at
-        self.block = 0
+        self.business_date = business_date
+        self.block = before.block + 1 if before else 1
         self.ordinal = 0
+        self.head = before.digest if before else journal.GENESIS
         self._engine = engine
-        self._windows = windows
-
-    @property
-    def business_date(self) -> Day:
-        """The open business date."""
-        return self._windows.open_at(self.received_at)
 
     @property
     def next_position(self) -> int:
@@ -74,12 +90,9 @@ class Transaction:
         """True where the hold at a position is neither posted nor voided."""
         return self._engine.pending(hold)
 
-    def close_window(self, day: Day, head: bytes) -> Window:
-        """Close a business date and all before it; raises WindowClosed where it is closed or has not begun."""
-        window = store.Window(day, self.received_at, self._engine.next_position - 1, head)
-        self._windows.close(window)
-        store.insert_window(self.connection, window)
-        return window
+    def freshness(self, *, uid: int = 0, tmc: int = 0, terminal: int = 0, sequence: int = 0) -> Freshness:
+        """FRESH where surely no transfer has this card's counter, or this terminal's sequence; else ask the tables."""
+        return self._engine.freshness(uid=uid, tmc=tmc, terminal=terminal, sequence=sequence)
 
 
 class Unit(Protocol):
@@ -87,41 +100,51 @@ class Unit(Protocol):
 
     @property
     def document(self) -> bytes:
-        """Bytes that the block's digest covers besides the rows, such as a signed batch; b"" for none."""
+        """Bytes that the block's digest covers besides the rows, such as a signed batch; b"" for none. Asked last."""
 
     def plan(self, tx: Transaction) -> Sequence[Transfer]:
-        """The transfers to apply. Only reads; an error here fails this unit alone."""
+        """The transfers to apply. Whatever is raised here fails this unit alone, and takes back what it wrote."""
 
     def settle(self, posted: Sequence[Posted], tx: Transaction) -> Any:
-        """Write the unit's own rows in the same database transaction; what it gives is the answer."""
+        """Write the unit's own rows in the same database transaction; what it gives is the answer.
 
-
-class Windows:
-    """Which business dates are closed; the next one is open."""
-
-    def __init__(self, closed: Sequence[Window], cut_off: timedelta) -> None:
-        self._last = closed[-1].business_date if closed else None
-        self._cut_off = cut_off
-
-    def open_at(self, at: UnixMs) -> Day:
-        """The business date of what is received at a moment: by the cut-off, and never a closed one."""
-        by_clock = day_of((local(at) + timedelta(days=1) - self._cut_off).date())
-        return by_clock if self._last is None else Day(max(by_clock, self._last + 1))
-
-    @property
-    def last_closed(self) -> Day | None:
-        """The newest closed business date."""
-        return self._last
-
-    def close(self, window: Window) -> None:
-        """Mark as closed."""
-        self._last = window.business_date
+        The balances have moved: what is raised here stops the writer.
+        """
 
 
 @dataclass(slots=True)
 class _Waiting:
     unit: Unit
     answer: Future[Any] = field(default_factory=Future)
+
+
+@dataclass(slots=True)
+class _Group:
+    """What one commit takes: units, their answers or errors, rows and documents."""
+
+    taken: list[_Waiting] = field(default_factory=list)
+    answers: list[Any] = field(default_factory=list)
+    rows: list[Rows] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+
+    @property
+    def is_full(self) -> bool:
+        return (
+            len(self.taken) >= GROUP_MAX
+            or sum(map(len, self.rows)) >= GROUP_ROWS_MAX
+            or sum(map(len, self.bodies)) >= GROUP_BYTES_MAX
+        )
+
+    def resolve(self) -> None:
+        for waiting, answer in zip(self.taken, self.answers, strict=True):
+            if isinstance(answer, BaseException):
+                waiting.answer.set_exception(answer)
+            else:
+                waiting.answer.set_result(answer)
+
+    def fail(self, error: BaseException) -> None:
+        self.answers = [error] * len(self.taken)
+        self.resolve()
 
 
 class Writer:
@@ -137,11 +160,16 @@ class Writer:
         self.last_block = before
         self._received_at = before.received_at if before else UnixMs(0)
         self._queue: queue.Queue[_Waiting | None] = queue.Queue(QUEUE_MAX)
-        self._stopped: LedgerStopped | None = None
-        self._closing = threading.Lock()
-        self._closed = False
+        self._backlog: deque[_Waiting] = deque()
+        self._gate = threading.Lock()
+        self._refusing: LedgerStopped | None = None
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
+
+    @property
+    def stopped(self) -> bool:
+        """True after a failed commit: the balances of this process may be ahead of the journal."""
+        return self._refusing is not None and self._refusing.__cause__ is not None
 
     def submit(self, unit: Unit) -> Future[Any]:
         """Queue a unit; its future resolves after the commit.
@@ -149,11 +177,9 @@ class Writer:
         Raises Overloaded where the queue is full, LedgerStopped where the writer has stopped.
         """
         waiting = _Waiting(unit)
-        with self._closing:
-            if self._stopped is not None or self._closed:
-                raise self._stopped or LedgerStopped(
-                    "the ledger is shutting down: try again after its restart"
-                )
+        with self._gate:
+            if self._refusing is not None:
+                raise self._refusing
             try:
                 self._queue.put_nowait(waiting)
             except queue.Full:
@@ -162,91 +188,116 @@ class Writer:
 
     def close(self) -> None:
         """Finish what was accepted, then stop."""
-        with self._closing:
-            if self._closed:
-                return
-            self._closed = True
-        self._queue.put(None)
+        with self._gate:
+            first = self._refusing is None
+            if first:
+                self._refusing = LedgerStopped("the ledger is shutting down: try again after its restart")
+        if first:
+            self._queue.put(None)
         self._thread.join()
 
     def _run(self) -> None:
-        while (first := self._queue.get()) is not None:
-            group = [first]
-            last = False
-            while len(group) < GROUP_MAX and not last:
-                try:
-                    more = self._queue.get_nowait()
-                except queue.Empty:
-                    break
-                last = more is None
-                if more is not None:
-                    group.append(more)
-            self._write(group)
-            if last:
-                break
+        going_on = True
+        while going_on or self._backlog:
+            going_on = going_on and self._collect()
+            if not self._backlog:
+                continue
+            group = _Group()
+            try:
+                self._write(group)
+            except BaseException as error:  # noqa: BLE001  whatever it is, the state after it is unknown: stop
+                self._stop(group, error)
+                return
+            group.resolve()
 
-    def _write(self, group: list[_Waiting]) -> None:
-        if self._stopped is not None:
-            for waiting in group:
-                waiting.answer.set_exception(self._stopped)
-            return
+    def _collect(self) -> bool:
+        """Take what is waiting, and wait where nothing is; False once the writer is to close."""
         try:
-            answers = self._commit(group)
-        except Exception as error:  # noqa: BLE001  whatever it is, the state after it is unknown: stop
-            self._stopped = LedgerStopped(
-                f"a commit failed ({error}); restart the ledger to rebuild from its journal"
-            )
-            self._stopped.__cause__ = error
-            for waiting in group:
-                if not waiting.answer.done():
-                    waiting.answer.set_exception(self._stopped)
-            return
-        for waiting, answer in answers:
-            waiting.answer.set_result(answer)
+            while len(self._backlog) < GROUP_MAX:
+                waiting = self._queue.get(block=not self._backlog)
+                if waiting is None:
+                    return False
+                # A future that is running can no longer be cancelled, so that its answer always has a place to go.
+                if waiting.answer.set_running_or_notify_cancel():
+                    self._backlog.append(waiting)
+        except queue.Empty:
+            pass
+        return True
 
-    def _commit(self, group: list[_Waiting]) -> list[tuple[_Waiting, Any]]:
+    def _stop(self, group: _Group, error: BaseException) -> None:
+        stopped = LedgerStopped(
+            f"a commit failed ({error}): restart the ledger to rebuild it from its journal"
+        )
+        stopped.__cause__ = error
+        with self._gate:
+            self._refusing = stopped
+        while not self._queue.empty():
+            waiting = self._queue.get()
+            if waiting is not None and waiting.answer.set_running_or_notify_cancel():
+                self._backlog.append(waiting)
+        group.taken += self._backlog
+        group.fail(stopped)
+
+    def _write(self, group: _Group) -> None:
         self._received_at = UnixMs(max(self._received_at, self._clock.now()))
-        answers: list[tuple[_Waiting, Any]] = []
-        with self._database.transaction() as connection:
-            tx = Transaction(connection, self._engine, self._received_at, self._windows)
-            tx.block = self.last_block.block + 1 if self.last_block else 1
-            rows, bodies = [], []
-            day = tx.business_date
-            for waiting in group:
-                written = self._apply(waiting, tx, day)
-                if written is None:
-                    continue
-                block_rows, answer = written
-                rows.append(block_rows)
-                if waiting.unit.document:
-                    bodies.append(waiting.unit.document)
-                    tx.ordinal += 1
-                answers.append((waiting, answer))
-            block = self._append(connection, np.concatenate(rows) if rows else np.zeros(0, ROW), bodies, day)
+        with ExitStack() as commit:
+            try:
+                connection = commit.enter_context(self._database.writing())
+            except StorageError as error:
+                # Nothing was applied yet: a database that is locked or away for a moment costs these units only.
+                group.taken.append(self._backlog.popleft())
+                group.answers.append(error)
+                return
+            day = self._windows.open_at(self._received_at)
+            tx = Transaction(connection, self._engine, self._received_at, day, self.last_block)
+            self._fill(group, tx)
+            block = self._append(connection, group, day)
         self.last_block = block
-        return answers
+        self._engine.publish()
+        last = group.taken[-1].unit
+        if isinstance(last, CloseWindow) and group.bodies:
+            self._windows.closed(last.day)
 
-    def _apply(self, waiting: _Waiting, tx: Transaction, day: Day) -> tuple[Any, Any] | None:
-        """One unit: its posted rows and its answer; None where its plan failed (and its future says so)."""
+    def _fill(self, group: _Group, tx: Transaction) -> None:
+        """Apply waiting units until the group is full; a window closes in a block of its own."""
+        while self._backlog and not group.is_full:
+            closing = isinstance(self._backlog[0].unit, CloseWindow)
+            if closing and group.taken:
+                return
+            waiting = self._backlog.popleft()
+            group.taken.append(waiting)
+            group.answers.append(self._apply(waiting.unit, group, tx))
+            if closing:
+                return
+
+    def _apply(self, unit: Unit, group: _Group, tx: Transaction) -> Any:
+        """One unit: its answer, or the error that its plan ended in."""
+        savepoint = tx.connection.begin_nested()
         try:
-            planned = waiting.unit.plan(tx)
-        except LedgerError as error:
-            waiting.answer.set_exception(error)
-            return None
-        rows = journal.rows_of(planned, self._received_at, day)
-        results, positions = self._engine.apply(rows)
-        rows["position"] = positions
+            rows = journal.rows_of(unit.plan(tx), tx.received_at, tx.business_date)
+        except Exception as error:  # noqa: BLE001  a plan that fails, fails alone
+            savepoint.rollback()
+            return error
+        savepoint.commit()
+        applied = self._engine.apply(rows)
+        rows["position"] = applied.positions
         posted = [
             Posted(Result(result), position)
-            for result, position in zip(results.tolist(), positions.tolist(), strict=True)
+            for result, position in zip(applied.results.tolist(), applied.positions.tolist(), strict=True)
         ]
-        return rows[positions > 0], waiting.unit.settle(posted, tx)
+        answer = unit.settle(posted, tx)
+        group.rows.append(rows[applied.positions > 0])
+        if unit.document:
+            group.bodies.append(unit.document)
+            tx.ordinal += 1
+        return answer
 
-    def _append(self, connection: sa.Connection, rows: Any, bodies: list[bytes], day: Day) -> Block | None:
-        if not len(rows) and not bodies:
+    def _append(self, connection: Connection, group: _Group, day: Day) -> Block | None:
+        rows = np.concatenate([*group.rows, np.zeros(0, ROW)])
+        if not len(rows) and not group.bodies:
             return self.last_block
-        block = journal.make_block(self.last_block, rows, bodies, self._received_at, day)
+        block = journal.make_block(self.last_block, rows, group.bodies, self._received_at, day)
         if len(rows):
             store.insert_rows(connection, rows)
-        store.insert_block(connection, block, bodies)
+        store.insert_block(connection, block, group.bodies)
         return block
