@@ -197,7 +197,7 @@ def test_without_network_one_sentence_is_said_and_nothing_half_made_stays(checko
 def test_it_installs_once_and_passes_arguments_on(checkout: Path) -> None:
     first = run(checkout, "settle", "--day", "2026-01-05")
     assert first.stdout == "hebat settle --day 2026-01-05\n"
-    assert "Installing (server)" in first.stderr
+    assert "packages into .venv (server)" in first.stderr
     assert stamp_of(checkout)["extras"] == ["server"]
     second = run(checkout, "demo")
     assert (second.stdout, second.stderr) == ("hebat demo\n", "")
