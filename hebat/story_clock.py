@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from keys.clock import UnixMs
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from keys.clock import UnixMs
 
 
 class StoryClock:

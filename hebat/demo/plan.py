@@ -11,7 +11,6 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
 from card.layout import Concession
-
 from keys.clock import UnixMs, moment
 from keys.money import Rupiah
 
@@ -90,8 +89,11 @@ class _Planner:
         return UnixMs(self._random.randrange(first, last))
 
     def holder(self, serial: int) -> Holder:
-        issuer = self._random.choices(*zip(*_ISSUERS, strict=True))[0]
-        concession = self._random.choices(*zip(*_CLASSES, strict=True))[0]
+        issuer = self._random.choices([issuer for issuer, _ in _ISSUERS], [weight for _, weight in _ISSUERS])[
+            0
+        ]
+        classes, weights = [one for one, _ in _CLASSES], [weight for _, weight in _CLASSES]
+        concession = self._random.choices(classes, weights)[0]
         return Holder(serial, issuer, concession, registered=self._random.random() < 0.4)  # noqa: PLR2004  4 in 10
 
     def day_of(self, card: int) -> list[Event]:

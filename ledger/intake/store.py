@@ -171,7 +171,7 @@ def revoke_terminal(connection: sa.Connection, terminal: int, at: UnixMs) -> Non
 def last_batch(connection: sa.Connection, terminal: int) -> BatchRow | None:
     """A terminal's newest batch."""
     table = tables.batches
-    found = _batches(connection, table.c.terminal == terminal, order=table.c.first_sequence.desc(), limit=1)
+    found = _batches(connection, table.c.terminal == terminal, order=(table.c.first_sequence.desc(),), limit=1)
     return next(found, None)
 
 
@@ -185,15 +185,15 @@ def batch_at(connection: sa.Connection, terminal: int, first_sequence: int) -> B
 def all_batches(connection: sa.Connection) -> Iterator[BatchRow]:
     """All batches in the order in which they were taken in."""
     table = tables.batches
-    return _batches(connection, sa.true(), order=sa.tuple_(table.c.block, table.c.ordinal))
+    return _batches(connection, sa.true(), order=(table.c.block, table.c.ordinal))
 
 
 def _batches(
-    connection: sa.Connection, where: Any, order: Any = None, limit: int | None = None
+    connection: sa.Connection, where: Any, order: tuple[Any, ...] = (), limit: int | None = None
 ) -> Iterator[BatchRow]:
     table = tables.batches
     query = sa.select(*_columns(table, BatchRow)).where(table.c.partition == WHOLE, where)
-    for row in connection.execute(query.order_by(order).limit(limit)):
+    for row in connection.execute(query.order_by(*order).limit(limit)):
         terminal, first, last, digest, block, ordinal, at, results = row
         yield BatchRow(terminal, first, last, bytes(digest), block, ordinal, UnixMs(at), json.loads(results))
 

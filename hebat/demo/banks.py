@@ -1,0 +1,103 @@
+"""The demo's partner banks: they carry out what they were told, write statements, and make four mistakes on purpose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from hebat.demo.plan import BANK_JATENG, BNI, MANDIRI
+from hebat.demo.statements import Account, Movement, camt053, mt940
+from keys.clock import date_of
+from keys.money import Rupiah, Sen, sen_of
+from settlement.breaks import Reason
+from settlement.items import ItemKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from keys.clock import Day
+    from settlement.items import Item
+    from settlement.participants import Participants
+
+OPENING: Final = sen_of(Rupiah(250_000_000))
+SHORT: Final = sen_of(Rupiah(10_000))
+STRAY: Final = sen_of(Rupiah(125_000))
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A mistake that a bank made: the break that it must become, at which bank, and the difference that it leaves."""
+
+    reason: Reason
+    bank: int
+    difference: Sen
+
+
+def write_statements(
+    items: Sequence[Item], participants: Participants, day: Day, inbox: Path
+) -> tuple[list[Path], list[Planted]]:
+    """Three banks' statements of a day into a folder, and what is wrong with them."""
+    inbox.mkdir(parents=True, exist_ok=True)
+    planted: list[Planted] = []
+    paths = []
+    for code, bank in sorted(participants.banks.items()):
+        movements = [_movement(item) for item in items if item.bank == code]
+        movements, mistakes = _with_mistakes(code, movements, [item for item in items if item.bank == code])
+        planted += mistakes
+        account = Account(f"{code:04d}", bank.account, date_of(day), 1, OPENING, movements)
+        paths.append(_write(inbox, code, account))
+    return paths, planted
+
+
+def _movement(item: Item) -> Movement:
+    return Movement(item.amount, item.reference, item.name, f"{item.bank:04d}{item.reference[-4:]}")
+
+
+def _with_mistakes(
+    code: int, movements: list[Movement], items: list[Item]
+) -> tuple[list[Movement], list[Planted]]:
+    if code == BNI:
+        return _lost_payment(movements, items)
+    if code == BANK_JATENG:
+        return _short_deposit(movements, items)
+    if code == MANDIRI:
+        return _stray_and_twice(movements, items)
+    return movements, []
+
+
+def _lost_payment(movements: list[Movement], items: list[Item]) -> tuple[list[Movement], list[Planted]]:
+    """The bank did not carry out the first payment."""
+    at = next(place for place, item in enumerate(items) if item.kind is ItemKind.PAYOUT)
+    planted = Planted(Reason.MISSING_ON_STATEMENT, BNI, Sen(-items[at].amount))
+    return movements[:at] + movements[at + 1 :], [planted]
+
+
+def _short_deposit(movements: list[Movement], items: list[Item]) -> tuple[list[Movement], list[Planted]]:
+    """The agent paid in Rp10,000 less than it took."""
+    at = next(place for place, item in enumerate(items) if item.kind is ItemKind.CASH)
+    told = movements[at]
+    short = Movement(Sen(told.amount - SHORT), told.reference, told.text, told.bank_reference)
+    planted = Planted(Reason.AMOUNT_DIFFERS, BANK_JATENG, Sen(-SHORT))
+    return [*movements[:at], short, *movements[at + 1 :]], [planted]
+
+
+def _stray_and_twice(movements: list[Movement], items: list[Item]) -> tuple[list[Movement], list[Planted]]:
+    """Somebody's money came in, and one payment stands on the statement twice."""
+    at = next(place for place, item in enumerate(items) if item.kind is ItemKind.PAYOUT)
+    stray = Movement(STRAY, "", "SETORAN TUNAI", "0008STRAY")
+    planted = [
+        Planted(Reason.DUPLICATE_LINE, MANDIRI, movements[at].amount),
+        Planted(Reason.UNEXPECTED_ON_STATEMENT, MANDIRI, STRAY),
+    ]
+    return [*movements, movements[at], stray], planted
+
+
+def _write(inbox: Path, code: int, account: Account) -> Path:
+    if code == MANDIRI:
+        ending, content = "sta", mt940(account)
+    else:
+        ending, content = "xml", camt053(account, "08" if code == BNI else "02")
+    path = inbox / f"{code:04d}-{account.day:%Y%m%d}.{ending}"
+    path.write_bytes(content)
+    return path

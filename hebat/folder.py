@@ -1,0 +1,76 @@
+"""Where a city's data lie: one folder, one layout, for the demo, a day of trips, and a server."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hebat.errors import InputRefused
+from keys.filevault import write_atomically
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PASSPHRASE_BYTES = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """The paths below a data folder."""
+
+    root: Path
+
+    @property
+    def database_url(self) -> str:
+        """The embedded ledger."""
+        return f"sqlite:///{self.root.absolute() / 'ledger.db'}"
+
+    @property
+    def vault(self) -> Path:
+        """The city's vault."""
+        return self.root / "city.vault"
+
+    @property
+    def root_certificate(self) -> Path:
+        """The terminal authority's own certificate, PEM."""
+        return self.root / "authority.pem"
+
+    @property
+    def ceremony_record(self) -> Path:
+        """The signed record of the key ceremony."""
+        return self.root / "ceremony.cose"
+
+    @property
+    def bank_out(self) -> Path:
+        """Payment files for the banks; their statements arrive in `inbox` below it."""
+        return self.root / "banks"
+
+    @property
+    def report(self) -> Path:
+        """What the last run found, as JSON."""
+        return self.root / "report.json"
+
+    def terminal(self, number: int) -> Path:
+        """A terminal's own disk."""
+        return self.root / "terminals" / str(number)
+
+    def make(self) -> None:
+        """Make the folder; raises InputRefused where it holds a city already."""
+        if self.vault.exists():
+            raise InputRefused(
+                f"{self.root} holds a city already: name a folder that is empty or not there yet"
+            )
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def passphrase(self, *, new: bool = False) -> str:
+        """The vault's passphrase; a demo keeps it beside the vault, a real city never would.
+
+        Raises InputRefused where the folder holds none.
+        """
+        path = self.root / "city.passphrase"
+        if new:
+            write_atomically(path, secrets.token_urlsafe(PASSPHRASE_BYTES).encode())
+        if not path.exists():
+            raise InputRefused(f"{self.root} holds no city: make one with `hebat demo --keep {self.root}`")
+        return path.read_text(encoding="utf-8")

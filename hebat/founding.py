@@ -1,0 +1,48 @@
+"""Found a city: a key ceremony in miniature, a terminal authority, an empty ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from keys import ceremony
+from keys.ceremony import CeremonyRecord, Component
+from keys.filevault import FileVault, write_atomically
+from keys.identity import TerminalAuthority
+from keys.vault import Role
+from ledger.intake import tables as intake_tables
+from ledger.intake.receipt import LABEL as LEDGER_LABEL
+from ledger.store import Database
+from settlement import tables as settlement_tables
+
+if TYPE_CHECKING:
+    from hebat.folder import Folder
+    from keys.clock import Clock
+
+AUTHORITY_LABEL: Final = "terminal-authority"
+KEY_VERSION: Final = 1
+_CUSTODIANS: Final = ("custodian A", "custodian B", "custodian C")
+_WITNESSES: Final = ("witness 1", "witness 2")
+
+
+def found(folder: Folder, clock: Clock) -> list[CeremonyRecord]:
+    """Make vault, authority and ledger in a new folder; the ceremony's records.
+
+    Raises InputRefused where the folder holds a city already.
+    """
+    folder.make()
+    vault = FileVault.create(folder.vault, folder.passphrase(new=True))
+    for label in (LEDGER_LABEL, AUTHORITY_LABEL):
+        vault.generate_signing_key(label)
+    records = [_hold(vault, role, clock) for role in Role]
+    write_atomically(folder.ceremony_record, ceremony.signed(records, vault, AUTHORITY_LABEL))
+    authority = TerminalAuthority(vault, AUTHORITY_LABEL, clock)
+    write_atomically(folder.root_certificate, authority.root_certificate())
+    database = Database(folder.database_url)
+    database.create(intake_tables.metadata, settlement_tables.metadata)
+    database.close()
+    return records
+
+
+def _hold(vault: FileVault, role: Role, clock: Clock) -> CeremonyRecord:
+    components = [Component.drawn(custodian) for custodian in _CUSTODIANS]
+    return ceremony.hold(vault, role, KEY_VERSION, components, witnesses=_WITNESSES, at=clock.now())

@@ -1,0 +1,81 @@
+"""Issue cards: personalise a chip, register it with the ledger, give it the address of its balance page."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from card.layout import AID, NEVER, Concession, File, Identity, card_number
+from card.personalise import personalise
+from card.virtual import VirtualCard
+from hebat.founding import KEY_VERSION
+from keys.clock import Day
+from keys.money import Rupiah
+from ledger.intake.registry import Card, new_token, token_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hebat.wiring import City
+
+NXP: Final = 0x04
+"""First byte of a UID: the manufacturer (ISO/IEC 7816-6)."""
+VALID_DAYS: Final = 5 * 365
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A virtual card in somebody's pocket, with the token of its balance page."""
+
+    chip: VirtualCard
+    identity: Identity
+    token: str
+
+    @property
+    def uid(self) -> int:
+        """The UID as the ledger counts it."""
+        return int.from_bytes(self.chip.uid, "big")
+
+    @property
+    def chip_balance(self) -> Rupiah:
+        """What the chip's value file holds: looked at, as only whoever made the chip can."""
+        return Rupiah(self.chip.applications[AID].files[File.PURSE].value)
+
+
+class Issuer:
+    """Issues virtual cards; UIDs are drawn from a seed, keys are not."""
+
+    def __init__(self, city: City, seed: int) -> None:
+        self._city = city
+        self._random = random.Random(f"uid-{seed}")  # noqa: S311  a serial number of silicon, no secret
+        self._used: set[bytes] = set()
+
+    def issue(
+        self, issuer: int, serial: int, concession: Concession, today: Day, *, registered: bool
+    ) -> Issued:
+        """Personalise a fresh chip; `register` makes the ledger know it."""
+        until = NEVER if concession is Concession.ELDERLY else Day(today + 365)
+        identity = Identity(
+            card_number(issuer, serial), issuer, 1, registered, concession,
+            NEVER if concession is Concession.GENERAL else until, Day(today + VALID_DAYS),
+        )  # fmt: skip
+        chip = VirtualCard(self._uid())
+        personalise(chip, self._city.vault, identity)
+        return Issued(chip, identity, new_token())
+
+    def _uid(self) -> bytes:
+        while (uid := bytes((NXP,)) + self._random.randbytes(6)) in self._used:
+            pass
+        self._used.add(uid)
+        return uid
+
+    def register(self, cards: list[Issued]) -> None:
+        """Make the ledger know issued cards; durable when this returns."""
+        self._city.registry.add_cards(list(_registered(cards)))
+
+
+def _registered(cards: list[Issued]) -> Iterator[Card]:
+    for card in cards:
+        number, registered = card.identity.card_number, card.identity.registered
+        yield Card(card.uid, number, registered, KEY_VERSION, token_digest(card.token))
