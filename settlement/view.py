@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from keys.money import Sen
 from settlement import store
 from settlement.matching import store as matching
+from settlement.positions import Purpose
 from settlement.statements import store as statements
 from settlement.statements.kept import Verdict
 
@@ -98,13 +99,17 @@ def view(database: Database, day: Day) -> NightView | None:
 
 @dataclass(frozen=True, slots=True)
 class NightReport:
-    """A night in figures; sums in sen."""
+    """A night in figures; sums in sen.
+
+    `gross` and `refunds` are what operators and merchants took, subsidies included; `cash` is what agents have to deposit.
+    """
 
     business_date: Day
     positions: int
     gross: Sen
     refunds: Sen
     fees: Sen
+    cash: Sen
     entries: int
     payment_files: int
     payments: int
@@ -121,13 +126,15 @@ class NightReport:
 
 def report(night: NightView) -> NightReport:
     """The figures of a night."""
+    earned = [position for position in night.positions if position.purpose is not Purpose.CASH]
     first, last = night.settlement.first_position, night.settlement.last_position
     return NightReport(
         business_date=night.settlement.business_date,
         positions=len(night.positions),
-        gross=Sen(sum(position.gross for position in night.positions)),
-        refunds=Sen(sum(position.refunds for position in night.positions)),
-        fees=Sen(sum(position.fee for position in night.positions)),
+        gross=Sen(sum(position.gross for position in earned)),
+        refunds=Sen(sum(position.refunds for position in earned)),
+        fees=Sen(sum(position.fee for position in earned)),
+        cash=Sen(sum(position.net for position in night.positions if position.purpose is Purpose.CASH)),
         entries=last - first + 1 if first else 0,
         payment_files=len(night.payment_files),
         payments=sum(file.payments for file in night.payment_files),
