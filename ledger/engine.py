@@ -79,7 +79,7 @@ class Engine:
         applied = Applied(*(np.zeros(len(rows), np.int64) for _ in Applied._fields))
         self.next_position = int(
             self._apply(
-                rows.view(np.recarray), *applied, *self._accounts.view, *self._holds.view, *self._streams.view,
+                rows, *applied, *self._accounts.view, *self._holds.view, *self._streams.view,
                 self.next_position,
             )
         )  # fmt: skip

@@ -137,17 +137,17 @@ def account_of(accounts: Any, sums: Any, account: Any) -> Any:
 @njit(cache=True)
 def check(row: Any) -> Any:
     """What is wrong with a transfer whatever the balances are."""
-    if row.debit <= 0 or row.credit <= 0:
+    if row["debit"] <= 0 or row["credit"] <= 0:
         return ACCOUNT_INVALID
-    if row.debit == row.credit:
+    if row["debit"] == row["credit"]:
         return SAME_ACCOUNT
-    if row.amount <= 0:
+    if row["amount"] <= 0:
         return AMOUNT_NOT_POSITIVE
-    if (row.debit >> _PARTITION_SHIFT) & _PARTITION_MASK != (
-        row.credit >> _PARTITION_SHIFT
+    if (row["debit"] >> _PARTITION_SHIFT) & _PARTITION_MASK != (
+        row["credit"] >> _PARTITION_SHIFT
     ) & _PARTITION_MASK:
         return PARTITIONS_DIFFER
-    two_phase = row.flags & (PENDING | POST_PENDING | VOID_PENDING)
+    two_phase = row["flags"] & (PENDING | POST_PENDING | VOID_PENDING)
     if two_phase & (two_phase - 1):
         return FLAGS_INVALID
     return POSTED
@@ -170,16 +170,16 @@ def move(sums: Any, debit: Any, credit: Any, amount: Any, pending: Any) -> Any:
 @njit(cache=True)
 def resolve(row: Any, sums: Any, debit: Any, credit: Any, hold_keys: Any, holds: Any) -> Any:
     """Post or void the hold that a row names; the hold's own accounts and amount must be its own too."""
-    held = place_of(hold_keys, row.hold)
-    if row.hold <= 0 or hold_keys[held] == 0 or holds[held, STATE] == 0:
+    held = place_of(hold_keys, row["hold"])
+    if row["hold"] <= 0 or hold_keys[held] == 0 or holds[held, STATE] == 0:
         return HOLD_UNKNOWN
     if holds[held, STATE] != HOLD_PENDING:
         return HOLD_NOT_PENDING
-    amount = row.amount
-    same_sides = holds[held, HELD_DEBIT] == row.debit and holds[held, HELD_CREDIT] == row.credit
+    amount = row["amount"]
+    same_sides = holds[held, HELD_DEBIT] == row["debit"] and holds[held, HELD_CREDIT] == row["credit"]
     if not same_sides or holds[held, HELD_AMOUNT] != amount:
         return HOLD_DIFFERS
-    if row.flags & POST_PENDING:
+    if row["flags"] & POST_PENDING:
         room = SUM_MAX - amount
         if sums[debit, DEBITS_POSTED] > room or sums[credit, CREDITS_POSTED] > room:
             return OVERFLOW
@@ -187,26 +187,26 @@ def resolve(row: Any, sums: Any, debit: Any, credit: Any, hold_keys: Any, holds:
         sums[credit, CREDITS_POSTED] += amount
     sums[debit, DEBITS_PENDING] -= amount
     sums[credit, CREDITS_PENDING] -= amount
-    holds[held, STATE] = HOLD_POSTED if row.flags & POST_PENDING else HOLD_VOIDED
+    holds[held, STATE] = HOLD_POSTED if row["flags"] & POST_PENDING else HOLD_VOIDED
     return POSTED
 
 
 @njit(cache=True)
 def undo(row: Any, accounts: Any, sums: Any, hold_keys: Any, holds: Any, position: Any) -> None:
     """Take back a transfer of a linked group that failed later: exactly what `move` or `resolve` did."""
-    debit, credit, amount = place_of(accounts, row.debit), place_of(accounts, row.credit), row.amount
-    if row.flags & (POST_PENDING | VOID_PENDING):
-        if row.flags & POST_PENDING:
+    debit, credit, amount = place_of(accounts, row["debit"]), place_of(accounts, row["credit"]), row["amount"]
+    if row["flags"] & (POST_PENDING | VOID_PENDING):
+        if row["flags"] & POST_PENDING:
             sums[debit, DEBITS_POSTED] -= amount
             sums[credit, CREDITS_POSTED] -= amount
         sums[debit, DEBITS_PENDING] += amount
         sums[credit, CREDITS_PENDING] += amount
-        holds[place_of(hold_keys, row.hold), STATE] = HOLD_PENDING
+        holds[place_of(hold_keys, row["hold"]), STATE] = HOLD_PENDING
         return
-    pending = DEBITS_PENDING if row.flags & PENDING else DEBITS_POSTED
+    pending = DEBITS_PENDING if row["flags"] & PENDING else DEBITS_POSTED
     sums[debit, pending] -= amount
     sums[credit, pending + 1] -= amount
-    if row.flags & PENDING:
+    if row["flags"] & PENDING:
         # The key stays, since open addressing must not lose a place; a hold without state is unknown.
         holds[place_of(hold_keys, position), :] = 0
 
@@ -217,19 +217,19 @@ def one(row: Any, accounts: Any, sums: Any, hold_keys: Any, holds: Any, position
     wrong = check(row)
     if wrong != POSTED:
         return wrong
-    debit = account_of(accounts, sums, row.debit)
-    credit = account_of(accounts, sums, row.credit)
-    if row.flags & (POST_PENDING | VOID_PENDING):
+    debit = account_of(accounts, sums, row["debit"])
+    credit = account_of(accounts, sums, row["credit"])
+    if row["flags"] & (POST_PENDING | VOID_PENDING):
         return resolve(row, sums, debit, credit, hold_keys, holds)
-    pending = DEBITS_PENDING if row.flags & PENDING else DEBITS_POSTED
-    result = move(sums, debit, credit, row.amount, pending)
-    if result == POSTED and row.flags & PENDING:
+    pending = DEBITS_PENDING if row["flags"] & PENDING else DEBITS_POSTED
+    result = move(sums, debit, credit, row["amount"], pending)
+    if result == POSTED and row["flags"] & PENDING:
         held = place_of(hold_keys, position)
         hold_keys[held] = position
         holds[held, STATE] = HOLD_PENDING
-        holds[held, HELD_DEBIT] = row.debit
-        holds[held, HELD_CREDIT] = row.credit
-        holds[held, HELD_AMOUNT] = row.amount
+        holds[held, HELD_DEBIT] = row["debit"]
+        holds[held, HELD_CREDIT] = row["credit"]
+        holds[held, HELD_AMOUNT] = row["amount"]
     return result
 
 
@@ -237,9 +237,25 @@ def one(row: Any, accounts: Any, sums: Any, hold_keys: Any, holds: Any, position
 def group_end(rows: Any, start: Any) -> Any:
     """The last row of the linked group that begins here; a lone transfer is a group of one."""
     end = start
-    while end < len(rows) - 1 and rows[end].flags & LINKED:
+    while end < len(rows) - 1 and rows[end]["flags"] & LINKED:
         end += 1
     return end
+
+
+@njit(cache=True)
+def group(
+    rows: Any, start: Any, end: Any, accounts: Any, sums: Any, hold_keys: Any, holds: Any, position: Any
+) -> Any:
+    """Apply rows start to end whole or not at all: the row that failed (-1: none) and why."""
+    if rows[end]["flags"] & LINKED:
+        return end, LINKED_OPEN
+    for at in range(start, end + 1):
+        reason = one(rows[at], accounts, sums, hold_keys, holds, position + at - start)
+        if reason != POSTED:
+            for back in range(at - 1, start - 1, -1):
+                undo(rows[back], accounts, sums, hold_keys, holds, position + back - start)
+            return at, reason
+    return -1, POSTED
 
 
 @njit(cache=True)
@@ -265,22 +281,10 @@ def apply(
     while start < len(rows):
         end = group_end(rows, start)
         for at in range(start, end + 1):
-            row = rows[at]
-            card = freshness_of(stream_keys, streams, row.uid, row.tmc)
-            record = freshness_of(stream_keys, streams, -row.terminal, row.sequence)
+            card = freshness_of(stream_keys, streams, rows[at]["uid"], rows[at]["tmc"])
+            record = freshness_of(stream_keys, streams, -rows[at]["terminal"], rows[at]["sequence"])
             freshness[at] = max(card, record)
-        failed, reason, applied = -1, POSTED, start
-        if rows[end].flags & LINKED:
-            failed, reason = end, LINKED_OPEN
-        while failed < 0 and applied <= end:
-            reason = one(rows[applied], accounts, sums, hold_keys, holds, position + applied - start)
-            if reason == POSTED:
-                applied += 1
-            else:
-                failed = applied
-        for back in range(applied - 1, start - 1, -1):
-            if failed >= 0:
-                undo(rows[back], accounts, sums, hold_keys, holds, position + back - start)
+        failed, reason = group(rows, start, end, accounts, sums, hold_keys, holds, position)
         for at in range(start, end + 1):
             if failed >= 0:
                 results[at] = reason if at == failed else LINKED_FAILED
@@ -289,7 +293,7 @@ def apply(
                 results[at] = POSTED
                 positions[at] = position
                 position += 1
-                mark(stream_keys, streams, rows[at].uid, rows[at].tmc)
-                mark(stream_keys, streams, -rows[at].terminal, rows[at].sequence)
+                mark(stream_keys, streams, rows[at]["uid"], rows[at]["tmc"])
+                mark(stream_keys, streams, -rows[at]["terminal"], rows[at]["sequence"])
         start = end + 1
     return position
