@@ -150,16 +150,10 @@ def _verified(city: City) -> Verified:
 
 def _function_of_journal(evidence: Evidence) -> tuple[bool, str]:
     found = _verified(evidence.city)
-    on_cards = {card.uid: purse(card.identity.card_number) for card in evidence.cards}
-    newest = {tap.uid: tap for tap in _taps(evidence.city)}
-    agreeing = sum(
-        evidence.city.ledger.balance(account).net(account) == newest[uid].balance_after
-        for uid, account in on_cards.items()
-        if uid in newest
-    )
-    return True, (
-        f"{found.transfers} transfers replayed into {found.accounts} accounts; "
-        f"{agreeing} of {len(newest.keys() & on_cards.keys())} purses equal their chips"
+    differing = purses_differ(evidence.city, evidence.cards)
+    equal = len(evidence.cards) - len(differing)
+    return not differing, (
+        f"{found.transfers} transfers replayed into {found.accounts} accounts; {equal} of {len(evidence.cards)} purses equal their chips"
     )
 
 

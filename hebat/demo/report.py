@@ -1,0 +1,205 @@
+"""What a demo day left, in figures: every money figure comes from the ledger's journal, its accounts, or its settlement."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from keys.money import Sen
+from ledger.intake import store
+from ledger.transfer import Flag, Kind
+
+if TYPE_CHECKING:
+    from hebat.demo.day import DemoDay
+    from ledger.chart import Code
+
+_KINDS = (Kind.LOAD, Kind.FARE, Kind.SUBSIDY, Kind.SALE)
+
+
+@dataclass(frozen=True, slots=True)
+class KindLine:
+    """Transfers of one kind: how many, how much in sen, and how many of them in a later window than their service day's."""
+
+    kind: str
+    transfers: int
+    sen: Sen
+    late: int
+
+
+@dataclass(frozen=True, slots=True)
+class PositionLine:
+    """What one bank pays to one party, in sen."""
+
+    bank: str
+    party: str
+    gross: Sen
+    fee: Sen
+    net: Sen
+
+
+@dataclass(frozen=True, slots=True)
+class BreakLine:
+    """A break, and whether a bank of the demo made it on purpose."""
+
+    reason: str
+    bank: str
+    difference: Sen
+    evidence: str
+    planted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A demo day in figures."""
+
+    day: str
+    seed: int
+    seconds: float
+    cards: int
+    screens: dict[str, dict[str, int]]
+    free_transfers: int
+    kinds: tuple[KindLine, ...]
+    records: int
+    quarantine: tuple[tuple[str, str, int], ...]
+    exceptions: dict[str, int]
+    attacks: tuple[tuple[str, int, str], ...]
+    positions: tuple[PositionLine, ...]
+    payment_files: int
+    payments: int
+    paid: Sen
+    statements: int
+    matched: int
+    breaks: tuple[BreakLine, ...]
+    unplanted: int
+    missed: int
+    trial: tuple[tuple[str, int, Sen, Sen], ...]
+    debits: Sen
+    credits: Sen
+    head: tuple[int, int, str]
+    laws: tuple[tuple[int, str, bool, str], ...]
+    pages: tuple[tuple[str, str], ...]
+
+    @property
+    def sound(self) -> bool:
+        """True where every law held and the breaks are exactly the planted ones."""
+        return all(held for _, _, held, _ in self.laws) and not self.unplanted and not self.missed
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for machines; money in sen."""
+        from dataclasses import asdict  # noqa: PLC0415  only --json and --keep need it
+
+        return {**asdict(self), "sound": self.sound}
+
+
+def make_report(done: DemoDay) -> Report:
+    """Gather the figures."""
+    breaks, missed = _breaks(done)
+    trial = done.city.ledger.trial_balance()
+    head = done.city.ledger.head()
+    night = done.night
+    return Report(
+        day=done.day.isoformat(),
+        seed=done.seed,
+        seconds=round(done.seconds, 1),
+        cards=len(done.cards),
+        screens=_screens(done),
+        free_transfers=_free_transfers(done),
+        kinds=_kinds(done),
+        records=done.diary.records,
+        quarantine=_quarantine(done),
+        exceptions=_exceptions(done),
+        attacks=tuple(done.diary.attacks),
+        positions=_positions(done),
+        payment_files=len(night.payment_files),
+        payments=sum(item.rail is not None for item in night.items),
+        paid=Sen(-sum(item.amount for item in night.items if item.rail is not None)),
+        statements=len(night.statements),
+        matched=len(night.matches),
+        breaks=breaks,
+        unplanted=sum(not line.planted for line in breaks),
+        missed=missed,
+        trial=tuple((_label(line.code), line.accounts, line.debits, line.credits) for line in trial.lines),
+        debits=trial.debits,
+        credits=trial.credits,
+        head=(head.block, head.position, head.digest.hex()),
+        laws=tuple((finding.law, finding.name, finding.held, finding.figure) for finding in done.findings),
+        pages=_pages(done),
+    )
+
+
+def _label(code: Code) -> str:
+    return code.name.lower().replace("_", " ")
+
+
+def _screens(done: DemoDay) -> dict[str, dict[str, int]]:
+    screens: dict[str, dict[str, int]] = {}
+    for (action, shown), count in sorted(done.diary.outcomes.items()):
+        screens.setdefault(str(action), {})[shown] = count
+    return screens
+
+
+def _free_transfers(done: DemoDay) -> int:
+    with done.city.ledger.database.transaction() as connection:
+        return sum("transfer" in tap.rules.split() for tap in store.all_taps(connection))
+
+
+def _kinds(done: DemoDay) -> tuple[KindLine, ...]:
+    rows = done.city.ledger.rows()
+    real = rows[rows["flags"] & (Flag.PENDING | Flag.VOID_PENDING) == 0]
+    lines = []
+    for kind in _KINDS:
+        mine = real[real["kind"] == kind]
+        late = int((mine["service_day"] < mine["business_date"]).sum())
+        lines.append(KindLine(kind.name.lower(), len(mine), Sen(int(mine["amount"].sum())), late))
+    return tuple(lines)
+
+
+def _quarantine(done: DemoDay) -> tuple[tuple[str, str, int], ...]:
+    with done.city.ledger.database.transaction() as connection:
+        rows = store.read_quarantine(connection)
+    counted = Counter((row.reason.value, row.resolution or "open") for row in rows)
+    return tuple((reason, resolution, count) for (reason, resolution), count in sorted(counted.items()))
+
+
+def _exceptions(done: DemoDay) -> dict[str, int]:
+    with done.city.ledger.database.transaction() as connection:
+        return dict(sorted(Counter(row.kind.value for row in store.read_exceptions(connection)).items()))
+
+
+def _positions(done: DemoDay) -> tuple[PositionLine, ...]:
+    participants = done.city.configuration.participants
+    return tuple(
+        PositionLine(
+            participants.bank(position.bank).name,
+            f"{participants.party(position.code, position.number).name} ({position.purpose.name.lower()})",
+            position.gross,
+            position.fee,
+            position.net,
+        )
+        for position in done.night.positions
+    )
+
+
+def _breaks(done: DemoDay) -> tuple[tuple[BreakLine, ...], int]:
+    """The breaks that are open, and how many planted mistakes became none."""
+    banks = done.city.configuration.participants
+    left = [(planted.reason, planted.bank, planted.difference) for planted in done.planted]
+    lines = []
+    for found in done.night.open_breaks:
+        key = (found.reason, found.bank, found.difference)
+        planted = key in left
+        if planted:
+            left.remove(key)
+        name = banks.bank(found.bank).name
+        lines.append(BreakLine(found.reason.value, name, found.difference, found.evidence, planted))
+    return tuple(lines), len(left)
+
+
+def _pages(done: DemoDay) -> tuple[tuple[str, str], ...]:
+    card = max(done.cards, key=lambda card: card.chip_balance)
+    return (
+        ("the night, for bank staff", f"/night/{done.day.isoformat()}"),
+        ("a cardholder's balance", f"/c/{card.token}"),
+        ("the trial balance, for machines", "/v1/trial-balance"),
+    )

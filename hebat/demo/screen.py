@@ -1,0 +1,121 @@
+"""The demo's report on a terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from keys.money import Sen, display
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from hebat.demo.report import Report
+
+
+def show(report: Report, console: Console, address: str) -> None:
+    """Print everything that the day left; `address` is where its pages can be looked at."""
+    console.print()
+    console.print(
+        f"[bold]{report.day}[/bold], seed {report.seed}: {report.cards} cards, {report.records} records uploaded"
+    )
+    _taps(report, console)
+    _refused(report, console)
+    _positions(report, console)
+    _bank_side(report, console)
+    _trial(report, console)
+    _laws(report, console)
+    console.print(f"\nChain head: block {report.head[0]}, position {report.head[1]}, {report.head[2]}")
+    for name, path in report.pages:
+        console.print(f"  {name}: {address}{path}", soft_wrap=True, highlight=False)
+    verdict = (
+        "[green]every law held, breaks are the planted ones[/green]"
+        if report.sound
+        else "[red]NOT SOUND[/red]"
+    )
+    console.print(f"\n{verdict}, {report.seconds} s")
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 3, 0, 0)
+    )
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if not number else "right", overflow="fold")
+    return table
+
+
+def _money(sen: Sen) -> str:
+    return display(sen)
+
+
+def _taps(report: Report, console: Console) -> None:
+    table = _table("\nWhat the cards did", "transfer", "count", "sum", "late, next window")
+    for line in report.kinds:
+        table.add_row(line.kind, str(line.transfers), _money(line.sen), str(line.late))
+    console.print(table)
+    console.print(f"free transfers between buses: {report.free_transfers}", highlight=False)
+
+
+def _refused(report: Report, console: Console) -> None:
+    table = _table("\nWhat was refused, and why", "where", "what", "count")
+    table.columns[1].justify = "left"
+    for action, screens in report.screens.items():
+        for shown, count in screens.items():
+            if shown != "green":
+                table.add_row(f"terminal, {action}", shown, str(count))
+    for reason, resolution, count in report.quarantine:
+        table.add_row("ledger, quarantine", f"{reason}, {resolution}", str(count))
+    for kind, count in report.exceptions.items():
+        table.add_row("ledger, exception", kind, str(count))
+    for name, status, told in report.attacks:
+        table.add_row(f"attack, {name}", f"{status}: {told}", "1")
+    console.print(table)
+
+
+def _positions(report: Report, console: Console) -> None:
+    table = _table("\nPositions of the window", "bank", "party", "gross", "fee", "net")
+    table.columns[1].justify = "left"
+    for line in report.positions:
+        table.add_row(line.bank, line.party, _money(line.gross), _money(line.fee), _money(line.net))
+    console.print(table)
+    console.print(
+        f"{report.payment_files} payment files (pain.001.001.09) with {report.payments} payments of "
+        f"{_money(report.paid)}; {report.statements} statements in, {report.matched} lines matched",
+        highlight=False,
+    )
+
+
+def _bank_side(report: Report, console: Console) -> None:
+    table = _table("\nBreaks", "reason", "bank", "difference", "evidence", "planted")
+    table.columns[1].justify = table.columns[3].justify = "left"
+    for line in report.breaks:
+        table.add_row(
+            line.reason,
+            line.bank,
+            _money(line.difference),
+            line.evidence,
+            "yes" if line.planted else "[red]NO[/red]",
+        )
+    console.print(table)
+    if report.missed:
+        console.print(f"[red]{report.missed} planted mistakes became no break[/red]")
+
+
+def _trial(report: Report, console: Console) -> None:
+    table = _table("\nTrial balance", "account", "number", "debits", "credits")
+    for code, accounts, debits, credited in report.trial:
+        table.add_row(code, str(accounts), _money(debits), _money(credited))
+    table.add_section()
+    table.add_row("sum", "", _money(report.debits), _money(report.credits))
+    console.print(table)
+
+
+def _laws(report: Report, console: Console) -> None:
+    table = _table("\nThe laws", "", "law", "figure")
+    table.columns[1].justify = table.columns[2].justify = "left"
+    for number, name, held, figure in report.laws:
+        mark = "[green]held[/green]" if held else "[red]BROKEN[/red]"
+        table.add_row(mark, f"{number} {name}", figure)
+    console.print(table)
