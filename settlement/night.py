@@ -6,7 +6,9 @@ likes: the same bytes come out and nothing moves (DESIGN law 9).
 
 from __future__ import annotations
 
+import fcntl
 import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,7 @@ from settlement.statements.inbox import TakeIn, incoming
 from settlement.view import report, view
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from keys.clock import Day
@@ -93,7 +95,8 @@ class Night:
         with self._ledger.database.transaction() as connection:
             files = store.payment_files_of(connection, business_date)
         self._out.mkdir(parents=True, exist_ok=True)
-        return [_write(self._out, file) for file in files]
+        with _locked(self._out):
+            return [_write(self._out, file) for file in files]
 
     def import_statements(self, business_date: Day) -> list[KeptFile]:
         """Take in the files of the inbox; the verdicts, in the order of taking."""
@@ -121,17 +124,31 @@ class _Reconcile:
 
     night: Day
     document: bytes = b""
+    _found: Reconciliation | None = None
 
-    def plan(self, _tx: Transaction) -> Sequence[Transfer]:
-        """Moves no money."""
+    def plan(self, tx: Transaction) -> Sequence[Transfer]:
+        """Match; moves no money. What goes wrong here fails this unit alone."""
+        items, lines = matching.open_items(tx.connection), matching.open_lines(tx.connection)
+        self._found = reconcile(items, lines, matching.covered(tx.connection))
         return ()
 
     def settle(self, _posted: Sequence[Posted], tx: Transaction) -> Reconciliation:
-        """Match, and keep matches and breaks."""
-        items, lines = matching.open_items(tx.connection), matching.open_lines(tx.connection)
-        found = reconcile(items, lines, matching.covered(tx.connection))
-        matching.keep(tx.connection, found, self.night)
-        return found
+        """Keep matches and breaks."""
+        assert self._found is not None  # noqa: S101  plan came first
+        matching.keep(tx.connection, self._found, self.night)
+        return self._found
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold a folder against another night that writes into it, and make its names durable at the end."""
+    directory = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX)
+        yield
+        os.fsync(directory)
+    finally:
+        os.close(directory)
 
 
 def _write(folder: Path, file: PaymentFile) -> Path:
@@ -149,9 +166,4 @@ def _write(folder: Path, file: PaymentFile) -> Path:
         out.flush()
         os.fsync(out.fileno())
     draft.replace(path)
-    directory = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
     return path

@@ -46,14 +46,7 @@ def payment_file(
     payments = [item for item in items if item.bank == bank.code and item.rail is not None]
     if not payments:
         return b""
-    # lxml reads None as the default namespace; its stubs know text keys only.
-    document = etree.Element(f"{{{NAMESPACE}}}Document", nsmap={None: NAMESPACE})  # type: ignore[dict-item]
-    message = _add(document, "CstmrCdtTrfInitn")
-    header = _add(message, "GrpHdr")
-    _add(header, "MsgId", message_id(window, bank.code))
-    _add(header, "CreDtTm", local(closed_at).isoformat(timespec="seconds"))
-    _sums(header, payments)
-    _add(_add(header, "InitgPty"), "Nm", INITIATOR)
+    message = _message(message_id(window, bank.code), payments, closed_at)
     payments.sort(key=lambda item: (_rail(item).name, item.due, item.reference))
     blocks = groupby(payments, key=lambda item: (_rail(item), item.due))
     for number, ((rail, due), block) in enumerate(blocks, start=1):
@@ -66,7 +59,20 @@ def payment_file(
             list(block),
             participants,
         )
-    return etree.tostring(document, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+    return etree.tostring(message.getroottree(), xml_declaration=True, encoding="UTF-8", pretty_print=True)
+
+
+def _message(name: str, payments: Sequence[Item], closed_at: UnixMs) -> etree._Element:
+    """The message inside its document, with its group header."""
+    # lxml reads None as the default namespace; its stubs know text keys only.
+    document = etree.Element(f"{{{NAMESPACE}}}Document", nsmap={None: NAMESPACE})  # type: ignore[dict-item]
+    message = _add(document, "CstmrCdtTrfInitn")
+    header = _add(message, "GrpHdr")
+    _add(header, "MsgId", name)
+    _add(header, "CreDtTm", local(closed_at).isoformat(timespec="seconds"))
+    _sums(header, payments)
+    _add(_add(header, "InitgPty"), "Nm", INITIATOR)
+    return message
 
 
 def _rail(item: Item) -> Rail:

@@ -222,18 +222,20 @@ def _exact_fees(
 
 def _grouped(cells: _Cells) -> tuple[Position, ...]:
     """Sum rows into shares, shares into positions; integers only, never a float."""
-    keys, place = np.unique(cells.keys, axis=0, return_inverse=True)
-    sums = np.zeros((len(keys), 3), dtype=np.int64)
+    if not len(cells.keys):
+        return ()
+    order = np.lexsort(cells.keys.T[::-1])
+    keys = cells.keys[order]
+    starts = np.flatnonzero(np.concatenate([[True], (keys[1:] != keys[:-1]).any(axis=1)]))
     parts = (np.maximum(cells.amounts, 0), np.maximum(-cells.amounts, 0), cells.fees)
-    for column, values in enumerate(parts):
-        np.add.at(sums[:, column], place.reshape(-1), values)
-    listed = zip(keys.tolist(), sums.tolist(), strict=True)
+    sums = [np.add.reduceat(part[order], starts).tolist() for part in parts]
+    listed = zip(keys[starts].tolist(), zip(*sums, strict=True), strict=True)
     return tuple(
         _position(key, list(group)) for key, group in groupby(listed, key=lambda cell: tuple(cell[0][:4]))
     )
 
 
-def _position(key: tuple[int, ...], cells: list[tuple[list[int], list[int]]]) -> Position:
+def _position(key: tuple[int, ...], cells: list[tuple[list[int], tuple[int, ...]]]) -> Position:
     purpose, bank, code, number = key
     fees = allocated([sums[2] for _, sums in cells])
     shares = tuple(

@@ -15,6 +15,7 @@ from keys.clock import Day, UnixMs
 from keys.money import Sen
 from ledger import tables as ledger_tables
 from ledger.chart import Code
+from ledger.transfer import Kind
 from settlement import tables
 from settlement.items import Item, ItemKind
 from settlement.positions import SETTLEMENT_KINDS, Purpose
@@ -158,12 +159,12 @@ def settled_days(connection: sa.Connection) -> list[Day]:
 
 
 def unsettled_before(connection: sa.Connection, day: Day) -> Day | None:
-    """The oldest business date before a day that has movements of its own and is not settled."""
+    """The oldest business date before a day that has movements to settle and is not settled; openings owe nobody."""
     journal, done = ledger_tables.transfers, tables.settlements
     settled = sa.select(done.c.business_date).where(done.c.partition == WHOLE)
     query = sa.select(sa.func.min(journal.c.business_date)).where(
         journal.c.business_date < day,
-        journal.c.kind.not_in([int(kind) for kind in SETTLEMENT_KINDS]),
+        journal.c.kind.not_in([int(kind) for kind in (*SETTLEMENT_KINDS, Kind.OPENING)]),
         journal.c.business_date.not_in(settled),
     )
     found = connection.execute(query).scalar()

@@ -164,14 +164,7 @@ def _date(text: str, field: _Field) -> date:
 
 def _statement(block: list[_Field], dialect: Dialect) -> Statement:
     first = block[0].line
-    parsed = mt940.models.Transactions(options=mt940.Options.all())
-    try:
-        # One message as text: the library's file-opening front door is not used.
-        parsed.parse("\n".join(f":{field.tag}:{field.value}" for field in block))
-    except (RuntimeError, ValueError, ArithmeticError) as error:
-        raise StatementRefused(
-            f"the grammar of MT940 does not accept it: {str(error)[:120]}", first
-        ) from None
+    parsed = _parsed(block)
     opening, closing = _balance(parsed.data, "opening", first), _balance(parsed.data, "closing", first)
     if opening.currency != closing.currency:
         raise StatementRefused(
@@ -195,6 +188,17 @@ def _statement(block: list[_Field], dialect: Dialect) -> Statement:
         lines=lines,
         source_line=first,
     )
+
+
+def _parsed(block: list[_Field]) -> mt940.models.Transactions:
+    """The fields as the library reads them: from text in memory, since its front door would open files by name."""
+    parsed = mt940.models.Transactions(options=mt940.Options.all())
+    try:
+        parsed.parse("\n".join(f":{field.tag}:{field.value}" for field in block))
+    except (RuntimeError, ValueError, ArithmeticError) as error:
+        reason = f"the grammar of MT940 does not accept it: {str(error)[:120]}"
+        raise StatementRefused(reason, block[0].line) from None
+    return parsed
 
 
 def _details(block: list[_Field]) -> list[str]:

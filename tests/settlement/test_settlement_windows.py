@@ -1,0 +1,123 @@
+"""A window is settled exactly once, whoever asks how often; and what it says is covered by the ledger's chain."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from keys.clock import Day
+from keys.money import Sen
+from ledger.transfer import Result
+from settlement import store
+from settlement.errors import FeeUnknown, ParticipantInvalid, ParticipantUnknown
+from settlement.fees import FeeTable, qris_rates
+from settlement.night import Night
+from settlement.participants import Participants
+from settlement.rails import RailRules
+from settlement.view import view
+from settlement.windows import Plan, SettleWindow, plan
+from tests.settlement.town import BNI, DAY, JATENG, Taps
+
+if TYPE_CHECKING:
+    from tests.settlement.town import Stage
+
+
+def planned(stage: Stage) -> Plan:
+    window = stage.ledger.close_window(DAY)
+    return plan(window, stage.ledger.rows(DAY), stage.participants, qris_rates(), RailRules())
+
+
+def settlements(stage: Stage) -> list[Day]:
+    with stage.ledger.database.transaction() as connection:
+        return store.settled_days(connection)
+
+
+def test_settling_a_window_twice_posts_its_entries_once(stage: Stage) -> None:
+    same = planned(stage)
+    units = [SettleWindow(same), SettleWindow(same)]
+    answers = [stage.ledger.writer.submit(unit) for unit in units]
+    assert [answer.result() for answer in answers] == [Result.POSTED] * 2
+    assert len(stage.ledger.rows(Day(DAY + 1))) == len(same.transfers)
+    assert settlements(stage) == [DAY]
+
+
+def test_two_nights_at_the_same_time_settle_once(stage: Stage) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: stage.night.run(DAY), range(2))
+    assert first == second
+    assert len(stage.ledger.rows(Day(DAY + 1))) == first.entries
+
+
+def test_entries_that_the_ledger_refuses_leave_no_trace(stage: Stage) -> None:
+    good = planned(stage)
+    bad = replace(good.transfers[-1], amount=Sen(0))
+    head = stage.ledger.head()
+    unit = SettleWindow(replace(good, transfers=(*good.transfers[:-1], bad)))
+    assert stage.ledger.writer.submit(unit).result() is Result.AMOUNT_NOT_POSITIVE
+    assert (settlements(stage), stage.ledger.head()) == ([], head)
+    assert stage.night.run(DAY).entries == len(good.transfers)
+
+
+def test_the_chain_covers_positions_and_the_digests_of_the_payment_files(stage: Stage) -> None:
+    document = json.loads(planned(stage).document)
+    stage.night.run(DAY)
+    night = view(stage.ledger.database, DAY)
+    assert night is not None
+    assert document["settle"] == "2026-11-18"
+    assert document["payment_files"] == {file.name: file.sha256 for file in night.payment_files}
+    assert [row[-1] for row in document["positions"]] == [position.net for position in night.positions]
+
+
+def test_the_same_rows_give_the_same_plan(stage: Stage) -> None:
+    assert planned(stage) == planned(stage)
+
+
+def test_a_night_that_lacks_a_rate_settles_nothing_and_can_be_run_later(stage: Stage) -> None:
+    poor = Night(stage.ledger, stage.participants, FeeTable([]), stage.out)
+    with pytest.raises(FeeUnknown, match="fee table has no rate for"):
+        poor.run(DAY)
+    assert settlements(stage) == []
+    assert stage.night.run(DAY).positions > 0
+
+
+def test_a_half_written_draft_of_a_crashed_run_is_no_payment_file(stage: Stage) -> None:
+    stage.out.mkdir()
+    draft = stage.out / ".pain001-20261118-0009.xml.part"
+    draft.write_bytes(b"half")
+    stage.night.run(DAY)
+    assert not draft.exists()
+    assert len(list(stage.out.glob("pain001-*.xml"))) == 3
+
+
+def test_more_refunds_than_sales_are_asked_back(stage: Stage) -> None:
+    stage.night.run(DAY)
+    taps = Taps(Day(DAY + 1))
+    taps.refund(BNI, 1, 10_000)
+    stage.ledger.post(taps.made)
+    stage.night.run(Day(DAY + 1))
+    night = view(stage.ledger.database, Day(DAY + 1))
+    assert night is not None
+    (item,) = night.items
+    assert (item.amount, item.rail, item.name) == (Sen(993_000), None, "Toko Oen")
+    assert night.payment_files == ()
+
+
+def test_participants_are_unique_and_at_known_banks(city: Participants) -> None:
+    banks, operators = list(city.banks.values()), list(city.operators.values())
+    with pytest.raises(ParticipantInvalid, match="two participants have number 12"):
+        Participants(
+            banks=banks, operators=[*operators, operators[0]], merchants=[], agents=[], city=city.city
+        )
+    with pytest.raises(ParticipantInvalid, match="bank 0113"):
+        Participants(banks=banks[:1], operators=[], merchants=[], agents=[], city=city.city)
+    with pytest.raises(ParticipantUnknown, match="9999"):
+        city.bank(9999)
+
+
+def test_our_account_is_known_with_or_without_leading_zeros(city: Participants) -> None:
+    found = [city.bank_with_account(account) for account in ("0099001122", "99001122", "1130014455", "77")]
+    assert [bank.code if bank else None for bank in found] == [BNI, BNI, JATENG, None]
