@@ -42,6 +42,11 @@ class Folder:
         return self.root / "ceremony.cose"
 
     @property
+    def configuration(self) -> Path:
+        """The name of the configuration that the city was founded with."""
+        return self.root / "configuration"
+
+    @property
     def bank_out(self) -> Path:
         """Payment files for the banks; their statements arrive in `inbox` below it."""
         return self.root / "banks"

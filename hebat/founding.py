@@ -24,12 +24,13 @@ _CUSTODIANS: Final = ("custodian A", "custodian B", "custodian C")
 _WITNESSES: Final = ("witness 1", "witness 2")
 
 
-def found(folder: Folder, clock: Clock) -> list[CeremonyRecord]:
+def found(folder: Folder, clock: Clock, configuration: str) -> list[CeremonyRecord]:
     """Make vault, authority and ledger in a new folder; the ceremony's records.
 
     Raises InputRefused where the folder holds a city already.
     """
     folder.make()
+    folder.configuration.write_text(configuration, encoding="utf-8")
     vault = FileVault.create(folder.vault, folder.passphrase(new=True))
     for label in (LEDGER_LABEL, AUTHORITY_LABEL):
         vault.generate_signing_key(label)

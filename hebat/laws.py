@@ -19,7 +19,10 @@ from ledger.errors import BatchTooLarge, LedgerError
 from ledger.intake import store
 from ledger.intake.audit import Audited, audit
 from ledger.intake.reasons import ExceptionKind, Reason
+from ledger.store import read_documents
 from ledger.verify import Verified, verify
+
+REPLAYED_MAX = 20
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,7 +49,6 @@ class Evidence:
     city: City
     cards: Sequence[Issued]
     receipted: int
-    replayed_same: bool
 
 
 def look(evidence: Evidence) -> list[Finding]:
@@ -103,11 +105,21 @@ def _evidence_decides(evidence: Evidence) -> tuple[bool, str]:
 
 
 def _idempotent(evidence: Evidence) -> tuple[bool, str]:
-    taps = _taps(evidence.city)
+    city = evidence.city
+    taps = _taps(city)
     once = len({(tap.uid, tap.tmc) for tap in taps}) == len(taps)
+    with city.ledger.database.transaction() as connection:
+        batches = list(store.all_batches(connection))
+        bodies = [read_documents(connection, batch.block)[batch.ordinal] for batch in batches[:REPLAYED_MAX]]
+    head = city.ledger.head()
+    same = all(
+        city.intake.receive(body).results == batch.results
+        for body, batch in zip(bodies, batches, strict=False)
+    )
+    unmoved = city.ledger.head() == head
     return (
-        once and evidence.replayed_same,
-        f"{len(taps)} card transactions, each once; a replay got the first answer",
+        once and same and unmoved,
+        f"{len(taps)} card transactions, each once; {len(bodies)} batches sent again moved nothing",
     )
 
 

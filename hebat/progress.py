@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Progress(Protocol):
     """Told of steps as they go."""
 
-    def step(self, name: str, total: int) -> AbstractContextManager[Callable[[int], None]]:
+    def step(self, name: str, total: int) -> AbstractContextManager[Callable[[float], None]]:
         """A step of so many parts; call what it gives with how many are done."""
 
 
@@ -26,7 +26,7 @@ class Quiet:
     """Says nothing."""
 
     @contextmanager
-    def step(self, name: str, total: int) -> Iterator[Callable[[int], None]]:  # noqa: ARG002  nothing is shown
+    def step(self, name: str, total: int) -> Iterator[Callable[[float], None]]:  # noqa: ARG002  nothing is shown
         """A step that nobody sees."""
         yield lambda done: None  # noqa: ARG005  likewise
 
@@ -38,7 +38,7 @@ class Shown:
         self._console = console
 
     @contextmanager
-    def step(self, name: str, total: int) -> Iterator[Callable[[int], None]]:
+    def step(self, name: str, total: int) -> Iterator[Callable[[float], None]]:
         """A bar that fills."""
         columns = (
             TextColumn("{task.description:<62}"), BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn(),

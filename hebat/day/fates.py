@@ -6,6 +6,7 @@ A row that lacks something is kept and shown, never dropped, and never guessed i
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -26,8 +27,16 @@ class Fate(StrEnum):
     OVERLAPPING = "overlapping trips"
 
 
-def fates(trips: Iterable[Trip], places: Mapping[int, tuple[Stop, Stop | None]]) -> dict[int, Fate]:
-    """The fate of each row by its line.
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A row's fate, and whether its taps can be made: not while the same card is on another trip."""
+
+    fate: Fate
+    runs: bool
+
+
+def fates(trips: Iterable[Trip], places: Mapping[int, tuple[Stop, Stop | None]]) -> dict[int, Ruling]:
+    """The ruling on each row by its line.
 
     `places` holds the stops of tap-in and tap-out by line. Where a row has several faults, the first of the
     order missing tap-out, missing amount, same stop, overlapping trips names it.
@@ -36,9 +45,9 @@ def fates(trips: Iterable[Trip], places: Mapping[int, tuple[Stop, Stop | None]])
     for trip in trips:
         by_card[trip.card].append(trip)
     return {
-        line: fate
+        line: ruling
         for journeys in by_card.values()
-        for line, fate in _fates_of_card(
+        for line, ruling in _fates_of_card(
             sorted(journeys, key=lambda trip: (trip.tap_in_at, trip.line)), places
         )
     }
@@ -46,12 +55,13 @@ def fates(trips: Iterable[Trip], places: Mapping[int, tuple[Stop, Stop | None]])
 
 def _fates_of_card(
     journeys: list[Trip], places: Mapping[int, tuple[Stop, Stop | None]]
-) -> list[tuple[int, Fate]]:
+) -> list[tuple[int, Ruling]]:
     travelling_until = 0
     found = []
     for trip in journeys:
         overlaps = trip.tap_in_at < travelling_until
-        found.append((trip.line, _fate(trip, *places[trip.line], overlaps=overlaps)))
+        fate = _fate(trip, *places[trip.line], overlaps=overlaps)
+        found.append((trip.line, Ruling(fate, runs=not overlaps)))
         if trip.tap_out_at is not None and not overlaps:
             travelling_until = trip.tap_out_at
     return found

@@ -38,16 +38,21 @@ def write_statements(
     items: Sequence[Item], participants: Participants, day: Day, inbox: Path
 ) -> tuple[list[Path], list[Planted]]:
     """Three banks' statements of a day into a folder, and what is wrong with them."""
-    inbox.mkdir(parents=True, exist_ok=True)
     planted: list[Planted] = []
     paths = []
     for code, bank in sorted(participants.banks.items()):
-        movements = [_movement(item) for item in items if item.bank == code]
-        movements, mistakes = _with_mistakes(code, movements, [item for item in items if item.bank == code])
+        mine = [item for item in items if item.bank == code]
+        movements, mistakes = _with_mistakes(code, movements_of(mine), mine)
         planted += mistakes
-        account = Account(f"{code:04d}", bank.account, date_of(day), 1, OPENING, movements)
-        paths.append(_write(inbox, code, account))
+        paths.append(
+            write(inbox, Account(f"{code:04d}", bank.account, date_of(day), 1, OPENING, movements), code)
+        )
     return paths, planted
+
+
+def movements_of(items: Sequence[Item]) -> list[Movement]:
+    """What a bank that makes no mistake books."""
+    return [_movement(item) for item in items]
 
 
 def _movement(item: Item) -> Movement:
@@ -93,7 +98,9 @@ def _stray_and_twice(movements: list[Movement], items: list[Item]) -> tuple[list
     return [*movements, movements[at], stray], planted
 
 
-def _write(inbox: Path, code: int, account: Account) -> Path:
+def write(inbox: Path, account: Account, code: int) -> Path:
+    """A statement in the form that its bank writes: MT940 (Mandiri), camt.053 version 8 (BNI) or 2 (the others)."""
+    inbox.mkdir(parents=True, exist_ok=True)
     if code == MANDIRI:
         ending, content = "sta", mt940(account)
     else:

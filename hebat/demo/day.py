@@ -54,9 +54,12 @@ class DemoDay:
     seconds: float
     seed: int
     day: date
+    address: str
 
 
-def run(stack: ExitStack, folder: Folder, day: date, seed: int, cards: int, progress: Progress) -> DemoDay:
+def run(
+    stack: ExitStack, folder: Folder, day: date, seed: int, cards: int, progress: Progress, port: int = 0
+) -> DemoDay:
     """Run the demo; its city stays open while the stack does.
 
     Raises InputRefused where the folder holds a city already.
@@ -65,26 +68,26 @@ def run(stack: ExitStack, folder: Folder, day: date, seed: int, cards: int, prog
     plan = make_plan(day, seed, cards)
     clock = StoryClock(moment(datetime.combine(day, FOUNDED_AT)))
     with progress.step("Key ceremony and terminal authority", 1) as told:
-        found(folder, clock)
+        found(folder, clock, "demo")
         city = stack.enter_context(City(folder, town.CONFIGURATION, clock))
         told(1)
-    server = stack.enter_context(LoopbackServer(application(city)))
+    server = stack.enter_context(LoopbackServer(application(city), port))
     terminals = _enrol(stack, city, server.address, progress)
     issued = _issue(city, plan, seed, progress)
     play = Play(plan, issued, terminals, clock)
     with progress.step("Service day: loads, fares, sales", len(plan.events)) as told:
         play.run(told)
         play.end_shift(late=False)
-    replayed = _attack(city, server.address, clock, play, issued)
+    _attack(city, server.address, clock, play, issued)
     planted = _night(city, day_of(day), clock, play, progress)
     night = view(city.ledger.database, day_of(day))
     assert night is not None  # noqa: S101  the night has just run
     with progress.step("The eleven laws", 1) as told:
-        evidence = laws.Evidence(city, issued, play.diary.records, replayed)
+        evidence = laws.Evidence(city, issued, play.diary.records)
         findings = laws.look(evidence)
         told(1)
     seconds = time.monotonic() - started
-    return DemoDay(city, issued, play.diary, night, planted, findings, seconds, seed, day)
+    return DemoDay(city, issued, play.diary, night, planted, findings, seconds, seed, day, server.address)
 
 
 def _enrol(stack: ExitStack, city: City, address: str, progress: Progress) -> dict[Action, list[Terminal]]:
@@ -112,17 +115,15 @@ def _issue(city: City, plan: Plan, seed: int, progress: Progress) -> list[Issued
     return issued
 
 
-def _attack(city: City, address: str, clock: StoryClock, play: Play, cards: list[Issued]) -> bool:
-    """A forged batch, and a recorded one sent again; true where the ledger answered the replay as it did at first."""
+def _attack(city: City, address: str, clock: StoryClock, play: Play, cards: list[Issued]) -> None:
+    """A forged batch, and a recorded one sent again."""
     attackers = Attackers(address, clock, play.diary)
     attackers.forge(town.tills()[0].number, cards[0], city.folder.root / "forger")
     with city.ledger.database.transaction() as connection:
         first = next(store.all_batches(connection))
         body = read_documents(connection, first.block)[first.ordinal]
-    head = city.ledger.head()
     attackers.replay(body)
     attackers.close()
-    return city.ledger.head() == head and city.intake.receive(body).results == first.results
 
 
 def _night(city: City, day: Day, clock: StoryClock, play: Play, progress: Progress) -> list[Planted]:

@@ -86,7 +86,7 @@ class Play:
         """The day that is played."""
         return self._plan.day
 
-    def run(self, progress: Callable[[int], None]) -> None:
+    def run(self, progress: Callable[[float], None]) -> None:
         """All events in order; `progress` is told after each."""
         clone: VirtualCard | None = None
         noon = moment(datetime.combine(self._plan.day, time(12)))

@@ -36,7 +36,7 @@ def fates_of(folder: Path, *trips: Trip) -> list[Fate]:
         assert tap_in is not None
         places[row.line] = (tap_in, feed.locate(row.tap_out) if row.tap_out else None)
     found = fates(trips, places)
-    return [found[row.line] for row in trips]
+    return [found[row.line].fate for row in trips]
 
 
 def test_each_fault_of_a_row_has_a_name(feed_folder: Path) -> None:
@@ -50,6 +50,16 @@ def test_a_trip_begun_before_the_last_one_ended_overlaps_whatever_the_order_of_l
     feed_folder: Path,
 ) -> None:
     assert fates_of(feed_folder, trip(2, 2, 4), trip(3, 1, 3)) == [Fate.OVERLAPPING, Fate.POSTED]
+
+
+def test_an_incomplete_trip_within_another_keeps_its_name_and_makes_no_taps(feed_folder: Path) -> None:
+    feed = read_feed(feed_folder)
+    rows = [trip(2, 1, 4), trip(3, 2, None)]
+    stop = feed.locate(rows[0].tap_in)
+    assert stop is not None
+    found = fates(rows, {2: (stop, feed.locate(StopRef("S2", "", None, None))), 3: (stop, None)})
+    assert (found[3].fate, found[3].runs) == (Fate.MISSING_TAP_OUT, False)
+    assert found[2].runs
 
 
 def test_a_trip_that_begins_when_the_last_one_ends_does_not_overlap(feed_folder: Path) -> None:
@@ -93,7 +103,7 @@ def test_every_row_of_the_shared_file_has_stops_and_a_fate(data: Path) -> None:
         tap_in = feed.locate(row.tap_in)
         assert tap_in is not None, row
         places[row.line] = (tap_in, feed.locate(row.tap_out) if row.tap_out else None)
-    counted = Counter(fates(trips, places).values())
+    counted = Counter(ruling.fate for ruling in fates(trips, places).values())
     assert counted[Fate.MISSING_TAP_OUT] == 944
     assert counted[Fate.OVERLAPPING] == 3
     assert counted.total() == 26_804

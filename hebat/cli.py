@@ -1,0 +1,180 @@
+"""The `hebat` command. Every error is one sentence on standard error; exit code 2 for what the caller can mend, 1 for a broken law."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import ExitStack
+from datetime import date, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from rich.console import Console
+
+from card.errors import CardError
+from hebat.errors import HebatError
+from hebat.folder import Folder
+from hebat.progress import Quiet, Shown
+from keys.errors import KeysError
+from ledger.errors import LedgerError
+from settlement.errors import SettlementError
+from terminals.errors import TerminalError
+
+if TYPE_CHECKING:
+    from hebat.progress import Progress
+
+PORT: Final = 8460
+DEMO_DAY: Final = "2026-11-18"
+"""A Wednesday: schools are open, so pupils ride at their concession."""
+_ERRORS: Final = (HebatError, KeysError, CardError, LedgerError, TerminalError, SettlementError)
+
+app = typer.Typer(
+    help="Kartu Semarang Hebat: cards, terminals, ledger and settlement of a city.", no_args_is_help=True,
+    pretty_exceptions_enable=False, add_completion=False,
+)  # fmt: skip
+ledger_app = typer.Typer(help="Look after a ledger.", no_args_is_help=True)
+app.add_typer(ledger_app, name="ledger")
+
+DataOption = Annotated[Path, typer.Option("--data", help="The city's data folder.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]
+KeepOption = Annotated[Path | None, typer.Option("--keep", help="Keep the data in this new folder.")]
+
+
+def main() -> None:
+    """Run the command; no error of ours shows a traceback."""
+    try:
+        app()
+    except _ERRORS as error:
+        sys.exit(error.exit_code if isinstance(error, HebatError) else 2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _console(*, machine: bool) -> tuple[Console, Progress]:
+    console = Console(stderr=machine, highlight=False)
+    return console, Quiet() if machine else Shown(console)
+
+
+def _data_folder(stack: ExitStack, keep: Path | None) -> Folder:
+    if keep is not None:
+        return Folder(keep)
+    return Folder(Path(stack.enter_context(TemporaryDirectory(prefix="hebat-"))) / "city")
+
+
+@app.command()
+def demo(
+    seed: Annotated[int, typer.Option(help="The day's dice.")] = 1,
+    cards: Annotated[int, typer.Option(min=20, max=20_000, help="How many people hold a card.")] = 500,
+    day: Annotated[
+        datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="The business date.")
+    ] = datetime.fromisoformat(DEMO_DAY),  # noqa: B008  a constant, written as Typer shows it
+    keep: KeepOption = None,
+    as_json: JsonOption = False,
+    serve: Annotated[bool, typer.Option(help="Go on serving the pages until Ctrl-C.")] = False,
+    port: Annotated[int, typer.Option(help="Where the pages are served.")] = PORT,
+) -> None:
+    """Run one business day of a city: cards, terminals, ledger, night, banks."""
+    from hebat.demo.day import run  # noqa: PLC0415  numba and SQLAlchemy load only where they are needed
+    from hebat.demo.report import make_report  # noqa: PLC0415
+    from hebat.demo.screen import show  # noqa: PLC0415
+
+    console, progress = _console(machine=as_json)
+    with ExitStack() as stack:
+        folder = _data_folder(stack, keep)
+        done = run(stack, folder, day.date(), seed, cards, progress, port if serve else 0)
+        report = make_report(done)
+        folder.report.write_text(json.dumps(report.as_json(), indent=1), encoding="utf-8")
+        if as_json:
+            pass
+        else:
+            show(report, console, done.address if serve else f"http://127.0.0.1:{PORT}")
+            console.print(_how_to_look(keep, serve=serve))
+        if serve:
+            _wait()
+        if not report.sound:
+            raise typer.Exit(1)
+
+
+def _how_to_look(keep: Path | None, *, serve: bool) -> str:
+    if serve:
+        return "The pages are served until Ctrl-C."
+    if keep is not None:
+        return f"To look at the pages: ./run serve --data {keep}"
+    return "To look at the pages: ./run demo --serve (or --keep DIR, then ./run serve --data DIR)"
+
+
+def _wait() -> None:
+    import threading  # noqa: PLC0415  only --serve waits
+
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        return
+
+
+@app.command()
+def day(
+    taps: Annotated[Path, typer.Option(help="CSV of tap-in/tap-out trips.")],
+    gtfs: Annotated[Path, typer.Option(help="Folder of an unpacked GTFS feed.")],
+    day: Annotated[
+        datetime | None,
+        typer.Option(
+            "--date", formats=["%Y-%m-%d"], help="One service day; all days of the file without it."
+        ),
+    ] = None,
+    keep: KeepOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run trips from a file through cards, terminals, ledger and night."""
+    from hebat.day.report import show  # noqa: PLC0415  as above
+    from hebat.day.run import run  # noqa: PLC0415
+
+    console, progress = _console(machine=as_json)
+    with ExitStack() as stack:
+        folder = _data_folder(stack, keep)
+        wanted: date | None = day.date() if day else None
+        report = run(stack, folder, taps, gtfs, wanted, progress)
+        folder.report.write_text(json.dumps(report.as_json(), indent=1), encoding="utf-8")
+        if as_json:
+            pass
+        else:
+            show(report, console)
+        if not report.sound:
+            raise typer.Exit(1)
+
+
+@app.command()
+def serve(data: DataOption, port: Annotated[int, typer.Option(help="The port on 127.0.0.1.")] = PORT) -> None:
+    """Serve a city's ledger and pages on loopback until Ctrl-C."""
+    from hebat.application import application  # noqa: PLC0415  as above
+    from hebat.configurations import configuration_of  # noqa: PLC0415
+    from hebat.serving import LoopbackServer  # noqa: PLC0415
+    from hebat.wiring import City  # noqa: PLC0415
+    from keys.clock import SystemClock  # noqa: PLC0415
+
+    folder = Folder(data)
+    with (
+        City(folder, configuration_of(folder), SystemClock()) as city,
+        LoopbackServer(application(city), port) as server,
+    ):
+        Console(highlight=False).print(f"{server.address}/night  (Ctrl-C stops)")
+        _wait()
+
+
+@ledger_app.command()
+def verify(data: DataOption, as_json: JsonOption = False) -> None:
+    """Replay the journal: every hash, every Transaction MAC, every balance."""
+    from hebat.verifying import verify_folder  # noqa: PLC0415  as above
+
+    console, progress = _console(machine=as_json)
+    found = verify_folder(Folder(data), progress)
+    if as_json:
+        pass
+    else:
+        console.print(found.sentence())
+
+
+if __name__ == "__main__":
+    main()

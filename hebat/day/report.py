@@ -1,0 +1,115 @@
+"""What a file of trips became: rows by fate, rupiah by issuer, and whether the books agree to the rupiah."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from keys.money import Sen, display
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+
+@dataclass(frozen=True, slots=True)
+class DayLine:
+    """One day: rows of the file by fate, what was posted for them, and the process's memory after its night (MiB)."""
+
+    day: str
+    rows: int
+    fates: dict[str, int]
+    expected: Sen
+    posted: Sen
+    new_cards: int
+    memory_mib: int
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerLine:
+    """One issuer bank: what it paid the operator, what its cards were loaded with, lines that its statements proved."""
+
+    bank: str
+    fares: Sen
+    loads: Sen
+    matched: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A run over a file; money in sen."""
+
+    file: str
+    days: tuple[DayLine, ...]
+    issuers: tuple[IssuerLine, ...]
+    cards: int
+    stops_in_feed: int
+    stops_of_the_file: int
+    records: int
+    breaks: int
+    laws: tuple[tuple[int, str, bool, str], ...]
+    head: str
+    seconds: float
+
+    @property
+    def expected(self) -> Sen:
+        """Fares of the rows that can be posted, from the file."""
+        return Sen(sum(line.expected for line in self.days))
+
+    @property
+    def posted(self) -> Sen:
+        """Fares in the journal."""
+        return Sen(sum(line.posted for line in self.days))
+
+    @property
+    def sound(self) -> bool:
+        """True where file and journal agree day by day, all statements matched, and every law held."""
+        agree = all(line.expected == line.posted for line in self.days)
+        return agree and not self.breaks and all(held for _, _, held, _ in self.laws)
+
+    def as_json(self) -> dict[str, Any]:
+        """The same for machines."""
+        return {**asdict(self), "expected": self.expected, "posted": self.posted, "sound": self.sound}
+
+
+def show(report: Report, console: Console) -> None:
+    """Print the report."""
+    names = sorted({name for line in report.days for name in line.fates})
+    table = _table(
+        f"\n{report.file}", "service day", "rows", *names, "fares in the file", "fares in the journal"
+    )
+    for line in report.days:
+        counts = (str(line.fates.get(name, 0)) for name in names)
+        table.add_row(line.day, str(line.rows), *counts, display(line.expected), display(line.posted))
+    totals = [sum(line.fates.get(name, 0) for line in report.days) for name in names]
+    table.add_section()
+    rows = str(sum(line.rows for line in report.days))
+    table.add_row("sum", rows, *map(str, totals), display(report.expected), display(report.posted))
+    console.print(table)
+    issuers = _table(
+        "\nIssuers", "bank", "paid to the operator", "loaded onto cards", "statement lines matched"
+    )
+    for issuer in report.issuers:
+        issuers.add_row(issuer.bank, display(issuer.fares), display(issuer.loads), str(issuer.matched))
+    console.print(issuers)
+    laws = _table("\nThe laws", "", "law", "figure")
+    laws.columns[1].justify = laws.columns[2].justify = "left"
+    for number, name, held, figure in report.laws:
+        laws.add_row("[green]held[/green]" if held else "[red]BROKEN[/red]", f"{number} {name}", figure)
+    console.print(laws)
+    console.print(
+        f"\n{report.cards} cards, {report.records} records uploaded, {report.stops_in_feed} stops in the feed"
+        f" ({report.stops_of_the_file} more taken from the file), {report.breaks} breaks, chain head {report.head}"
+    )
+    verdict = "[green]balances to the rupiah[/green]" if report.sound else "[red]DOES NOT BALANCE[/red]"
+    console.print(f"{verdict}, {report.seconds} s")
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if not number else "right", overflow="fold")
+    return table

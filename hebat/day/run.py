@@ -1,0 +1,229 @@
+"""Run a file of trips: read it whole, then day by day through cards, gates, ledger and night."""
+
+from __future__ import annotations
+
+import csv
+import resource
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from datetime import time as wall_time
+from typing import TYPE_CHECKING, Final
+
+from hebat import laws
+from hebat.application import application
+from hebat.day import town
+from hebat.day.fates import Fate, Ruling, fates
+from hebat.day.feed import Feed, Stop, read_feed
+from hebat.day.report import DayLine, IssuerLine, Report
+from hebat.day.riders import Riders, taps_of
+from hebat.day.trips import Trip, read_trips
+from hebat.demo import banks
+from hebat.demo.statements import Account
+from hebat.errors import InputRefused, TapsRefused
+from hebat.fleet import enrol
+from hebat.founding import found
+from hebat.issuing import Issuer
+from hebat.serving import LoopbackServer
+from hebat.story_clock import StoryClock
+from hebat.wiring import City
+from keys.clock import Day, date_of, day_of, local, moment
+from keys.money import Sen, sen_of
+from ledger.chart import Code
+from ledger.transfer import Flag, Kind
+from settlement.view import view
+
+if TYPE_CHECKING:
+    from contextlib import ExitStack
+    from pathlib import Path
+
+    from hebat.folder import Folder
+    from hebat.progress import Progress
+
+FOUNDED_AT: Final = wall_time(3, 30)
+LAST_UPLOAD_AT: Final = wall_time(23, 59, 30)
+SEED: Final = 2023
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A file of trips and its feed, read and sorted out."""
+
+    path: Path
+    feed: Feed
+    by_day: dict[date, list[Trip]]
+    places: dict[int, tuple[Stop, Stop | None]]
+    rulings: dict[int, Ruling]
+
+
+def read_input(taps: Path, gtfs: Path, wanted: date | None) -> Input:
+    """Read everything before anything runs.
+
+    Raises TapsRefused (line and column, also for a stop that neither the feed nor the row itself places), FeedRefused,
+    InputRefused where the file has no trip on the wanted day.
+    """
+    feed, trips = read_feed(gtfs), read_trips(taps)
+    by_day: dict[date, list[Trip]] = defaultdict(list)
+    for trip in trips:
+        on = local(trip.tap_in_at).date()
+        if wanted in {None, on}:
+            by_day[on].append(trip)
+    if not by_day:
+        raise InputRefused(f"{taps} has no trip on {wanted}: choose a --date within the file")
+    chosen = [trip for day in by_day.values() for trip in day]
+    places = {trip.line: _located(trip, feed, taps) for trip in chosen}
+    return Input(taps, feed, dict(sorted(by_day.items())), places, fates(chosen, places))
+
+
+def _located(trip: Trip, feed: Feed, path: Path) -> tuple[Stop, Stop | None]:
+    tap_in = feed.locate(trip.tap_in)
+    if tap_in is None:
+        raise TapsRefused(str(path), trip.line, "tapInStops", _nowhere(trip.tap_in.stop_id))
+    tap_out = feed.locate(trip.tap_out) if trip.tap_out is not None else None
+    if tap_out is None and trip.tap_out is not None:
+        raise TapsRefused(str(path), trip.line, "tapOutStops", _nowhere(trip.tap_out.stop_id))
+    return tap_in, tap_out
+
+
+def _nowhere(stop: str) -> str:
+    return f"stop {stop!r} is not in the feed and the row gives no position: add the stop to the feed, or its position"
+
+
+class _Run:
+    """A city that runs a file, day after day."""
+
+    def __init__(self, source: Input, city: City, clock: StoryClock, riders: Riders) -> None:
+        self._source = source
+        self._city = city
+        self._clock = clock
+        self._riders = riders
+        self._closings: dict[int, Sen] = dict.fromkeys(town.PARTICIPANTS.banks, banks.OPENING)
+        self._sequence = 0
+        self._night_of: Day | None = None
+        self.matched: Counter[int] = Counter()
+        self.breaks = 0
+
+    def day(self, day: date, trips: list[Trip], progress: Progress) -> DayLine:
+        """One service day and its night."""
+        taps = taps_of(trips, self._source.rulings, self._source.places)
+        with progress.step(f"{day} · {len(trips)} trips", len(taps) + 1) as told:
+            self._clock.move_to(moment(datetime.combine(day, FOUNDED_AT)))
+            new_cards = self._riders.issue(trips, str(self._source.path))
+            for done, tap in enumerate(taps, 1):
+                self._riders.tap(tap)
+                told(done)
+            self._clock.move_to(moment(datetime.combine(day, LAST_UPLOAD_AT)))
+            self._riders.upload()
+            self.nights_until(day_of(day))
+            told(len(taps) + 1)
+        rulings = self._source.rulings
+        counted = Counter(rulings[trip.line].fate.value for trip in trips)
+        expected = sum(trip.amount or 0 for trip in trips if rulings[trip.line].fate is Fate.POSTED)
+        return DayLine(
+            day.isoformat(), len(trips), dict(counted), Sen(expected * 100), self._posted(day_of(day)), new_cards,
+            _memory_mib(),
+        )  # fmt: skip
+
+    def _posted(self, service: Day) -> Sen:
+        total = 0
+        for rows in self._city.ledger.row_chunks():
+            mine = (rows["kind"] == Kind.FARE) & (rows["service_day"] == service)
+            total += int(rows["amount"][mine].sum())
+        return Sen(total)
+
+    def nights_until(self, day: Day) -> None:
+        """Run the nights of all business dates up to a day, each once."""
+        first = day if self._night_of is None else Day(self._night_of + 1)
+        for one in range(first, day + 1):
+            self._night(Day(one))
+        self._night_of = day
+
+    def _night(self, day: Day) -> None:
+        night = self._city.night
+        night.settle(day)
+        night.write_files(day)
+        settled = view(self._city.ledger.database, day)
+        items = settled.items if settled else ()
+        self._sequence += 1
+        inbox = self._city.folder.bank_out / "inbox"
+        paths = []
+        for code, bank in town.PARTICIPANTS.banks.items():
+            movements = banks.movements_of([item for item in items if item.bank == code])
+            account = Account(
+                f"{code:04d}", bank.account, date_of(day), self._sequence, self._closings[code], movements
+            )
+            self._closings[code] = account.closing
+            paths.append(banks.write(inbox, account, code))
+        night.import_statements(day)
+        found = night.reconcile(day)
+        for path in paths:
+            path.unlink()  # the ledger keeps the bytes; an inbox holds what is new
+        self.matched.update(match.line.bank for match in found.matches)
+        self.breaks += len(found.breaks)
+
+    def issuers(self) -> tuple[IssuerLine, ...]:
+        """What each issuer's cards paid and were loaded with, from the journal."""
+        fares: Counter[int] = Counter()
+        loads: Counter[int] = Counter()
+        for rows in self._city.ledger.row_chunks():
+            for kind, side, sums in ((Kind.FARE, "debit", fares), (Kind.LOAD, "credit", loads)):
+                real = (rows["kind"] == kind) & (rows["flags"] & (Flag.PENDING | Flag.VOID_PENDING) == 0)
+                mine = rows[real & (rows[side] >> 56 == Code.PURSE)]
+                issuer = (mine[side] & (1 << 50) - 1) // 10_000_000 % 10_000
+                for code in town.PARTICIPANTS.banks:
+                    sums[code] += int(mine["amount"][issuer == code].sum())
+        return tuple(
+            IssuerLine(bank.name, Sen(fares[code]), Sen(loads[code]), self.matched[code])
+            for code, bank in sorted(town.PARTICIPANTS.banks.items())
+        )
+
+
+def run(
+    stack: ExitStack, folder: Folder, taps: Path, gtfs: Path, wanted: date | None, progress: Progress
+) -> Report:
+    """Run a file; its city stays open while the stack does. Raises what `read_input` raises, and InputRefused for the folder."""
+    started = time.monotonic()
+    with progress.step("Reading trips and feed", 1) as told:
+        source = read_input(taps, gtfs, wanted)
+        told(1)
+    first, *_, last = [*source.by_day, *source.by_day]
+    clock = StoryClock(moment(datetime.combine(first, FOUNDED_AT)))
+    with progress.step("Key ceremony, terminal authority, gates", 1) as told:
+        found(folder, clock, "day")
+        city = stack.enter_context(City(folder, town.CONFIGURATION, clock))
+        server = stack.enter_context(LoopbackServer(application(city)))
+        gates = [stack.enter_context(enrol(city, post, server.address, town.TARIFF)) for post in town.gates()]
+        kiosk = stack.enter_context(enrol(city, town.kiosk(), server.address, town.TARIFF))
+        told(1)
+    riders = Riders(Issuer(city, SEED), gates, kiosk, clock, source.feed)
+    running = _Run(source, city, clock, riders)
+    days = tuple(running.day(day, trips, progress) for day, trips in source.by_day.items())
+    # What came in after the last cut-off settles with the next business date.
+    clock.move_to(moment(datetime.combine(last + timedelta(days=1), LAST_UPLOAD_AT)))
+    running.nights_until(day_of(last + timedelta(days=1)))
+    _write_rows(folder, source)
+    with progress.step("The eleven laws", 1) as told:
+        findings = laws.look(laws.Evidence(city, riders.cards, riders.records))
+        told(1)
+    return Report(
+        taps.name, days, running.issuers(), len(riders.cards), source.feed.stops, source.feed.added, riders.records,
+        running.breaks, tuple((one.law, one.name, one.held, one.figure) for one in findings),
+        city.ledger.head().digest.hex(), round(time.monotonic() - started, 1),
+    )  # fmt: skip
+
+
+def _write_rows(folder: Folder, source: Input) -> None:
+    """Every input row with its fate, so that none is unexplained."""
+    with (folder.root / "rows.csv").open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["line", "transID", "fate", "payAmount sen"])
+        for trips in source.by_day.values():
+            for trip in trips:
+                amount = "" if trip.amount is None else sen_of(trip.amount)
+                out.writerow([trip.line, trip.trip_id, source.rulings[trip.line].fate.value, amount])
+
+
+def _memory_mib() -> int:
+    """The most memory that this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
