@@ -16,7 +16,7 @@ from ledger.lease import take
 from ledger.store import Database
 from ledger.transfer import ROW, Transfer
 from ledger.windows import CUT_OFF, CloseWindow, Windows
-from ledger.writer import Posted, Transaction, Writer
+from ledger.writer import Posted, Transaction, Unit, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -177,8 +177,13 @@ class Ledger:
 
     def post(self, transfers: Sequence[Transfer], document: bytes = b"") -> list[Posted]:
         """Post transfers; durable when this returns. What could not be posted says why in its result."""
-        posted: list[Posted] = self.writer.submit(_Transfers(transfers, document)).result()
+        posted: list[Posted] = self.writer.submit(self.unit(transfers, document)).result()
         return posted
+
+    @staticmethod
+    def unit(transfers: Sequence[Transfer], document: bytes = b"") -> Unit:
+        """Bare transfers as a unit, for who submits many and waits later; the answer is a `Posted` each."""
+        return _Transfers(transfers, document)
 
     def balance(self, account: AccountId) -> Balance:
         """An account's four sums, as of the last commit."""

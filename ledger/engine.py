@@ -83,8 +83,8 @@ class Engine:
                 self.next_position,
             )
         )  # fmt: skip
-        posted = rows[applied.positions > 0]
-        self._touched += [posted["debit"], posted["credit"]]
+        # Those of refused rows too: publishing sums that did not move changes nothing.
+        self._touched += [rows["debit"].copy(), rows["credit"].copy()]
         return applied
 
     def publish(self) -> None:

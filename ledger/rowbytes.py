@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _NAMES: Final = ROW.names or ()
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no header extension
 _TRAILER: Final = b"\xff\xff"
+_BEYOND: Final = 1 << 63
 _FIELD: Final = [("length", ">i4"), ("value", ">i8")]
 _TUPLE: Final = np.dtype([("fields", ">i2"), *((name, _FIELD) for name in _NAMES)])
 
@@ -35,7 +36,9 @@ def rows_from(tuples: Sequence[Sequence[object]]) -> Rows:
     except (ValueError, OverflowError):
         found = np.zeros(0, object)
     if found.dtype != np.int64 or found.shape != (len(tuples), len(_NAMES)):
-        raise DatabaseDamaged(f"{_odd_place(tuples)} holds no integer: restore the database from backup")
+        raise DatabaseDamaged(
+            f"{_odd_place(tuples)} holds no 64-bit integer: restore the database from backup"
+        )
     return np.ascontiguousarray(found).view(ROW).reshape(-1)
 
 
@@ -43,7 +46,7 @@ def _odd_place(tuples: Sequence[Sequence[object]]) -> str:
     at = _NAMES.index("position")
     for row in tuples:
         for name, value in zip(_NAMES, row, strict=True):
-            if type(value) is not int:
+            if type(value) is not int or not -_BEYOND <= value < _BEYOND:
                 return f"column {name} of position {row[at]!r} (partition {row[0]!r})"
     return "a transfer"
 

@@ -204,8 +204,17 @@ def _first_line(error: DatabaseError | sqlite3.DatabaseError) -> str:
     return (str(cause).splitlines() or [type(error).__name__])[0]
 
 
+_DAMAGE: Final = (
+    "malformed",
+    "not a database",
+    "unsupported file format",
+    "no such column",
+    "Could not decode",
+)
+
+
 def _damaged(said: str) -> bool:
-    return any(words in said for words in ("malformed", "not a database", "unsupported file format"))
+    return any(words in said for words in _DAMAGE)
 
 
 def _meta(connection: sa.Connection, name: str) -> int | None:

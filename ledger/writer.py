@@ -45,6 +45,7 @@ GROUP_ROWS_MAX: Final = 50_000
 """Rows after which a commit takes no further unit."""
 GROUP_BYTES_MAX: Final = 32 * 1024 * 1024
 """Bytes of documents after which a commit takes no further unit."""
+_RESULTS: Final = {int(result): result for result in Result}
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +283,7 @@ class Writer:
         applied = self._engine.apply(rows)
         rows["position"] = applied.positions
         posted = [
-            Posted(Result(result), position)
+            Posted(_RESULTS[result], position)
             for result, position in zip(applied.results.tolist(), applied.positions.tolist(), strict=True)
         ]
         answer = unit.settle(posted, tx)
