@@ -7,6 +7,7 @@ the files are called. A file that was refused is tried again each time (the stat
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -68,18 +69,19 @@ def incoming(folder: Path, reader: Callable[[bytes], tuple[Statement, ...]] = re
 
 def _incoming(path: Path, reader: Callable[[bytes], tuple[Statement, ...]]) -> Incoming:
     size = path.stat().st_size
+    name = os.fsencode(path.name).decode("utf-8", "replace")  # a file system takes bytes that no text has
     if size > FILE_BYTES_MAX:
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         reason = StatementTooLarge(
             f"the file has {size} bytes: {FILE_BYTES_MAX} are allowed; it stays in its folder"
         )
-        return Incoming(path.name, sha256, size, b"", refused=reason)
+        return Incoming(name, sha256, size, b"", refused=reason)
     content = path.read_bytes()
     try:
-        return Incoming(path.name, digest(content), size, content, reader(content))
+        return Incoming(name, digest(content), size, content, reader(content))
     except StatementRefused as refused:
-        return Incoming(path.name, digest(content), size, content, refused=refused)
+        return Incoming(name, digest(content), size, content, refused=refused)
 
 
 @dataclass(slots=True)

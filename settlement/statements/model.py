@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 FILE_BYTES_MAX = 20 * 1024 * 1024
 LINES_MAX = 200_000
+IDENTIFIER_CHARACTERS_MAX = 80
+TEXT_CHARACTERS_MAX = 10_000
 NO_REFERENCE = frozenset({"", "NOTPROVIDED", "NONREF"})
 """What stands in a reference field where there is none (ISO 20022; SWIFT MT940)."""
 
@@ -69,7 +71,16 @@ def checked(statements: Sequence[Statement]) -> tuple[Statement, ...]:
 def _check(statement: Statement) -> None:
     if len(statement.lines) > LINES_MAX:
         raise StatementRefused(f"over {LINES_MAX} lines in one statement", statement.source_line)
+    if len(statement.identifier) > IDENTIFIER_CHARACTERS_MAX:
+        raise StatementRefused(
+            f"a statement's id of over {IDENTIFIER_CHARACTERS_MAX} characters", statement.source_line
+        )
     for line in statement.lines:
+        if (
+            max(map(len, (line.text, line.reference, line.end_to_end, line.bank_reference)))
+            > TEXT_CHARACTERS_MAX
+        ):
+            raise StatementRefused(f"a text of over {TEXT_CHARACTERS_MAX} characters", line.source_line)
         if line.currency != statement.currency:
             raise StatementRefused(
                 f"a line in {line.currency} on an account in {statement.currency}", line.source_line

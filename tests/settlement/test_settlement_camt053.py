@@ -137,6 +137,8 @@ def test_a_pending_entry_moves_nothing() -> None:
         (page().replace(b"<Id>0099001122</Id>", b""), "names no account"),
         (page()[:-20], "no well-formed XML"),
         (b"<html/>", "no camt.053"),
+        (page().replace(b"S1", b"S" * 81), "id of over 80 characters"),
+        (page(entry("40.00").replace("B7", "B" * 10_001), "60.00"), "text of over 10000 characters"),
     ],
 )
 def test_a_broken_file_is_refused_whole_with_line_and_reason(content: bytes, reason: str) -> None:
@@ -153,6 +155,15 @@ def test_a_file_that_would_read_other_files_or_grow_without_end_is_refused() -> 
         content = page().replace(b"?>", b"?>" + declaration, 1).replace(b"<Id>S1</Id>", b"<Id>&x;</Id>")
         with pytest.raises(StatementRefused, match="document type"):
             read(content)
+
+
+def test_a_declaration_in_another_encoding_is_refused_too() -> None:
+    declared = page().replace(b"?>", b'?><!DOCTYPE d [<!ENTITY x "y">]>', 1).decode()
+    content = declared.replace('encoding="UTF-8"', 'encoding="UTF-7"').encode("utf-7")
+    with pytest.raises(StatementRefused):
+        read(content)
+    with pytest.raises(StatementRefused):
+        read(declared.replace("UTF-8", "UTF-16").encode("utf-16"))
 
 
 def test_a_file_over_the_limit_is_refused_before_it_is_parsed() -> None:

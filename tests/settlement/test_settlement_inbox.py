@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -130,6 +131,11 @@ def test_a_folder_of_too_many_files_is_refused(tmp_path: Path, monkeypatch: pyte
         (tmp_path / f"{number}.xml").write_bytes(b"x")
     with pytest.raises(StatementTooLarge, match="3 files"):
         inbox.incoming(tmp_path)
+
+
+def test_a_file_whose_name_is_no_text_is_taken_in_all_the_same(stage: Stage) -> None:
+    stage.put(os.fsdecode(b"rek\xff.xml"), statement(0, 1_000))
+    assert verdicts(stage) == {"rek\N{REPLACEMENT CHARACTER}.xml": Verdict.ACCEPTED}
 
 
 def test_hidden_files_and_folders_are_left_alone(tmp_path: Path) -> None:
