@@ -19,7 +19,6 @@ from tests.ledger.entries import OPERATOR, PURSE, WALLET, SetClock, transfer
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ledger.chart import AccountId
     from ledger.transfer import Transfer
     from ledger.writer import Posted, Transaction
 
@@ -304,10 +303,6 @@ def test_blocks_never_run_behind_time(sqlite_url: str, clock: SetClock) -> None:
     assert received[0] == received[1]
 
 
-def accounts_named(ledger: Ledger) -> set[AccountId]:
-    return set(ledger.balances())
-
-
 def test_a_refused_transfer_names_no_account(file_ledger: Ledger) -> None:
     file_ledger.post([transfer(WALLET, OPERATOR, 5)])
-    assert accounts_named(file_ledger) == set()
+    assert file_ledger.balances() == {}
