@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import os
-from datetime import datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from keys.clock import CITY, moment
 from ledger.book import Ledger
-from ledger.store import Database
 from settlement import tables
-from settlement.fees import qris_rates
-from settlement.night import Night
 from settlement.participants import Agent, Bank, City, Merchant, MerchantClass, Operator, Participants
 
 if TYPE_CHECKING:
@@ -26,15 +21,13 @@ from tests.settlement.town import (
     BRT,
     CITRA,
     CITY_HALL,
-    DATE,
     JATENG,
     KIOSK,
     MANDIRI,
     SHOP,
     STALL,
     Stage,
-    StoppedClock,
-    Taps,
+    open_stage,
 )
 
 
@@ -78,13 +71,6 @@ def city() -> Participants:
 @pytest.fixture
 def stage(tmp_path: Path, city: Participants) -> Iterator[Stage]:
     """A real ledger on SQLite after an ordinary day."""
-    database = Database(f"sqlite:///{tmp_path / 'ledger.db'}")
-    database.create(tables.metadata)
-    clock = StoppedClock()
-    with Ledger.open(database, clock) as ledger:
-        taps = Taps()
-        taps.ordinary_day()
-        ledger.post(taps.made)
-        clock.at = moment(datetime.combine(DATE, time(23, 5), CITY))
-        out = tmp_path / "out"
-        yield Stage(ledger, clock, Night(ledger, city, qris_rates(), out), out, city)
+    database = Ledger.create(f"sqlite:///{tmp_path / 'ledger.db'}", tables.metadata)
+    with open_stage(database, tmp_path / "out", city) as opened:
+        yield opened

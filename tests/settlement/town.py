@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from typing import TYPE_CHECKING
@@ -10,14 +11,17 @@ import numpy as np
 
 from keys.clock import CITY, Day, UnixMs, day_of, moment
 from keys.money import Rupiah, Sen, sen_of
+from ledger.book import Ledger
 from ledger.chart import AccountId, Code, account_id, purse, split
 from ledger.transfer import ROW, Flag, Kind, Transfer
+from settlement.fees import qris_rates
+from settlement.night import Night
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from ledger.book import Ledger
-    from settlement.night import Night
+    from ledger.store import Database
     from settlement.participants import Participants
     from settlement.positions import Columns
 
@@ -125,3 +129,15 @@ class Stage:
     def put(self, name: str, content: bytes) -> None:
         self.inbox.mkdir(parents=True, exist_ok=True)
         (self.inbox / name).write_bytes(content)
+
+
+@contextmanager
+def open_stage(database: Database, out: Path, city: Participants) -> Iterator[Stage]:
+    """An ordinary day in an empty ledger, its clock just past the cut-off."""
+    clock = StoppedClock()
+    with Ledger.open(database, clock) as ledger:
+        taps = Taps()
+        taps.ordinary_day()
+        ledger.post(taps.made)
+        clock.at = moment(datetime.combine(DATE, time(23, 5), CITY))
+        yield Stage(ledger, clock, Night(ledger, city, qris_rates(), out), out, city)

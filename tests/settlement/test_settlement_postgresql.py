@@ -1,0 +1,42 @@
+"""The same nights on PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hebat.demo.statements import Account, Movement, camt053
+from keys.money import Sen
+from ledger.store import Database
+from settlement import tables
+from settlement.view import view
+from tests.ledger.conftest import postgres, postgres_url
+from tests.settlement.town import DATE, DAY, open_stage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from settlement.participants import Participants
+
+__all__ = ["postgres", "postgres_url"]  # the ledger's own server, as fixtures of this module
+
+
+@pytest.mark.slow
+def test_a_night_on_postgresql_gives_what_it_gives_on_sqlite(
+    request: pytest.FixtureRequest, tmp_path: Path, city: Participants
+) -> None:
+    database = Database(request.getfixturevalue("postgres_url"))
+    with database.transaction() as connection:
+        tables.metadata.create_all(connection)
+    with open_stage(database, tmp_path / "out", city) as stage:
+        stage.night.run(DAY)
+        night = view(database, DAY)
+        assert night is not None
+        movements = [Movement(one.amount, one.reference, "", "") for one in night.items if one.bank == 9][1:]
+        stage.put("bni.xml", camt053(Account("BNI", "0099001122", DATE, 1, Sen(0), movements), "08"))
+        stage.put("bad.sta", b"garbage")
+        done = stage.night.run(DAY)
+        assert stage.night.run(DAY) == done
+    assert done.matches_by_rule == (("reference and amount", len(movements)),)
+    assert (done.breaks_by_reason, done.files_refused) == ((("missing on statement", 1),), 1)
