@@ -95,7 +95,7 @@ def test_a_line_told_twice_is_flagged_and_one_without_an_id_is_not(stage: Stage)
         (b"", "no statement in this file"),
     ],
 )
-def test_a_refused_file_is_kept_byte_for_byte_with_its_reason(
+def test_law_06_a_refused_file_is_kept_byte_for_byte_with_its_reason(
     stage: Stage, content: bytes, reason: str
 ) -> None:
     stage.put("bad.sta", content)
@@ -117,7 +117,7 @@ def test_a_file_whose_second_statement_is_wrong_is_refused_whole(stage: Stage) -
         assert store.last_statement(connection, 9) is None
 
 
-def test_a_file_over_the_limit_is_refused_by_its_size_alone(
+def test_law_10_a_file_over_the_limit_is_refused_by_its_size_alone(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(inbox, "FILE_BYTES_MAX", 100)
@@ -125,7 +125,9 @@ def test_a_file_over_the_limit_is_refused_by_its_size_alone(
     assert verdicts(stage) == {"big.xml": Verdict.REFUSED}
 
 
-def test_a_folder_of_too_many_files_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_law_10_a_folder_of_too_many_files_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(inbox, "FILES_MAX", 2)
     for number in range(3):
         (tmp_path / f"{number}.xml").write_bytes(b"x")
