@@ -166,9 +166,10 @@ def decode_record(raw: bytes, sequence: int) -> TapRecord:
     )
     if numbered != sequence:
         raise BatchInvalid(f"sequence: record {numbered!r} stands at place {sequence}")
-    known = status in set(RecordStatus) and (kind == 0 or kind in set(TapKind))
-    if not known or (kind == 0) != (status == RecordStatus.WITNESS):
-        raise BatchInvalid(f"status {status!r} and kind {kind!r} are no pair that this ledger knows")
+    _integer(status, min(RecordStatus), max(RecordStatus), "status")
+    _integer(kind, 0, max(TapKind), "kind")
+    if (kind == 0) != (status == RecordStatus.WITNESS):
+        raise BatchInvalid(f"status {status} and kind {kind} are no pair that this ledger knows")
     _octets(uid, _UID_BYTES, _UID_BYTES, "uid")
     _integer(tmc, 0 if status == RecordStatus.WITNESS else 1, TMC_MAX, "tmc")
     _octets(tmv, *_tmv_sizes(status), "tmv")

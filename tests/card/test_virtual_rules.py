@@ -1,0 +1,261 @@
+"""The virtual chip keeps the chip's rules: rights, modes, limits, commit and rollback, and an end of session at every error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from card import client, files
+from card.apdu import GET_UID, SW1, Ins, Status, wrap
+from card.commands import (
+    CREATE,
+    FREE,
+    FileSettings,
+    FileType,
+    Rights,
+    application_payload,
+    parse_create,
+    parse_rights,
+)
+from card.errors import SessionBroken, StatusError
+from card.ev2 import CommMode
+from card.layout import AID, File
+from card.virtual import VirtualCard
+from keys.softkey import FACTORY_KEY
+from keys.vault import Role
+
+if TYPE_CHECKING:
+    from keys.filevault import FileVault
+
+TEST_AID = b"TST"
+OPEN = Rights(0, 0, 0, 0)
+VALUE = FileSettings(FileType.VALUE, CommMode.FULL, (OPEN,), lower=0, upper=1_000)
+BACKUP = FileSettings(FileType.BACKUP, CommMode.MAC, (OPEN,), size=8)
+LOG = FileSettings(FileType.CYCLIC, CommMode.MAC, (OPEN,), record_size=4, records=4)
+
+
+def blank(*created: tuple[int, FileSettings]) -> tuple[VirtualCard, client.Session]:
+    """A chip with a test application of one key, and a session under it."""
+    chip = VirtualCard(bytes([4, 0, 0, 0, 0, 0, 1]))
+    client.select(chip, bytes(3))
+    client.authenticate(chip, 0, FACTORY_KEY).create_application(application_payload(TEST_AID, 1))
+    client.select(chip, TEST_AID)
+    session = client.authenticate(chip, 0, FACTORY_KEY)
+    for number, kind in created:
+        session.create_file(CREATE[kind.kind], number, kind)
+    return chip, session
+
+
+def refused(status: Status) -> pytest.RaisesExc[StatusError]:
+    return pytest.raises(StatusError, check=lambda error: error.status == status)
+
+
+def test_without_authentication_nothing_but_what_is_free_can_be_read(card: VirtualCard) -> None:
+    client.select(card, AID)
+    assert len(client.read_free(card, File.TMAC)) == 12
+    with refused(Status.AUTHENTICATION_ERROR):
+        client.read_free(card, File.IDENTITY)
+
+
+def test_a_wrong_key_is_refused_and_ends_the_session(card: VirtualCard) -> None:
+    client.select(card, AID)
+    with refused(Status.AUTHENTICATION_ERROR):
+        client.authenticate(card, Role.DEBIT.key_no, FACTORY_KEY)
+    assert card.session is None
+
+
+def test_an_error_ends_the_session_and_forgets_what_was_pending() -> None:
+    chip, session = blank((3, VALUE))
+    session.credit(3, 100)
+    with refused(Status.BOUNDARY_ERROR):
+        session.credit(3, 901)
+    with refused(Status.AUTHENTICATION_ERROR):
+        session.value(3)
+    assert not chip.applications[TEST_AID].files[3].changed
+
+
+def test_a_changed_command_is_refused_for_its_mac() -> None:
+    chip, _ = blank((2, BACKUP))
+    assert (
+        chip.transmit(wrap(Ins.WRITE_DATA, b"\x02" + bytes(6) + b"data" + bytes(8)))[-1]
+        == Status.INTEGRITY_ERROR
+    )
+
+
+def test_an_answer_that_somebody_changed_is_noticed() -> None:
+    chip, session = blank((2, BACKUP))
+
+    class Between:
+        uid = chip.uid
+
+        def transmit(self, apdu: bytes) -> bytes:
+            answer = chip.transmit(apdu)
+            return bytes([answer[0] ^ 1]) + answer[1:]
+
+    session._transport = Between()
+    with pytest.raises(SessionBroken):
+        session.read(2, CommMode.MAC)
+
+
+def test_a_backup_file_changes_at_commit_and_not_before() -> None:
+    chip, session = blank((2, BACKUP))
+    session.write(2, b"12345678", CommMode.MAC)
+    assert session.read(2, CommMode.MAC) == bytes(8)
+    session.commit_unsigned()
+    assert session.read(2, CommMode.MAC) == b"12345678"
+    session.write(2, b"99999999", CommMode.MAC)
+    chip.leave_field()
+    assert bytes(chip.applications[TEST_AID].files[2].data) == b"12345678"
+
+
+def test_a_commit_of_nothing_is_refused() -> None:
+    _, session = blank((2, BACKUP))
+    with refused(Status.NO_CHANGES):
+        session.commit_unsigned()
+
+
+def test_the_card_of_the_city_commits_only_for_a_reader_that_names_itself(
+    card: VirtualCard, vault: FileVault
+) -> None:
+    client.select(card, AID)
+    session = client.authenticate(card, Role.DEBIT.key_no, vault.card_key(Role.DEBIT, 1, card.uid))
+    session.write_record(File.LOG, bytes(32), CommMode.MAC)
+    with refused(Status.PERMISSION_DENIED):
+        session.commit()
+
+
+def test_a_file_number_is_taken_once() -> None:
+    _, session = blank((2, BACKUP))
+    with refused(Status.DUPLICATE_ERROR):
+        session.create_file(Ins.CREATE_BACKUP_FILE, 2, BACKUP)
+
+
+def test_a_saved_card_is_the_same_card(card: VirtualCard, vault: FileVault) -> None:
+    again = VirtualCard.load(card.save())
+    assert again.save() == card.save() == card.clone().save()
+    assert again.transmit(GET_UID) == card.uid + b"\x90\x00"
+
+
+def test_the_chip_states_its_uid_to_those_who_know_a_key() -> None:
+    chip, session = blank()
+    assert session.card_uid() == chip.uid
+    assert session.key_version(0) == 0
+
+
+@given(st.lists(st.binary(max_size=70), max_size=12))
+def test_garbage_always_gets_a_status_and_never_crashes(apdus: list[bytes]) -> None:
+    chip, _ = blank((3, VALUE))
+    for apdu in apdus:
+        assert len(chip.transmit(apdu)) >= 2
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(Ins)), st.binary(max_size=50)), max_size=12))
+def test_any_command_with_any_data_gets_a_desfire_status(commands: list[tuple[Ins, bytes]]) -> None:
+    chip, _ = blank((2, BACKUP), (3, VALUE), (4, LOG))
+    for ins, data in commands:
+        answer = chip.transmit(wrap(ins, data))
+        assert answer[-2] == SW1
+        assert answer[-1] in set(Status)
+
+
+@pytest.mark.parametrize(
+    "settings_", [files.IDENTITY, files.JOURNEY, files.LOG, files.TMAC, VALUE], ids=lambda one: one.kind.name
+)
+def test_file_settings_travel_whole(settings_: FileSettings) -> None:
+    parsed = parse_create(CREATE[settings_.kind], settings_.create_payload(9))
+    assert parsed is not None
+    number, read = parsed
+    assert (number, read.kind, read.mode, read.size, read.records) == (
+        9, settings_.kind, settings_.mode, settings_.size, settings_.records,
+    )  # fmt: skip
+    assert parse_rights(settings_.rights_payload()) == (settings_.mode, settings_.rights)
+
+
+def test_a_free_right_is_everybodys_and_a_right_of_never_nobodys() -> None:
+    mixed = FileSettings(FileType.STANDARD, CommMode.PLAIN, (Rights(read=FREE),), size=1)
+    assert mixed.allows(None, "read")
+    assert not mixed.allows(None, "write")
+    assert not mixed.allows(0, "write")
+
+
+class ChipAgainstModel(RuleBasedStateMachine):
+    """Random value, backup and record commands, commits, aborts and losses of the field, against plain Python."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.chip, self.session = blank((2, BACKUP), (3, VALUE), (4, LOG))
+        self.value, self.data, self.log = 0, bytes(8), list[bytes]()
+        self.rollback()
+
+    def rollback(self) -> None:
+        self.debits = self.credits = 0
+        self.written: bytes | None = None
+        self.record: bytes | None = None
+
+    def again(self) -> None:
+        self.rollback()
+        client.select(self.chip, TEST_AID)
+        self.session = client.authenticate(self.chip, 0, FACTORY_KEY)
+
+    def expect(self, allowed: bool, act: str, *arguments: object) -> bool:
+        if allowed:
+            getattr(self.session, act)(*arguments)
+            return True
+        with pytest.raises(StatusError):
+            getattr(self.session, act)(*arguments)
+        self.again()
+        return False
+
+    @rule(amount=st.integers(0, 700))
+    def credit(self, amount: int) -> None:
+        if self.expect(self.value + self.credits + amount <= 1_000, "credit", 3, amount):
+            self.credits += amount
+
+    @rule(amount=st.integers(0, 700))
+    def debit(self, amount: int) -> None:
+        if self.expect(self.value - self.debits - amount >= 0, "debit", 3, amount):
+            self.debits += amount
+
+    @rule(data=st.binary(min_size=1, max_size=9))
+    def write(self, data: bytes) -> None:
+        if self.expect(len(data) <= 8, "write", 2, data, CommMode.MAC):
+            self.written = data + (self.written or self.data)[len(data) :]
+
+    @rule(data=st.binary(min_size=4, max_size=4))
+    def append(self, data: bytes) -> None:
+        self.session.write_record(4, data, CommMode.MAC)
+        self.record = data
+
+    @rule()
+    def commit(self) -> None:
+        changed = bool(self.debits or self.credits) or self.written is not None or self.record is not None
+        if self.expect(changed, "commit_unsigned"):
+            self.value += self.credits - self.debits
+            self.data = self.written or self.data
+            self.log = [*self.log, *([self.record] if self.record else [])][-3:]
+            self.rollback()
+
+    @rule()
+    def abort(self) -> None:
+        self.session.abort()
+        self.rollback()
+
+    @rule()
+    def leave_field(self) -> None:
+        self.chip.leave_field()
+        self.again()
+
+    @invariant()
+    def what_is_committed_agrees(self) -> None:
+        assert self.session.value(3) == self.value
+        assert self.session.read(2, CommMode.MAC) == self.data
+        if self.log:
+            assert self.session.read_records(4, CommMode.MAC) == b"".join(self.log)
+
+
+ChipAgainstModel.TestCase.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestChipAgainstModel = ChipAgainstModel.TestCase
