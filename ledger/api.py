@@ -118,6 +118,14 @@ class Chain(BaseModel):
 def router(ledger: Ledger, intake: Intake, loads: Loads) -> APIRouter:
     """The routes of a ledger."""
     routes = APIRouter(prefix="/v1", responses=_PROBLEM)
+    routes.include_router(_intake_routes(intake, loads))
+    routes.include_router(_account_routes(ledger))
+    routes.include_router(_worklist_routes(ledger))
+    return routes
+
+
+def _intake_routes(intake: Intake, loads: Loads) -> APIRouter:
+    routes = APIRouter()
 
     @routes.post("/batches", response_model=BatchAnswer, openapi_extra=_COSE_BODY)
     async def post_batch(request: Request) -> JSONResponse:
@@ -131,6 +139,12 @@ def router(ledger: Ledger, intake: Intake, loads: Loads) -> APIRouter:
         """Authorise a cash load: a hold that the card's evidence completes or voids."""
         body = await limited_body(request)
         return LoadAnswer(authorisation=await run_in_threadpool(loads.authorise, body))
+
+    return routes
+
+
+def _account_routes(ledger: Ledger) -> APIRouter:
+    routes = APIRouter()
 
     @routes.get("/accounts/{account}")
     def get_account(account: Annotated[int, Path(ge=1, lt=1 << 63)]) -> Account:
@@ -157,6 +171,18 @@ def router(ledger: Ledger, intake: Intake, loads: Loads) -> APIRouter:
             for line in found.lines
         ]  # fmt: skip
         return TrialBalance(lines=lines, debits=found.debits, credits=found.credits)
+
+    @routes.get("/chain")
+    def get_chain() -> Chain:
+        """The newest block of the journal."""
+        head = ledger.head()
+        return Chain(block=head.block, position=head.position, digest=head.digest.hex())
+
+    return routes
+
+
+def _worklist_routes(ledger: Ledger) -> APIRouter:
+    routes = APIRouter()
 
     @routes.get("/quarantine")
     def get_quarantine(limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = PAGE_MAX) -> list[Quarantined]:
@@ -186,12 +212,6 @@ def router(ledger: Ledger, intake: Intake, loads: Loads) -> APIRouter:
             )
             for row in rows
         ]
-
-    @routes.get("/chain")
-    def get_chain() -> Chain:
-        """The newest block of the journal."""
-        head = ledger.head()
-        return Chain(block=head.block, position=head.position, digest=head.digest.hex())
 
     return routes
 

@@ -27,12 +27,10 @@ from ledger.transfer import Flag, Kind
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import sqlalchemy as sa
-
     from ledger.intake.assess import Assessor
     from ledger.intake.registry import Registry
     from ledger.intake.store import BatchRow, TapRow
-    from ledger.store import Database
+    from ledger.store import Connection, Database
 
 _CARD_KINDS = [Kind.FARE, Kind.SALE, Kind.LOAD, Kind.REFUND]
 
@@ -63,7 +61,7 @@ class _Audit:
 
     def __init__(
         self,
-        connection: sa.Connection,
+        connection: Connection,
         registry: Registry,
         assessor: Assessor,
         taps: dict[tuple[int, int], TapRow],

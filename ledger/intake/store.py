@@ -171,7 +171,9 @@ def revoke_terminal(connection: sa.Connection, terminal: int, at: UnixMs) -> Non
 def last_batch(connection: sa.Connection, terminal: int) -> BatchRow | None:
     """A terminal's newest batch."""
     table = tables.batches
-    found = _batches(connection, table.c.terminal == terminal, order=(table.c.first_sequence.desc(),), limit=1)
+    found = _batches(
+        connection, table.c.terminal == terminal, order=(table.c.first_sequence.desc(),), limit=1
+    )
     return next(found, None)
 
 

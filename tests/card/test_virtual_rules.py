@@ -50,20 +50,20 @@ def blank(*created: tuple[int, FileSettings]) -> tuple[VirtualCard, client.Sessi
     return chip, session
 
 
-def refused(status: Status) -> pytest.RaisesExc[StatusError]:
+def raises_status(status: Status) -> pytest.RaisesExc[StatusError]:
     return pytest.raises(StatusError, check=lambda error: error.status == status)
 
 
 def test_without_authentication_nothing_but_what_is_free_can_be_read(card: VirtualCard) -> None:
     client.select(card, AID)
     assert len(client.read_free(card, File.TMAC)) == 12
-    with refused(Status.AUTHENTICATION_ERROR):
+    with raises_status(Status.AUTHENTICATION_ERROR):
         client.read_free(card, File.IDENTITY)
 
 
 def test_a_wrong_key_is_refused_and_ends_the_session(card: VirtualCard) -> None:
     client.select(card, AID)
-    with refused(Status.AUTHENTICATION_ERROR):
+    with raises_status(Status.AUTHENTICATION_ERROR):
         client.authenticate(card, Role.DEBIT.key_no, FACTORY_KEY)
     assert card.session is None
 
@@ -71,9 +71,9 @@ def test_a_wrong_key_is_refused_and_ends_the_session(card: VirtualCard) -> None:
 def test_an_error_ends_the_session_and_forgets_what_was_pending() -> None:
     chip, session = blank((3, VALUE))
     session.credit(3, 100)
-    with refused(Status.BOUNDARY_ERROR):
+    with raises_status(Status.BOUNDARY_ERROR):
         session.credit(3, 901)
-    with refused(Status.AUTHENTICATION_ERROR):
+    with raises_status(Status.AUTHENTICATION_ERROR):
         session.value(3)
     assert not chip.applications[TEST_AID].files[3].changed
 
@@ -114,7 +114,7 @@ def test_a_backup_file_changes_at_commit_and_not_before() -> None:
 
 def test_a_commit_of_nothing_is_refused() -> None:
     _, session = blank((2, BACKUP))
-    with refused(Status.NO_CHANGES):
+    with raises_status(Status.NO_CHANGES):
         session.commit_unsigned()
 
 
@@ -124,13 +124,13 @@ def test_the_card_of_the_city_commits_only_for_a_reader_that_names_itself(
     client.select(card, AID)
     session = client.authenticate(card, Role.DEBIT.key_no, vault.card_key(Role.DEBIT, 1, card.uid))
     session.write_record(File.LOG, bytes(32), CommMode.MAC)
-    with refused(Status.PERMISSION_DENIED):
+    with raises_status(Status.PERMISSION_DENIED):
         session.commit()
 
 
 def test_a_file_number_is_taken_once() -> None:
     _, session = blank((2, BACKUP))
-    with refused(Status.DUPLICATE_ERROR):
+    with raises_status(Status.DUPLICATE_ERROR):
         session.create_file(Ins.CREATE_BACKUP_FILE, 2, BACKUP)
 
 

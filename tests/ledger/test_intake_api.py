@@ -50,7 +50,7 @@ def post(
     return client.post(path, content=body, headers={"Content-Type": kind})
 
 
-def is_problem(response: httpx2.Response, status: int) -> dict[str, Any]:
+def expect_problem(response: httpx2.Response, status: int) -> dict[str, Any]:
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == PROBLEM
     problem: dict[str, Any] = response.json()
@@ -83,7 +83,7 @@ def test_a_batch_is_posted_and_the_account_shows_it(scene: Scene, client: httpx2
     ids=["garbage", "truncated", "empty", "no envelope", "huge array", "oversized"],
 )
 def test_a_body_that_is_no_batch_gets_a_problem(client: httpx2.Client, body: bytes, status: int) -> None:
-    is_problem(post(client, body), status)
+    expect_problem(post(client, body), status)
 
 
 def test_an_oversized_body_without_a_length_is_refused_while_it_streams(client: httpx2.Client) -> None:
@@ -92,31 +92,31 @@ def test_an_oversized_body_without_a_length_is_refused_while_it_streams(client: 
             yield bytes(64 << 10)
 
     response = client.post("/v1/batches", content=stream(), headers={"Content-Type": "application/cose"})
-    is_problem(response, 413)
+    expect_problem(response, 413)
 
 
 def test_another_content_type_is_refused(client: httpx2.Client) -> None:
-    is_problem(post(client, b"{}", kind="application/json"), 415)
+    expect_problem(post(client, b"{}", kind="application/json"), 415)
 
 
 def test_a_truncated_batch_is_refused_and_kept(scene: Scene, client: httpx2.Client) -> None:
     desk = scene.desk(1102)
     desk.tap(scene.card(loaded=50_000), TapKind.FARE, 3_500)
-    is_problem(post(client, desk.body()[:-10]), 400)
+    expect_problem(post(client, desk.body()[:-10]), 400)
 
 
 def test_an_unknown_terminal_is_refused(scene: Scene, client: httpx2.Client) -> None:
     desk = scene.desk(1103)
     desk.tap(scene.card(loaded=50_000), TapKind.FARE, 3_500)
     desk.number = 999_999
-    is_problem(post(client, desk.body()), 403)
+    expect_problem(post(client, desk.body()), 403)
 
 
 def test_a_gap_is_a_conflict_that_says_where_to_go_on(scene: Scene, client: httpx2.Client) -> None:
     desk = scene.desk(1104)
     desk.tap(scene.card(loaded=50_000), TapKind.FARE, 3_500)
     desk.first = 9
-    assert "sequence 1, not 9" in is_problem(post(client, desk.body()), 409)["detail"]
+    assert "sequence 1, not 9" in expect_problem(post(client, desk.body()), 409)["detail"]
 
 
 @pytest.mark.parametrize(
@@ -125,13 +125,13 @@ def test_a_gap_is_a_conflict_that_says_where_to_go_on(scene: Scene, client: http
 def test_wrong_addresses_get_problems_too(client: httpx2.Client, path: str) -> None:
     response = client.get(path)
     assert response.status_code in {404, 422}
-    is_problem(response, response.status_code)
+    expect_problem(response, response.status_code)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(min_size=1, max_size=300))
 def test_garbage_never_brings_the_server_down(client: httpx2.Client, body: bytes) -> None:
-    is_problem(post(client, body), 400)
+    expect_problem(post(client, body), 400)
 
 
 def ask_load(desk: Desk, card: Issued, amount: int, request: int) -> bytes:
@@ -169,13 +169,13 @@ def test_a_load_that_the_card_never_took_gives_its_hold_back(scene: Scene, clien
 def test_a_load_over_the_purses_limit_is_refused_holds_included(scene: Scene, client: httpx2.Client) -> None:
     card, kiosk = scene.card(), scene.desk(3103, TerminalRole.KIOSK, 701)
     assert post(client, ask_load(kiosk, card, 1_500_000, 1), "/v1/loads").status_code == 200
-    problem = is_problem(post(client, ask_load(kiosk, card, 500_001, 2), "/v1/loads"), 422)
+    problem = expect_problem(post(client, ask_load(kiosk, card, 500_001, 2), "/v1/loads"), 422)
     assert "2000000" in problem["detail"]
     assert post(client, ask_load(kiosk, card, 500_000, 3), "/v1/loads").status_code == 200
 
 
 def test_a_bus_may_not_load(scene: Scene, client: httpx2.Client) -> None:
-    is_problem(post(client, ask_load(scene.desk(1106), scene.card(), 10_000, 1), "/v1/loads"), 422)
+    expect_problem(post(client, ask_load(scene.desk(1106), scene.card(), 10_000, 1), "/v1/loads"), 422)
 
 
 def test_a_cardholder_sees_balance_and_taps_and_nobody_guesses_a_page(
