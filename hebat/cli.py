@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from hebat.progress import Progress
 
 PORT: Final = 8460
+WIDTH: Final = 118
 DEMO_DAY: Final = "2026-11-18"
 """A Wednesday: schools are open, so pupils ride at their concession."""
 _ERRORS: Final = (HebatError, KeysError, CardError, LedgerError, TerminalError, SettlementError)
@@ -47,13 +48,17 @@ def main() -> None:
     try:
         app()
     except _ERRORS as error:
+        typer.echo(f"hebat: {error}", err=True)
         sys.exit(error.exit_code if isinstance(error, HebatError) else 2)
     except KeyboardInterrupt:
+        typer.echo("hebat: stopped", err=True)
         sys.exit(130)
 
 
 def _console(*, machine: bool) -> tuple[Console, Progress]:
     console = Console(stderr=machine, highlight=False)
+    if not console.is_terminal:
+        console.width = WIDTH  # a pipe has no width of its own
     return console, Quiet() if machine else Shown(console)
 
 
@@ -87,7 +92,7 @@ def demo(
         report = make_report(done)
         folder.report.write_text(json.dumps(report.as_json(), indent=1), encoding="utf-8")
         if as_json:
-            pass
+            typer.echo(json.dumps(report.as_json(), indent=1))
         else:
             show(report, console, done.address if serve else f"http://127.0.0.1:{PORT}")
             console.print(_how_to_look(keep, serve=serve))
@@ -138,7 +143,7 @@ def day(
         report = run(stack, folder, taps, gtfs, wanted, progress)
         folder.report.write_text(json.dumps(report.as_json(), indent=1), encoding="utf-8")
         if as_json:
-            pass
+            typer.echo(json.dumps(report.as_json(), indent=1))
         else:
             show(report, console)
         if not report.sound:
@@ -171,7 +176,7 @@ def verify(data: DataOption, as_json: JsonOption = False) -> None:
     console, progress = _console(machine=as_json)
     found = verify_folder(Folder(data), progress)
     if as_json:
-        pass
+        typer.echo(json.dumps(found.as_json(), indent=1))
     else:
         console.print(found.sentence())
 

@@ -36,7 +36,7 @@ CHECK_VALUE_BYTES: Final = 5
 VERSION_MAX: Final = 255
 _MAGIC: Final = "ksh-vault-1"
 _COST_MAX: Final = 2**20
-_CARD_KEYS_MAX: Final = 65_536
+_CARD_KEYS_MAX: Final = 1_024
 """Diversified keys kept ready; past that the cache starts afresh."""
 
 
