@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import signal
 import sys
+import threading
 from contextlib import ExitStack
 from datetime import date, datetime
 from pathlib import Path
@@ -94,7 +97,8 @@ def demo(
         if as_json:
             typer.echo(json.dumps(report.as_json(), indent=1))
         else:
-            show(report, console, done.address if serve else f"http://127.0.0.1:{PORT}")
+            address = done.address if serve else f"http://127.0.0.1:{PORT}"
+            show(report, console, address, scannable=serve)
             console.print(_how_to_look(keep, serve=serve))
         if serve:
             _wait()
@@ -111,12 +115,11 @@ def _how_to_look(keep: Path | None, *, serve: bool) -> str:
 
 
 def _wait() -> None:
-    import threading  # noqa: PLC0415  only --serve waits
-
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        return
+    """Until Ctrl-C, or until the system asks the process to end."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    with contextlib.suppress(KeyboardInterrupt):
+        stop.wait()
 
 
 @app.command()

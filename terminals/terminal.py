@@ -57,6 +57,7 @@ class Terminal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._parts.link.close()
         self.outbox.close()
 
     def fare(self, card: Transport, place: Place) -> Outcome:

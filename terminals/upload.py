@@ -64,6 +64,10 @@ class Link:
         self._clock = clock
         self._attempts = attempts
 
+    def close(self) -> None:
+        """Hang up."""
+        self._client.close()
+
     def _seal(self, payload: bytes, content_type: str) -> bytes:
         kid = self._terminal.to_bytes(4, "big")
         return envelope.seal(payload, kid=kid, sign=self._sign, content_type=content_type)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hebat.demo.day import DemoDay
     from ledger.chart import Code
 
+CARDHOLDER = "a cardholder's balance"
 _KINDS = (Kind.LOAD, Kind.FARE, Kind.SUBSIDY, Kind.SALE)
 
 
@@ -197,9 +198,11 @@ def _breaks(done: DemoDay) -> tuple[tuple[BreakLine, ...], int]:
 
 
 def _pages(done: DemoDay) -> tuple[tuple[str, str], ...]:
-    card = max(done.cards, key=lambda card: card.chip_balance)
+    with done.city.ledger.database.transaction() as connection:
+        taps = Counter(tap.uid for tap in store.all_taps(connection))
+    card = max(done.cards, key=lambda card: (taps[card.uid], card.identity.card_number))
     return (
         ("the night, for bank staff", f"/night/{done.day.isoformat()}"),
-        ("a cardholder's balance", f"/c/{card.token}"),
+        (CARDHOLDER, f"/c/{card.token}"),
         ("the trial balance, for machines", "/v1/trial-balance"),
     )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING
 
+import qrcode
 from rich.table import Table
 
+from hebat.demo.report import CARDHOLDER
 from keys.money import Sen, display
 
 if TYPE_CHECKING:
@@ -14,8 +17,8 @@ if TYPE_CHECKING:
     from hebat.demo.report import Report
 
 
-def show(report: Report, console: Console, address: str) -> None:
-    """Print everything that the day left; `address` is where its pages can be looked at."""
+def show(report: Report, console: Console, address: str, *, scannable: bool = False) -> None:
+    """Print everything that the day left; `address` is where its pages can be looked at, now if `scannable`."""
     console.print()
     console.print(
         f"[bold]{report.day}[/bold], seed {report.seed}: {report.cards} cards, {report.records} records uploaded"
@@ -29,12 +32,23 @@ def show(report: Report, console: Console, address: str) -> None:
     console.print(f"\nChain head: block {report.head[0]}, position {report.head[1]}, {report.head[2]}")
     for name, path in report.pages:
         console.print(f"  {name}: {address}{path}", soft_wrap=True, highlight=False)
+    if scannable:
+        _code(f"{address}{dict(report.pages)[CARDHOLDER]}", console)
     verdict = (
         "[green]every law held, breaks are the planted ones[/green]"
         if report.sound
         else "[red]NOT SOUND[/red]"
     )
     console.print(f"\n{verdict}, {report.seconds} s")
+
+
+def _code(address: str, console: Console) -> None:
+    """The cardholder's page as a QR that a phone can scan from the screen."""
+    code = qrcode.QRCode(border=2)
+    code.add_data(address)
+    drawn = io.StringIO()
+    code.print_ascii(out=drawn, invert=True)
+    console.print(drawn.getvalue(), soft_wrap=True, highlight=False)
 
 
 def _table(title: str, *columns: str) -> Table:

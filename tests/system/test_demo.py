@@ -50,7 +50,9 @@ def test_what_went_wrong_is_refused_for_its_reason_and_kept(demo: Demo) -> None:
     assert reasons == {("conflict", "open"), ("unconfirmed", "voided"), ("unconfirmed", "witnessed")}
     attacks = {name: status for name, status, _ in demo.report["attacks"]}
     assert attacks == {"forged batch": 401, "replayed batch": 200}
-    assert demo.report["screens"]["fare"]["red refused"] == 1
+    assert (
+        demo.report["screens"]["fare"]["red: the purse holds 0 rupiah and 3500 are due: load the card"] == 1
+    )
     assert demo.report["exceptions"]["clone_or_replay"] == 1
 
 
@@ -93,7 +95,7 @@ CHANGES = {
     "a time": "UPDATE transfers SET occurred_at = occurred_at + 1 WHERE position = 57",
     "a row taken out": "DELETE FROM transfers WHERE position = 57",
     "a block's digest": "UPDATE blocks SET digest = zeroblob(32) WHERE block = 9",
-    "a signed batch": "UPDATE documents SET body = x'00' || substr(body, 2) WHERE rowid = (SELECT max(rowid) FROM documents)",
+    "a signed batch": "UPDATE documents SET body = CAST(x'00' || substr(body, 2) AS BLOB) WHERE rowid = (SELECT max(rowid) FROM documents)",
     "a balance": "UPDATE balances SET credits_posted = credits_posted + 1 WHERE account = (SELECT max(account) FROM balances)",
     "a tap": "UPDATE taps SET amount = amount - 100 WHERE tmc = 2 AND uid = (SELECT max(uid) FROM taps)",
 }

@@ -1,0 +1,75 @@
+"""The pages as people see them: Debian's Chromium draws them, and the picture is looked at."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from contextlib import ExitStack
+from datetime import date
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hebat.demo.day import DemoDay, run
+from hebat.folder import Folder
+from hebat.progress import Quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--virtual-time-budget=3000",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoDay]:
+    with ExitStack() as stack:
+        folder = Folder(tmp_path_factory.mktemp("pages") / "city")
+        yield run(stack, folder, date(2026, 11, 18), 3, 40, Quiet())
+
+
+def draw(address: str, out: Path, *, width: int, height: int) -> tuple[bytes, str]:
+    """A page's picture (PNG) and its text as the browser has it after loading."""
+    browser = shutil.which("chromium")
+    assert browser is not None
+    common = [browser, *FLAGS, f"--user-data-dir={out / 'profile'}", f"--window-size={width},{height}"]
+    subprocess.run(
+        [*common, f"--screenshot={out / 'page.png'}", address], check=True, capture_output=True, timeout=90
+    )
+    dom = subprocess.run(
+        [*common, "--dump-dom", address], check=True, capture_output=True, timeout=90, text=True
+    )
+    return (out / "page.png").read_bytes(), dom.stdout
+
+
+def size_of(png: bytes) -> tuple[int, int]:
+    """Width and height from the picture's header (PNG, IHDR)."""
+    assert png.startswith(b"\x89PNG\r\n\x1a\n")
+    return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
+
+
+def test_staff_see_the_night_with_its_breaks(demo: DemoDay, tmp_path: Path) -> None:
+    png, dom = draw(f"{demo.address}/night/2026-11-18", tmp_path, width=1280, height=1800)
+    assert size_of(png) == (1280, 1800)
+    assert len(png) > 60_000, "a page of tables is no blank picture"
+    for words in (
+        "amount differs",
+        "duplicate line",
+        "missing on statement",
+        "unexpected on statement",
+        "Bank Jateng",
+    ):
+        assert words in dom.lower() or words in dom
+
+
+def test_a_cardholder_sees_the_balance_on_a_small_phone(demo: DemoDay, tmp_path: Path) -> None:
+    rider = next(card for card in demo.cards if card.chip_balance % 10_000 and card.chip_balance > 0)
+    png, dom = draw(f"{demo.address}/c/{rider.token}", tmp_path, width=500, height=900)
+    assert size_of(png) == (500, 900)
+    assert len(png) > 15_000
+    shown = f"{rider.chip_balance:,}".replace(",", ".")
+    assert f"Rp{shown}" in dom
+    assert "<script" not in dom
