@@ -19,7 +19,9 @@ from rich.console import Console
 from card.errors import CardError
 from hebat.errors import HebatError
 from hebat.folder import Folder
+from hebat.logs import configure
 from hebat.progress import Quiet, Shown
+from hebat.settings import LogLevel, read_settings
 from keys.errors import KeysError
 from ledger.errors import LedgerError
 from settlement.errors import SettlementError
@@ -28,7 +30,6 @@ from terminals.errors import TerminalError
 if TYPE_CHECKING:
     from hebat.progress import Progress
 
-PORT: Final = 8460
 WIDTH: Final = 118
 DEMO_DAY: Final = "2026-11-18"
 """A Wednesday: schools are open, so pupils ride at their concession."""
@@ -81,7 +82,7 @@ def demo(
     keep: KeepOption = None,
     as_json: JsonOption = False,
     serve: Annotated[bool, typer.Option(help="Go on serving the pages until Ctrl-C.")] = False,
-    port: Annotated[int, typer.Option(help="Where the pages are served.")] = PORT,
+    port: Annotated[int | None, typer.Option(help="Where the pages are served (HEBAT_PORT).")] = None,
 ) -> None:
     """Run one business day of a city: cards, terminals, ledger, night, banks."""
     from hebat.demo.day import run  # noqa: PLC0415  numba and SQLAlchemy load only where they are needed
@@ -89,15 +90,17 @@ def demo(
     from hebat.demo.screen import show  # noqa: PLC0415
 
     console, progress = _console(machine=as_json)
+    chosen = read_settings().port if port is None else port
+    configure(LogLevel.ERROR)  # the attackers' refusals are part of the report
     with ExitStack() as stack:
         folder = _data_folder(stack, keep)
-        done = run(stack, folder, day.date(), seed, cards, progress, port if serve else 0)
+        done = run(stack, folder, day.date(), seed, cards, progress, chosen if serve else 0)
         report = make_report(done)
         folder.report.write_text(json.dumps(report.as_json(), indent=1), encoding="utf-8")
         if as_json:
             typer.echo(json.dumps(report.as_json(), indent=1))
         else:
-            address = done.address if serve else f"http://127.0.0.1:{PORT}"
+            address = done.address if serve else f"http://127.0.0.1:{chosen}"
             show(report, console, address, scannable=serve)
             console.print(_how_to_look(keep, serve=serve))
         if serve:
@@ -140,6 +143,7 @@ def day(
     from hebat.day.run import run  # noqa: PLC0415
 
     console, progress = _console(machine=as_json)
+    configure(LogLevel.ERROR)
     with ExitStack() as stack:
         folder = _data_folder(stack, keep)
         wanted: date | None = day.date() if day else None
@@ -154,7 +158,10 @@ def day(
 
 
 @app.command()
-def serve(data: DataOption, port: Annotated[int, typer.Option(help="The port on 127.0.0.1.")] = PORT) -> None:
+def serve(
+    data: DataOption,
+    port: Annotated[int | None, typer.Option(help="The port on 127.0.0.1 (HEBAT_PORT).")] = None,
+) -> None:
     """Serve a city's ledger and pages on loopback until Ctrl-C."""
     from hebat.application import application  # noqa: PLC0415  as above
     from hebat.configurations import configuration_of  # noqa: PLC0415
@@ -162,10 +169,12 @@ def serve(data: DataOption, port: Annotated[int, typer.Option(help="The port on 
     from hebat.wiring import City  # noqa: PLC0415
     from keys.clock import SystemClock  # noqa: PLC0415
 
+    settings = read_settings()
+    configure(settings.log_level)
     folder = Folder(data)
     with (
         City(folder, configuration_of(folder), SystemClock()) as city,
-        LoopbackServer(application(city), port) as server,
+        LoopbackServer(application(city), settings.port if port is None else port) as server,
     ):
         Console(highlight=False).print(f"{server.address}/night  (Ctrl-C stops)")
         _wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Final
 
+from babel.dates import format_datetime
 from fastapi import APIRouter, Path
 from fastapi.responses import HTMLResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -48,7 +49,7 @@ class BalancePages:
             loader=PackageLoader("ledger"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
         self._templates.filters["rupiah"] = lambda sen: display(Sen(sen))
-        self._templates.filters["moment"] = lambda at: f"{local(UnixMs(at)):%d-%m-%Y %H:%M}"
+        self._templates.filters["moment"] = _moment
 
     def balance(self, token: str) -> HTMLResponse:
         """A card's page; an unknown token gets the same page whatever it is."""
@@ -68,6 +69,11 @@ class BalancePages:
 
     def _html(self, template: str, status: int, **told: object) -> HTMLResponse:
         return HTMLResponse(self._templates.get_template(template).render(**told), status, HEADERS)
+
+
+def _moment(at: int) -> str:
+    """A moment as CLDR writes it in Indonesian, on the city's clock."""
+    return format_datetime(local(UnixMs(at)), "d MMMM y, HH.mm", locale="id_ID")
 
 
 def router(ledger: Ledger, registry: Registry) -> APIRouter:

@@ -6,6 +6,8 @@ import base64
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from card.batch import BATCH_BYTES_MAX, CONTENT_TYPE, Batch, MalformedRecord, decode_batch, digest
 from card.errors import BatchInvalid
 from keys import envelope
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from ledger.intake.registry import Registry
     from ledger.transfer import Transfer
     from ledger.writer import Posted, Transaction
+
+
+_log = structlog.get_logger("ledger.intake")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +129,9 @@ class Intake:
         taken: Taken = self._ledger.writer.submit(unit).result()
         head = self._ledger.block(taken.block)
         receipt = Receipt(batch.terminal, batch.first_sequence, batch.last_sequence, digest(body), head)
+        _log.info(
+            "batch taken", terminal=batch.terminal, first=batch.first_sequence, records=len(batch.records)
+        )
         return Answer(taken.results, receipt.signed(self._vault))
 
     @property
@@ -137,6 +145,7 @@ class Intake:
         return self._tariffs
 
     def _keep(self, body: bytes, refusal: BatchRefused) -> None:
+        _log.warning("batch refused", reason=type(refusal).__name__, detail=str(refusal), size=len(body))
         row = store.RefusedRow(digest(body), type(refusal).__name__, str(refusal), body, self._clock.now())
         try:
             self._ledger.writer.submit(_Keep(row)).result()

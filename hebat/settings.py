@@ -1,0 +1,39 @@
+"""Settings from the environment, typed and checked: HEBAT_PORT, HEBAT_LOG_LEVEL."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from hebat.errors import InputRefused
+
+
+class LogLevel(StrEnum):
+    """How much a server tells."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class Settings(BaseSettings):
+    """What an operator may set; the command line's own options come before it."""
+
+    model_config = SettingsConfigDict(env_prefix="HEBAT_", extra="ignore")
+
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8460
+    log_level: LogLevel = LogLevel.INFO
+
+
+def read_settings() -> Settings:
+    """The settings of this process; raises InputRefused, naming the variable, where one is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = f"HEBAT_{str(first['loc'][0]).upper()}"
+        raise InputRefused(f"{name} is {first['input']!r}: {first['msg']}") from None
