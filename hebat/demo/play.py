@@ -61,9 +61,8 @@ class Diary:
 
     def saw(self, action: str, outcome: Outcome) -> None:
         """Count a screen."""
-        shown = (
-            outcome.colour.value if outcome.colour is Colour.GREEN else f"{outcome.colour} {outcome.reason}"
-        )
+        why = {Colour.GREEN: "", Colour.AMBER: ": tap again", Colour.RED: f": {outcome.detail}"}
+        shown = f"{outcome.colour}{why[outcome.colour]}"
         self.outcomes[action, shown] += 1
 
 
