@@ -1,0 +1,100 @@
+"""How long a fare takes on the host, both sides in Python, beside the AES that it cannot do without."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+
+from card import evidence, purse
+from card.layout import NEVER, Concession, Identity, Journey, TapKind, card_number
+from card.personalise import personalise
+from card.purse import Change
+from card.virtual import VirtualCard
+from keys.clock import UnixMs
+from keys.filevault import FileVault
+from keys.money import Rupiah
+from keys.vault import Role
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+AT = UnixMs(1_795_000_000_000)
+IDENTITY = Identity(
+    card_number(9, 1),
+    9,
+    1,
+    registered=True,
+    concession=Concession.GENERAL,
+    concession_until=NEVER,
+    valid_until=NEVER,
+)
+CIPHERS_A_FARE = 24
+"""Encryptions and MACs that both sides of a fare compute: the floor that Python's own work stands on."""
+
+
+@pytest.fixture
+def vault(tmp_path: Path) -> FileVault:
+    made = FileVault.create(tmp_path / "vault", "x", 16)
+    for number, role in enumerate(Role):
+        made.add_master(role, 1, bytes([number]) * 16)
+    return made
+
+
+def loaded(vault: FileVault) -> VirtualCard:
+    chip = VirtualCard(bytes([4, 1, 2, 3, 4, 5, 6]))
+    personalise(chip, vault, IDENTITY)
+    open_ = purse.open_card(chip, vault, Role.LOAD)
+    open_.stage(Change(TapKind.LOAD, Rupiah(20_000_000), None, 1, 1, AT))
+    open_.commit()
+    return chip
+
+
+@pytest.mark.benchmark(group="a fare in process")
+def test_bench_fare(benchmark: BenchmarkFixture, vault: FileVault) -> None:
+    chip = loaded(vault)
+
+    def fare() -> purse.Evidence:
+        open_ = purse.open_card(chip, vault, Role.DEBIT)
+        open_.stage(Change(TapKind.FARE, Rupiah(1), Journey(), 1, 2, AT))
+        return open_.commit()
+
+    assert benchmark(fare).tmc > 1
+
+
+@pytest.mark.benchmark(group="a fare in process")
+def test_bench_the_ciphers_of_a_fare_alone(benchmark: BenchmarkFixture) -> None:
+    def ciphers() -> bytes:
+        last = b""
+        for _ in range(CIPHERS_A_FARE):
+            last = Cipher(AES(bytes(16)), CBC(bytes(16))).encryptor().update(bytes(48))
+        return last
+
+    assert len(benchmark(ciphers)) == 48
+
+
+@pytest.mark.benchmark(group="evidence")
+def test_bench_verify_and_parse(benchmark: BenchmarkFixture, vault: FileVault) -> None:
+    chip = loaded(vault)
+    open_ = purse.open_card(chip, vault, Role.DEBIT)
+    open_.stage(Change(TapKind.FARE, Rupiah(3_500), Journey(), 1, 2, AT))
+    proof = open_.commit()
+    key = vault.card_key(Role.TRANSACTION_MAC, 1, chip.uid)
+
+    def check() -> bool:
+        evidence.parse(proof.tmi)
+        return evidence.verify(key, proof.uid, proof.tmc, proof.tmi, proof.tmv)
+
+    assert benchmark(check)
+
+
+@pytest.mark.benchmark(group="personalisation")
+def test_bench_personalise(benchmark: BenchmarkFixture, vault: FileVault) -> None:
+    chips = iter(VirtualCard(bytes([4]) + number.to_bytes(6, "big")) for number in range(1_000_000))
+    benchmark(lambda: personalise(next(chips), vault, IDENTITY))
+    assert next(chips).uid[0] == 4
