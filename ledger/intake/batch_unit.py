@@ -43,8 +43,7 @@ class _Entry:
     tap: Tap
     card: Card
     identity: bytes
-    route: str
-    stop: str
+    record: TapRecord
     transfers: list[Transfer]
     place: int | None
     intent: OpenIntent | None = None
@@ -76,6 +75,7 @@ class BatchUnit:
         self._planned: dict[tuple[int, int], bytes] = {}
         self._settling: set[tuple[int, int]] = set()
         self._given_back: list[Transfer] = []
+        self._fresh: list[OpenIntent] = []
 
     def plan(self, tx: Transaction) -> Sequence[Transfer]:
         """Place the batch in its terminal's chain, then decide record by record."""
@@ -119,6 +119,8 @@ class BatchUnit:
             self._settle_intents(one.card, record, tx)
         if one.reason is not None:
             self._quarantine(place, one, one.reason, one.detail)
+            if one.reason is Reason.UNCONFIRMED and isinstance(record, TapRecord) and one.card is not None:
+                self._open_intent(one.card, OpenIntent(self._batch.terminal, record, one.raw), tx)
         elif isinstance(record, TapRecord) and one.transaction is not None and one.card is not None:
             self._decide_tap(place, one, record, one.transaction, one.card, tx)
         elif isinstance(record, TapRecord) and one.card is not None:
@@ -174,7 +176,7 @@ class BatchUnit:
         tap = Tap(
             card.uid, record.tmc, terminal, record.sequence, transaction, context.tariff, context.rules, hold
         )
-        owner = self._intake.registry.terminal(terminal, tx.received_at) if intent else self._certificate
+        owner = self._intake.registry.enrolled(terminal) if intent else self._certificate
         transfers = posting.post(tap, owner, self._intake.tariffs)
         unauthorised = bool(transaction.record.kind.name == "LOAD" and not hold)
         self._planned[card.uid, record.tmc] = identity
@@ -183,8 +185,7 @@ class BatchUnit:
                 tap,
                 card,
                 identity,
-                context.route,
-                context.stop,
+                record,
                 transfers,
                 place,
                 intent,
@@ -204,7 +205,8 @@ class BatchUnit:
         return wanted if fits and tx.pending(wanted) else 0
 
     def _settle_intents(self, card: Card, sight: TapRecord, tx: Transaction) -> None:
-        for intent in self._intake.intents.of(card.uid):
+        fresh = [intent for intent in self._fresh if intent.record.uid == sight.uid]
+        for intent in (*self._intake.intents.of(card.uid), *fresh):
             name = (intent.terminal, intent.record.sequence)
             if name in self._settling:
                 continue
@@ -214,10 +216,21 @@ class BatchUnit:
                 self._settling.add(name)
                 self._settle_intent(card, intent, tmv, said, tx)
 
+    def _open_intent(self, card: Card, intent: OpenIntent, tx: Transaction) -> None:
+        """Wait for the card to tell, unless it has told already: a later tap may have come in before this one."""
+        record = intent.record
+        tmv = self._intake.assessor.tmv_of(card, record.tmc, record.tmi)
+        if self._identity_at(card, record.tmc, tx) is not None:
+            self._settle_intent(card, intent, tmv, Verdict.NEVER_HAPPENED, tx)
+        elif store.seen_after(tx.connection, card.partition, card.uid, record.tmc) == tmv:
+            self._settle_intent(card, intent, tmv, Verdict.HAPPENED, tx)
+        else:
+            self._fresh.append(intent)
+
     def _settle_intent(
         self, card: Card, intent: OpenIntent, tmv: bytes, said: Verdict, tx: Transaction
     ) -> None:
-        certificate = self._intake.registry.terminal(intent.terminal, tx.received_at)
+        certificate = self._intake.registry.enrolled(intent.terminal)
         found = self._intake.assessor.assess(intent.record, intent.raw, certificate)
         if found.transaction is None:
             return
@@ -237,7 +250,7 @@ class BatchUnit:
             hold,
         )
         transfers = [posting.void_load(tap, certificate.owner)] if hold else []
-        self._entries.append(_Entry(tap, card, identity, "", "", transfers, None, intent, void=True))
+        self._entries.append(_Entry(tap, card, identity, intent.record, transfers, None, intent, void=True))
 
     def _quarantine(self, place: int, one: Assessed, reason: Reason, detail: str) -> None:
         self._results[place] |= {"result": Outcome.QUARANTINED.value, "reason": reason.value}
@@ -247,7 +260,7 @@ class BatchUnit:
         """Write the batch, its taps, what is quarantined and what is exceptional."""
         if self._known is not None:
             return self._known
-        taps, exceptions, at = [], [], 0
+        taps, exceptions, done, at = [], [], list[_Entry](), 0
         for entry in self._entries:
             mine = posted[at : at + len(entry.transfers)]
             at += len(entry.transfers)
@@ -255,7 +268,7 @@ class BatchUnit:
                 if not entry.void:
                     taps.append(self._tap_row(entry, mine, tx))
                 exceptions += self._exceptions(entry, tx)
-                self._close_intent(entry, tx)
+                done.append(entry)
             elif entry.place is not None:
                 why = next(
                     one.result for one in mine if one.result not in {Result.POSTED, Result.LINKED_FAILED}
@@ -265,6 +278,8 @@ class BatchUnit:
                 )
         store.insert_taps(tx.connection, taps)
         self._write_quarantine(tx, exceptions)
+        for entry in done:
+            self._close_intent(entry, tx)
         store.insert_exceptions(tx.connection, exceptions)
         store.insert_batch(tx.connection, self._batch_row(tx))
         return Taken(self._results, tx.block)
@@ -277,11 +292,12 @@ class BatchUnit:
         )  # fmt: skip
 
     def _tap_row(self, entry: _Entry, posted: Sequence[Posted], tx: Transaction) -> store.TapRow:
-        tap, record = entry.tap, entry.tap.transaction.record
+        tap, record, where = entry.tap, entry.tap.transaction.record, entry.record.context
         return store.TapRow(
             entry.card.partition, tap.uid, tap.tmc, entry.identity, tap.terminal, tap.sequence, record.kind,
             sen_of(tap.transaction.amount), sen_of(record.balance_after), posted[0].position if posted else 0,
-            tap.occurred_at, tap.service_day, tx.business_date, entry.route, entry.stop, " ".join(tap.rules),
+            tap.occurred_at, tap.service_day, tx.business_date, where.route, where.stop, " ".join(tap.rules),
+            entry.record.seen_tmv,
         )  # fmt: skip
 
     def _exceptions(self, entry: _Entry, tx: Transaction) -> list[store.ExceptionRow]:

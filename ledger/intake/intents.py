@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from card.batch import decode_record
+from card.batch import RecordStatus, decode_record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -56,11 +56,11 @@ class Intents:
 def verdict(intent: TapRecord, tmv: bytes, sight: TapRecord) -> Verdict | None:
     """What a record of the same card says of an intent whose chip value would be `tmv`; None: nothing.
 
-    The TMAC file shows counter and value of the last commit. The counter that an intent would have had either carries the intent's own
-    value, or that of another transaction.
+    The chip's own value proves that it happened, whoever saw it. That it never happened is proven only by another transaction,
+    signed by the chip, at the same counter: what a terminal merely says that it saw must not undo a payment.
     """
-    shown = ((sight.seen_tmc, sight.seen_tmv), (sight.tmc, sight.tmv))
-    for tmc, value in shown:
-        if tmc == intent.tmc and value:
-            return Verdict.HAPPENED if value == tmv else Verdict.NEVER_HAPPENED
+    if (intent.tmc, tmv) in {(sight.seen_tmc, sight.seen_tmv), (sight.tmc, sight.tmv)}:
+        return Verdict.HAPPENED
+    if sight.status is RecordStatus.CONFIRMED and sight.tmc == intent.tmc:
+        return Verdict.NEVER_HAPPENED
     return None

@@ -59,8 +59,8 @@ class _Keep:
     def plan(self, _tx: Transaction) -> Sequence[Transfer]:
         return ()
 
-    def settle(self, _posted: Sequence[Posted], tx: Transaction) -> None:
-        store.keep_refused(tx.connection, self.row)
+    def settle(self, _posted: Sequence[Posted], tx: Transaction) -> bool:
+        return store.keep_refused(tx.connection, self.row)
 
 
 class Intake:
@@ -148,7 +148,11 @@ class Intake:
         _log.warning("batch refused", reason=type(refusal).__name__, detail=str(refusal), size=len(body))
         row = store.RefusedRow(digest(body), type(refusal).__name__, str(refusal), body, self._clock.now())
         try:
-            self._ledger.writer.submit(_Keep(row)).result()
+            kept: bool = self._ledger.writer.submit(_Keep(row)).result()
+            if not kept:
+                _log.error(
+                    "refused batch not kept", reason="as many are kept as may be: look at them and clear them"
+                )
         except LedgerError:
             # The refusal is what the sender must hear; a ledger that cannot write says so at the next good batch.
             return

@@ -108,6 +108,13 @@ class Registry:
         except IdentityError as error:
             raise TerminalUnknown(f"terminal {number}: {error}") from None
 
+    def enrolled(self, number: int) -> TerminalCertificate:
+        """A terminal's certificate whatever became of it since: what it sent in its time still has to be settled."""
+        pem, _ = self._terminals.get(number, (b"", 0))
+        if not pem:
+            raise TerminalUnknown(f"terminal {number} is not enrolled here")
+        return self._certificates.get(pem) or read_certificate(pem, self._root, _within(pem))
+
     def _certificate(self, pem: bytes, at: UnixMs) -> TerminalCertificate:
         known = self._certificates.get(pem)
         if known is None or not known.not_before <= at < known.not_after:
@@ -116,10 +123,7 @@ class Registry:
 
     def owners(self) -> dict[int, TerminalCertificate]:
         """All terminals ever enrolled, whatever their dates, for audits."""
-        return {
-            number: self._certificates.get(pem) or read_certificate(pem, self._root, _within(pem))
-            for number, (pem, _) in self._terminals.items()
-        }
+        return {number: self.enrolled(number) for number in self._terminals}
 
 
 def _within(pem: bytes) -> UnixMs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ledger.intake.registry import Card
+
+
+REFUSED_MAX: Final = 10_000
+REFUSED_BYTES_MAX: Final = 256 << 20
+"""What refused batches may take up, so that nobody fills the disk with garbage; who sent one keeps it, having no receipt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,10 @@ class BatchRow:
 
 @dataclass(frozen=True, slots=True)
 class TapRow:
-    """A card transaction that is in the books; amounts in sen, `position` of its first transfer (0: no money moved)."""
+    """A card transaction that is in the books; amounts in sen, `position` of its first transfer (0: no money moved).
+
+    `seen_tmv` is the value of the transaction before, as the card's Transaction MAC file showed it.
+    """
 
     partition: int
     uid: int
@@ -53,6 +61,7 @@ class TapRow:
     route: str
     stop: str
     rules: str
+    seen_tmv: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +225,15 @@ def tap_identity(connection: sa.Connection, partition: int, uid: int, tmc: int) 
     return None if found is None else bytes(found)
 
 
+def seen_after(connection: sa.Connection, partition: int, uid: int, tmc: int) -> bytes:
+    """What the card showed of a transaction when the next one began; b"" where the next one is not in the books."""
+    table = tables.taps
+    query = sa.select(table.c.seen_tmv).where(
+        table.c.partition == partition, table.c.uid == uid, table.c.tmc == tmc + 1
+    )
+    return bytes(connection.execute(query).scalar() or b"")
+
+
 def insert_taps(connection: sa.Connection, rows: Sequence[TapRow]) -> None:
     """Take card transactions into the books."""
     if rows:
@@ -239,7 +257,7 @@ def all_taps(connection: sa.Connection) -> Iterator[TapRow]:
 
 def _tap(row: Any) -> TapRow:
     values = list(row)
-    values[3] = bytes(values[3])
+    values[3], values[-1] = bytes(values[3]), bytes(values[-1])
     return TapRow(*values)
 
 
@@ -298,14 +316,20 @@ def read_exceptions(connection: sa.Connection) -> list[ExceptionRow]:
     return found
 
 
-def keep_refused(connection: sa.Connection, row: RefusedRow) -> None:
-    """Keep a refused batch; the same bytes once."""
+def keep_refused(connection: sa.Connection, row: RefusedRow) -> bool:
+    """Keep a refused batch, the same bytes once; False where the limits leave no room for another."""
     table = tables.refused
     known = connection.execute(
         sa.select(table.c.digest).where(table.c.partition == WHOLE, table.c.digest == row.digest)
     ).scalar()
-    if known is None:
-        connection.execute(sa.insert(table), {"partition": WHOLE, **_values(row)})
+    if known is not None:
+        return True
+    room = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(sa.func.length(table.c.body)), 0))
+    rows, octets = connection.execute(room.where(table.c.partition == WHOLE)).one()
+    if rows >= REFUSED_MAX or octets + len(row.body) > REFUSED_BYTES_MAX:
+        return False
+    connection.execute(sa.insert(table), {"partition": WHOLE, **_values(row)})
+    return True
 
 
 def read_refused(connection: sa.Connection) -> list[RefusedRow]:

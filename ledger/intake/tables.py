@@ -64,6 +64,7 @@ taps = Table(
     Column("route", String(64), nullable=False),
     Column("stop", String(64), nullable=False),
     Column("rules", Text, nullable=False),
+    Column("seen_tmv", LargeBinary(8), nullable=False),
     Index("taps_by_record", "terminal", "sequence"),
 )
 

@@ -288,3 +288,64 @@ def test_a_witness_alone_settles_an_intent(scene: Scene) -> None:
     )  # fmt: skip
     assert other.send().results[0]["result"] == "posted"
     assert in_books(scene, card) == 46_500
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_an_unconfirmed_tap_that_comes_in_after_the_cards_next_tap_is_settled_at_once(
+    scene: Scene, *, committed: bool
+) -> None:
+    card, offline, online = scene.card(loaded=50_000), scene.desk(1001), scene.desk(1002)
+    offline.tap(card, TapKind.FARE, 3_500, confirmed=False, commits=committed)
+    online.tap(card, TapKind.FARE, 3_500)
+    online.send()
+    offline.send()
+    assert in_books(scene, card) == card.chip_balance == (43_000 if committed else 46_500)
+    assert quarantine(scene)[0].resolution == ("witnessed" if committed else "voided")
+
+
+def test_an_intent_and_the_cards_next_tap_in_one_batch_settle_each_other(scene: Scene) -> None:
+    card, bus = scene.card(loaded=50_000), scene.desk(1001)
+    bus.tap(card, TapKind.FARE, 3_500, confirmed=False)
+    bus.tap(card, TapKind.FARE, 3_500)
+    bus.send()
+    assert in_books(scene, card) == card.chip_balance == 43_000
+    assert quarantine(scene)[0].resolution == "witnessed"
+
+
+def test_what_a_terminal_merely_says_that_it_saw_undoes_no_payment(scene: Scene) -> None:
+    card, bus, liar = scene.card(loaded=50_000), scene.desk(1001), scene.desk(1002)
+    intent = bus.tap(card, TapKind.FARE, 3_500, confirmed=False)
+    bus.send()
+    said = TapRecord(
+        1, RecordStatus.WITNESS, None, card.chip.uid, intent.tmc, b"madeitup", b"", Rupiah(0), scene.clock.now(),
+        intent.tmc, b"madeitup", Context(),
+    )  # fmt: skip
+    liar.add(said)
+    liar.send()
+    assert quarantine(scene)[0].resolution == ""
+    scene.desk(1003).tap(card, TapKind.FARE, 3_500)
+    honest = scene.desk(1004)
+    honest.tap(card, TapKind.FARE, 3_500)
+    honest.send()
+    assert quarantine(scene)[0].resolution == ""  # the tap in between is not uploaded yet
+
+
+def test_an_open_intent_of_a_revoked_terminal_holds_nobody_up(scene: Scene) -> None:
+    card, lost, other = scene.card(loaded=50_000), scene.desk(1001), scene.desk(1002)
+    lost.tap(card, TapKind.FARE, 3_500, confirmed=False)
+    lost.send()
+    scene.city.registry.revoke(lost.number, scene.clock.now())
+    other.tap(card, TapKind.FARE, 3_500)
+    assert other.send().results[0]["result"] == "posted"
+    assert in_books(scene, card) == 43_000
+
+
+def test_law_10_garbage_cannot_fill_the_disk(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ledger.errors import BatchMalformed  # noqa: PLC0415
+
+    monkeypatch.setattr(store, "REFUSED_MAX", 3)
+    for number in range(6):
+        with pytest.raises(BatchMalformed):
+            scene.city.intake.receive(b"garbage %d" % number)
+    with scene.city.ledger.database.transaction() as connection:
+        assert len(store.read_refused(connection)) == 3
