@@ -141,5 +141,5 @@ class Terminal:
 
     def close_shift(self) -> Uploaded:
         """End the shift: cards that have not come back will not; send everything."""
-        self.outbox.release_before(self._parts.clock.now())
+        self.outbox.release_before(UnixMs(self._parts.clock.now() + 1))
         return self._parts.link.upload(self.outbox)
