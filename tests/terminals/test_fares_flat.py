@@ -79,12 +79,10 @@ def test_the_same_card_on_the_same_bus_within_minutes_is_refused_and_on_another_
 
 def test_a_card_past_its_date_does_not_ride() -> None:
     old = replace(rider(Concession.GENERAL), valid_until=Day(day_of(WEDNESDAY) - 1))
-    for ride in (
-        lambda: decide(TARIFF, old, Journey(), at(WEDNESDAY), BUS),
-        lambda: tap_in(old, Journey(), at(WEDNESDAY), BUS),
-    ):
-        with pytest.raises(FareRefused, match="past its date"):
-            ride()
+    with pytest.raises(FareRefused, match="past its date"):
+        decide(TARIFF, old, Journey(), at(WEDNESDAY), BUS)
+    with pytest.raises(FareRefused, match="past its date"):
+        tap_in(old, Journey(), at(WEDNESDAY), BUS)
 
 
 def test_the_days_total_starts_afresh_at_three_in_the_morning() -> None:

@@ -10,7 +10,6 @@ import pytest
 
 from card.batch import RecordStatus
 from card.virtual import VirtualCard
-from keys.filevault import FileVault
 from keys.money import Rupiah
 from terminals.errors import (
     LoadDenied,
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from keys.filevault import FileVault
     from terminals.terminal import Terminal
 
 
@@ -73,10 +73,11 @@ def test_a_fare_is_green_with_the_new_balance_and_goes_up(
 ) -> None:
     chip = card(vault)
     outcome = bus.fare(chip, PLACE)
+    assert value_of(chip) == 46_500
     assert (outcome.colour, outcome.amount, outcome.balance) == (
         Colour.GREEN,
         3_500,
-        value_of(chip) == 46_500 and 46_500,
+        46_500,
     )
     assert bus.upload().posted == 1
     (record,) = ledger.records()
