@@ -1,0 +1,1 @@
+"""Schema migrations of a city's database: alembic, forward only, on SQLite and PostgreSQL."""
