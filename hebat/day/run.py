@@ -126,8 +126,10 @@ class _Run:
         )  # fmt: skip
 
     def _posted(self, service: Day) -> Sen:
+        """Fares of a service day; what arrived after the cut-off stands in the next business date."""
         total = 0
-        for rows in self._city.ledger.row_chunks():
+        for business_date in (service, Day(service + 1)):
+            rows = self._city.ledger.rows(business_date)
             mine = (rows["kind"] == Kind.FARE) & (rows["service_day"] == service)
             total += int(rows["amount"][mine].sum())
         return Sen(total)
