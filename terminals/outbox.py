@@ -62,10 +62,7 @@ class Outbox:
             os.close(self._lock)
             raise OutboxBusy(f"another process uses {path.name}: stop it first") from None
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=FULL")
-            self._db.executescript(_SCHEMA)
+            self._db = _opened(path)
         except sqlite3.DatabaseError as error:
             os.close(self._lock)
             raise OutboxError(
@@ -104,10 +101,14 @@ class Outbox:
         self._db.execute("INSERT OR REPLACE INTO state VALUES ('last request', ?)", (number,))
         return number
 
-    def save(self, record: TapRecord, state: RecordState) -> None:
-        """Make a new record durable; raises OutboxFull."""
+    def need_room(self) -> None:
+        """Raises OutboxFull where no further record fits."""
         if self._count >= RECORDS_MAX:
             raise OutboxFull(f"{RECORDS_MAX} records wait for the ledger: upload before the next tap")
+
+    def save(self, record: TapRecord, state: RecordState) -> None:
+        """Make a new record durable; raises OutboxFull."""
+        self.need_room()
         if record.sequence != self.next_sequence:
             raise OutboxError(f"record {record.sequence} is not the next one ({self.next_sequence})")
         with self._db:
@@ -202,3 +203,15 @@ class Outbox:
             self._db.execute("DELETE FROM batches WHERE first = ?", (batch.first,))
             gone = self._db.execute("DELETE FROM records WHERE sequence <= ?", (batch.last,))
         self._count -= gone.rowcount
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=FULL")
+        db.executescript(_SCHEMA)
+    except sqlite3.DatabaseError:
+        db.close()
+        raise
+    return db

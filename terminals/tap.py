@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from card import purse
+from card import evidence, purse
 from card.batch import Context, RecordStatus, TapRecord
-from card.errors import CardError, CardForeign, CardLost, CardRefused, SessionBroken
-from card.purse import is_unknown
+from card.errors import CardError, CardForeign, CardLost, CardRefused, SessionBroken, StatusError
 from keys.money import Rupiah
 from terminals.fares import FareRefused
 from terminals.outbox import RecordState
@@ -90,14 +89,14 @@ class TapMachine:
         record = _record(intent, wanted.context)
         self._outbox.save(record, RecordState.INTENT)
         try:
-            evidence = open_.commit()
+            signed = open_.commit()
         except CardError as error:
-            if is_unknown(error):
+            if not isinstance(error, StatusError):  # no answer of the card's: it may have acted
                 return Outcome(Colour.AMBER, "tap-again", str(error), sequence=record.sequence)
             # The card said no, so it did nothing: what it showed before stands.
             self._outbox.void(record, open_.seen.tmc, open_.seen.tmv)
             raise
-        self._outbox.confirm(record, evidence.tmv)
+        self._outbox.confirm(record, signed.tmv)
         return _green(record, Rupiah(open_.balance + wanted.change.signed_amount))
 
     def _recover(self, card: Transport, role: Role) -> Outcome | None:
@@ -119,9 +118,8 @@ class TapMachine:
 
 
 def _is_ours(newest: LogRecord, pending: TapRecord) -> bool:
-    return (newest.sequence, newest.at, newest.amount) == (
-        pending.sequence, pending.occurred_at // 1000, abs(pending.amount),
-    )  # fmt: skip
+    """True where the card's last record is the one that we sent, down to our number as its terminal."""
+    return evidence.parse(pending.tmi).record == newest
 
 
 def _record(intent: Intent, context: Context) -> TapRecord:

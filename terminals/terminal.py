@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from card.batch import Context, RecordStatus, TapRecord
+from card.errors import CardRefused
 from card.layout import TapKind
 from card.purse import Change
 from keys.clock import UnixMs
@@ -97,9 +98,11 @@ class Terminal:
         return Wish(change, Context(place.route, place.stop, str(place.vehicle), tariff, decided.rules))
 
     def sale(self, card: Transport, amount: Rupiah) -> Outcome:
-        """Take the price of a sale."""
+        """Take the price of a sale; red where it is nothing or less."""
 
         def wish(_open: OpenCard, sequence: int) -> Wish:
+            if amount <= 0:
+                raise CardRefused("a sale has a price: enter one")
             change = Change(TapKind.SALE, amount, None, self.number, sequence, self._parts.clock.now())
             return Wish(change, Context(rules=("sale",)))
 
@@ -108,8 +111,10 @@ class Terminal:
     def load(self, card: Transport, amount: Rupiah) -> Outcome:
         """Load cash onto a card: the ledger authorises first, then the card is written.
 
-        Raises Offline, LoadDenied, UploadRefused before the card is touched.
+        Raises Offline, LoadDenied, UploadRefused, OutboxFull before the card is touched.
         """
+        self.outbox.need_room()
+        first = self.outbox.next_sequence
         request = self.outbox.next_request()
         hold = self._parts.link.authorise_load(card.uid, amount, request)
 
@@ -118,7 +123,7 @@ class Terminal:
             return Wish(change, Context(rules=("cash",), authorisation=hold))
 
         outcome = self._machine.run(card, Role.LOAD, wish)
-        if not outcome.sequence:
+        if self.outbox.next_sequence == first:  # also where an earlier load of this card came out as done
             self._give_back(card.uid, hold)
         return outcome
 

@@ -27,6 +27,7 @@ COSE: Final = "application/cose"
 ATTEMPTS: Final = 4
 BACK_OFF_SECONDS_MAX: Final = 5.0
 _BUSY: Final = frozenset({429, 502, 503, 504})
+_RESULTS: Final = frozenset({"posted", "duplicate", "quarantined"})
 _OK: Final = 200
 _UNPROCESSABLE: Final = 422
 
@@ -77,7 +78,7 @@ class Link:
 
         Raises Offline (nothing is lost; try later), UploadRefused (the ledger says why), ReceiptWrong.
         """
-        counts = {"posted": 0, "duplicate": 0, "quarantined": 0}
+        counts = dict.fromkeys(sorted(_RESULTS), 0)
         sent = 0
         while (batch := outbox.batch(self._form)) is not None:
             answer = self._post("/v1/batches", batch.body)
@@ -85,19 +86,19 @@ class Link:
             outbox.settle(batch)
             sent += len(results)
             for result in results:
-                counts[result["result"]] += 1
+                counts[result] += 1
         return Uploaded(sent, **counts)
 
     def _form(self, first: int, previous: bytes, records: list[bytes]) -> bytes:
         payload = encode_batch(self._terminal, first, previous, self._clock.now(), records)
         return self._seal(payload, CONTENT_TYPE)
 
-    def _proven(self, batch: PendingBatch, answer: Any) -> list[dict[str, Any]]:
+    def _proven(self, batch: PendingBatch, answer: Any) -> list[str]:
         """The results, once the receipt is signed by the ledger and speaks of this very batch."""
         try:
             receipt = envelope.parse(base64.b64decode(answer["receipt"], validate=True))
             terminal, first, last, body_digest, *_ = cbor2.loads(receipt.verify(self._ledger_key))
-            results: list[dict[str, Any]] = answer["results"]
+            results = [str(result["result"]) for result in answer["results"]]
         except (EnvelopeError, binascii.Error, KeyError, TypeError, ValueError) as error:
             raise ReceiptWrong(
                 f"the ledger's receipt does not verify ({error}): records stay, try later"
@@ -106,6 +107,7 @@ class Link:
         if (
             told != (self._terminal, batch.first, batch.last, digest(batch.body))
             or len(results) != last - first + 1
+            or not _RESULTS.issuperset(results)
         ):
             raise ReceiptWrong("the ledger's receipt speaks of another batch: records stay, try later")
         return results
@@ -122,7 +124,10 @@ class Link:
             if refusal.status == _UNPROCESSABLE:
                 raise LoadDenied(refusal.detail) from None
             raise
-        return int(answer["authorisation"])
+        hold = answer.get("authorisation") if isinstance(answer, dict) else None
+        if not isinstance(hold, int):
+            raise UploadRefused(_OK, "the answer holds no authorisation: is this a ledger's address?")
+        return hold
 
     def _post(self, path: str, body: bytes) -> Any:
         try:
