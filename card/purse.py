@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from card import client, tmac
 from card.apdu import Ins, Status
-from card.errors import Acted, CardError, CardForeign, CardLost, CardRefused, SessionBroken, StatusError
+from card.errors import CardForeign, CardRefused, SessionBroken, StatusError
 from card.ev2 import CommMode
 from card.layout import AID, RECORD_BYTES, File, Identity, Journey, LogRecord, ReaderId, TapKind
 from keys.money import Rupiah
@@ -226,8 +226,3 @@ def last_records(
         return []
     records = [LogRecord.decode(data[at : at + RECORD_BYTES]) for at in range(0, len(data), RECORD_BYTES)]
     return records[::-1]
-
-
-def is_unknown(error: CardError) -> bool:
-    """True where the card may have acted on the last command."""
-    return error.acted is Acted.UNKNOWN or (isinstance(error, CardLost) and error.acted is not Acted.NOT_SENT)

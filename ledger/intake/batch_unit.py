@@ -76,6 +76,7 @@ class BatchUnit:
         self._settling: set[tuple[int, int]] = set()
         self._given_back: list[Transfer] = []
         self._fresh: list[OpenIntent] = []
+        self._spent: set[int] = set()
 
     def plan(self, tx: Transaction) -> Sequence[Transfer]:
         """Place the batch in its terminal's chain, then decide record by record."""
@@ -130,7 +131,7 @@ class BatchUnit:
         """A load that never started: void its hold."""
         wanted = record.context.authorisation
         load = store.load_of_hold(tx.connection, self._batch.terminal, wanted) if wanted else None
-        if load is not None and load.uid == card.uid and tx.pending(wanted):
+        if load is not None and load.uid == card.uid and self._spend(wanted, tx):
             amount, owner = Rupiah(load.amount), self._certificate.owner
             self._given_back.append(
                 posting.void_hold(card.card_number, owner, amount, record.occurred_at, wanted)
@@ -202,7 +203,14 @@ class BatchUnit:
             and load.uid == int.from_bytes(record.uid, "big")
             and load.amount == record.amount
         )
-        return wanted if fits and tx.pending(wanted) else 0
+        return wanted if fits and self._spend(wanted, tx) else 0
+
+    def _spend(self, hold: int, tx: Transaction) -> bool:
+        """True the first time in this batch that a pending hold is asked for: one hold has one fate."""
+        if hold in self._spent or not tx.pending(hold):
+            return False
+        self._spent.add(hold)
+        return True
 
     def _settle_intents(self, card: Card, sight: TapRecord, tx: Transaction) -> None:
         fresh = [intent for intent in self._fresh if intent.record.uid == sight.uid]

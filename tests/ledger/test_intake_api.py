@@ -166,6 +166,19 @@ def test_a_load_that_the_card_never_took_gives_its_hold_back(scene: Scene, clien
     assert (balance.credits_pending, balance.net(purse(card.identity.card_number))) == (0, 1_650_000)
 
 
+def test_two_loads_of_one_batch_that_name_one_hold_are_both_posted_and_the_second_is_shown(
+    scene: Scene, client: httpx2.Client
+) -> None:
+    card, kiosk = scene.card(), scene.desk(3104, TerminalRole.KIOSK, 701)
+    hold = post(client, ask_load(kiosk, card, 40_000, 1), "/v1/loads").json()["authorisation"]
+    for _ in range(2):
+        kiosk.tap(card, TapKind.LOAD, 40_000, hold=hold)
+    assert [result["result"] for result in kiosk.send().results] == ["posted", "posted"]
+    balance = scene.city.ledger.balance(purse(card.identity.card_number))
+    assert (balance.credits_posted, balance.credits_pending) == (8_000_000, 0)
+    assert "load_unauthorised" in client.get("/v1/exceptions").text
+
+
 def test_a_load_over_the_purses_limit_is_refused_holds_included(scene: Scene, client: httpx2.Client) -> None:
     card, kiosk = scene.card(), scene.desk(3103, TerminalRole.KIOSK, 701)
     assert post(client, ask_load(kiosk, card, 1_500_000, 1), "/v1/loads").status_code == 200
