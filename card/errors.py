@@ -6,6 +6,12 @@ CardError
  ├── SessionBroken       the answer's MAC is not the card's: treat as unknown
  ├── CardForeign         no KSH application here, or another city's keys
  ├── CardRefused         a KSH card that may not do this: expired, blocked, short of value
+ ├── TapRefused          an address that no card of this city made
+ ├── ReaderError         the reader, not the card; no card was asked anything
+ │    ├── ReaderServiceDown   no PC/SC service answers
+ │    ├── ReaderMissing  no reader, or none of that name
+ │    ├── ReaderBusy     another program has the card
+ │    └── CardAbsent     no card came in time
  └── EvidenceError       a Transaction MAC Input that does not parse or does not add up
       └── BatchInvalid   bytes that are no batch of records
 """
@@ -60,6 +66,32 @@ class CardForeign(CardError):
 
 class CardRefused(CardError):
     """A card of this city that may not do this: expired, blocked, short of value, over a limit."""
+
+
+class ReaderError(CardError):
+    """The reader or what stands between: no card was asked anything."""
+
+    acted = Acted.NOT_SENT
+
+
+class ReaderServiceDown(ReaderError):
+    """No PC/SC service answers; says how to start or install it."""
+
+
+class ReaderMissing(ReaderError):
+    """No reader is connected, or none of the name asked for."""
+
+
+class ReaderBusy(ReaderError):
+    """Another program has the card and did not give it up in time."""
+
+
+class CardAbsent(ReaderError):
+    """No card came in the time that was given."""
+
+
+class TapRefused(CardError):
+    """An address of a phone tap that no card of this city made."""
 
 
 class EvidenceError(CardError):

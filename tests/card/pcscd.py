@@ -1,0 +1,161 @@
+"""A real pcscd of the tests' own, with two slots of vsmartcard's virtual reader.
+
+It listens on its own socket, handed to it as systemd would (sd_listen_fds), and its driver on ports of its own, so it meets neither the machine's pcscd nor another
+test run. libpcsclite remembers the socket's name at its first call in a process, so there is one name for a whole run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
+SOCKET_VARIABLE = "PCSCLITE_CSOCK_NAME"
+READER = "Test PCD"
+SLOTS = (f"{READER} 00 00", f"{READER} 00 01")
+WAIT_S = 10.0
+# PR_SET_PDEATHSIG: a pcscd does not outlive the tests that started it.
+_AS_SYSTEMD = """
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 9)
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execvp(sys.argv[2], sys.argv[2:])
+"""
+
+
+class Pcscd:
+    """A pcscd in the foreground that can be killed and started again; the names of socket and readers stay."""
+
+    def __init__(self, folder: Path) -> None:
+        self.socket = folder / "pcscd.comm"
+        self.config = folder / "reader.conf.d"
+        self.port = _two_free_ports()
+        self._log = folder / "pcscd.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.config.mkdir()
+        self.config.joinpath("vpcd").write_text(
+            f'FRIENDLYNAME "{READER}"\nDEVICENAME /dev/null:{self.port}\nLIBPATH {DRIVER}\nCHANNELID {self.port}\n'
+        )
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """For programs that are to talk to this pcscd."""
+        return {**os.environ, SOCKET_VARIABLE: str(self.socket), "LC_ALL": "C"}
+
+    @property
+    def log(self) -> str:
+        """What pcscd has said."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def running(self) -> bool:
+        """Whether it runs."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start it, after a `kill` too, and wait until it is ready."""
+        assert not self.running
+        self.socket.unlink(missing_ok=True)
+        self._log.unlink(missing_ok=True)
+        with socket.socket(socket.AF_UNIX) as line, self._log.open("wb") as log:
+            line.bind(str(self.socket))
+            line.listen(16)
+            options = ["--foreground", "--info", "--config", str(self.config)]
+            command = [sys.executable, "-ISc", _AS_SYSTEMD, str(line.fileno()), "pcscd", *options]
+            self._process = subprocess.Popen(
+                command, pass_fds=[line.fileno()], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        until(self._ready, "pcscd is ready", self)
+
+    def _ready(self) -> bool:
+        assert self.running, f"pcscd has ended:\n{self.log}"
+        return "daemon ready" in self.log
+
+    def kill(self) -> None:
+        """kill -9: its socket's name stays behind, as it does on a till."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait(WAIT_S)
+
+    def stop(self) -> None:
+        """End it and take its socket away."""
+        self.kill()
+        self.socket.unlink(missing_ok=True)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def _two_free_ports() -> int:
+    """A port that is free together with the next."""
+    for _ in range(100):
+        with socket.socket() as first, socket.socket() as second, contextlib.suppress(OSError):
+            first.bind(("127.0.0.1", 0))
+            port: int = first.getsockname()[1]
+            second.bind(("127.0.0.1", port + 1))
+            return port
+    raise AssertionError("no two ports next to each other are free")
+
+
+def until(holds: Callable[[], object], what: str, daemon: Pcscd | None = None) -> None:
+    """Wait until something holds; fails with `what` and pcscd's log after WAIT_S."""
+    end = time.monotonic() + WAIT_S
+    while not holds():
+        assert time.monotonic() < end, f"not seen: {what}\n{daemon.log if daemon else ''}"
+        time.sleep(0.01)
+
+
+def missing() -> str:
+    """What these tests lack on this machine; nothing where they can run."""
+    if find_spec("smartcard") is None:
+        return "pyscard (the extra 'reader')"
+    if shutil.which("pcscd") is None:
+        return "the Debian package pcscd"
+    return "" if DRIVER.exists() else "the Debian package vsmartcard-vpcd"
+
+
+def need(lack: str) -> None:
+    """Leave a test out where something is lacking; where the whole suite must run (CI=true), that is a failure."""
+    if lack and os.environ.get("CI") == "true":
+        pytest.fail(f"it needs {lack}")
+    if lack:
+        pytest.skip(f"it needs {lack}")
+
+
+@pytest.fixture(scope="session")
+def pcscd_place() -> Iterator[Pcscd]:
+    """The run's pcscd, not started; its folder's name is short, for a socket's name has 108 bytes at most."""
+    need(missing())
+    with tempfile.TemporaryDirectory(prefix="pcscd") as folder:
+        place = Pcscd(Path(folder))
+        os.environ[SOCKET_VARIABLE] = str(place.socket)
+        yield place
+        place.stop()
+
+
+@pytest.fixture
+def pcscd(pcscd_place: Pcscd) -> Pcscd:
+    """The run's pcscd, running, with two empty slots."""
+    if not pcscd_place.running:
+        pcscd_place.start()
+    return pcscd_place
