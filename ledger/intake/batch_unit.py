@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from card.batch import FIRST_DIGEST, RecordStatus, TapRecord, digest
@@ -213,8 +213,7 @@ class BatchUnit:
         return True
 
     def _settle_intents(self, card: Card, sight: TapRecord, tx: Transaction) -> None:
-        fresh = [intent for intent in self._fresh if intent.record.uid == sight.uid]
-        for intent in (*self._intake.intents.of(card.uid), *fresh):
+        for intent in self._waiting(card, sight.uid):
             name = (intent.terminal, intent.record.sequence)
             if name in self._settling:
                 continue
@@ -224,16 +223,27 @@ class BatchUnit:
                 self._settling.add(name)
                 self._settle_intent(card, intent, tmv, said, tx)
 
+    def _waiting(self, card: Card, uid: bytes) -> list[OpenIntent]:
+        """A card's open intents: those of earlier batches, then those of this one."""
+        fresh = [intent for intent in self._fresh if intent.record.uid == uid]
+        return [*self._intake.intents.of(card.uid), *fresh]
+
     def _open_intent(self, card: Card, intent: OpenIntent, tx: Transaction) -> None:
         """Wait for the card to tell, unless it has told already: a later tap may have come in before this one."""
         record = intent.record
         tmv = self._intake.assessor.tmv_of(card, record.tmc, record.tmi)
         if self._identity_at(card, record.tmc, tx) is not None:
             self._settle_intent(card, intent, tmv, Verdict.NEVER_HAPPENED, tx)
-        elif store.seen_after(tx.connection, card.partition, card.uid, record.tmc) == tmv:
+        elif self._was_seen(card, record, tmv, tx):
             self._settle_intent(card, intent, tmv, Verdict.HAPPENED, tx)
         else:
             self._fresh.append(intent)
+
+    def _was_seen(self, card: Card, record: TapRecord, tmv: bytes, tx: Transaction) -> bool:
+        """True where a later record of the card that is here already showed this value: a tap, or an intent of its own."""
+        waiting = [intent.record for intent in self._waiting(card, record.uid)]
+        after = store.seen_after(tx.connection, card.partition, card.uid, record.tmc)
+        return after == tmv or (record.tmc, tmv) in {(one.seen_tmc, one.seen_tmv) for one in waiting}
 
     def _settle_intent(
         self, card: Card, intent: OpenIntent, tmv: bytes, said: Verdict, tx: Transaction
@@ -245,6 +255,8 @@ class BatchUnit:
         identity = identity_of(intent.record.tmi, tmv)
         if said is Verdict.HAPPENED and self._identity_at(card, intent.record.tmc, tx) is None:
             self._enter(intent.terminal, intent.record, found.transaction, card, identity, tx, intent=intent)
+            # The chip's value is behind it now, so that it tells of the card's other intents as any tap would.
+            self._settle_intents(card, replace(intent.record, status=RecordStatus.CONFIRMED, tmv=tmv), tx)
             return
         hold = self._hold_of(intent.terminal, intent.record, tx)
         tap = Tap(
