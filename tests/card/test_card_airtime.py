@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,7 +30,7 @@ from card.apdu import Ins, wrap
 from card.errors import CardLost
 from card.layout import Journey, TapKind
 from card.purse import Change
-from card.trace import Exchange, Recorder
+from card.trace import Exchange, Recorder, name_of
 from keys.clock import UnixMs
 from keys.money import Rupiah
 from keys.vault import Role
@@ -226,6 +227,19 @@ def test_a_fare_is_under_150_ms_even_if_every_assumed_figure_is_twice_as_long(
     }
     usual, slowed = modelled_ms(fare(card, vault)), modelled_ms(fare(card, vault), chip=slow)
     assert usual.total_ms < slowed.total_ms < 150
+
+
+def test_the_decisions_table_is_what_the_model_says(card: VirtualCard, vault: FileVault) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "decisions" / "0008-tap-time.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines() if line[:1] == "|"]
+    told = [(row[0].split()[0], row[2], row[3], row[4]) for row in rows[3:-1]]
+    exchanges = fare(card, vault)
+    assert told == [
+        (name_of(one.apdu), f"{len(one.apdu)}", f"{len(one.answer)}", f"{cost_of(one).total_ms:.2f}")
+        for one in exchanges
+    ]
+    assert rows[2][4] == f"{activation_us() / 1000:.2f}"
+    assert rows[-1][4] == f"{modelled_ms(exchanges).total_ms:.2f}"
 
 
 def test_no_exchange_of_a_fare_needs_a_second_block(card: VirtualCard, vault: FileVault) -> None:
