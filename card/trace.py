@@ -39,6 +39,7 @@ _OPEN: Final = frozenset(
 _PLACED: Final = frozenset({Ins.READ_DATA, Ins.WRITE_DATA, Ins.READ_RECORDS, Ins.WRITE_RECORD})
 """Commands that begin with a file number, a start and a length (or count)."""
 _PLACE_BYTES: Final = 7
+_VALUE_BYTES: Final = 4
 _HEADER_BYTES: Final = 5
 """Class, instruction, parameters and length of an APDU."""
 _HEADERS: Final[Mapping[int, int]] = {
@@ -192,7 +193,7 @@ def _plain_body(ins: int, data: bytes) -> bool:
     if ins in {Ins.WRITE_DATA, Ins.WRITE_RECORD} and len(data) >= _PLACE_BYTES:
         body = len(data) - _PLACE_BYTES
         return body in {_length(data), _length(data) + MAC_BYTES}
-    return ins in _VALUES and len(data) in {5, 5 + MAC_BYTES}
+    return ins in _VALUES and len(data) - 1 in {_VALUE_BYTES, _VALUE_BYTES + MAC_BYTES}
 
 
 def _length(data: bytes) -> int:
@@ -205,11 +206,13 @@ def _answer_is_clear(apdu: bytes, answered: bytes) -> bool:
     if command is None:
         return _is_public(apdu)
     ins, data = command
-    if ins in _PLACED and len(data) == _PLACE_BYTES:
-        return True  # no MAC was sent: no session, or a plain file
-    if ins == Ins.READ_DATA:
-        return len(answered) == _length(data) + MAC_BYTES
-    return ins in _OPEN or ins in {Ins.WRITE_DATA, Ins.WRITE_RECORD} or (ins, len(data)) == (Ins.GET_VALUE, 1)
+    if ins in _OPEN or ins in {Ins.WRITE_DATA, Ins.WRITE_RECORD}:
+        return True
+    if ins == Ins.READ_DATA and _length(data):
+        return len(answered) in {_length(data), _length(data) + MAC_BYTES}
+    if ins == Ins.GET_VALUE:
+        return len(answered) in {_VALUE_BYTES, _VALUE_BYTES + MAC_BYTES}
+    return ins in _PLACED and len(data) == _PLACE_BYTES  # EV2 puts a MAC into every command of a session
 
 
 def _fields(apdu: bytes) -> list[str]:

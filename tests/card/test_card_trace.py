@@ -149,6 +149,19 @@ def test_a_write_is_shown_by_its_length_alone_where_it_travels_plain(size: int, 
     assert f"<{sealed + 8} bytes hidden>" in enciphered
 
 
+@pytest.mark.parametrize(("size", "shown"), [(32, True), (40, True), (48, False), (56, False), (16, False)])
+def test_an_answer_is_shown_by_its_length_alone_where_it_travels_plain(size: int, *, shown: bool) -> None:
+    header = b"\x01" + bytes(3) + (32).to_bytes(3, "little")
+    line = render(Exchange(wrap(Ins.READ_DATA, header + bytes(8)), b"\xa5" * size + b"\x91\x00", 0))
+    assert ("a5a5" in line) == shown
+
+
+@pytest.mark.parametrize(("size", "shown"), [(4, True), (12, True), (16, False), (24, False)])
+def test_a_value_is_shown_where_it_travels_plain(size: int, *, shown: bool) -> None:
+    line = render(Exchange(wrap(Ins.GET_VALUE, b"\x03"), b"\xa5" * size + b"\x91\x00", 0))
+    assert ("a5a5" in line) == shown
+
+
 # Names
 
 
