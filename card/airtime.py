@@ -6,7 +6,7 @@ table, `CHIP`, each figure with its source; what nobody has published is an assu
 Left out: waiting for the field (polling), a reader's firmware and its USB or SAM between exchanges (7 to 15 ms each in the first
 recording below), waiting time extensions, and repeats after errors. The terminal's own work is measured instead, see `card.trace`.
 
-Sources: ISO/IEC 14443-3:2018, 6.2 and 6.3; ISO/IEC 14443-4:2018, 5 and 7. Recordings of the Proxmark3 project, times in carrier
+Sources: ISO/IEC 14443-3 (frames and frame delay times of type A), ISO/IEC 14443-4 (activation, blocks). Recordings of the Proxmark3 project, times in carrier
 periods: `traces/hf_mfdes_sniff.trace` (a DESFire at a door reader) and `traces/hf_mfp_mad_sl3.trace` (MIFARE Plus with AES, same
 maker). NXP, "The use of higher data rates in applications", table 12: 1 kB read from a DESFire at four rates.
 """
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 CARRIER_MHZ: Final = 13.56
 """fc: carrier periods in a microsecond."""
 FRAME_DELAY: Final = 1172
-"""Carrier periods between two frames at least, in both directions (part 3, 6.2.1.1 and 6.2.1.2; 1236 after a last bit of 1)."""
+"""Carrier periods between two frames at least, in both directions (part 3, frame delay time; 1236 after a last bit of 1)."""
 PREAMBLE: Final = 32 * 16
-"""Carrier periods of subcarrier before a card's frame at 212 kbit/s and above (ISO/IEC 14443-2, 8.2.5: 32 subcarrier periods)."""
+"""Carrier periods of subcarrier before a card's frame at 212 kbit/s and above (ISO/IEC 14443-2: 32 periods of 16)."""
 GUARD_AFTER_ATS: Final = 256 * 16 * 2
-"""Carrier periods of SFGT at SFGI 1, which a DESFire states in its ATS (part 4, 5.2.5; ATS 06 75 77 81 02 80 in the recording)."""
+"""Carrier periods of SFGT at SFGI 1, which a DESFire states in its ATS (ATS 06 75 77 81 02 80 in the recording)."""
 TURNAROUND_US: Final = 330
 """A reader's pause between an answer and its next frame: median of the door reader in the recording (297 to 370)."""
 CRC_BYTES: Final = 2
@@ -60,7 +60,7 @@ class Rate(IntEnum):
 class Link:
     """How reader and card have agreed to speak: rate, largest frame to the card (FSC) and to the reader (FSD) in bytes, CID in each block.
 
-    FSC 64 is DESFire's default; EV2 can be set to 128, EV3 to 256 (AN12752).
+    FSC 64 is DESFire's default; EV2 can be set to 128 (MF3D(H)x2 short data sheet); the standard goes to 256 and beyond.
     """
 
     rate: Rate = Rate.KBIT_106
@@ -114,7 +114,7 @@ Chip = dict[Work, Figure]
 
 CHIP: Final[Chip] = {
     Work.SELECT: Figure(772, True, "DESFire recording, SelectApplication"),
-    Work.READ_FREE: Figure(700, True, "per frame; makes NXP's 1 kB read come out within 6 % at all four rates"),
+    Work.READ_FREE: Figure(700, True, "per frame; fitted, so that NXP's 1 kB reads come out within 6 % at all four rates"),
     Work.AUTHENTICATE_FIRST: Figure(3023, True, "MIFARE Plus recording, AES; DESFire with 3DES took 2466"),
     Work.AUTHENTICATE_SECOND: Figure(2027, True, "DESFire recording, 3DES; MIFARE Plus with AES took 1494"),
     Work.READ_MAC: Figure(1069, True, "DESFire recording, 5 bytes with MAC; MIFARE Plus, 16 bytes, both MACs: 847"),
