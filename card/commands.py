@@ -1,4 +1,4 @@
-"""Command payloads that describe files and applications: one definition for the terminal and the virtual chip.
+"""Command payloads that describe files: one definition for the terminal and the virtual chip.
 
 Source: MF3D(H)x2 data sheet, application and file management. Rights are nibbles on the wire, byte 0 = read-write, change; byte 1 =
 read, write; a key number, or free (E), or never (F). More sets of rights (EV2) follow through ChangeFileSettings when bit 7 of the
@@ -7,18 +7,20 @@ file option is set.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import Final, Self
 
 from card.apdu import Ins
-from card.ev2 import CommMode
+from card.channel import CommMode
+from card.sdm import Sdm
 
 FREE: Final = 0xE
 NEVER: Final = 0xF
 RIGHTS_SETS_MAX: Final = 8
 _MORE_RIGHTS: Final = 0x80
-_AES_KEYS: Final = 0x80
+_SDM: Final = 0x40
+_LIMITED_CREDIT, _FREE_VALUE = 0x01, 0x02
 TM_KEY_AES: Final = 0x02
 
 
@@ -67,7 +69,8 @@ class Rights:
 class FileSettings:
     """What a file is; fields that its type has no use for are 0.
 
-    `size` (bytes) for data files; `lower`, `upper`, `value` for value files; `record_size`, `records` for record files.
+    `size` (bytes) and `sdm` for data files; `lower`, `upper`, `value`, `limited` (LimitedCredit is on) and `free_value` (GetValue
+    needs no key) for value files; `record_size`, `records` for record files; `iso_id` is a name of ISO/IEC 7816-4, 0 for none.
     """
 
     kind: FileType
@@ -79,43 +82,110 @@ class FileSettings:
     value: int = 0
     record_size: int = 0
     records: int = 0
+    limited: bool = False
+    free_value: bool = False
+    iso_id: int = 0
+    sdm: Sdm | None = None
 
     def allows(self, key: int | None, *names: str) -> bool:
         """True where a key (None: not authenticated) has one of the named rights in any set."""
         return any(getattr(rights, name) in {key, FREE} for rights in self.rights for name in names)
 
-    def free(self, *names: str) -> bool:
-        """True where one of the named rights is free: then data travels plain without authentication."""
-        return any(getattr(rights, name) == FREE for rights in self.rights for name in names)
+    def key_allows(self, key: int | None, *names: str) -> bool:
+        """True where the key itself has one of the named rights: only then does data travel in the file's mode."""
+        return key is not None and any(
+            getattr(rights, name) == key for rights in self.rights for name in names
+        )
 
     def option(self) -> bytes:
-        """The file option: communication mode, and whether more sets of rights follow."""
-        return bytes((self.mode | (_MORE_RIGHTS if len(self.rights) > 1 else 0),))
+        """The file option: communication mode, whether more sets of rights follow, whether the file mirrors."""
+        more = _MORE_RIGHTS if len(self.rights) > 1 else 0
+        return bytes((self.mode | more | (_SDM if self.sdm else 0),))
 
     def create_payload(self, file_no: int) -> bytes:
-        """Data of the file's Create command (without a TMAC file's encrypted key)."""
-        head = bytes((file_no,)) + self.option() + self.rights[0].encode()
-        return head + self._specifics()
+        """Data of the file's Create command (without a TMAC file's encrypted key); further rights and SDM come later."""
+        name = self.iso_id.to_bytes(2, "little") if self.iso_id else b""
+        return bytes((file_no,)) + name + bytes((self.mode,)) + self.rights[0].encode() + self._specifics()
 
     def _specifics(self) -> bytes:
         if self.kind in {FileType.STANDARD, FileType.BACKUP}:
             return self.size.to_bytes(3, "little")
         if self.kind is FileType.VALUE:
-            limits = (self.lower, self.upper, self.value)
-            return b"".join(limit.to_bytes(4, "little", signed=True) for limit in limits) + b"\x00"
+            return self.value_limits(self.value)
         if self.kind is FileType.TMAC:
             return bytes((TM_KEY_AES,))
         return self.record_size.to_bytes(3, "little") + self.records.to_bytes(3, "little")
 
+    def value_limits(self, value: int) -> bytes:
+        """A value file's limits, a value, and its options."""
+        limits = b"".join(one.to_bytes(4, "little", signed=True) for one in (self.lower, self.upper, value))
+        options = (_LIMITED_CREDIT if self.limited else 0) | (_FREE_VALUE if self.free_value else 0)
+        return limits + bytes((options,))
+
     def rights_payload(self) -> bytes:
-        """Data of ChangeFileSettings: option, first set, then the number of further sets and the sets."""
+        """Data of ChangeFileSettings: option, first set, SDM, then the number of further sets and the sets."""
         more = b"".join(rights.encode() for rights in self.rights[1:])
         count = bytes((len(self.rights) - 1,)) if more else b""
-        return self.option() + self.rights[0].encode() + count + more
+        return (
+            self.option() + self.rights[0].encode() + (self.sdm.encode() if self.sdm else b"") + count + more
+        )
 
-    def describe(self) -> bytes:
-        """Answer of GetFileSettings: type, then as ChangeFileSettings, then the type's own."""
-        return bytes((self.kind,)) + self.rights_payload() + self._specifics()
+    def describe(self, used: int, key_version: int = 0) -> bytes:
+        """Answer of GetFileSettings; `used`: records in a record file, what LimitedCredit may still give in a value file."""
+        more = b"".join(rights.encode() for rights in self.rights[1:])
+        count = bytes((len(self.rights) - 1,)) if more else b""
+        head = bytes((self.kind,)) + self.option() + self.rights[0].encode() + count + more
+        if self.kind is FileType.VALUE:
+            return head + self.value_limits(used)
+        if self.kind in {FileType.LINEAR, FileType.CYCLIC}:
+            return head + self._specifics() + used.to_bytes(3, "little")
+        if self.kind is FileType.TMAC:
+            return head + bytes((TM_KEY_AES, key_version))
+        return head + self._specifics() + (self.sdm.encode() if self.sdm else b"")
+
+
+def parse_described(data: bytes) -> tuple[FileSettings, int] | None:
+    """Settings and `used` from an answer of GetFileSettings; None where it is of a kind that this software does not know."""
+    if len(data) < 4 or data[0] not in set(FileType):  # noqa: PLR2004  type, option, one set of rights
+        return None
+    kind, mode, sets, rest = FileType(data[0]), _mode(data[1]), [Rights.decode(data[2:4])], data[4:]
+    if data[1] & _MORE_RIGHTS and rest:
+        count = rest[0]
+        sets += [
+            Rights.decode(rest[1 + 2 * at : 3 + 2 * at]) for at in range(count) if len(rest) >= 3 + 2 * at
+        ]
+        rest = rest[1 + 2 * count :]
+    if mode is None or len(rest) < _SPECIFIC_BYTES[kind]:
+        return None
+    parsed = _specific(kind, mode, tuple(sets), rest)
+    if parsed is not None and data[1] & _SDM:
+        parsed = (replace(parsed[0], sdm=Sdm.decode(rest[3:])), parsed[1])
+    return parsed
+
+
+_SPECIFIC_BYTES: Final = {
+    FileType.STANDARD: 3, FileType.BACKUP: 3, FileType.VALUE: 13, FileType.LINEAR: 6, FileType.CYCLIC: 6, FileType.TMAC: 1,
+}  # fmt: skip
+
+
+def _specific(
+    kind: FileType, mode: CommMode, rights: tuple[Rights, ...], rest: bytes
+) -> tuple[FileSettings, int] | None:
+    """What follows option and rights in Create commands and in GetFileSettings; with the value that stands there."""
+    if kind in {FileType.STANDARD, FileType.BACKUP}:
+        return FileSettings(kind, mode, rights, size=int.from_bytes(rest[:3], "little")), 0
+    if kind is FileType.VALUE:
+        lower, upper, value = (int.from_bytes(rest[i : i + 4], "little", signed=True) for i in (0, 4, 8))
+        limited, free = bool(rest[12] & _LIMITED_CREDIT), bool(rest[12] & _FREE_VALUE)
+        made = FileSettings(
+            kind, mode, rights, lower=lower, upper=upper, value=value, limited=limited, free_value=free
+        )
+        return made, value
+    if kind is FileType.TMAC:
+        return (FileSettings(kind, mode, rights), 0) if rest[0] == TM_KEY_AES else None
+    size, count = int.from_bytes(rest[:3], "little"), int.from_bytes(rest[3:6], "little")
+    used = int.from_bytes(rest[6:9], "little")
+    return FileSettings(kind, mode, rights, record_size=size, records=count), used
 
 
 def parse_create(ins: int, data: bytes) -> tuple[int, FileSettings] | None:
@@ -124,48 +194,46 @@ def parse_create(ins: int, data: bytes) -> tuple[int, FileSettings] | None:
     For a TMAC file `data` ends before the encrypted key.
     """
     kind = _TYPE_OF[Ins(ins)]
-    sizes = {FileType.VALUE: 17, FileType.LINEAR: 10, FileType.CYCLIC: 10, FileType.TMAC: 5}
-    if len(data) != sizes.get(kind, 7):
+    size = 4 + _SPECIFIC_BYTES[kind]
+    named = len(data) == size + 2 and kind not in {FileType.VALUE, FileType.TMAC}
+    if len(data) != size and not named:
         return None
-    mode = _mode(data[1] & ~_MORE_RIGHTS)
-    if mode is None:
-        return None
-    rights, rest = (Rights.decode(data[2:4]),), data[4:]
-    if kind in {FileType.STANDARD, FileType.BACKUP}:
-        return data[0], FileSettings(kind, mode, rights, size=int.from_bytes(rest, "little"))
-    if kind is FileType.VALUE:
-        lower, upper, value = (int.from_bytes(rest[i : i + 4], "little", signed=True) for i in (0, 4, 8))
-        return data[0], FileSettings(kind, mode, rights, lower=lower, upper=upper, value=value)
-    if kind is FileType.TMAC:
-        return (data[0], FileSettings(kind, mode, rights)) if rest[0] == TM_KEY_AES else None
-    size, count = int.from_bytes(rest[:3], "little"), int.from_bytes(rest[3:], "little")
-    return data[0], FileSettings(kind, mode, rights, record_size=size, records=count)
+    iso_id = int.from_bytes(data[1:3], "little") if named else 0
+    option, rights, rest = data[-size + 1], Rights.decode(data[-size + 2 : -size + 4]), data[-size + 4 :]
+    mode = _mode(option)
+    parsed = (
+        None if mode is None or option & (_MORE_RIGHTS | _SDM) else _specific(kind, mode, (rights,), rest)
+    )
+    return None if parsed is None else (data[0], replace(parsed[0], iso_id=iso_id))
 
 
-def parse_rights(data: bytes) -> tuple[CommMode, tuple[Rights, ...]] | None:
-    """Mode and all sets of rights from ChangeFileSettings; None where malformed."""
-    mode = _mode(data[0] & ~_MORE_RIGHTS) if data else None
+@dataclass(frozen=True, slots=True)
+class NewRights:
+    """What ChangeFileSettings says: mode, sets of rights, and what the file mirrors from now on."""
+
+    mode: CommMode
+    rights: tuple[Rights, ...]
+    sdm: Sdm | None = None
+
+
+def parse_rights(data: bytes) -> NewRights | None:
+    """What ChangeFileSettings says; None where malformed."""
+    mode = _mode(data[0]) if data else None
     if mode is None or len(data) < 3:  # noqa: PLR2004  option and one set
         return None
-    sets, rest = [Rights.decode(data[1:3])], data[3:]
+    first, rest = Rights.decode(data[1:3]), data[3:]
+    if data[0] & _SDM:
+        sdm = None if data[0] & _MORE_RIGHTS else Sdm.decode(rest)
+        return None if sdm is None else NewRights(mode, (first,), sdm)
     more = bool(data[0] & _MORE_RIGHTS)
     if more != bool(rest) or (more and len(rest) != 1 + 2 * rest[0]) or (more and rest[0] >= RIGHTS_SETS_MAX):
         return None
-    sets += [Rights.decode(rest[place : place + 2]) for place in range(1, len(rest), 2)]
-    return mode, tuple(sets)
+    sets = [Rights.decode(rest[place : place + 2]) for place in range(1, len(rest), 2)]
+    return NewRights(mode, (first, *sets))
 
 
-def application_payload(aid: bytes, keys: int) -> bytes:
-    """Data of CreateApplication: AID (least significant byte first), key settings, number of AES keys."""
-    return aid[::-1] + bytes((0x0F, _AES_KEYS | keys))
-
-
-def parse_application(data: bytes) -> tuple[bytes, int] | None:
-    """AID and number of AES keys; None where malformed or not AES."""
-    if len(data) != 5 or not data[4] & _AES_KEYS or not 1 <= data[4] & 15 <= 14:  # noqa: PLR2004  data sheet: 1..14 keys
+def _mode(option: int) -> CommMode | None:
+    """The communication mode of a file option; None for bits that mean nothing."""
+    if option & ~(3 | _MORE_RIGHTS | _SDM):
         return None
-    return data[2::-1], data[4] & 15
-
-
-def _mode(value: int) -> CommMode | None:
-    return {0: CommMode.PLAIN, 2: CommMode.PLAIN, 1: CommMode.MAC, 3: CommMode.FULL}.get(value)
+    return (CommMode.PLAIN, CommMode.MAC, CommMode.PLAIN, CommMode.FULL)[option & 3]

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hmac
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC, ECB
 
+from card.apdu import Status
+from card.channel import CommMode
 from card.errors import SessionBroken
 from keys.cmac import BLOCK, Cmac
 from keys.diversify import xor
@@ -26,14 +27,6 @@ TI_BYTES = 4
 ZERO_IV = bytes(BLOCK)
 CAPABILITIES = bytes(6)
 _COUNTER_MAX = 0xFFFF
-
-
-class CommMode(IntEnum):
-    """How a file's data travels (data sheet, file settings: communication mode)."""
-
-    PLAIN = 0
-    MAC = 1
-    FULL = 3
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -120,6 +113,49 @@ class Channel:
 
     def _iv(self, label: bytes) -> bytes:
         return self._ecb.update(label + self.ti + self.counter.to_bytes(2, "little") + bytes(8))
+
+    def command(self, ins: int, header: bytes, body: bytes, mode: CommMode) -> bytes:
+        """A command's data as it travels: header in the clear, body as the mode asks, MAC unless plain."""
+        if mode is CommMode.PLAIN:
+            return header + body
+        data = header + (self.encrypt(body, self.command_iv()) if body and mode is CommMode.FULL else body)
+        return data + self.command_mac(ins, data)
+
+    def opened_answer(self, data: bytes, mode: CommMode) -> bytes:
+        """Count the command, check and decrypt its answer; raises SessionBroken."""
+        self.advance()
+        if mode is CommMode.PLAIN:
+            return data
+        body, mac = data[:-MAC_BYTES], data[-MAC_BYTES:]
+        if not same(mac, self.response_mac(Status.OK, body)):
+            raise SessionBroken("the answer is not the card's own; tap again")
+        return self.decrypt(body, self.response_iv()) if body and mode is CommMode.FULL else body
+
+    def opened_command(self, ins: int, data: bytes, mode: CommMode, header: int) -> tuple[bytes, bytes]:
+        """Header and plain body of a command; raises SessionBroken, ValueError (too short)."""
+        payload = data
+        if mode is not CommMode.PLAIN:
+            payload, mac = data[:-MAC_BYTES], data[-MAC_BYTES:]
+            if self.exhausted or not same(mac, self.command_mac(ins, payload)):
+                raise SessionBroken("the command's MAC is wrong")
+        if len(payload) < header:
+            raise ValueError("the command is too short")
+        head, body = payload[:header], payload[header:]
+        return head, self.decrypt(body, self.command_iv()) if body and mode is CommMode.FULL else body
+
+    def answer(self, data: bytes, mode: CommMode) -> bytes:
+        """Count the command, and give its answer's data as it travels."""
+        self.advance()
+        if mode is CommMode.PLAIN:
+            return data
+        body = self.encrypt(data, self.response_iv()) if mode is CommMode.FULL and data else data
+        return body + self.response_mac(Status.OK, body)
+
+    def travels(self, size: int, ins: int, mode: CommMode) -> int:  # noqa: ARG002  the port's shape
+        """Bytes that a body of so many bytes takes on the way to the card."""
+        if mode is CommMode.PLAIN:
+            return size
+        return MAC_BYTES + (len(padded(bytes(size))) if mode is CommMode.FULL and size else size)
 
     def encrypt(self, data: bytes, iv: bytes) -> bytes:
         """Pad and encrypt."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from card.channel import CommMode
 from card.commands import FREE, FileSettings, FileType, Rights
-from card.ev2 import CommMode
 from card.layout import LOG_RECORDS, RECORD_BYTES, File
 from keys.vault import Role
 
@@ -34,7 +34,7 @@ JOURNEY: Final = FileSettings(
 LOG: Final = FileSettings(
     FileType.CYCLIC,
     CommMode.MAC,
-    (Rights(read=_READ, write=_DEBIT, read_write=_LOAD, change=_MASTER), Rights(read=_DEBIT)),
+    (Rights(read=_READ, write=_DEBIT, change=_MASTER), Rights(read=_DEBIT, write=_LOAD), Rights(read=_LOAD)),
     record_size=RECORD_BYTES,
     records=LOG_RECORDS + 1,
 )

@@ -1,44 +1,78 @@
-"""Make a card of the city from a chip as delivered: application, files, keys. All genuine commands."""
+"""Make a card of the city from a chip as delivered: application, files, keys, and the address for phones. All genuine commands."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from card import client, files
-from card.commands import CREATE, application_payload
-from card.ev2 import CommMode
+from card import client, files, management, ndef, older
+from card.applications import SETTLED, ApplicationSettings
+from card.channel import CommMode
+from card.ev1 import KeyType
 from card.layout import AID, File
 from keys.softkey import FACTORY_KEY
 from keys.vault import Role
 
 if TYPE_CHECKING:
+    from card.client import Session
     from card.layout import Identity
     from card.transport import Transport
     from keys.vault import CardKey, Vault
 
-PICC_LEVEL = bytes(3)
+PICC_LEVEL: Final = bytes(3)
+EVERY_CARD: Final = bytes(7)
+"""Stands for the UID where a key must be one for the whole city."""
 
 
-def personalise(transport: Transport, vault: Vault, identity: Identity) -> None:
-    """Personalise a chip whose keys are the factory's zeros; the purse starts empty.
+def personalise(transport: Transport, vault: Vault, identity: Identity, address: str | None = None) -> None:
+    """Personalise a chip as delivered; the purse starts empty. With an address (https), a phone can tap the card (EV3).
 
     Raises StatusError (DUPLICATE_ERROR where the card has the application already), CardLost, KeyMissing.
     """
+    picc = open_delivered(transport)
+    management.create_application(picc, ApplicationSettings(AID, files.KEYS))
+    if address is not None:
+        management.create_application(picc, ndef.APPLICATION)
+    management.change_key_settings(picc, SETTLED)
+    management.change_own_key(picc, management.PICC_KEY_NO, _key(vault, Role.PICC, transport.uid))
+    _fill(transport, vault, identity)
+    if address is not None:
+        _fill_ndef(transport, vault, address)
+
+
+def open_delivered(transport: Transport) -> Session:
+    """A session at the PICC level under the key that chips are delivered with; a DES one becomes AES first."""
     client.select(transport, PICC_LEVEL)
-    picc = client.authenticate(transport, 0, FACTORY_KEY)
-    picc.create_application(application_payload(AID, files.KEYS))
-    picc.change_own_key(0, _key(vault, Role.PICC, transport.uid))
+    if management.key_settings(client.free(transport))[1] is not KeyType.AES:
+        older.give_aes_key(older.authenticate_delivered(transport))
+    return client.authenticate(transport, 0, FACTORY_KEY)
+
+
+def _fill(transport: Transport, vault: Vault, identity: Identity) -> None:
     client.select(transport, AID)
     session = client.authenticate(transport, Role.MASTER.key_no, FACTORY_KEY)
     for number, settings in files.settings(identity.purse_limit).items():
-        session.create_file(CREATE[settings.kind], number, settings)
+        management.create_file(session, number, settings)
     session.write(File.IDENTITY, identity.encode(), CommMode.MAC)
     tmac_key = _key(vault, Role.TRANSACTION_MAC, transport.uid)
-    session.create_tmac_file(File.TMAC, files.TMAC, tmac_key)
+    management.create_tmac_file(session, File.TMAC, files.TMAC, tmac_key)
     for role in files.KEY_ROLES:
-        session.change_key(role.key_no, _key(vault, role, transport.uid), FACTORY_KEY)
-    session.change_own_key(Role.MASTER.key_no, _key(vault, Role.MASTER, transport.uid))
+        management.change_key(session, role.key_no, _key(vault, role, transport.uid), FACTORY_KEY)
+    management.change_own_key(session, Role.MASTER.key_no, _key(vault, Role.MASTER, transport.uid))
+
+
+def _fill_ndef(transport: Transport, vault: Vault, address: str) -> None:
+    message = ndef.message(address)
+    client.select(transport, ndef.AID)
+    session = client.authenticate(transport, Role.MASTER.key_no, FACTORY_KEY)
+    management.create_file(session, ndef.CAPABILITIES_FILE, ndef.CAPABILITIES)
+    session.write(ndef.CAPABILITIES_FILE, ndef.capabilities(), CommMode.PLAIN)
+    management.change_key(session, ndef.META_KEY, _key(vault, Role.META_READ, transport.uid), FACTORY_KEY)
+    management.change_key(session, ndef.FILE_KEY, _key(vault, Role.FILE_READ, transport.uid), FACTORY_KEY)
+    management.create_file(session, ndef.MESSAGE_FILE, message.settings)
+    session.write(ndef.MESSAGE_FILE, message.content, CommMode.PLAIN)
+    management.change_own_key(session, Role.MASTER.key_no, _key(vault, Role.MASTER, transport.uid))
 
 
 def _key(vault: Vault, role: Role, uid: bytes) -> CardKey:
-    return vault.card_key(role, vault.current(role), uid)
+    """A card's key; the one that hides the UID from a phone cannot depend on the UID, or nobody could open it."""
+    return vault.card_key(role, vault.current(role), EVERY_CARD if role is Role.META_READ else uid)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from card import client, tmac
 from card.apdu import Ins, Status
+from card.channel import CommMode
 from card.errors import CardForeign, CardRefused, SessionBroken, StatusError
-from card.ev2 import CommMode
 from card.layout import AID, RECORD_BYTES, File, Identity, Journey, LogRecord, ReaderId, TapKind
 from keys.money import Rupiah
 from keys.vault import Role

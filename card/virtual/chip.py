@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import cbor2
 
-from card.apdu import GET_UID, SW1, Ins, Status, unwrap
+from card.apdu import CLA, CLA_ISO, GET_UID, ISO_OK, SW1, Ins, IsoStatus, Status, unwrap
 from card.errors import Acted, CardLost
-from card.virtual import authentication, data, management, transaction
-from card.virtual.application import Application
+from card.originality import SIGNATURE_BYTES
+from card.virtual import authentication, data, filing, framing, iso, keyring, picc, records, transaction
+from card.virtual.application import PICC_LEVEL, Application, KeySlot
+from card.virtual.generation import Generation
 from card.virtual.refusal import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from card.virtual.session import Handshake, Session
+    from card.virtual.authentication import Handshake
+    from card.virtual.session import Session
 
-PICC_LEVEL = b"\x00\x00\x00"
-ANSWER_FRAME_MAX = 59
-"""Bytes of an answer in one frame before chaining by 91AF (native framing of ISO/IEC 14443-4, FSD 64)."""
-_ISO_OK = b"\x90\x00"
-_ISO_INS_UNKNOWN = b"\x6d\x00"
+_READER_CLA = 0xFF
+_RANDOM_UID_TAG = 0x08
+_INS = frozenset(Ins)
 _COMMANDS: dict[int, Callable[[VirtualCard, bytes], bytes]] = {
     **authentication.COMMANDS,
     **data.COMMANDS,
-    **management.COMMANDS,
+    **filing.COMMANDS,
+    **keyring.COMMANDS,
+    **picc.COMMANDS,
+    **records.COMMANDS,
     **transaction.COMMANDS,
 }
 
@@ -38,14 +42,21 @@ class VirtualCard:
     """
 
     __slots__ = (
-        "_chained", "_exchanges", "_tear_acts", "_tear_at", "applications", "handshake", "rng", "selected", "session",
-        "uid",
+        "_exchanges", "_identifier", "_incoming", "_outgoing", "_tear_acts", "_tear_at", "applications", "default_key",
+        "format_off", "frames", "generation", "handshake", "iso_file", "mirrored", "random_id", "rng", "selected",
+        "session", "signature", "uid",
     )  # fmt: skip
 
-    def __init__(self, uid: bytes, rng: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(
+        self, uid: bytes, rng: Callable[[int], bytes] = os.urandom, generation: Generation = Generation.EV3
+    ) -> None:
         self.uid = uid
         self.rng = rng
-        self.applications: dict[bytes, Application] = {PICC_LEVEL: Application(1)}
+        self.generation = generation
+        self.applications: dict[bytes, Application] = {PICC_LEVEL: Application.picc()}
+        self.default_key: KeySlot | None = None
+        self.format_off = self.random_id = False
+        self.signature = bytes(SIGNATURE_BYTES)
         self._exchanges = 0
         self._tear_at = 0
         self._tear_acts = False
@@ -58,12 +69,33 @@ class VirtualCard:
         self.selected = PICC_LEVEL
         self.session: Session | None = None
         self.handshake: Handshake | None = None
-        self._chained = b""
+        self.iso_file: int | None = None
+        self.mirrored: dict[int, bytes] = {}
+        self.frames: list[int] = []
+        self._identifier = b""
+        self._incoming: tuple[int, bytes] | None = None
+        self._outgoing: list[bytes] = []
 
     @property
     def application(self) -> Application:
         """The selected application."""
         return self.applications[self.selected]
+
+    def knows(self, ins: int) -> bool:
+        """Whether a chip of this generation has the command."""
+        return ins in _COMMANDS and ins not in self.generation.unknown
+
+    def enter(self, aid: bytes) -> None:
+        """Select an application that there is."""
+        self.selected = aid
+        self.iso_file = None
+        self.mirrored = {}
+
+    def leave(self, aid: bytes) -> None:
+        """Back to the PICC level, where the selected application is no more."""
+        if self.selected == aid:
+            self.session = None
+            self.enter(PICC_LEVEL)
 
     def leave_field(self) -> None:
         """Lose power: the session and everything uncommitted are gone."""
@@ -76,7 +108,7 @@ class VirtualCard:
         self._tear_acts = acts
 
     def transmit(self, apdu: bytes) -> bytes:
-        """Answer a command APDU; raises CardLost where `tear` said so."""
+        """Answer a command, wrapped, native or of ISO/IEC 7816-4; raises CardLost where `tear` said so."""
         self._exchanges += 1
         if self._exchanges != self._tear_at:
             return self._answer(apdu)
@@ -86,57 +118,102 @@ class VirtualCard:
         raise CardLost(Acted.UNKNOWN)
 
     def _answer(self, apdu: bytes) -> bytes:
+        if not apdu or apdu[0] in {CLA, CLA_ISO, _READER_CLA}:
+            return self._answer_iso(apdu)
+        status, answer = self._native(apdu[0], apdu[1:])
+        return bytes((status,)) + answer
+
+    def _answer_iso(self, apdu: bytes) -> bytes:
         if apdu == GET_UID:
-            return self.uid + _ISO_OK
+            return self._stated_uid() + ISO_OK
+        if apdu[:1] == bytes((CLA_ISO,)):
+            return iso.run(self, apdu)
         command = unwrap(apdu)
         if command is None:
-            return _ISO_INS_UNKNOWN
+            return IsoStatus.INS_UNKNOWN.encode()
+        status, answer = self._native(*command)
+        return answer + bytes((SW1, status))
+
+    def _stated_uid(self) -> bytes:
+        """The identifier in anticollision: the UID, or a fresh one at each power-on."""
+        if self.random_id and not self._identifier:
+            self._identifier = bytes((_RANDOM_UID_TAG,)) + self.rng(3)
+        return self._identifier or self.uid
+
+    def _native(self, ins: int, payload: bytes) -> tuple[int, bytes]:
         try:
-            return self._framed(self._run(*command))
+            return self._run(ins, payload)
         except Refusal as refusal:
             self.end_session()
-            return bytes((SW1, refusal.status))
+            return refusal.status, b""
 
-    def _run(self, ins: int, payload: bytes) -> bytes:
-        if ins == Ins.ADDITIONAL_FRAME and self._chained and not payload:
-            rest, self._chained = self._chained, b""
-            return rest
-        self._chained = b""
-        if self.handshake is not None:
-            if ins != Ins.ADDITIONAL_FRAME:
-                raise Refusal(Status.COMMAND_ABORTED)
-            return authentication.second_half(self, payload)
-        command = _COMMANDS.get(ins)
-        if command is None:
+    def _run(self, ins: int, payload: bytes) -> tuple[int, bytes]:
+        if ins == Ins.ADDITIONAL_FRAME:
+            return self._additional(payload)
+        if self.handshake is not None or self._incoming is not None or self._outgoing:
+            raise Refusal(Status.COMMAND_ABORTED)
+        if not self.knows(ins):
             raise Refusal(Status.ILLEGAL_COMMAND)
-        return command(self, payload)
+        return self._whole(ins, payload)
 
-    def _framed(self, answer: bytes) -> bytes:
+    def _additional(self, payload: bytes) -> tuple[int, bytes]:
         if self.handshake is not None:
-            return answer + bytes((SW1, Status.ADDITIONAL_FRAME))
-        if len(answer) <= ANSWER_FRAME_MAX:
-            return answer + bytes((SW1, Status.OK))
-        self._chained = answer[ANSWER_FRAME_MAX:]
-        return answer[:ANSWER_FRAME_MAX] + bytes((SW1, Status.ADDITIONAL_FRAME))
+            return Status.OK, authentication.second_half(self, payload)
+        if self._incoming is not None:
+            ins, before = self._incoming
+            self._incoming = None
+            return self._whole(ins, before + payload)
+        if not self._outgoing or payload:
+            raise Refusal(Status.COMMAND_ABORTED if not self._outgoing else Status.LENGTH_ERROR)
+        return self._next_frame()
+
+    def _whole(self, ins: int, payload: bytes) -> tuple[int, bytes]:
+        """Run a command once all its frames are here."""
+        if framing.lacking(self, ins, payload):
+            self._incoming = (ins, payload)
+            return Status.ADDITIONAL_FRAME, b""
+        self.frames = []
+        answer = _COMMANDS[ins](self, payload)
+        if self.handshake is not None:
+            return Status.ADDITIONAL_FRAME, answer
+        self._outgoing = framing.framed(ins, answer, self.frames)
+        return self._next_frame()
+
+    def _next_frame(self) -> tuple[int, bytes]:
+        frame = self._outgoing.pop(0)
+        return Status.ADDITIONAL_FRAME if self._outgoing else Status.OK, frame
 
     def end_session(self) -> None:
         """As after an error, an abort by selection, or a change of the key in use."""
         self.session = None
         self.handshake = None
+        self._incoming = None
+        self._outgoing = []
         self.application.rollback()
 
     def save(self) -> bytes:
         """The plastic's whole memory, keys included: a secret as the chip is."""
-        return cbor2.dumps([self.uid, {aid: one.save() for aid, one in self.applications.items()}])
+        default = self.default_key.save() if self.default_key else None
+        made = [self.generation.name, self.uid, self.signature, self.format_off, self.random_id, default]
+        return cbor2.dumps([made, {aid: one.save() for aid, one in self.applications.items()}])
 
     @classmethod
     def load(cls, saved: bytes, rng: Callable[[int], bytes] = os.urandom) -> Self:
-        """A card from what `save` gave."""
-        uid, applications = cbor2.loads(saved)
-        card = cls(uid, rng)
+        """A card from what `save` gave; raises ValueError where it is no saved card."""
+        try:
+            return cls._loaded(cbor2.loads(saved), rng)
+        except (cbor2.CBORDecodeError, TypeError, KeyError, IndexError) as error:
+            raise ValueError("this file holds no saved card") from error
+
+    @classmethod
+    def _loaded(cls, saved: list[Any], rng: Callable[[int], bytes]) -> Self:
+        (generation, uid, signature, format_off, random_id, default), applications = saved
+        card = cls(uid, rng, Generation[generation])
+        card.signature, card.format_off, card.random_id = signature, format_off, random_id
+        card.default_key = None if default is None else KeySlot.load(default)
         card.applications = {aid: Application.load(one) for aid, one in applications.items()}
         return card
 
     def clone(self) -> Self:
         """A copy with the same UID and keys: what a thief with a broken chip would hold."""
-        return self.load(self.save())
+        return self.load(self.save(), self.rng)

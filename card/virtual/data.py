@@ -1,172 +1,120 @@
-"""Reading and writing files on the chip, with rights, modes, and the entries that the Transaction MAC will sign."""
+"""Data and value files on the chip: reading, writing, and moving value."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from card import tmac
 from card.apdu import Ins, Status
-from card.commands import FileType
-from card.ev2 import CommMode
+from card.channel import CommMode
+from card.commands import FREE, FileType
+from card.sdm import COUNTER_MAX, Keys
+from card.virtual.files import cut
 from card.virtual.refusal import Refusal
-from card.virtual.session import answered, opened
+from card.virtual.rights import BOTH, READS, VALUE_USES, WRITES, asking, mode_for, number, place, sign
+from card.virtual.session import answered, exact, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from card.commands import FileSettings
     from card.virtual.chip import VirtualCard
+    from card.virtual.files import ChipFile
 
-_WRITES = ("write", "read_write")
-_READS = ("read", "read_write")
-_VALUE_USES = ("read", "write", "read_write")
-
-
-def _mode(card: VirtualCard, settings: FileSettings, *rights: str) -> CommMode:
-    """The mode that a command on a file travels in; refuses a key without the right."""
-    key = card.session.key_no if card.session else None
-    if not settings.allows(key, *rights):
-        raise Refusal(Status.PERMISSION_DENIED if card.session else Status.AUTHENTICATION_ERROR)
-    return settings.mode if card.session else CommMode.PLAIN
+_NOISE_BYTES = 5
+_VALUE_BYTES = 4
 
 
-def _sign(card: VirtualCard, entry: bytes) -> None:
-    if card.session is not None and card.application.tmac is not None:
-        card.session.tmi += entry
-
-
-def _place(header: bytes) -> tuple[int, int, int]:
-    first, second = int.from_bytes(header[1:4], "little"), int.from_bytes(header[4:7], "little")
-    return header[0], first, second
-
-
-def _no_body(body: bytes) -> None:
-    if body:
-        raise Refusal(Status.LENGTH_ERROR)
-
-
-def _number(payload: bytes) -> int:
-    if not payload:
-        raise Refusal(Status.LENGTH_ERROR)
-    return payload[0]
-
-
-def read_data(card: VirtualCard, payload: bytes) -> bytes:
+def read_data(ins: Ins, card: VirtualCard, payload: bytes) -> bytes:
     """ReadData: file, offset, length (0: all)."""
     mac = card.application.tmac
-    if mac is not None and _number(payload) == card.application.tmac_no:
-        return _read_tmac(card, payload)
-    file = card.application.file(_number(payload))
-    mode = _mode(card, file.settings, *_READS)
-    header, body = opened(card.session, Ins.READ_DATA, payload, mode, 7)
-    _no_body(body)
-    number, offset, length = _place(header)
-    data = file.read(offset, length)
-    _sign(card, tmac.data_entry(Ins.READ_DATA, number, offset, data))
+    if mac is not None and number(payload) == card.application.tmac_no:
+        mode = mode_for(card, mac.settings, "read")
+        header, _ = opened(card.session, ins, payload, asking(mode), 7)
+        return answered(card.session, cut(mac.content, *place(header)[1:]), mode)
+    file = card.application.file(number(payload))
+    mode = mode_for(card, file.settings, *READS)
+    header, body = opened(card.session, ins, payload, asking(mode), 7)
+    exact(body, 0)
+    file_no, offset, length = place(header)
+    data = (
+        cut(mirrored(card, file_no, file), offset, length)
+        if _mirrors(card, file)
+        else file.read(offset, length)
+    )
+    sign(card, tmac.data_entry(ins, file_no, offset, data))
     return answered(card.session, data, mode)
 
 
-def _read_tmac(card: VirtualCard, payload: bytes) -> bytes:
-    mac = card.application.tmac
-    if mac is None:
-        raise Refusal(Status.FILE_NOT_FOUND)
-    mode = _mode(card, mac.settings, "read")
-    header, body = opened(card.session, Ins.READ_DATA, payload, mode, 7)
-    _no_body(body)
-    _, offset, length = _place(header)
-    content = mac.content[offset : offset + length] if length else mac.content[offset:]
-    if not content or (length and len(content) != length):
-        raise Refusal(Status.BOUNDARY_ERROR)
-    return answered(card.session, content, mode)
+def _mirrors(card: VirtualCard, file: ChipFile) -> bool:
+    """A file mirrors for whoever reads it freely: a phone; a session reads what was written."""
+    return file.settings.sdm is not None and card.session is None
 
 
-def write_data(card: VirtualCard, payload: bytes) -> bytes:
+def mirrored(card: VirtualCard, file_no: int, file: ChipFile) -> bytes:
+    """A mirroring file's content in this tap: the first reading counts, the others see the same."""
+    kept = card.mirrored.get(file_no)
+    sdm = file.settings.sdm
+    if kept is not None or sdm is None:
+        return bytes(file.data) if kept is None else kept
+    limit = COUNTER_MAX if sdm.limit < 0 else sdm.limit
+    if file.counter >= limit:
+        raise Refusal(Status.PERMISSION_DENIED)
+    file.counter += 1
+    slots = [
+        card.application.key(one).key() if one < FREE else None for one in (sdm.meta_read, sdm.file_read)
+    ]
+    content = sdm.mirrored(bytes(file.data), card.uid, file.counter, Keys(*slots), card.rng(_NOISE_BYTES))
+    card.mirrored[file_no] = content
+    return content
+
+
+def write_data(ins: Ins, card: VirtualCard, payload: bytes) -> bytes:
     """WriteData: file, offset, length, data."""
-    file = card.application.file(_number(payload))
-    mode = _mode(card, file.settings, *_WRITES)
-    header, data = opened(card.session, Ins.WRITE_DATA, payload, mode, 7)
-    number, offset, length = _place(header)
+    file = card.application.file(number(payload))
+    mode = mode_for(card, file.settings, *WRITES)
+    header, data = opened(card.session, ins, payload, mode, 7)
+    file_no, offset, length = place(header)
     if not data or len(data) != length:
         raise Refusal(Status.LENGTH_ERROR)
     file.write(offset, data)
-    _sign(card, tmac.data_entry(Ins.WRITE_DATA, number, offset, data))
+    sign(card, tmac.data_entry(ins, file_no, offset, data))
     return answered(card.session, b"", mode)
 
 
 def get_value(card: VirtualCard, payload: bytes) -> bytes:
     """GetValue: the committed value, 4 bytes."""
-    file = card.application.file(_number(payload))
+    file = card.application.file(number(payload))
     file.require(FileType.VALUE)
-    mode = _mode(card, file.settings, *_VALUE_USES)
-    header, body = opened(
-        card.session, Ins.GET_VALUE, payload, CommMode.MAC if mode is not CommMode.PLAIN else mode, 1
-    )
-    _no_body(body)
-    _sign(card, tmac.value_entry(Ins.GET_VALUE, header[0], file.value))
-    return answered(card.session, file.value.to_bytes(4, "little", signed=True), mode)
+    mode = CommMode.PLAIN
+    if not (file.settings.free_value and card.session is None):
+        mode = mode_for(card, file.settings, *VALUE_USES)
+    header, body = opened(card.session, Ins.GET_VALUE, payload, asking(mode), 1)
+    exact(body, 0)
+    sign(card, tmac.value_entry(Ins.GET_VALUE, header[0], file.value))
+    return answered(card.session, file.value.to_bytes(_VALUE_BYTES, "little", signed=True), mode)
 
 
-def credit(card: VirtualCard, payload: bytes) -> bytes:
-    """Credit: file, value."""
-    return _change_value(card, Ins.CREDIT, payload, ("read_write",))
-
-
-def debit(card: VirtualCard, payload: bytes) -> bytes:
-    """Debit: file, value."""
-    return _change_value(card, Ins.DEBIT, payload, _VALUE_USES)
-
-
-def _change_value(card: VirtualCard, ins: Ins, payload: bytes, rights: tuple[str, ...]) -> bytes:
-    file = card.application.file(_number(payload))
+def move_value(ins: Ins, rights: tuple[str, ...], card: VirtualCard, payload: bytes) -> bytes:
+    """Credit, Debit, LimitedCredit: file, value."""
+    file = card.application.file(number(payload))
     file.require(FileType.VALUE)
-    mode = _mode(card, file.settings, *rights)
+    mode = mode_for(card, file.settings, *rights)
     header, body = opened(card.session, ins, payload, mode, 1)
-    if len(body) != 4:  # noqa: PLR2004  a value has four bytes
-        raise Refusal(Status.LENGTH_ERROR)
-    amount = int.from_bytes(body, "little", signed=True)
-    (file.credit if ins is Ins.CREDIT else file.debit)(amount)
-    _sign(card, tmac.value_entry(ins, header[0], amount))
+    amount = int.from_bytes(exact(body, _VALUE_BYTES), "little", signed=True)
+    act = {Ins.CREDIT: file.credit, Ins.DEBIT: file.debit, Ins.LIMITED_CREDIT: file.limited_credit}[ins]
+    act(amount)
+    sign(card, tmac.value_entry(ins, header[0], amount))
     return answered(card.session, b"", mode)
-
-
-def write_record(card: VirtualCard, payload: bytes) -> bytes:
-    """WriteRecord: file, offset, length, data; one new record a transaction."""
-    file = card.application.file(_number(payload))
-    mode = _mode(card, file.settings, *_WRITES)
-    header, data = opened(card.session, Ins.WRITE_RECORD, payload, mode, 7)
-    number, offset, length = _place(header)
-    if not data or len(data) != length:
-        raise Refusal(Status.LENGTH_ERROR)
-    file.append(offset, data)
-    _sign(card, tmac.data_entry(Ins.WRITE_RECORD, number, offset, data))
-    return answered(card.session, b"", mode)
-
-
-def read_records(card: VirtualCard, payload: bytes) -> bytes:
-    """ReadRecords: file, first (0 is the newest), count (0: all); answers oldest first."""
-    file = card.application.file(_number(payload))
-    mode = _mode(card, file.settings, *_READS)
-    header, body = opened(card.session, Ins.READ_RECORDS, payload, mode, 7)
-    _no_body(body)
-    number, latest, count = _place(header)
-    data = file.read_records(latest, count)
-    _sign(card, tmac.records_entry(number, latest, count, data))
-    return answered(card.session, data, mode)
-
-
-def clear_records(card: VirtualCard, payload: bytes) -> bytes:
-    """ClearRecordFile: refused; no key of a city card may forget what happened."""
-    card.application.file(_number(payload)).require(FileType.CYCLIC)
-    raise Refusal(Status.PERMISSION_DENIED)
 
 
 COMMANDS: dict[int, Callable[[VirtualCard, bytes], bytes]] = {
-    Ins.READ_DATA: read_data,
-    Ins.WRITE_DATA: write_data,
+    Ins.READ_DATA: partial(read_data, Ins.READ_DATA),
+    Ins.READ_DATA_CHAINED: partial(read_data, Ins.READ_DATA_CHAINED),
+    Ins.WRITE_DATA: partial(write_data, Ins.WRITE_DATA),
+    Ins.WRITE_DATA_CHAINED: partial(write_data, Ins.WRITE_DATA_CHAINED),
     Ins.GET_VALUE: get_value,
-    Ins.CREDIT: credit,
-    Ins.DEBIT: debit,
-    Ins.WRITE_RECORD: write_record,
-    Ins.READ_RECORDS: read_records,
-    Ins.CLEAR_RECORD_FILE: clear_records,
+    Ins.CREDIT: partial(move_value, Ins.CREDIT, BOTH),
+    Ins.DEBIT: partial(move_value, Ins.DEBIT, VALUE_USES),
+    Ins.LIMITED_CREDIT: partial(move_value, Ins.LIMITED_CREDIT, WRITES),
 }

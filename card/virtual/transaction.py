@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from card import tmac
 from card.apdu import Ins, Status
+from card.channel import CommMode
 from card.commands import NEVER
-from card.ev2 import CommMode
 from card.virtual.refusal import Refusal
 from card.virtual.session import answered, opened
 

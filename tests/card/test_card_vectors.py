@@ -8,9 +8,12 @@ import pytest
 
 from card import ev2, tmac
 from card.apdu import Ins, Status, unwrap, wrap
-from card.client import Session, authenticate
+from card.channel import CommMode
+from card.client import authenticate
 from card.errors import SessionBroken
-from card.ev2 import Channel, CommMode, SessionKeys
+from card.ev2 import Channel, SessionKeys
+from card.virtual import VirtualCard
+from card.virtual.application import KeySlot
 from card.virtual.refusal import Refusal
 from card.virtual.session import Session as ChipSession
 from card.virtual.session import opened
@@ -76,18 +79,17 @@ def test_authentication_gives_the_published_session_and_refuses_a_changed_proof(
     card = Scripted(*answers)
     session = authenticate(card, 0, FACTORY_KEY)
     assert card.asked == [first, second]
-    assert session._channel.enc_key.hex() == vector["outputs"]["ses_auth_enc"]
+    assert session._ev2.enc_key.hex() == vector["outputs"]["ses_auth_enc"]
     with pytest.raises(SessionBroken):
         authenticate(Scripted(answers[0], bytes([answers[1][0] ^ 1]) + answers[1][1:]), 0, FACTORY_KEY)
 
 
 def test_the_chip_answers_the_published_authentication() -> None:
-    from card.virtual import VirtualCard  # noqa: PLC0415
-
     vector = VECTORS["ev2first-full-transcript"]
     rnd_b, ti, first, second = unhex(vector, "rnd_b", "ti", "capdu1", "capdu2")
     drawn = iter((rnd_b, ti))
     chip = VirtualCard(bytes(7), rng=lambda _size: next(drawn))
+    chip.application.keys[0] = KeySlot()
     assert [chip.transmit(first).hex(), chip.transmit(second).hex()] == [
         vector["outputs"]["rapdu1"], vector["outputs"]["rapdu2"],
     ]  # fmt: skip
@@ -135,15 +137,13 @@ def test_the_published_answer_is_opened_and_a_changed_one_refused(vector: dict[s
     mode = CommMode.FULL if encrypted else CommMode.MAC
     for place in (None, *range(8 * len(answer))):
         channel = channel_of(vector)
-        channel.advance()
-        session = Session(Scripted(), channel)
         if place is None:
-            assert session._opened(answer, mode) == plain
+            assert channel.opened_answer(answer, mode) == plain
             continue
         changed = bytearray(answer)
         changed[place // 8] ^= 1 << place % 8
         with pytest.raises(SessionBroken):
-            session._opened(bytes(changed), mode)
+            channel.opened_answer(bytes(changed), mode)
 
 
 @pytest.mark.parametrize("name", PLAIN)
