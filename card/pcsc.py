@@ -98,7 +98,7 @@ class _Context:
         code, handle, protocol = scard.SCardConnect(self._handle, reader, scard.SCARD_SHARE_EXCLUSIVE, either)
         code = _checked(code, NO_CARD | {Code.SHARING_VIOLATION})
         if code == Code.SHARING_VIOLATION:
-            raise ReaderBusy(f"another program has the card in {reader}: close it")
+            raise ReaderBusy(f"another program has {reader}: close it")
         return None if code in NO_CARD else (handle, protocol)
 
 
@@ -177,7 +177,10 @@ class PcscCard:
         return uid
 
     def close(self) -> None:
-        """Give the card up and reset it, so that no session stays behind; again is harmless."""
+        """Give the card up; pcscd takes its power within a second, and with it any session. Again is harmless.
+
+        It is left as it is: where the card has just gone, a reset or a power-off lets pcscd 1.9.9 miss the next card.
+        """
         if self._closed:
             return
         self._disconnect()
@@ -185,7 +188,7 @@ class PcscCard:
 
     def _disconnect(self) -> None:
         self._closed = True
-        scard.SCardDisconnect(self._handle, scard.SCARD_LEAVE_CARD if self._lost else scard.SCARD_RESET_CARD)
+        scard.SCardDisconnect(self._handle, scard.SCARD_LEAVE_CARD)
 
     def __enter__(self) -> Self:
         return self
@@ -258,7 +261,7 @@ class _Wait:
             self._free_at = now
         elif now - self._free_at >= (BUSY_S if self._timeout_s is None else min(BUSY_S, self._timeout_s)):
             names = ", ".join(slot.reader for slot in slots)
-            raise ReaderBusy(f"another program has the card in {names}: close it")
+            raise ReaderBusy(f"another program has {names}: close it")
         if self._timeout_s is not None and now - self._since >= self._timeout_s:
             raise CardAbsent(f"no card came within {self._timeout_s:g} s: hold one to the reader")
         told = self._on_wait

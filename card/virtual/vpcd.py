@@ -39,6 +39,7 @@ class VpcdSlot:
 
     def __init__(self, card: Transport, port: int = PORT, host: str = "127.0.0.1") -> None:
         self.card = card
+        self.port = port
         self._address = (host, port)
         self._stay: _Stay | None = None
 

@@ -12,7 +12,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, Self
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 SOCKET_VARIABLE = "PCSCLITE_CSOCK_NAME"
@@ -44,10 +43,12 @@ class Pcscd:
     def __init__(self, folder: Path) -> None:
         self.socket = folder / "pcscd.comm"
         self.config = folder / "reader.conf.d"
+        self._none = folder / "none.conf.d"
         self.port = _two_free_ports()
         self._log = folder / "pcscd.log"
         self._process: subprocess.Popen[bytes] | None = None
         self.config.mkdir()
+        self._none.mkdir()
         self.config.joinpath("vpcd").write_text(
             f'FRIENDLYNAME "{READER}"\nDEVICENAME /dev/null:{self.port}\nLIBPATH {DRIVER}\nCHANNELID {self.port}\n'
         )
@@ -67,15 +68,15 @@ class Pcscd:
         """Whether it runs."""
         return self._process is not None and self._process.poll() is None
 
-    def start(self) -> None:
-        """Start it, after a `kill` too, and wait until it is ready."""
+    def start(self, *, readers: bool = True) -> None:
+        """Start it (after a `kill` too), with its two slots or with no reader at all, and wait until it is ready."""
         assert not self.running
         self.socket.unlink(missing_ok=True)
         self._log.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX) as line, self._log.open("wb") as log:
             line.bind(str(self.socket))
             line.listen(16)
-            options = ["--foreground", "--info", "--config", str(self.config)]
+            options = ["--foreground", "--info", "--config", str(self.config if readers else self._none)]
             command = [sys.executable, "-ISc", _AS_SYSTEMD, str(line.fileno()), "pcscd", *options]
             self._process = subprocess.Popen(
                 command, pass_fds=[line.fileno()], stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -140,22 +141,3 @@ def need(lack: str) -> None:
         pytest.fail(f"it needs {lack}")
     if lack:
         pytest.skip(f"it needs {lack}")
-
-
-@pytest.fixture(scope="session")
-def pcscd_place() -> Iterator[Pcscd]:
-    """The run's pcscd, not started; its folder's name is short, for a socket's name has 108 bytes at most."""
-    need(missing())
-    with tempfile.TemporaryDirectory(prefix="pcscd") as folder:
-        place = Pcscd(Path(folder))
-        os.environ[SOCKET_VARIABLE] = str(place.socket)
-        yield place
-        place.stop()
-
-
-@pytest.fixture
-def pcscd(pcscd_place: Pcscd) -> Pcscd:
-    """The run's pcscd, running, with two empty slots."""
-    if not pcscd_place.running:
-        pcscd_place.start()
-    return pcscd_place
