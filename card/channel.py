@@ -1,6 +1,6 @@
 """The port to secure messaging: how commands and answers travel in a session, for both ends.
 
-Two implementations: `card/ev2.py` (EV2, the city's own) and `card/ev1.py` (EV1, for older clients and chips as delivered).
+Three implementations: `card/ev2.py` (the city's own), `card/ev1.py` (chips as delivered, older clients) and `card/d40.py` (the oldest).
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ class Channel(Protocol):
 
     def answer(self, data: bytes, mode: CommMode) -> bytes:
         """An answer's data as it travels."""
+
+    def checksum(self, data: bytes) -> bytes:
+        """The CRC by which this kind of session checks a new key."""
 
     def travels(self, size: int, ins: int, mode: CommMode) -> int:
         """Bytes that a body of so many bytes takes on the way to the card."""

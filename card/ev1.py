@@ -23,14 +23,20 @@ from keys.softkey import crc32
 
 MAC_BYTES: Final = 8
 _CRC_BYTES: Final = 4
-_MACED: Final = frozenset(
+MACED: Final = frozenset(
     {
         Ins.WRITE_DATA, Ins.WRITE_DATA_CHAINED, Ins.WRITE_RECORD, Ins.WRITE_RECORD_CHAINED,
         Ins.UPDATE_RECORD, Ins.UPDATE_RECORD_CHAINED, Ins.CREDIT, Ins.DEBIT, Ins.LIMITED_CREDIT,
     }
 )  # fmt: skip
 """Commands whose MAC travels in MAC mode; of the others it only moves the IV."""
-_KEY_CHANGES: Final = frozenset({Ins.CHANGE_KEY, Ins.CHANGE_KEY_EV2})
+_ENCIPHERED: Final = frozenset(
+    {
+        Ins.READ_DATA, Ins.READ_DATA_CHAINED, Ins.READ_RECORDS, Ins.READ_RECORDS_CHAINED, Ins.GET_VALUE, Ins.GET_CARD_UID,
+    }
+)  # fmt: skip
+"""Commands whose answer is encrypted in full mode; the others answer with a MAC."""
+KEY_CHANGES: Final = frozenset({Ins.CHANGE_KEY, Ins.CHANGE_KEY_EV2})
 
 
 class KeyType(IntEnum):
@@ -90,24 +96,26 @@ def _doubled(block: bytes) -> bytes:
 class Channel:
     """One session in EV1 secure messaging, as terminal and card both keep it."""
 
-    __slots__ = ("_cipher", "_iv", "_odd", "_whole")
+    __slots__ = ("_cipher", "_ins", "_iv", "_odd", "_whole")
 
     def __init__(self, key: bytes, kind: KeyType = KeyType.AES) -> None:
         self._cipher = BlockCipher(key, kind)
         self._iv = bytes(self._cipher.block)
+        self._ins = 0
         self._whole = _doubled(self._cipher.encrypt(self._iv, self._iv))
         self._odd = _doubled(self._whole)
 
     def command(self, ins: int, header: bytes, body: bytes, mode: CommMode) -> bytes:
         """A command's data as it travels."""
+        self._ins = ins
         if mode is CommMode.FULL and body:
             return header + self._sealed(body, crc32(bytes((ins,)) + header + body))
         mac = self._mac(bytes((ins,)) + header + body)
-        return header + body + (mac if mode is CommMode.MAC and ins in _MACED else b"")
+        return header + body + (mac if mode is CommMode.MAC and ins in MACED else b"")
 
     def opened_answer(self, data: bytes, mode: CommMode) -> bytes:
         """The plain data of an answer; raises SessionBroken."""
-        if mode is CommMode.FULL and len(data) > MAC_BYTES and not len(data) % self._cipher.block:
+        if mode is CommMode.FULL and self._ins in _ENCIPHERED:
             return self._unsealed(data, b"", bytes((Status.OK,)))[0]
         plain, mac = data[:-MAC_BYTES], data[-MAC_BYTES:]
         if not same(mac, self._mac(plain + bytes((Status.OK,)))):
@@ -121,8 +129,8 @@ class Channel:
         head, body = data[:header], data[header:]
         if mode is CommMode.FULL and body:
             plain, rest = self._unsealed(body, bytes((ins,)) + head, b"")
-            return head, plain + (rest[:_CRC_BYTES] if ins in _KEY_CHANGES and rest.strip(b"\0") else b"")
-        if mode is CommMode.MAC and ins in _MACED:
+            return head, plain + (rest[:_CRC_BYTES] if ins in KEY_CHANGES and rest.strip(b"\0") else b"")
+        if mode is CommMode.MAC and ins in MACED:
             body, mac = body[:-MAC_BYTES], body[-MAC_BYTES:]
             if not same(mac, self._mac(bytes((ins,)) + head + body)):
                 raise SessionBroken("the command's MAC is wrong")
@@ -136,11 +144,15 @@ class Channel:
             return self._sealed(data, crc32(data + bytes((Status.OK,))))
         return data + self._mac(data + bytes((Status.OK,)))
 
+    def checksum(self, data: bytes) -> bytes:
+        """CRC32, four bytes."""
+        return crc32(data)
+
     def travels(self, size: int, ins: int, mode: CommMode) -> int:
         """Bytes that a body of so many bytes takes on the way to the card."""
         if mode is CommMode.FULL:
             return -(-(size + _CRC_BYTES) // self._cipher.block) * self._cipher.block
-        return size + (MAC_BYTES if mode is CommMode.MAC and ins in _MACED else 0)
+        return size + (MAC_BYTES if mode is CommMode.MAC and ins in MACED else 0)
 
     def _mac(self, message: bytes) -> bytes:
         """CMAC that starts from the session's IV and becomes it; the first eight bytes."""
@@ -176,33 +188,3 @@ class Channel:
                 if len(rest.rstrip(b"\0")) <= _CRC_BYTES:
                     return plain[:end], rest
         raise SessionBroken("an encrypted field does not carry its checksum; tap again")
-
-
-class Legacy:
-    """A session of the oldest kind (AuthenticateLegacy, D40): authenticated, nothing secured; the chip refuses the rest."""
-
-    def command(self, ins: int, header: bytes, body: bytes, mode: CommMode) -> bytes:  # noqa: ARG002  the port's shape
-        """Header and body, as they are."""
-        return header + body
-
-    def opened_answer(self, data: bytes, mode: CommMode) -> bytes:  # noqa: ARG002  the port's shape
-        """The data, as it is."""
-        return data
-
-    def opened_command(self, ins: int, data: bytes, mode: CommMode, header: int) -> tuple[bytes, bytes]:
-        """Header and body of a plain command; raises ValueError, SessionBroken for a command that must be encrypted."""
-        if len(data) < header:
-            raise ValueError("the command is too short")
-        if mode is CommMode.FULL or ins in _MACED:
-            raise SessionBroken("D40 secure messaging is switched off on this chip")
-        return data[:header], data[header:]
-
-    def answer(self, data: bytes, mode: CommMode) -> bytes:
-        """The data of a plain answer; raises SessionBroken for one that must be encrypted."""
-        if mode is CommMode.FULL:
-            raise SessionBroken("D40 secure messaging is switched off on this chip")
-        return data
-
-    def travels(self, size: int, ins: int, mode: CommMode) -> int:  # noqa: ARG002  the port's shape
-        """Bytes on the way: as they are."""
-        return size

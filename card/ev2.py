@@ -18,6 +18,7 @@ from card.channel import CommMode
 from card.errors import SessionBroken
 from keys.cmac import BLOCK, Cmac
 from keys.diversify import xor
+from keys.softkey import crc32
 
 if TYPE_CHECKING:
     from keys.vault import CardKey
@@ -150,6 +151,10 @@ class Channel:
             return data
         body = self.encrypt(data, self.response_iv()) if mode is CommMode.FULL and data else data
         return body + self.response_mac(Status.OK, body)
+
+    def checksum(self, data: bytes) -> bytes:
+        """CRC32, four bytes: what ChangeKey carries of a new key."""
+        return crc32(data)
 
     def travels(self, size: int, ins: int, mode: CommMode) -> int:  # noqa: ARG002  the port's shape
         """Bytes that a body of so many bytes takes on the way to the card."""

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from card import ev1, ev2
+from card import d40, ev1, ev2
 from card.apdu import Ins, Status
 from card.ev1 import BlockCipher, KeyType
 from card.virtual.refusal import Refusal
 from card.virtual.session import Session, exact
 from keys.cmac import BLOCK
-from keys.diversify import xor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,13 +99,7 @@ class OlderHandshake:
         return self._cipher.encrypt(ev2.rotated(rnd_a), last)
 
     def _opened(self, answer: bytes) -> bytes:
-        """What the terminal said; in D40 it used decryption to say it, each block mixed with the one before."""
-        if not self._legacy:
-            return self._cipher.decrypt(answer, self._iv)
-        zero, block = bytes(self._cipher.block), self._cipher.block
-        blocks = [answer[at : at + block] for at in range(0, len(answer), block)]
-        mixed = [self._cipher.encrypt(one, zero) for one in blocks]
-        return b"".join(xor(one, before) for one, before in zip(mixed, [zero, *blocks], strict=False))
+        return d40.received(self._cipher, answer) if self._legacy else self._cipher.decrypt(answer, self._iv)
 
     def _channel(self, rnd_a: bytes) -> ev1.Channel | ev1.Legacy:
         if self._legacy:

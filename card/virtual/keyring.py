@@ -13,7 +13,6 @@ from card.virtual.picc import as_master
 from card.virtual.refusal import Refusal
 from card.virtual.session import answered, exact, opened
 from keys.diversify import xor
-from keys.softkey import crc32
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 _KEY_NO = 0x3F
 _TYPE = 0xC0
 _OF_SET = 0x40
-_CRC_BYTES = 4
 _SET_KIND = 0x02
 """AES-128, the one type of key that the city's key sets have."""
 
@@ -75,7 +73,8 @@ def _change(card: VirtualCard, session: Session, set_no: int, numbered: int, bod
         raise Refusal(Status.PERMISSION_DENIED)
     kind = _kind(numbered) if card.selected == PICC_LEVEL else slot.kind
     own = set_no == 0 and number == session.key_no
-    value, version = _new_value(slot, kind, body, own=own)
+    checksum = None if own else session.channel.checksum
+    value, version = _new_value(slot, kind, body, checksum)
     if own:
         application.kind = kind
         slot.kind = kind
@@ -92,15 +91,18 @@ def _kind(numbered: int) -> KeyType:
     return KeyType(numbered & _TYPE)
 
 
-def _new_value(slot: KeySlot, kind: KeyType, body: bytes, *, own: bool) -> tuple[bytes, int]:
-    """Value and version: key, version (AES only) and, where another key's, the new key's CRC32 behind the XOR with the old."""
+def _new_value(
+    slot: KeySlot, kind: KeyType, body: bytes, checksum: Callable[[bytes], bytes] | None
+) -> tuple[bytes, int]:
+    """Value and version: key and version (AES only); of another key than the one in use XORed with the old, and its checksum."""
     tagged = kind is KeyType.AES
-    exact(body, kind.size + tagged + (0 if own else _CRC_BYTES))
+    proof = b"" if checksum is None else body[kind.size + tagged :]
+    exact(body, kind.size + tagged + (len(checksum(b"")) if checksum else 0))
     value, version = body[: kind.size], body[kind.size] if tagged else 0
-    if own:
+    if checksum is None:
         return value, version
     fresh = xor(value, slot.value)
-    if crc32(fresh) != body[-_CRC_BYTES:]:
+    if checksum(fresh) != proof:
         raise Refusal(Status.INTEGRITY_ERROR)
     return fresh, version
 

@@ -24,3 +24,20 @@ VECTORS: dict[str, dict[str, Any]] = {
         "vectors"
     ]
 }
+
+
+def unhex(vector: dict[str, Any], *names: str) -> list[bytes]:
+    return [bytes.fromhex(vector["inputs"][name]) for name in names]
+
+
+class Scripted:
+    """A card that gives one answer, whatever it is asked, and remembers the question."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self.uid = bytes(7)
+        self.asked: list[bytes] = []
+        self._answers = list(answers)
+
+    def transmit(self, apdu: bytes) -> bytes:
+        self.asked.append(apdu)
+        return self._answers.pop(0)

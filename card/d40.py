@@ -1,0 +1,151 @@
+"""D40 secure messaging, the oldest: DES, the terminal only decrypts and the chip only encrypts, no IV is kept. Pure.
+
+Source: MF3ICD40 data sheet; CRC_A is ISO/IEC 14443-3 annex B. For clients that authenticate with AuthenticateLegacy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from card.apdu import Ins
+from card.channel import CommMode
+from card.errors import SessionBroken
+from card.ev1 import KEY_CHANGES, MACED, BlockCipher, KeyType
+from card.ev2 import same
+from keys.diversify import xor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BLOCK: Final = 8
+MAC_BYTES: Final = 4
+_CRC_BYTES: Final = 2
+_ZERO: Final = bytes(BLOCK)
+_CRC_A_START: Final = 0x6363
+_VALUES: Final = frozenset({Ins.CREDIT, Ins.DEBIT, Ins.LIMITED_CREDIT})
+_MACED_ANSWERS: Final = frozenset(
+    {Ins.READ_DATA, Ins.READ_DATA_CHAINED, Ins.READ_RECORDS, Ins.READ_RECORDS_CHAINED, Ins.GET_VALUE}
+)
+
+
+def crc_a(data: bytes) -> bytes:
+    """CRC_A, two bytes as they are transmitted (ISO/IEC 14443-3, annex B)."""
+    crc = _CRC_A_START
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x8408 if crc & 1 else 0)
+    return crc.to_bytes(2, "little")
+
+
+def sent(cipher: BlockCipher, data: bytes) -> bytes:
+    """Whole blocks as a terminal sends them: mixed with the block before, then decrypted."""
+    blocks, last = [], _ZERO
+    for at in range(0, len(data), BLOCK):
+        last = cipher.decrypt(xor(data[at : at + BLOCK], last), _ZERO)
+        blocks.append(last)
+    return b"".join(blocks)
+
+
+def received(cipher: BlockCipher, data: bytes) -> bytes:
+    """What a terminal sent, as the chip finds it: encrypted, then mixed with the block before."""
+    blocks = [data[at : at + BLOCK] for at in range(0, len(data), BLOCK)]
+    before = [_ZERO, *blocks]
+    return b"".join(xor(cipher.encrypt(one, _ZERO), last) for one, last in zip(blocks, before, strict=False))
+
+
+class Channel:
+    """One session in D40 secure messaging, as terminal and chip both keep it."""
+
+    __slots__ = ("_cipher", "_ins")
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = BlockCipher(key, KeyType.DES)
+        self._ins = 0
+
+    def command(self, ins: int, header: bytes, body: bytes, mode: CommMode) -> bytes:
+        """A command's data as it travels."""
+        self._ins = ins
+        if mode is CommMode.FULL and body:
+            return header + sent(self._cipher, _filled(body + crc_a(body)))
+        return header + body + (self._mac(body) if mode is CommMode.MAC and ins in MACED else b"")
+
+    def opened_answer(self, data: bytes, mode: CommMode) -> bytes:
+        """The plain data of an answer; raises SessionBroken."""
+        if mode is CommMode.FULL and data:
+            return _cut(
+                self._cipher.decrypt(data, _ZERO), range(max(len(data) - BLOCK - 1, 1), len(data) - 1)
+            )
+        if mode is not CommMode.MAC or self._ins not in _MACED_ANSWERS:
+            return data
+        plain, mac = data[:-MAC_BYTES], data[-MAC_BYTES:]
+        if not same(mac, self._mac(plain)):
+            raise SessionBroken("the answer is not the card's own; tap again")
+        return plain
+
+    def opened_command(self, ins: int, data: bytes, mode: CommMode, header: int) -> tuple[bytes, bytes]:
+        """Header and plain body of a command; raises SessionBroken, ValueError (too short)."""
+        self._ins = ins
+        if len(data) < header:
+            raise ValueError("the command is too short")
+        head, body = data[:header], data[header:]
+        if mode is CommMode.FULL and body:
+            if len(body) % BLOCK:
+                raise SessionBroken("an encrypted field is no whole number of blocks")
+            return head, _cut(
+                received(self._cipher, body), self._sizes(ins, head, body), tail=ins in KEY_CHANGES
+            )
+        if mode is CommMode.MAC and ins in MACED:
+            body, mac = body[:-MAC_BYTES], body[-MAC_BYTES:]
+            if not same(mac, self._mac(body)):
+                raise SessionBroken("the command's MAC is wrong")
+        return head, body
+
+    def answer(self, data: bytes, mode: CommMode) -> bytes:
+        """An answer's data as it travels."""
+        if mode is CommMode.FULL and data:
+            return self._cipher.encrypt(_filled(data + crc_a(data)), _ZERO)
+        return data + (
+            self._mac(data) if data and mode is CommMode.MAC and self._ins in _MACED_ANSWERS else b""
+        )
+
+    def checksum(self, data: bytes) -> bytes:
+        """CRC_A, two bytes."""
+        return crc_a(data)
+
+    def travels(self, size: int, ins: int, mode: CommMode) -> int:
+        """Bytes that a body of so many bytes takes on the way to the card."""
+        if mode is CommMode.FULL:
+            return len(_filled(bytes(size + _CRC_BYTES)))
+        return size + (MAC_BYTES if mode is CommMode.MAC and ins in MACED else 0)
+
+    def _mac(self, data: bytes) -> bytes:
+        return self._cipher.encrypt(_filled(data), _ZERO)[-BLOCK:][:MAC_BYTES]
+
+    @staticmethod
+    def _sizes(ins: int, head: bytes, body: bytes) -> Iterator[int]:
+        """Sizes that a body can have: two bytes of CRC are too few to find its end by."""
+        if ins in KEY_CHANGES:
+            yield from (16, 17, 24)
+        elif ins in _VALUES:
+            yield 4
+        elif ins in MACED:
+            yield int.from_bytes(head[-3:], "little")
+        else:
+            yield from range(max(len(body) - BLOCK - 1, 1), len(body) - 1)
+
+
+def _filled(data: bytes) -> bytes:
+    return data.ljust(max(-(-len(data) // BLOCK), 1) * BLOCK, b"\0")
+
+
+def _cut(plain: bytes, sizes: Iterator[int] | range, *, tail: bool = False) -> bytes:
+    """The body of one of these sizes whose CRC follows; with `tail`, what follows the CRC but the padding belongs to it."""
+    for size in sizes:
+        rest = plain[size + _CRC_BYTES :]
+        if plain[size : size + _CRC_BYTES] == crc_a(plain[:size]):
+            if tail and rest.strip(b"\0"):
+                return plain[:size] + rest[:_CRC_BYTES]
+            if not rest.strip(b"\0"):
+                return plain[:size]
+    raise SessionBroken("an encrypted field does not carry its checksum; tap again")
