@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from card.errors import CardError
+from hebat.cards.commands import card_app
 from hebat.errors import HebatError
 from hebat.folder import Folder
 from hebat.logs import configure
@@ -41,6 +42,7 @@ app = typer.Typer(
 )  # fmt: skip
 ledger_app = typer.Typer(help="Look after a ledger.", no_args_is_help=True)
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(card_app, name="card")
 
 DataOption = Annotated[Path, typer.Option("--data", help="The city's data folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]

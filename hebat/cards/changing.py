@@ -1,0 +1,230 @@
+"""The `hebat card` commands that change a card: personalise, load, lock, and simulate."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import ExitStack
+from pathlib import Path  # noqa: TC003  Typer reads annotations at run time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from card.layout import Concession
+from hebat.cards.field import Hand, in_field
+from hebat.cards.naming import Names, grouped
+from hebat.cards.options import (
+    TIMEOUT,
+    DataOption,
+    JsonOption,
+    ReaderOption,
+    SecretsOption,
+    TimeoutOption,
+    TraceOption,
+    hand,
+)
+from hebat.errors import InputRefused
+from hebat.folder import Folder
+from keys.money import Rupiah
+
+if TYPE_CHECKING:
+    from hebat.cards.counter import Loaded
+    from hebat.wiring import City
+    from terminals.tap import Outcome
+    from terminals.terminal import Terminal
+
+VPCD_PORT = 35963
+_AMOUNT = re.compile(r"(?:rp\.?\s*)?(\d{1,12}|\d{1,3}(?:\.\d{3}){1,3})", re.IGNORECASE)
+
+
+def parse_amount(text: str) -> Rupiah:
+    """Whole rupiah, as 50000 or 50.000 or Rp50.000; raises InputRefused."""
+    found = _AMOUNT.fullmatch(text.strip()) if text.isascii() else None
+    amount = Rupiah(int(found[1].replace(".", ""))) if found else Rupiah(0)
+    if not amount:
+        raise InputRefused(f"{text[:40]!r} is no amount to load: write whole rupiah, as 50000 or 50.000")
+    return amount
+
+
+def _city(stack: ExitStack, data: Path) -> City:
+    """The city, for this process alone; raises DatabaseBusy where a server has it."""
+    from hebat.configurations import configuration_of  # noqa: PLC0415  the ledger loads only where it is needed
+    from hebat.logs import configure  # noqa: PLC0415
+    from hebat.settings import LogLevel  # noqa: PLC0415
+    from hebat.wiring import City  # noqa: PLC0415
+    from keys.clock import SystemClock  # noqa: PLC0415
+
+    configure(LogLevel.ERROR)
+    folder = Folder(data)
+    return stack.enter_context(City(folder, configuration_of(folder), SystemClock()))
+
+
+def personalise(
+    data: DataOption,
+    issuer: Annotated[
+        int | None, typer.Option(help="The bank's code; the city's first bank without it.")
+    ] = None,
+    serial: Annotated[
+        int | None, typer.Option(help="The card's serial; the bank's next one without it.")
+    ] = None,
+    concession: Annotated[
+        str, typer.Option(help="general, pupil, student, elderly, veteran, disabled or child.")
+    ] = "general",
+    registered: Annotated[
+        bool, typer.Option("--registered", help="The bank knows the holder: a higher limit.")
+    ] = False,
+    reader: ReaderOption = None,
+    timeout: TimeoutOption = TIMEOUT,
+    as_json: JsonOption = False,
+    trace: TraceOption = False,
+    show_secrets: SecretsOption = False,
+) -> None:
+    """Make a blank card a card of this city, and make its ledger know it.
+
+    Only a blank DESFire EV2 or newer is taken. Where the card was pulled away, the same command with the same card finishes it. A card that was made but never became known to the ledger is registered with what it says of itself. No server may be running on the city's folder.
+    """
+    from hebat.cards import making, receipts  # noqa: PLC0415  as above
+
+    wanted = making.Wanted(issuer, serial, _concession(concession), registered)
+    with ExitStack() as stack:
+        city = _city(stack, data)
+        making.identity_of(city, wanted)  # what cannot be is said before a card is asked for
+        held = stack.enter_context(
+            in_field(hand(reader, timeout, trace, show_secrets), "Hold a blank card to the reader.")
+        )
+        made = making.make(held.transport, city, wanted)
+    if as_json:
+        typer.echo(json.dumps(receipts.made_json(made), indent=1))
+    else:
+        receipts.show_made(made, Names.of(Folder(data)))
+
+
+def _concession(name: str) -> Concession:
+    try:
+        return Concession[name.upper()]
+    except KeyError:
+        known = ", ".join(one.name.lower() for one in Concession)
+        raise InputRefused(f"{name[:40]!r} is no rider class: choose one of {known}") from None
+
+
+def load(
+    amount: Annotated[str, typer.Argument(help="Whole rupiah: 50000 or 50.000.")],
+    data: DataOption,
+    address: Annotated[
+        str | None, typer.Option(help="A server that serves this city, such as http://127.0.0.1:8460.")
+    ] = None,
+    reader: ReaderOption = None,
+    timeout: TimeoutOption = TIMEOUT,
+    as_json: JsonOption = False,
+    trace: TraceOption = False,
+    show_secrets: SecretsOption = False,
+) -> None:
+    """Load cash onto a card, as a kiosk does.
+
+    The ledger holds the cash first, the card is written next, and its signed record goes to the ledger last. A card that was pulled away is asked for again: it is never loaded twice.
+    """
+    from hebat.cards import receipts  # noqa: PLC0415  as above
+
+    wanted = parse_amount(amount)
+    with ExitStack() as stack:
+        terminal = _counter(stack, data, address)
+        loaded = _load(terminal, Folder(data), wanted, hand(reader, timeout, trace, show_secrets))
+    if as_json:
+        typer.echo(json.dumps(receipts.loaded_json(loaded), indent=1))
+    else:
+        receipts.show_loaded(loaded, wanted)
+
+
+def _counter(stack: ExitStack, data: Path, address: str | None) -> Terminal:
+    """The counter's terminal, with a ledger of this process or at an address."""
+    from hebat.application import application  # noqa: PLC0415  as above
+    from hebat.cards import counter, reading  # noqa: PLC0415
+    from hebat.configurations import configuration_of  # noqa: PLC0415
+    from hebat.serving import LoopbackServer  # noqa: PLC0415
+
+    if address is None:
+        city = _city(stack, data)
+        server = stack.enter_context(LoopbackServer(application(city)))
+        return stack.enter_context(counter.counter(city, server.address))
+    folder = Folder(data)
+    vault = reading.vault_of(folder)
+    return stack.enter_context(counter.distant_counter(folder, vault, configuration_of(folder), address))
+
+
+def _load(terminal: Terminal, folder: Folder, amount: Rupiah, how: Hand) -> Loaded:
+    from hebat.cards import counter, reading  # noqa: PLC0415  as above
+
+    vault = reading.vault_of(folder)
+    first: list[bytes] = []
+
+    def hold(attempt: int) -> Outcome:
+        invitation = (
+            "Hold a card to the reader."
+            if attempt == 1
+            else "The card was pulled away: hold the same one again."
+        )
+        with in_field(how, invitation) as held:
+            first.append(held.transport.uid)
+            if held.transport.uid != first[0]:
+                raise InputRefused(
+                    "this is another card: hold the one that was pulled away with the same command again"
+                )
+            if attempt == 1 and reading.require_city_card(held.transport, vault).locked:
+                raise InputRefused("this card is locked: nothing was loaded")
+            return terminal.load(held.transport, amount)
+
+    return counter.load(terminal, hold)
+
+
+def lock(
+    data: DataOption,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Put a locked card back into use, for five years.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    reader: ReaderOption = None,
+    timeout: TimeoutOption = TIMEOUT,
+    trace: TraceOption = False,
+    show_secrets: SecretsOption = False,
+) -> None:
+    """Lock a card: no terminal takes it any more, for rides, purchases or loads.
+
+    The card's last valid day is set into the past, and its chip lets no terminal write a transaction any more. Balance and transactions can still be read, and the ledger keeps the account, so that a counter sees what is owed to the holder. The card itself has to be held to the reader: one that was stolen cannot be locked from afar. --undo takes it back.
+    """
+    from hebat.cards import locking, reading, receipts  # noqa: PLC0415  as above
+
+    vault = reading.vault_of(Folder(data))
+    with in_field(hand(reader, timeout, trace, show_secrets)) as held:
+        found = reading.require_city_card(held.transport, vault)
+        if not yes:
+            _confirm(found.identity.card_number, undo=undo)
+        identity = locking.unlock(held.transport, vault) if undo else locking.lock(held.transport, vault)
+    receipts.show_lock(identity, found.balance)
+
+
+def _confirm(card_number: int, *, undo: bool) -> None:
+    question = (
+        f"{'Put card' if undo else 'Lock card'} {grouped(card_number)}{' back into use' if undo else ''}?"
+    )
+    if not typer.confirm(question, err=True):
+        raise InputRefused("nothing was changed")
+
+
+def simulate(
+    card: Annotated[
+        Path | None, typer.Argument(help="Start from this saved card; a blank one without it.")
+    ] = None,
+    save: Annotated[
+        Path | None, typer.Option(help="Keep the card in this file, and start from it where it is there.")
+    ] = None,
+    port: Annotated[
+        int, typer.Option(min=1, max=65_535, help="The virtual reader's port; its second slot has the next.")
+    ] = VPCD_PORT,
+) -> None:
+    """Put a virtual card into the virtual reader (vsmartcard-vpcd) until Ctrl-C.
+
+    A file of --save is a card with all its keys in clear: readable by its owner alone, and to be treated as the secret that it is.
+    """
+    from hebat.cards import simulating  # noqa: PLC0415  as above
+
+    simulating.simulate(simulating.chip_from(card, save), port, save, typer.echo)

@@ -1,0 +1,115 @@
+"""Make a blank card a card of the city, and make the ledger know it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from card.layout import NEVER, Concession, Identity, card_number
+from card.personalise import personalise
+from hebat.cards.clearing import cleared, is_whole
+from hebat.cards.reading import read_city_card
+from hebat.cards.recognising import Kind, recognise
+from hebat.errors import InputRefused
+from hebat.founding import KEY_VERSION
+from hebat.issuing import VALID_DAYS
+from keys.clock import Day, day_of, local
+from ledger.intake.registry import Card, new_token, token_digest
+
+if TYPE_CHECKING:
+    from card.transport import Transport
+    from hebat.wiring import City
+
+UID_BYTES = 7
+CONCESSION_DAYS = 365
+_SERIALS = 10_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the new card is to be; issuer None is the city's first bank, serial None the issuer's next one."""
+
+    issuer: int | None = None
+    serial: int | None = None
+    concession: Concession = Concession.GENERAL
+    registered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A card of the city, known to its ledger; `token` is the address part of its balance page."""
+
+    uid: bytes
+    identity: Identity
+    token: str
+    finished: bool = False
+
+
+def make(card: Transport, city: City, wanted: Wanted) -> Made:
+    """Personalise a blank card, or finish one that the ledger never heard of; durable when this returns.
+
+    Raises InputRefused where the card cannot become a city card, CardLost (again with the same card finishes it), StatusError.
+    """
+    _require_usable(card, city)
+    seen = recognise(card)
+    if seen.kind is Kind.CITY and is_whole(card, city.vault):
+        return _registered(city, card.uid, _own_identity(card, city), finished=True)
+    if seen.kind not in {Kind.BLANK, Kind.UNFINISHED, Kind.CITY}:
+        raise InputRefused(f"not made a city card, nothing was written. {seen.sentence}")
+    if not cleared(card, city.vault, seen.kind):
+        raise InputRefused("this is a card of another city: nothing was written")
+    identity = identity_of(city, wanted)
+    personalise(card, city.vault, identity)
+    return _registered(city, card.uid, identity)
+
+
+def _require_usable(card: Transport, city: City) -> None:
+    if len(card.uid) != UID_BYTES:
+        raise InputRefused(
+            f"the card shows a UID of {len(card.uid)} bytes: a city card needs a fixed one of 7 bytes"
+        )
+    known = city.registry.card(int.from_bytes(card.uid, "big"))
+    if known is not None:
+        raise InputRefused(f"this chip was issued already, as card {known.card_number}: nothing was written")
+
+
+def _own_identity(card: Transport, city: City) -> Identity:
+    identity = read_city_card(card, city.vault).identity
+    if any(one.card_number == identity.card_number for one in city.registry.cards()):
+        raise InputRefused(f"card number {identity.card_number} is another chip's: take this card out of use")
+    return identity
+
+
+def identity_of(city: City, wanted: Wanted) -> Identity:
+    """The identity of a new card; raises InputRefused where issuer or serial cannot be."""
+    banks = city.configuration.participants.banks
+    issuer = next(iter(banks)) if wanted.issuer is None else wanted.issuer
+    if issuer not in banks:
+        known = ", ".join(f"{code} ({bank.name})" for code, bank in banks.items())
+        raise InputRefused(f"no bank of this city has code {issuer}: choose one of {known}")
+    today = day_of(local(city.clock.now()).date())
+    concession = wanted.concession
+    ends = NEVER if concession in {Concession.GENERAL, Concession.ELDERLY} else Day(today + CONCESSION_DAYS)
+    number = card_number(issuer, _serial(city, issuer, wanted.serial))
+    return Identity(number, issuer, 1, wanted.registered, concession, ends, Day(today + VALID_DAYS))
+
+
+def _serial(city: City, issuer: int, wanted: int | None) -> int:
+    """A serial that no card of the issuer has."""
+    numbers = [one.card_number // 10 for one in city.registry.cards()]
+    taken = {number % _SERIALS for number in numbers if number // _SERIALS % 10_000 == issuer}
+    serial = max(taken, default=0) + 1 if wanted is None else wanted
+    if serial in taken or not 0 < serial < _SERIALS:
+        raise InputRefused(
+            f"serial {serial} of bank {issuer} is taken or has more than seven digits: choose another"
+        )
+    return serial
+
+
+def _registered(city: City, uid: bytes, identity: Identity, *, finished: bool = False) -> Made:
+    token = new_token()
+    number = int.from_bytes(uid, "big")
+    city.registry.add_cards(
+        [Card(number, identity.card_number, identity.registered, KEY_VERSION, token_digest(token))]
+    )
+    return Made(uid, identity, token, finished)
