@@ -164,7 +164,7 @@ class PcscCard:
             raise CardLost(Acted.NOT_SENT)
         result, answer = scard.SCardTransmit(self._handle, self._protocol, list(apdu))
         code = result & HRESULT_MASK
-        if code == Code.OK and len(answer) >= _STATUS_BYTES:
+        if code == Code.OK and answer:
             return bytes(answer)
         self._lost = True
         raise CardLost(Acted.NOT_SENT if code in NOT_SENT else Acted.UNKNOWN)
