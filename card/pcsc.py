@@ -107,6 +107,10 @@ def _checked(result: int, allowed: frozenset[Code] | set[Code] = frozenset()) ->
     code = result & HRESULT_MASK
     if code == Code.OK or code in allowed:
         return code
+    if code == Code.REFUSED:
+        raise ReaderServiceDown(
+            "the PC/SC service closed the connection: try again, or let this user in (polkit, org.debian.pcsc-lite)"
+        )
     if code in SERVICE_DOWN:
         raise ReaderServiceDown(
             "no PC/SC service answers: start it (systemctl start pcscd) or install it (apt-get install pcscd)"

@@ -31,6 +31,7 @@ class Code(IntEnum):
     UNPOWERED = 0x80100067
     RESET = 0x80100068
     REMOVED = 0x80100069
+    REFUSED = 0x8010006A
 
 
 class State(IntFlag):
@@ -43,7 +44,10 @@ class State(IntFlag):
     IN_USE = 0x100
 
 
-SERVICE_DOWN = frozenset({Code.NO_SERVICE, Code.SERVICE_STOPPED, Code.COMM_ERROR, Code.INVALID_HANDLE})
+SERVICE_DOWN = frozenset({
+    Code.NO_SERVICE, Code.SERVICE_STOPPED, Code.COMM_ERROR, Code.INVALID_HANDLE, Code.REFUSED,
+})  # fmt: skip
+"""REFUSED is what libpcsclite makes of a connection that pcscd closes: it died just now, or polkit keeps the user out (winscard_msg.c, MessageReceive)."""
 READER_GONE = frozenset({Code.UNKNOWN_READER, Code.READER_UNAVAILABLE, Code.NO_READERS})
 NO_CARD = frozenset({
     *READER_GONE, Code.NO_SMARTCARD, Code.REMOVED, Code.UNPOWERED, Code.UNRESPONSIVE, Code.NOT_TRANSACTED,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Self
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 SOCKET_VARIABLE = "PCSCLITE_CSOCK_NAME"
@@ -43,12 +43,10 @@ class Pcscd:
     def __init__(self, folder: Path) -> None:
         self.socket = folder / "pcscd.comm"
         self.config = folder / "reader.conf.d"
-        self._none = folder / "none.conf.d"
         self.port = _two_free_ports()
         self._log = folder / "pcscd.log"
         self._process: subprocess.Popen[bytes] | None = None
         self.config.mkdir()
-        self._none.mkdir()
         self.config.joinpath("vpcd").write_text(
             f'FRIENDLYNAME "{READER}"\nDEVICENAME /dev/null:{self.port}\nLIBPATH {DRIVER}\nCHANNELID {self.port}\n'
         )
@@ -68,15 +66,15 @@ class Pcscd:
         """Whether it runs."""
         return self._process is not None and self._process.poll() is None
 
-    def start(self, *, readers: bool = True) -> None:
-        """Start it (after a `kill` too), with its two slots or with no reader at all, and wait until it is ready."""
+    def start(self) -> None:
+        """Start it (after a `kill` too) and wait until it is ready."""
         assert not self.running
         self.socket.unlink(missing_ok=True)
         self._log.unlink(missing_ok=True)
         with socket.socket(socket.AF_UNIX) as line, self._log.open("wb") as log:
             line.bind(str(self.socket))
             line.listen(16)
-            options = ["--foreground", "--info", "--config", str(self.config if readers else self._none)]
+            options = ["--foreground", "--info", "--config", str(self.config)]
             command = [sys.executable, "-ISc", _AS_SYSTEMD, str(line.fileno()), "pcscd", *options]
             self._process = subprocess.Popen(
                 command, pass_fds=[line.fileno()], stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -86,6 +84,12 @@ class Pcscd:
     def _ready(self) -> bool:
         assert self.running, f"pcscd has ended:\n{self.log}"
         return "daemon ready" in self.log
+
+    @contextlib.contextmanager
+    def unplugged(self) -> Iterator[None]:
+        """The reader is not there: its driver finds its port taken."""
+        with socket.create_server(("", self.port)):
+            yield
 
     def kill(self) -> None:
         """kill -9: its socket's name stays behind, as it does on a till."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 import subprocess
 import sys
 import threading
@@ -193,6 +195,47 @@ def test_another_card_in_the_same_reader_is_another_card(
                 assert (first.uid[-1], second.uid[-1]) == (1, 9)
 
 
+def test_a_card_that_goes_and_comes_back_while_it_is_given_up_is_found_again(slot: VpcdSlot) -> None:
+    with waited():
+        slot.remove()
+    slot.insert()
+    with waited() as again:
+        assert again.uid == slot.card.uid
+
+
+def test_however_cards_are_swapped_an_open_card_is_the_same_or_lost(
+    pcscd: Pcscd, new_card: Callable[..., VirtualCard]
+) -> None:
+    chips = [new_card(serial) for serial in (1, 2)]
+    chance = random.Random(14443)
+    over = threading.Event()
+
+    def swap() -> None:
+        for turn in range(8):
+            with VpcdSlot(chips[turn % 2], pcscd.port):
+                over.wait(chance.uniform(0.1, 0.7))
+            over.wait(chance.choice([0, 0.001, 0.3]))
+        over.set()
+
+    told: set[bytes] = set()
+    with ThreadPoolExecutor(1) as pool:
+        swapped = pool.submit(swap)
+        while not over.is_set():
+            with contextlib.suppress(CardAbsent), pcsc.wait_for_card(FIRST, 0.2) as card:
+                told.add(held_to_the_end(card))
+        swapped.result(WAIT_S)
+    assert told == {chip.uid for chip in chips}
+
+
+def held_to_the_end(card: pcsc.PcscCard) -> bytes:
+    """Ask a card for its UID until it is lost."""
+    try:
+        while True:
+            assert card.transmit(GET_UID) == card.uid + b"\x90\x00"
+    except CardLost:
+        return card.uid
+
+
 @pytest.mark.parametrize("times", [5])
 def test_a_card_goes_in_and_out_any_number_of_times(slot: VpcdSlot, times: int) -> None:
     for _ in range(times):
@@ -343,13 +386,26 @@ def test_a_reader_that_is_not_there_is_missing_and_so_is_any_where_there_is_none
     with pytest.raises(ReaderMissing, match="'Gate 7'"):
         pcsc.wait_for_card("Gate 7")
     pcscd.kill()
-    pcscd.start(readers=False)
-    try:
+    with pcscd.unplugged():
+        pcscd.start()
+    assert pcsc.reader_names() == []
+    with pytest.raises(ReaderMissing, match="plug one in"):
+        pcsc.wait_for_card()
+    pcscd.kill()
+
+
+def test_a_reader_that_comes_later_is_told_of_and_serves(pcscd: Pcscd, card: VirtualCard) -> None:
+    """It comes with another pcscd: Debian's takes up new USB readers as it runs, but no new serial ones, such as the virtual one."""
+    pcscd.kill()
+    with pcscd.unplugged():
+        pcscd.start()
+    with Watched() as watched:
         assert pcsc.reader_names() == []
-        with pytest.raises(ReaderMissing, match="plug one in"):
-            pcsc.wait_for_card()
-    finally:
         pcscd.kill()
+        pcscd.start()
+        until(lambda: watched.cards() == {FIRST: None, SECOND: None}, "two empty readers", pcscd)
+    with VpcdSlot(card, pcscd.port), waited() as found:
+        assert (found.reader, found.uid) == (FIRST, card.uid)
 
 
 # Several at once
