@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Self
 
 import pytest
 
+from card import pcsc
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -130,13 +132,20 @@ def until(holds: Callable[[], object], what: str, daemon: Pcscd | None = None) -
         time.sleep(0.01)
 
 
+def waited(reader: str | None = None) -> pcsc.PcscCard:
+    """The card that lies in a reader, or is about to."""
+    return pcsc.wait_for_card(reader, WAIT_S)
+
+
 def missing() -> str:
     """What these tests lack on this machine; nothing where they can run."""
     if find_spec("smartcard") is None:
         return "pyscard (the extra 'reader')"
     if shutil.which("pcscd") is None:
         return "the Debian package pcscd"
-    return "" if DRIVER.exists() else "the Debian package vsmartcard-vpcd"
+    if not DRIVER.exists():
+        return "the Debian package vsmartcard-vpcd"
+    return "" if os.access("/run/pcscd", os.X_OK) or os.access("/run", os.W_OK) else "a folder /run/pcscd"
 
 
 def need(lack: str) -> None:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from card.virtual.vpcd import VpcdSlot
 from tests.card.pcscd import SOCKET_VARIABLE, Pcscd, missing, need
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from card.virtual import VirtualCard
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +35,17 @@ def pcscd(pcscd_place: Pcscd) -> Pcscd:
     if not pcscd_place.running:
         pcscd_place.start()
     return pcscd_place
+
+
+@pytest.fixture
+def slot(pcscd: Pcscd, card: VirtualCard) -> Iterator[VpcdSlot]:
+    """The first slot with a personalised card in it."""
+    with VpcdSlot(card, pcscd.port) as made:
+        yield made
+
+
+@pytest.fixture
+def second_slot(pcscd: Pcscd, new_card: Callable[..., VirtualCard]) -> Iterator[VpcdSlot]:
+    """The second slot with another card in it."""
+    with VpcdSlot(new_card(2), pcscd.port + 1) as made:
+        yield made
