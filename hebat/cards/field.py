@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from shutil import get_terminal_size
+from textwrap import fill
 from typing import TYPE_CHECKING, Protocol, Self
 
 import typer
@@ -130,5 +133,15 @@ def _traced(card: Transport, *, secrets: bool) -> Transport:
     from card import trace  # noqa: PLC0415  only where a trace was asked for
 
     return trace.Recorder(
-        card, lambda exchange: typer.echo(trace.render(exchange, show_secrets=secrets), err=True)
+        card, lambda exchange: typer.echo(_laid_out(trace.render(exchange, show_secrets=secrets)), err=True)
     )
+
+
+def _laid_out(line: str) -> str:
+    """One line for a file; on a terminal the answer stands below its command, and what is long is folded with an indent."""
+    if not sys.stderr.isatty():
+        return line
+    sent, arrow, answered = line.partition(" <- ")
+    width = get_terminal_size().columns
+    halves = (sent, f"   <- {answered}" if arrow else "")
+    return "\n".join(fill(half, width, subsequent_indent="      ") for half in halves if half)

@@ -110,7 +110,8 @@ def _desfire(card: Transport, version: bytes) -> Recognised:
         return Recognised(Kind.UNFINISHED, card.uid, chip, found)
     if version[3] not in _MODERN:
         return Recognised(Kind.TOO_OLD, card.uid, chip, found)
-    return Recognised(Kind.OTHER_APPLICATIONS if found else Kind.BLANK, card.uid, chip, found)
+    blank = found == ()  # a chip that tells its applications only to its owner has one
+    return Recognised(Kind.BLANK if blank else Kind.OTHER_APPLICATIONS, card.uid, chip, found)
 
 
 def chip_name(version: bytes) -> str:

@@ -96,7 +96,7 @@ def _require_reader(port: int) -> None:
         socket.create_connection(("127.0.0.1", port), _PROBE_SECONDS).close()
     except OSError:
         raise InputRefused(
-            f"no virtual reader listens at port {port}: apt-get install pcscd vsmartcard-vpcd, and start pcscd"
+            f"no virtual reader listens at port {port}: install vsmartcard-vpcd, and start pcscd"
         ) from None
 
 
