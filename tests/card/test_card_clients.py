@@ -33,6 +33,7 @@ PACKAGES = {
     "scriptor": "pcsc-tools",
     "nfc-list": "libnfc-bin",
     "mifare-desfire-info": "libfreefare-bin",
+    "mifare-desfire-access": "libfreefare-bin",
     "mifare-desfire-format": "libfreefare-bin",
 }
 BUILD_S = 240
@@ -210,5 +211,12 @@ def test_libfreefare_formats_a_card_with_the_key_that_chips_are_delivered_with(
     assert bench.card.transmit(LIST)[:-2] == CREATE[5:8]
     said = bench.run("mifare-desfire-format", "-y", libnfc=libnfc)
     assert f"Found Mifare DESFire with UID {UID.hex()}" in said
-    assert "done" in said
+    assert bench.card.transmit(LIST) == b"\x91\x00"
+
+
+def test_libfreefare_keeps_an_encrypted_file_and_reads_it_back(bench: Bench, libnfc: dict[str, str]) -> None:
+    """Its own example writes and reads in D40 secure messaging, checks the sums of what it reads, and formats the chip at the end."""
+    bench.run("mifare-desfire-access", libnfc=libnfc)
+    sent = [apdu[2:4] for apdu, answer in bench.card.exchanges if answer.endswith("9100")]
+    assert [ins for ins in sent if ins in {"ca", "cd", "3d", "bd", "fc"}] == ["ca", "cd", "3d", "bd", "fc"]
     assert bench.card.transmit(LIST) == b"\x91\x00"
