@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import ExitStack
+from enum import StrEnum
 from pathlib import Path  # noqa: TC003  Typer reads annotations at run time
 from typing import TYPE_CHECKING, Annotated
 
@@ -49,14 +50,20 @@ def parse_amount(text: str) -> Rupiah:
 def _city(stack: ExitStack, data: Path) -> City:
     """The city, for this process alone; raises DatabaseBusy where a server has it."""
     from hebat.configurations import configuration_of  # noqa: PLC0415  the ledger loads only where it is needed
-    from hebat.logs import configure  # noqa: PLC0415
-    from hebat.settings import LogLevel  # noqa: PLC0415
     from hebat.wiring import City  # noqa: PLC0415
     from keys.clock import SystemClock  # noqa: PLC0415
 
-    configure(LogLevel.ERROR)
+    _quiet()
     folder = Folder(data)
     return stack.enter_context(City(folder, configuration_of(folder), SystemClock()))
+
+
+def _quiet() -> None:
+    """Only errors are logged: whoever holds a card reads sentences."""
+    from hebat.logs import configure  # noqa: PLC0415  as above
+    from hebat.settings import LogLevel  # noqa: PLC0415
+
+    configure(LogLevel.ERROR)
 
 
 def personalise(
@@ -146,6 +153,9 @@ def _counter(stack: ExitStack, data: Path, address: str | None) -> Terminal:
         city = _city(stack, data)
         server = stack.enter_context(LoopbackServer(application(city)))
         return stack.enter_context(counter.counter(city, server.address))
+    if not address.startswith(("http://", "https://")):
+        raise InputRefused(f"{address!r} is no server's address: write it as http://127.0.0.1:8460")
+    _quiet()
     folder = Folder(data)
     vault = reading.vault_of(folder)
     return stack.enter_context(counter.distant_counter(folder, vault, configuration_of(folder), address))
@@ -210,6 +220,14 @@ def _confirm(card_number: int, *, undo: bool) -> None:
         raise InputRefused("nothing was changed")
 
 
+class Chip(StrEnum):
+    """The generations of the virtual chip."""
+
+    EV1 = "ev1"
+    EV2 = "ev2"
+    EV3 = "ev3"
+
+
 def simulate(
     card: Annotated[
         Path | None, typer.Argument(help="Start from this saved card; a blank one without it.")
@@ -217,6 +235,7 @@ def simulate(
     save: Annotated[
         Path | None, typer.Option(help="Keep the card in this file, and start from it where it is there.")
     ] = None,
+    chip: Annotated[Chip, typer.Option(help="The generation of a blank card.")] = Chip.EV3,
     port: Annotated[
         int, typer.Option(min=1, max=65_535, help="The virtual reader's port; its second slot has the next.")
     ] = VPCD_PORT,
@@ -227,4 +246,4 @@ def simulate(
     """
     from hebat.cards import simulating  # noqa: PLC0415  as above
 
-    simulating.simulate(simulating.chip_from(card, save), port, save, typer.echo)
+    simulating.simulate(simulating.chip_from(card, save, chip.name), port, save, typer.echo)

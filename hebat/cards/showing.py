@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from card.layout import AID, JourneyState
+from card.layout import AID, NEVER, JourneyState
 from hebat.cards import naming
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hebat.cards.naming import Names
     from hebat.cards.reading import CityCard, Looked
     from hebat.cards.recognising import Recognised
+    from keys.clock import Day
 
 WIDTH: Final = 118
 LABEL_WIDTH: Final = 12
@@ -79,14 +80,14 @@ def _city_rows(card: CityCard, names: Names) -> list[tuple[str, str]]:
     return [
         *identity_rows(card, names),
         ("Journey", _journey(card.journey, names)),
-        ("Today", _today(card.journey)),
+        ("Fares", _fares(card.journey)),
     ]
 
 
 def identity_rows(card: CityCard, names: Names) -> list[tuple[str, str]]:
     """Whose card it is, and what it holds."""
     who = card.identity
-    until = "locked" if card.locked else naming.day(who.valid_until)
+    until = "[red]locked[/red]" if card.locked else naming.day(who.valid_until)
     return [
         ("Card number", naming.grouped(who.card_number)),
         ("Issuer", names.bank(who.issuer)),
@@ -104,10 +105,10 @@ def _journey(journey: Journey, names: Names) -> str:
     return f"{word} {naming.moment(journey.tap_in_at)}{f', {place}' if place else ''}"
 
 
-def _today(journey: Journey) -> str:
+def _fares(journey: Journey) -> str:
     if not journey.service_day:
         return ""
-    return f"{naming.money(journey.day_total)} paid for rides on {naming.day(journey.service_day)}"
+    return f"{naming.money(journey.day_total)} paid on {naming.day(journey.service_day)}"
 
 
 def show_identity(card: CityCard, names: Names) -> None:
@@ -166,13 +167,18 @@ def city_json(card: CityCard) -> dict[str, Any]:
         "issuer": who.issuer,
         "registered": who.registered,
         "concession": who.concession.name.lower(),
-        "concession_until": naming.day(who.concession_until),
-        "valid_until": naming.day(who.valid_until),
+        "concession_until": _date(who.concession_until),
+        "valid_until": _date(who.valid_until),
         "locked": card.locked,
         "balance": card.balance,
         "transactions": card.transactions,
         "log": [record_json(one) for one in card.records],
     }
+
+
+def _date(day: Day) -> str | None:
+    """A day for machines; None where there is no end."""
+    return None if day == NEVER else naming.day(day)
 
 
 def record_json(record: LogRecord) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import cbor2
 
 from card.layout import AID
-from card.virtual import VirtualCard
+from card.virtual import Generation, VirtualCard
 from card.virtual.vpcd import VpcdSlot
 from hebat.errors import InputRefused
 from keys.filevault import write_atomically
@@ -59,12 +59,12 @@ class Kept:
             self._saved = now
 
 
-def chip_from(start: Path | None, save: Path | None) -> VirtualCard:
-    """The card of a file, or a blank one; raises InputRefused where the file holds none."""
+def chip_from(start: Path | None, save: Path | None, generation: str = "EV3") -> VirtualCard:
+    """The card of a file, or a blank one of a generation; raises InputRefused where the file holds none."""
     if start is None:
         start = save if save is not None and save.exists() else None
     if start is None:
-        return VirtualCard(bytes((_NXP,)) + secrets.token_bytes(6))
+        return VirtualCard(bytes((_NXP,)) + secrets.token_bytes(6), generation=Generation[generation])
     try:
         return VirtualCard.load(start.read_bytes())
     except OSError as error:

@@ -11,7 +11,7 @@ from card.apdu import Ins
 from card.errors import CardLost
 from card.layout import card_number
 from card.personalise import personalise
-from card.virtual import VirtualCard
+from card.virtual import Generation, VirtualCard
 from hebat.cards import making
 from hebat.cards.clearing import is_whole
 from hebat.cards.counter import COUNTER
@@ -63,6 +63,15 @@ def test_a_blank_card_becomes_one_that_the_ledger_knows(
         assert city.registry.card_of_token(made["balance_page"].removeprefix("/c/")) == known
     told = hebat("read", "--data", folder, "--json").json
     assert (told["concession"], told["registered"]) == ("pupil", True)
+
+
+@pytest.mark.parametrize("generation", [Generation.EV2, Generation.EV3])
+def test_every_newer_chip_becomes_a_card_as_it_was_delivered(generation: Generation, folder: Path) -> None:
+    card = VirtualCard(UID, generation=generation)
+    with opened(folder) as city:
+        made = making.make(card, city, making.Wanted())
+        assert read_city_card(card, city.vault).identity == made.identity
+        assert is_whole(card, city.vault)
 
 
 def test_the_next_card_gets_the_next_serial(
@@ -296,6 +305,13 @@ def test_a_counter_that_never_was_enrolled_cannot_load_from_afar(
 ) -> None:
     ran = hebat("load", "10000", "--data", folder, "--address", "http://127.0.0.1:9")
     assert "not enrolled yet" in one_sentence(ran)
+
+
+def test_an_address_is_written_with_its_scheme(
+    chip: VirtualCard, hebat: Callable[..., Ran], folder: Path
+) -> None:
+    ran = hebat("load", "10000", "--data", folder, "--address", "127.0.0.1:8460")
+    assert "is no server's address" in one_sentence(ran)
 
 
 # Locking

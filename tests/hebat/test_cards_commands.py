@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from card import management
 from card.apdu import Ins
+from card.applications import ApplicationSettings, KeySettings
 from card.layout import AID, card_number
-from card.personalise import personalise
-from card.virtual import VirtualCard
+from card.personalise import open_delivered, personalise
+from card.virtual import Generation, VirtualCard
+from hebat.cards import field as readers_module
 from hebat.cards import simulating
 from hebat.cards.counter import COUNTER
 from hebat.cards.recognising import TAPCASH_AID
@@ -153,6 +156,32 @@ def test_a_blank_card_is_told_to_be_blank(desk: Desk, hebat: Callable[..., Ran])
     assert "04 11 22 33 44 55 66" in told
 
 
+def test_a_real_ev1_is_told_to_be_too_old(desk: Desk, hebat: Callable[..., Ran], folder: Path) -> None:
+    old = VirtualCard(UID, generation=Generation.EV1)
+    desk.cards = [old]
+    before = old.save()
+    assert "DESFire EV1, 4 kB: too old a chip" in hebat("info").out
+    assert "nothing was written. A MIFARE DESFire EV1" in one_sentence(hebat("personalise", "--data", folder))
+    assert old.save() == before
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_a_chip_that_somebody_else_uses_is_left_to_them(
+    listed: bool, desk: Desk, hebat: Callable[..., Ran], folder: Path
+) -> None:
+    card = VirtualCard(UID)
+    picc = open_delivered(card)
+    management.create_application(picc, ApplicationSettings(b"\x01\x02\x03", 1))
+    management.change_key_settings(picc, KeySettings(free_list=listed))
+    desk.cards = [card]
+    told = hebat("info").out
+    assert "that somebody else uses: no card of this city" in told
+    assert ("010203" in told) is listed
+    before = card.save()
+    assert "nothing was written" in one_sentence(hebat("personalise", "--data", folder))
+    assert card.save() == before
+
+
 def test_without_the_citys_folder_only_what_anybody_may_read_is_shown(
     chip: VirtualCard, hebat: Callable[..., Ran]
 ) -> None:
@@ -230,6 +259,17 @@ def test_a_trace_names_commands_and_hides_secrets(
     assert "AUTHENTICATE_EV2_FIRST key 2" in shown.err
     assert "hidden" not in shown.err
     assert "AUTHENTICATE" not in hebat("read", "--data", folder).err
+
+
+def test_a_trace_on_a_terminal_is_folded_and_in_a_file_is_a_line_an_exchange(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    line = f"-> READ_DATA {'ab' * 20} <- OK <40 bytes hidden>"
+    assert readers_module._laid_out(line) == line
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "50")
+    folded = ["-> READ_DATA", f"      {'ab' * 20}", "   <- OK <40 bytes hidden>"]
+    assert readers_module._laid_out(line).splitlines() == folded
 
 
 # Simulating

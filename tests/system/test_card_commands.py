@@ -77,6 +77,7 @@ def told(command: str, *arguments: str | Path) -> Any:
     return json.loads(card(command, *arguments, "--json").out)
 
 
+@pytest.mark.slow
 def test_a_card_lives_through_a_real_reader(pcscd: Pcscd, city: Path, tmp_path: Path) -> None:
     kept = tmp_path / "one.card"
     with simulated(pcscd.port, "--save", kept) as said:
@@ -109,6 +110,7 @@ def test_watch_tells_of_a_card_that_comes_and_goes(pcscd: Pcscd) -> None:
         assert process.wait(START_S) == 0
 
 
+@pytest.mark.slow
 def test_a_load_through_a_server_that_is_running(pcscd: Pcscd, city: Path) -> None:
     with simulated(pcscd.port):
         card("personalise", "--data", city)
