@@ -29,6 +29,7 @@ SOCKET_VARIABLE = "PCSCLITE_CSOCK_NAME"
 READER = "Test PCD"
 SLOTS = (f"{READER} 00 00", f"{READER} 00 01")
 WAIT_S = 10.0
+TEST_S = 120.0
 # PR_SET_PDEATHSIG: a pcscd does not outlive the tests that started it.
 _AS_SYSTEMD = """
 import ctypes, os, sys

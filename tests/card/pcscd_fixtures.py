@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from card.virtual.vpcd import VpcdSlot
-from tests.card.pcscd import SOCKET_VARIABLE, Pcscd, missing, need
+from tests.card.pcscd import SOCKET_VARIABLE, TEST_S, Pcscd, missing, need
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,11 +31,15 @@ def pcscd_place() -> Iterator[Pcscd]:
 
 
 @pytest.fixture
-def pcscd(pcscd_place: Pcscd) -> Pcscd:
-    """The run's pcscd, running, with two empty slots."""
+def pcscd(pcscd_place: Pcscd) -> Iterator[Pcscd]:
+    """The run's pcscd, running. It is killed after a while, since PC/SC's calls wait for it without end and a test may not."""
     if not pcscd_place.running:
         pcscd_place.start()
-    return pcscd_place
+    watchdog = threading.Timer(TEST_S, pcscd_place.kill)
+    watchdog.start()
+    yield pcscd_place
+    watchdog.cancel()
+    watchdog.join()
 
 
 @pytest.fixture
