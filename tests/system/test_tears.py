@@ -158,6 +158,20 @@ def check_order(run: Run, cut: int, order: tuple[Post, ...], *, acts: bool) -> N
     run.check_sums()
 
 
+@pytest.mark.parametrize("paid", [False, True], ids=["not paid", "paid"])
+def test_a_hole_in_the_counters_is_a_payment_whose_terminal_has_not_been_heard_of(
+    rig: Rig, *, paid: bool
+) -> None:
+    flow = replace(FLOWS["flat fare"], torn=(paid,), away=True)
+    whole, _ = exchanges(rig, flow)
+    run = Run(rig, flow, next(rig.loaded(1)), whole)
+    assert run.tap(run.here).colour is Colour.GREEN
+    rig.upload(run.here)
+    assert sorted(rig.in_books(run.card)) == ([1, 3] if paid else [1, 2])
+    rig.upload(flow.posts[0])
+    run.check_closed()
+
+
 def test_wherever_a_personalisation_is_cut_no_terminal_takes_a_card_that_is_not_whole(rig: Rig) -> None:
     blank = Blank(rig, 0)
     assert blank.make()
@@ -216,11 +230,11 @@ class Blank:
         rig = self.rig
         for act, post in ((fare, BUSES[0]), (sale, TILLS[0])):
             self.chip.leave_field()
-            outcome = act(rig.terminals[post.number], self.chip)
+            outcome = act(rig.terminal(post), self.chip)
             assert (outcome.colour, outcome.sequence) == (Colour.RED, 0)
         self.chip.leave_field()
         with pytest.raises(LoadDenied, match="do not take the cash"):
-            load(rig.terminals[KIOSKS[0].number], self.chip)
+            load(rig.terminal(KIOSKS[0]), self.chip)
         assert rig.totals() == self.before
 
     def check_it_works(self) -> None:
