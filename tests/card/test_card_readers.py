@@ -63,7 +63,7 @@ class Watched:
         return {one.reader: one.atr for one in self.seen}
 
     def has(self, *changes: pcsc.Presence) -> None:
-        until(lambda: self.seen[-len(changes) :] == list(changes), f"{changes} at the end of {self.seen}")
+        until(lambda: self.seen[-len(changes) :] == list(changes), f"{changes}")
 
     def __enter__(self) -> Self:
         self._thread.start()
