@@ -5,24 +5,20 @@ Source: MF3ICD40 data sheet; CRC_A is ISO/IEC 14443-3 annex B. For clients that 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from card.apdu import Ins
 from card.channel import CommMode
 from card.errors import SessionBroken
-from card.ev1 import KEY_CHANGES, MACED, BlockCipher, KeyType
+from card.ev1 import KEY_CHANGES, MACED, BlockCipher, KeyType, answer_size, body_sizes, cut
 from card.ev2 import same
 from keys.diversify import xor
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 BLOCK: Final = 8
 MAC_BYTES: Final = 4
 _CRC_BYTES: Final = 2
 _ZERO: Final = bytes(BLOCK)
 _CRC_A_START: Final = 0x6363
-_VALUES: Final = frozenset({Ins.CREDIT, Ins.DEBIT, Ins.LIMITED_CREDIT})
 _MACED_ANSWERS: Final = frozenset(
     {Ins.READ_DATA, Ins.READ_DATA_CHAINED, Ins.READ_RECORDS, Ins.READ_RECORDS_CHAINED, Ins.GET_VALUE}
 )
@@ -57,15 +53,16 @@ def received(cipher: BlockCipher, data: bytes) -> bytes:
 class Channel:
     """One session in D40 secure messaging, as terminal and chip both keep it."""
 
-    __slots__ = ("_cipher", "_ins")
+    __slots__ = ("_answers", "_cipher", "_ins")
 
     def __init__(self, key: bytes) -> None:
         self._cipher = BlockCipher(key, KeyType.DES)
         self._ins = 0
+        self._answers: tuple[int, ...] = ()
 
     def command(self, ins: int, header: bytes, body: bytes, mode: CommMode) -> bytes:
         """A command's data as it travels."""
-        self._ins = ins
+        self._ins, self._answers = ins, answer_size(ins, header)
         if mode is CommMode.FULL and body:
             return header + sent(self._cipher, _filled(body + crc_a(body)))
         return header + body + (self._mac(body) if mode is CommMode.MAC and ins in MACED else b"")
@@ -73,8 +70,9 @@ class Channel:
     def opened_answer(self, data: bytes, mode: CommMode) -> bytes:
         """The plain data of an answer; raises SessionBroken."""
         if mode is CommMode.FULL and data:
-            return _cut(
-                self._cipher.decrypt(data, _ZERO), range(max(len(data) - BLOCK - 1, 1), len(data) - 1)
+            plain = self._cipher.decrypt(data, _ZERO)
+            return cut(
+                plain, crc_a, b"", self._answers or range(max(len(data) - BLOCK - 1, 1), len(data) - 1)
             )
         if mode is not CommMode.MAC or self._ins not in _MACED_ANSWERS:
             return data
@@ -92,9 +90,8 @@ class Channel:
         if mode is CommMode.FULL and body:
             if len(body) % BLOCK:
                 raise SessionBroken("an encrypted field is no whole number of blocks")
-            return head, _cut(
-                received(self._cipher, body), self._sizes(ins, head, body), tail=ins in KEY_CHANGES
-            )
+            plain = received(self._cipher, body)
+            return head, cut(plain, crc_a, b"", body_sizes(ins, head, plain), tail=ins in KEY_CHANGES)
         if mode is CommMode.MAC and ins in MACED:
             body, mac = body[:-MAC_BYTES], body[-MAC_BYTES:]
             if not same(mac, self._mac(body)):
@@ -122,30 +119,6 @@ class Channel:
     def _mac(self, data: bytes) -> bytes:
         return self._cipher.encrypt(_filled(data), _ZERO)[-BLOCK:][:MAC_BYTES]
 
-    @staticmethod
-    def _sizes(ins: int, head: bytes, body: bytes) -> Iterator[int]:
-        """Sizes that a body can have: two bytes of CRC are too few to find its end by."""
-        if ins in KEY_CHANGES:
-            yield from (16, 17, 24)
-        elif ins in _VALUES:
-            yield 4
-        elif ins in MACED:
-            yield int.from_bytes(head[-3:], "little")
-        else:
-            yield from range(max(len(body) - BLOCK - 1, 1), len(body) - 1)
-
 
 def _filled(data: bytes) -> bytes:
     return data.ljust(max(-(-len(data) // BLOCK), 1) * BLOCK, b"\0")
-
-
-def _cut(plain: bytes, sizes: Iterator[int] | range, *, tail: bool = False) -> bytes:
-    """The body of one of these sizes whose CRC follows; with `tail`, what follows the CRC but the padding belongs to it."""
-    for size in sizes:
-        rest = plain[size + _CRC_BYTES :]
-        if plain[size : size + _CRC_BYTES] == crc_a(plain[:size]):
-            if tail and rest.strip(b"\0"):
-                return plain[:size] + rest[:_CRC_BYTES]
-            if not rest.strip(b"\0"):
-                return plain[:size]
-    raise SessionBroken("an encrypted field does not carry its checksum; tap again")

@@ -7,7 +7,7 @@ moves the IV, also where no MAC travels, and what is encrypted ends in a CRC32 a
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher
@@ -20,6 +20,9 @@ from card.errors import SessionBroken
 from card.ev2 import same
 from keys.diversify import xor
 from keys.softkey import crc32
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 MAC_BYTES: Final = 8
 _CRC_BYTES: Final = 4
@@ -96,18 +99,19 @@ def _doubled(block: bytes) -> bytes:
 class Channel:
     """One session in EV1 secure messaging, as terminal and card both keep it."""
 
-    __slots__ = ("_cipher", "_ins", "_iv", "_odd", "_whole")
+    __slots__ = ("_answers", "_cipher", "_ins", "_iv", "_odd", "_whole")
 
     def __init__(self, key: bytes, kind: KeyType = KeyType.AES) -> None:
         self._cipher = BlockCipher(key, kind)
         self._iv = bytes(self._cipher.block)
         self._ins = 0
+        self._answers: tuple[int, ...] = ()
         self._whole = _doubled(self._cipher.encrypt(self._iv, self._iv))
         self._odd = _doubled(self._whole)
 
     def command(self, ins: int, header: bytes, body: bytes, mode: CommMode) -> bytes:
         """A command's data as it travels."""
-        self._ins = ins
+        self._ins, self._answers = ins, answer_size(ins, header)
         if mode is CommMode.FULL and body:
             return header + self._sealed(body, crc32(bytes((ins,)) + header + body))
         mac = self._mac(bytes((ins,)) + header + body)
@@ -116,7 +120,8 @@ class Channel:
     def opened_answer(self, data: bytes, mode: CommMode) -> bytes:
         """The plain data of an answer; raises SessionBroken."""
         if mode is CommMode.FULL and self._ins in _ENCIPHERED:
-            return self._unsealed(data, b"", bytes((Status.OK,)))[0]
+            plain = self._unsealed(data)
+            return cut(plain, crc32, bytes((Status.OK,)), self._answers or range(len(plain) - _CRC_BYTES))
         plain, mac = data[:-MAC_BYTES], data[-MAC_BYTES:]
         if not same(mac, self._mac(plain + bytes((Status.OK,)))):
             raise SessionBroken("the answer is not the card's own; tap again")
@@ -127,9 +132,11 @@ class Channel:
         if len(data) < header:
             raise ValueError("the command is too short")
         head, body = data[:header], data[header:]
+        self._answers = answer_size(ins, head)
         if mode is CommMode.FULL and body:
-            plain, rest = self._unsealed(body, bytes((ins,)) + head, b"")
-            return head, plain + (rest[:_CRC_BYTES] if ins in KEY_CHANGES and rest.strip(b"\0") else b"")
+            plain, before = self._unsealed(body), bytes((ins,)) + head
+            checksum = lambda data: crc32(before + data)  # noqa: E731  covers the command too
+            return head, cut(plain, checksum, b"", body_sizes(ins, head, plain), tail=ins in KEY_CHANGES)
         if mode is CommMode.MAC and ins in MACED:
             body, mac = body[:-MAC_BYTES], body[-MAC_BYTES:]
             if not same(mac, self._mac(bytes((ins,)) + head + body)):
@@ -141,7 +148,9 @@ class Channel:
     def answer(self, data: bytes, mode: CommMode) -> bytes:
         """An answer's data as it travels."""
         if mode is CommMode.FULL and data:
-            return self._sealed(data, crc32(data + bytes((Status.OK,))))
+            crc = crc32(data + bytes((Status.OK,)))
+            # Where the terminal cannot know the length, the end is marked (AN0945, table 24).
+            return self._sealed(data, crc + (b"" if self._answers else _MARK))
         return data + self._mac(data + bytes((Status.OK,)))
 
     def checksum(self, data: bytes) -> bytes:
@@ -174,17 +183,63 @@ class Channel:
         self._iv = sealed[-block:]
         return sealed
 
-    def _unsealed(self, data: bytes, before: bytes, after: bytes) -> tuple[bytes, bytes]:
-        """Decrypt, and find the end of the body by its CRC: padding has no marker. Body, and what follows its CRC."""
+    def _unsealed(self, data: bytes) -> bytes:
         block = self._cipher.block
         if len(data) % block:
             raise SessionBroken("an encrypted field is no whole number of blocks; tap again")
         plain = self._cipher.decrypt(data, self._iv)
         self._iv = data[-block:]
-        # Behind a right end, wrong ones look right too: a CRC without final XOR takes its own bytes for zeros. The first counts.
-        for end in range(max(len(plain) - block - 2 * _CRC_BYTES, 0), len(plain) - _CRC_BYTES + 1):
-            if plain[end : end + _CRC_BYTES] == crc32(before + plain[:end] + after):
-                rest = plain[end + _CRC_BYTES :]
-                if len(rest.rstrip(b"\0")) <= _CRC_BYTES:
-                    return plain[:end], rest
-        raise SessionBroken("an encrypted field does not carry its checksum; tap again")
+        return plain
+
+
+_MARK: Final = b"\x80"
+_VALUES: Final = frozenset({Ins.CREDIT, Ins.DEBIT, Ins.LIMITED_CREDIT})
+_READS: Final = frozenset({Ins.READ_DATA, Ins.READ_DATA_CHAINED})
+_FIXED: Final = {Ins.GET_VALUE: 4, Ins.GET_CARD_UID: 7}
+_SETTINGS: Final = {Ins.CHANGE_KEY_SETTINGS: (1,), Ins.SET_CONFIGURATION: (1, 25)}
+_MORE_RIGHTS: Final = 0x80
+
+
+def answer_size(ins: int, header: bytes) -> tuple[int, ...]:
+    """Bytes of an encrypted answer where the command says how many; empty where only the chip knows."""
+    if ins in _READS:
+        length = int.from_bytes(header[4:7], "little")
+        return (length,) if length else ()
+    return tuple(size for one, size in _FIXED.items() if one == ins)
+
+
+def body_sizes(ins: int, header: bytes, plain: bytes) -> Iterable[int]:
+    """Sizes that an encrypted body can have: zeros behind a checksum look like one themselves, so its end must be known."""
+    if ins in KEY_CHANGES:
+        return (16, 17, 24)
+    if ins in _VALUES:
+        return (4,)
+    if ins in MACED:
+        return (int.from_bytes(header[-3:], "little"),)
+    if ins == Ins.CHANGE_FILE_SETTINGS:
+        return (4 + 2 * plain[3],) if plain[0] & _MORE_RIGHTS else range(3, len(plain))
+    return next((sizes for one, sizes in _SETTINGS.items() if one == ins), range(1, len(plain)))
+
+
+def cut(
+    plain: bytes,
+    checksum: Callable[[bytes], bytes],
+    after: bytes,
+    sizes: Iterable[int],
+    *,
+    tail: bool = False,
+) -> bytes:
+    """The body of one of these sizes, whose checksum (over it and `after`) and nothing but padding follow; raises SessionBroken.
+
+    With `tail` a second checksum, a new key's, may follow, and belongs to the body.
+    """
+    for size in sizes:
+        crc = checksum(plain[:size] + after)
+        rest = plain[size + len(crc) :]
+        if plain[size : size + len(crc)] != crc:
+            continue
+        if rest.strip(b"\0") in {b"", _MARK}:
+            return plain[:size]
+        if tail and len(rest.rstrip(b"\0")) <= len(crc):
+            return plain[:size] + rest[: len(crc)]
+    raise SessionBroken("an encrypted field does not carry its checksum; tap again")

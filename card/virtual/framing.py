@@ -29,10 +29,10 @@ def lacking(card: VirtualCard, ins: int, payload: bytes) -> bool:
         return False
     file = card.application.file(payload[0])
     length = int.from_bytes(payload[header - _LENGTH_BYTES : header], "little")
-    if length > max(file.settings.size, file.settings.record_size):
-        raise Refusal(Status.BOUNDARY_ERROR)
     updates = ins in {Ins.UPDATE_RECORD, Ins.UPDATE_RECORD_CHAINED}
     mode = mode_for(card, file.settings, *(BOTH if updates else WRITES))
+    if length > max(file.settings.size, file.settings.record_size):
+        raise Refusal(Status.BOUNDARY_ERROR)
     travels = length if card.session is None else card.session.channel.travels(length, ins, mode)
     return len(payload) < header + travels
 
