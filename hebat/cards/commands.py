@@ -77,8 +77,11 @@ def watch() -> None:
     from hebat.cards.simulating import until_stopped  # noqa: PLC0415  as above
     from keys.clock import SystemClock, local  # noqa: PLC0415
 
+    source = field.readers()
+    if not source.reader_names():
+        typer.echo("No reader is connected yet.")
     with until_stopped() as stop:
-        for one in field.readers().watch(stop):
+        for one in source.watch(stop):
             what = "no card" if one.atr is None else f"card, ATR {one.atr.hex(' ').upper()}"
             told = what if one.there else "reader gone"
             typer.echo(f"{local(SystemClock().now()):%H:%M:%S}  {one.reader}  {told}")

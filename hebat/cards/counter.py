@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import httpx2
 
+from card.errors import CardError
 from hebat.errors import InputRefused
 from hebat.fleet import TIMEOUT_SECONDS, Post, enrol
 from keys.clock import SystemClock
@@ -110,7 +111,12 @@ def load(terminal: Terminal, hold: Callable[[int], Outcome]) -> Loaded:
     """
     first = terminal.outbox.next_sequence
     for attempt in range(1, ATTEMPTS + 1):
-        outcome = hold(attempt)
+        try:
+            outcome = hold(attempt)
+        except CardError:
+            if attempt == 1:
+                raise
+            break  # nobody held it again: it stays unknown until somebody does
         if outcome.colour is not Colour.AMBER:
             break
     told = _upload(terminal)

@@ -95,9 +95,9 @@ class Seen:
 
 @dataclass
 class Desk:
-    """Readers of this process; `cards` are held to the first one, one a wait, the last one again and again."""
+    """Readers of this process; `cards` are held to the first one, one a wait, the last one again and again; None is nobody."""
 
-    cards: list[Transport] = field(default_factory=list)
+    cards: list[Transport | None] = field(default_factory=list)
     names: list[str] = field(default_factory=lambda: [READER, SECOND])
     asked_for: list[str | None] = field(default_factory=list)
     down: bool = False
@@ -119,11 +119,11 @@ class Desk:
         on_wait: Callable[[], object] | None = None,
     ) -> ReaderCard:
         self.asked_for.append(reader)
-        if not self.cards:
+        card = self.cards.pop(0) if len(self.cards) > 1 else next(iter(self.cards), None)
+        if card is None:
             assert on_wait is not None
             on_wait()
             raise CardAbsent("no card came in time")
-        card = self.cards.pop(0) if len(self.cards) > 1 else self.cards[0]
         return OnReader(card, reader or READER)
 
 

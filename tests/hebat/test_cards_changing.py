@@ -282,6 +282,19 @@ def test_another_card_is_not_taken_for_the_torn_one(
     assert ledger_balance(folder) == sen_of(Rupiah(60_000))
 
 
+@pytest.mark.parametrize("acts", [True, False])
+def test_a_torn_card_that_is_not_held_again_may_come_back_later(
+    acts: bool, commit_at: int, chip: VirtualCard, desk: Desk, hebat: Callable[..., Ran], folder: Path
+) -> None:
+    chip.tear(commit_at, acts=acts)
+    desk.cards = [chip, None]
+    assert "it is never loaded twice" in one_sentence(hebat("load", "50000", "--data", folder))
+    desk.cards = [chip]
+    assert hebat("load", "50000", "--data", folder).code == 0
+    assert value_of(chip) == 60_000
+    assert ledger_balance(folder) == sen_of(Rupiah(60_000))
+
+
 def test_a_counter_whose_certificate_ran_out_gets_a_new_one(
     chip: VirtualCard, hebat: Callable[..., Ran], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from card import management
+from card import management, pcsc
 from card.apdu import Ins
 from card.applications import ApplicationSettings, KeySettings
 from card.layout import AID, card_number
@@ -92,6 +92,16 @@ def test_who_brings_no_card_is_asked_for_one_and_told_in_one_sentence(
 def test_a_service_that_is_down_is_one_sentence(desk: Desk, hebat: Callable[..., Ran]) -> None:
     desk.down = True
     assert "no PC/SC service answers" in one_sentence(hebat("readers"))
+
+
+@pytest.mark.parametrize("command", ["readers", "info", "watch"])
+def test_without_pyscard_one_sentence_says_what_to_install(
+    command: str, hebat: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pcsc, "scard", None)
+    told = one_sentence(hebat(command))
+    assert "pyscard is not installed" in told
+    assert "extra 'reader'" in told
 
 
 # What a card is
