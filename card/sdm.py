@@ -75,9 +75,9 @@ class Sdm:
 
     def encode(self) -> bytes:
         """The fields of ChangeFileSettings and GetFileSettings."""
-        hidden = self.meta_read < _PLAIN
-        options = _ASCII | (_MIRROR_UID if hidden or self.uid_at >= 0 else 0)
-        options |= _MIRROR_COUNTER if hidden or self.counter_at >= 0 else 0
+        hidden, shown = self.meta_read < _PLAIN, self.meta_read == _PLAIN
+        options = _ASCII | (_MIRROR_UID if hidden or (shown and self.uid_at >= 0) else 0)
+        options |= _MIRROR_COUNTER if hidden or (shown and self.counter_at >= 0) else 0
         options |= (_LIMITED if self.limit >= 0 else 0) | (_ENCRYPTED if self.encrypted else 0)
         rights = bytes((0xF0 | self.counter_read, self.meta_read << 4 | self.file_read))
         offsets = (getattr(self, name).to_bytes(3, "little") for name, there in self._fields() if there)

@@ -202,7 +202,7 @@ class VirtualCard:
         """A card from what `save` gave; raises ValueError where it is no saved card."""
         try:
             return cls._loaded(cbor2.loads(saved), rng)
-        except (cbor2.CBORDecodeError, TypeError, KeyError, IndexError) as error:
+        except (cbor2.CBORDecodeError, TypeError, KeyError, IndexError, ValueError) as error:
             raise ValueError("this file holds no saved card") from error
 
     @classmethod

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from card import client, files, management
 from card.apdu import GET_UID, SW1, Ins, Status, wrap
-from card.applications import ApplicationSettings
 from card.channel import CommMode
 from card.commands import (
     CREATE,
@@ -22,36 +21,15 @@ from card.commands import (
     parse_create,
     parse_rights,
 )
-from card.errors import SessionBroken, StatusError
+from card.errors import SessionBroken
 from card.layout import AID, File
-from card.personalise import open_delivered
 from card.virtual import VirtualCard
 from keys.softkey import FACTORY_KEY
 from keys.vault import Role
+from tests.card.chips import BACKUP, LOG, TEST_AID, VALUE, blank, raises_status
 
 if TYPE_CHECKING:
     from keys.filevault import FileVault
-
-TEST_AID = b"TST"
-OPEN = Rights(0, 0, 0, 0)
-VALUE = FileSettings(FileType.VALUE, CommMode.FULL, (OPEN,), lower=0, upper=1_000)
-BACKUP = FileSettings(FileType.BACKUP, CommMode.MAC, (OPEN,), size=8)
-LOG = FileSettings(FileType.CYCLIC, CommMode.MAC, (OPEN,), record_size=4, records=4)
-
-
-def blank(*created: tuple[int, FileSettings]) -> tuple[VirtualCard, client.Session]:
-    """A chip with a test application of one key, and a session under it."""
-    chip = VirtualCard(bytes([4, 0, 0, 0, 0, 0, 1]))
-    management.create_application(open_delivered(chip), ApplicationSettings(TEST_AID, 1))
-    client.select(chip, TEST_AID)
-    session = client.authenticate(chip, 0, FACTORY_KEY)
-    for number, kind in created:
-        management.create_file(session, number, kind)
-    return chip, session
-
-
-def raises_status(status: Status) -> pytest.RaisesExc[StatusError]:
-    return pytest.raises(StatusError, check=lambda error: error.status == status)
 
 
 def test_without_authentication_nothing_but_what_is_free_can_be_read(card: VirtualCard) -> None:
