@@ -6,6 +6,7 @@ The terminals speak to the real intake through an in-process transport; their ou
 from __future__ import annotations
 
 import shutil
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from card.layout import LogRecord
     from card.virtual import VirtualCard
     from hebat.issuing import Issued
+    from hebat.wiring import City
     from ledger.intake.store import ExceptionRow, QuarantineRow
 
     Act = Callable[[Terminal, VirtualCard], Outcome]
@@ -99,9 +101,11 @@ class Rig:
         self.city.__exit__(None, None, None)
 
     @cached_property
-    def other_desk(self) -> FileVault:
-        """The same keys at another desk."""
-        return FileVault.open(self.city.folder.vault, self.city.folder.passphrase())
+    def other_desk(self) -> City:
+        """The same city at another desk, with its keys opened there."""
+        desk = copy(self.city)
+        desk.vault = FileVault.open(self.city.folder.vault, self.city.folder.passphrase())
+        return desk
 
     def terminal(self, post: Post) -> Terminal:
         """A terminal, enrolled when it is first asked for."""
@@ -159,12 +163,12 @@ class Rig:
                 9, self.scene.serial, Concession.GENERAL, day_of(DAY), registered=False
             )
             made.append(issued)
-        return self.admitted(made, value)
-
-    def admitted(self, made: list[Issued], value: Rupiah = VALUE) -> Iterator[Issued]:
-        """Cards as they are made, known to the ledger, with value from the counter."""
         if made:
             self.scene.issuer.register(made)
+        return self.with_value(made, value)
+
+    def with_value(self, made: list[Issued], value: Rupiah = VALUE) -> Iterator[Issued]:
+        """Cards that the ledger knows, with value from the counter."""
         self.cards += made
         counter = self.terminal(COUNTER)
         counter.outbox._db.execute("PRAGMA synchronous=OFF")  # scaffolding: nothing is torn or killed here
