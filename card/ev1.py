@@ -238,7 +238,7 @@ def cut(
         rest = plain[size + len(crc) :]
         if plain[size : size + len(crc)] != crc:
             continue
-        if rest.strip(b"\0") in {b"", _MARK}:
+        if rest.rstrip(b"\0") in {b"", _MARK}:
             return plain[:size]
         if tail and len(rest.rstrip(b"\0")) <= len(crc):
             return plain[:size] + rest[: len(crc)]

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _DELIVERED_KEY: Final = bytes(BLOCK)
 """A chip's first key, two DES keys of zeros: known to everybody, hence no secret."""
+_DES_BLOCK: Final = 8
 _AES_PICC_KEY: Final = b"\x80"
 
 
@@ -33,14 +34,14 @@ class _Cipher(Protocol):
 
 def authenticate_aes(transport: Transport, key_no: int, key: CardKey) -> Session:
     """AuthenticateAES and an EV1 session; raises as `card.client.authenticate`."""
-    rnd_a, rnd_b = _proven(transport, Ins.AUTHENTICATE_AES, key_no, key, BLOCK)
+    rnd_a, rnd_b = _proven(transport, Ins.AUTHENTICATE_AES, key_no, key, KeyType.AES)
     return Session(transport, ev1.Channel(ev1.session_key(rnd_a, rnd_b, KeyType.AES)))
 
 
 def authenticate_delivered(transport: Transport) -> Session:
     """AuthenticateISO under the DES key of a chip as delivered, and an EV1 session; raises as `card.client.authenticate`."""
     cipher = BlockCipher(_DELIVERED_KEY, KeyType.DES)
-    rnd_a, rnd_b = _proven(transport, Ins.AUTHENTICATE_ISO, 0, cipher, KeyType.DES.nonce)
+    rnd_a, rnd_b = _proven(transport, Ins.AUTHENTICATE_ISO, 0, cipher, KeyType.DES)
     return Session(
         transport, ev1.Channel(ev1.session_key(rnd_a, rnd_b, KeyType.DES, single=True), KeyType.DES)
     )
@@ -51,9 +52,11 @@ def give_aes_key(session: Session) -> None:
     session.send_last(Ins.CHANGE_KEY, _AES_PICC_KEY, CommMode.FULL, bytes(BLOCK) + b"\x00")
 
 
-def _proven(transport: Transport, ins: Ins, key_no: int, cipher: _Cipher, size: int) -> tuple[bytes, bytes]:
+def _proven(
+    transport: Transport, ins: Ins, key_no: int, cipher: _Cipher, kind: KeyType
+) -> tuple[bytes, bytes]:
     """Both random numbers, once the card has proved that it has the key."""
-    block = 8 if size < BLOCK else BLOCK
+    size, block = kind.nonce, BLOCK if kind is KeyType.AES else _DES_BLOCK
     _, challenge = exchange(transport, ins, bytes((key_no,)))
     if len(challenge) != size:
         raise SessionBroken("the card's challenge has a wrong length; tap again")

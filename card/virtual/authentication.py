@@ -101,13 +101,11 @@ class OlderHandshake:
     def _opened(self, answer: bytes) -> bytes:
         return d40.received(self._cipher, answer) if self._legacy else self._cipher.decrypt(answer, self._iv)
 
-    def _channel(self, rnd_a: bytes) -> ev1.Channel | ev1.Legacy:
-        if self._legacy:
-            return ev1.Legacy()
-        single = self._slot.kind is KeyType.DES and self._slot.value[:8] == self._slot.value[8:]
-        return ev1.Channel(
-            ev1.session_key(rnd_a, self._rnd_b, self._slot.kind, single=single), self._slot.kind
-        )
+    def _channel(self, rnd_a: bytes) -> ev1.Channel | d40.Channel:
+        kind, value = self._slot.kind, self._slot.value
+        single = kind is KeyType.DES and value[:8] == value[8:]
+        key = ev1.session_key(rnd_a, self._rnd_b, kind, single=single)
+        return d40.Channel(key) if self._legacy else ev1.Channel(key, kind)
 
 
 def ev2_first(card: VirtualCard, payload: bytes) -> bytes:

@@ -62,7 +62,7 @@ class ChipAgainstDataSheet(RuleBasedStateMachine):
         for number, one in files.items():
             management.create_file(session, number, one)
         self.model = DataSheet(files)
-        self.patient = False
+        self.patient, self.kind = False, "none"
         self.select()
         self.patient = patient
 
