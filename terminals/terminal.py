@@ -100,10 +100,12 @@ class Terminal:
     def sale(self, card: Transport, amount: Rupiah) -> Outcome:
         """Take the price of a sale; red where it is nothing or less."""
 
-        def wish(_open: OpenCard, sequence: int) -> Wish:
+        def wish(open_: OpenCard, sequence: int) -> Wish:
+            at = self._parts.clock.now()
+            fares.need_in_date(open_.identity, at)
             if amount <= 0:
                 raise CardRefused("a sale has a price: enter one")
-            change = Change(TapKind.SALE, amount, None, self.number, sequence, self._parts.clock.now())
+            change = Change(TapKind.SALE, amount, None, self.number, sequence, at)
             return Wish(change, Context(rules=("sale",)))
 
         return self._machine.run(card, Role.DEBIT, wish)
@@ -118,8 +120,10 @@ class Terminal:
         request = self.outbox.next_request()
         hold = self._parts.link.authorise_load(card.uid, amount, request)
 
-        def wish(_open: OpenCard, sequence: int) -> Wish:
-            change = Change(TapKind.LOAD, amount, None, self.number, sequence, self._parts.clock.now(), hold)
+        def wish(open_: OpenCard, sequence: int) -> Wish:
+            at = self._parts.clock.now()
+            fares.need_in_date(open_.identity, at)
+            change = Change(TapKind.LOAD, amount, None, self.number, sequence, at, hold)
             return Wish(change, Context(rules=("cash",), authorisation=hold))
 
         outcome = self._machine.run(card, Role.LOAD, wish)

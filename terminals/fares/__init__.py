@@ -1,6 +1,6 @@
 """Fares: pure functions over a card's identity and journey, and a dated, immutable tariff."""
 
-from terminals.fares.flat import FareDecision, FareRefused, Place, decide
+from terminals.fares.flat import FareDecision, FareRefused, Place, decide, need_in_date
 from terminals.fares.gated import tap_in, tap_out
 from terminals.fares.tariff import TRANS_SEMARANG_2022, Tariff
 
@@ -11,6 +11,7 @@ __all__ = [
     "Place",
     "Tariff",
     "decide",
+    "need_in_date",
     "tap_in",
     "tap_out",
 ]

@@ -77,9 +77,14 @@ def _in_window(tariff: Tariff, journey: Journey, seconds: int) -> bool:
     return bool(journey.window_started_at) and 0 <= since < 60 * tariff.transfer_minutes
 
 
-def _may_ride(tariff: Tariff, identity: Identity, journey: Journey, at: UnixMs, place: Place) -> None:
+def need_in_date(identity: Identity, at: UnixMs) -> None:
+    """Raises FareRefused for a card past its date: it rides, pays and is loaded no more."""
     if identity.valid_until < service_day(at):
         raise FareRefused("expired", "the card is past its date: exchange it at a counter")
+
+
+def _may_ride(tariff: Tariff, identity: Identity, journey: Journey, at: UnixMs, place: Place) -> None:
+    need_in_date(identity, at)
     since = at // 1000 - journey.tap_in_at
     if journey.last_terminal == place.vehicle and 0 <= since < 60 * tariff.passback_minutes:
         raise FareRefused(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from card.layout import Identity, Journey, JourneyState
 from keys.clock import UnixMs, service_day
 from keys.money import Rupiah
-from terminals.fares.flat import FareDecision, FareRefused
+from terminals.fares.flat import FareDecision, FareRefused, need_in_date
 
 if TYPE_CHECKING:
     from terminals.fares.flat import Place
@@ -19,8 +19,7 @@ def tap_in(identity: Identity, journey: Journey, at: UnixMs, place: Place) -> Fa
 
     Raises FareRefused for a card past its date.
     """
-    if identity.valid_until < service_day(at):
-        raise FareRefused("expired", "the card is past its date: exchange it at a counter")
+    need_in_date(identity, at)
     unfinished = ("missing-tap-out",) if journey.state is JourneyState.INSIDE else ()
     day = service_day(at)
     inside = replace(
