@@ -198,6 +198,7 @@ _READS: Final = frozenset({Ins.READ_DATA, Ins.READ_DATA_CHAINED})
 _FIXED: Final = {Ins.GET_VALUE: 4, Ins.GET_CARD_UID: 7}
 _SETTINGS: Final = {Ins.CHANGE_KEY_SETTINGS: (1,), Ins.SET_CONFIGURATION: (1, 25)}
 _MORE_RIGHTS: Final = 0x80
+_OWN_ATS: Final = b"\x02"
 
 
 def answer_size(ins: int, header: bytes) -> tuple[int, ...]:
@@ -218,6 +219,8 @@ def body_sizes(ins: int, header: bytes, plain: bytes) -> Iterable[int]:
         return (int.from_bytes(header[-3:], "little"),)
     if ins == Ins.CHANGE_FILE_SETTINGS:
         return (4 + 2 * plain[3],) if plain[0] & _MORE_RIGHTS else range(3, len(plain))
+    if ins == Ins.SET_CONFIGURATION and header == _OWN_ATS:
+        return (plain[0],)
     return next((sizes for one, sizes in _SETTINGS.items() if one == ins), range(1, len(plain)))
 
 

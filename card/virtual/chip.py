@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from card.virtual.authentication import Handshake
     from card.virtual.session import Session
 
+ATS = bytes.fromhex("067577810280")
+"""Answer to select of a DESFire: FSC 64, up to 848 kbit/s both ways, one historical byte (ISO/IEC 14443-4, section 5.2)."""
 _READER_CLA = 0xFF
 _RANDOM_UID_TAG = 0x08
 _INS = frozenset(Ins)
@@ -42,7 +44,7 @@ class VirtualCard:
     """
 
     __slots__ = (
-        "_exchanges", "_identifier", "_incoming", "_outgoing", "_tear_acts", "_tear_at", "applications", "default_key",
+        "_exchanges", "_identifier", "_incoming", "_outgoing", "_tear_acts", "_tear_at", "applications", "ats", "default_key",
         "format_off", "frames", "generation", "handshake", "iso_file", "mirrored", "random_id", "rng", "selected",
         "session", "signature", "uid",
     )  # fmt: skip
@@ -57,6 +59,7 @@ class VirtualCard:
         self.default_key: KeySlot | None = None
         self.format_off = self.random_id = False
         self.signature = bytes(SIGNATURE_BYTES)
+        self.ats = ATS
         self._exchanges = 0
         self._tear_at = 0
         self._tear_acts = False
@@ -194,7 +197,15 @@ class VirtualCard:
     def save(self) -> bytes:
         """The plastic's whole memory, keys included: a secret as the chip is."""
         default = self.default_key.save() if self.default_key else None
-        made = [self.generation.name, self.uid, self.signature, self.format_off, self.random_id, default]
+        made = [
+            self.generation.name,
+            self.uid,
+            self.signature,
+            self.format_off,
+            self.random_id,
+            default,
+            self.ats,
+        ]
         return cbor2.dumps([made, {aid: one.save() for aid, one in self.applications.items()}])
 
     @classmethod
@@ -207,8 +218,9 @@ class VirtualCard:
 
     @classmethod
     def _loaded(cls, saved: list[Any], rng: Callable[[int], bytes]) -> Self:
-        (generation, uid, signature, format_off, random_id, default), applications = saved
+        (generation, uid, signature, format_off, random_id, default, ats), applications = saved
         card = cls(uid, rng, Generation[generation])
+        card.ats = ats
         card.signature, card.format_off, card.random_id = signature, format_off, random_id
         card.default_key = None if default is None else KeySlot.load(default)
         card.applications = {aid: Application.load(one) for aid, one in applications.items()}

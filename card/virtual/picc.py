@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from card.virtual.chip import VirtualCard
     from card.virtual.session import Session
 
-MEMORY_BYTES = 4_096
+MEMORY_BYTES = 5_120
+"""What a chip of 4 kB reports as free when delivered; the data sheet promises 4,096 for files."""
 APPLICATIONS_MAX = 28
 PRODUCED = bytes.fromhex("ba341250904626")
 """Batch number, and week and year of production, as GetVersion ends."""
 _MASTER = 0
 _FORMAT_OFF, _RANDOM_ID = 0x01, 0x02
+_ATS_LENGTHS = 0x70
+"""TA(1), TB(1) and TC(1) are there, as in every ATS of this chip (ISO/IEC 14443-4, section 5.2)."""
 _DEFAULT_KEY_BYTES = 25
 
 
@@ -90,7 +93,7 @@ def format_picc(card: VirtualCard, payload: bytes) -> bytes:
 
 
 def set_configuration(card: VirtualCard, payload: bytes) -> bytes:
-    """SetConfiguration: 00 no format any more, random identifier; 01 the key that new applications get."""
+    """SetConfiguration: 00 no format any more, random identifier; 01 the key that new applications get; 02 the answer to select."""
     at_picc(card)
     session = as_master(card)
     header, body = opened(session, Ins.SET_CONFIGURATION, payload, CommMode.FULL, 1)
@@ -101,6 +104,8 @@ def set_configuration(card: VirtualCard, payload: bytes) -> bytes:
     elif header == b"\x01":
         exact(body, _DEFAULT_KEY_BYTES)
         card.default_key = KeySlot(KeyType.TDES3, body[:-1], body[-1])
+    elif header == b"\x02" and body and body[0] == len(body) and body[1] & _ATS_LENGTHS == _ATS_LENGTHS:
+        card.ats = body
     else:
         raise Refusal(Status.PARAMETER_ERROR)
     return answered(session, b"")

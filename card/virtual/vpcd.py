@@ -7,6 +7,8 @@ the reader's own business, everything else is a command APDU (virtualsmartcard, 
 from __future__ import annotations
 
 import contextlib
+import functools
+import operator
 import socket
 import threading
 from typing import TYPE_CHECKING, Final, Self
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
 
 PORT: Final = 35963
 """Of the first slot; the second has the next one."""
-ATR: Final = bytes.fromhex("3b8180018080")
-"""What a reader states for an ISO/IEC 14443-4 card with the one historical byte of a DESFire (PC/SC part 3, 3.1.3.2.3.2)."""
+_ATS: Final = bytes.fromhex("067577810280")
+_ATS_HEAD: Final = 5
+"""TL, T0, TA(1), TB(1), TC(1): historical bytes follow."""
 _OFF: Final = b"\x00"
 _ON: Final = b"\x01"
 _RESET: Final = b"\x02"
@@ -28,6 +31,13 @@ _LENGTH_BYTES: Final = 2
 _CONNECT_S: Final = 1.0
 _RETRY_S: Final = 0.02
 _JOIN_S: Final = 5.0
+
+
+def atr(ats: bytes) -> bytes:
+    """What a reader states for an ISO/IEC 14443-4 card with this answer to select (PC/SC part 3, section 3.1.3.2.3.1)."""
+    told = ats[_ATS_HEAD:]
+    body = bytes((0x80 | len(told), 0x80, 0x01)) + told
+    return b"\x3b" + body + bytes((functools.reduce(operator.xor, body),))
 
 
 class VpcdSlot:
@@ -114,7 +124,7 @@ class _Stay(threading.Thread):
 
     def _answer(self, line: socket.socket, message: bytes) -> None:
         if message == _ATR:
-            _send(line, ATR)
+            _send(line, atr(getattr(self._card, "ats", _ATS)))
         elif message in {_OFF, _RESET}:
             self._power_lost()
         elif message != _ON:

@@ -22,7 +22,7 @@ from card.layout import AID, File, Journey, TapKind
 from card.personalise import personalise
 from card.purse import Change
 from card.virtual import VirtualCard
-from card.virtual.vpcd import ATR, VpcdSlot
+from card.virtual.vpcd import VpcdSlot
 from keys.clock import UnixMs
 from keys.money import Rupiah
 from keys.vault import Role
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
     from card.transport import Transport
     from keys.filevault import FileVault
+
+ATR = bytes.fromhex("3b8180018080")
+"""What a reader states for a DESFire."""
 
 pytest_plugins = ["tests.card.pcscd_fixtures"]
 

@@ -22,11 +22,14 @@ from card.errors import (
     ReaderMissing,
     ReaderServiceDown,
 )
-from card.virtual.vpcd import ATR, VpcdSlot
+from card.virtual.vpcd import VpcdSlot
 from tests.card.pcscd import SLOTS, WAIT_S, Pcscd, until, waited
 
 if TYPE_CHECKING:
     from card.virtual import VirtualCard
+
+ATR = bytes.fromhex("3b8180018080")
+"""What a reader states for a DESFire."""
 
 pytest_plugins = ["tests.card.pcscd_fixtures"]
 

@@ -236,7 +236,7 @@ def test_files_are_made_while_there_is_room_and_deleted_at_once() -> None:
         management.delete_file(session, 2)
     with raises_status(Status.OUT_OF_MEMORY):
         management.create_file(
-            entered(chip), 4, FileSettings(FileType.STANDARD, CommMode.MAC, (OPEN,), size=4_000)
+            entered(chip), 4, FileSettings(FileType.STANDARD, CommMode.MAC, (OPEN,), size=5_000)
         )
 
 
