@@ -196,10 +196,7 @@ def seen_now(transport: Transport) -> Seen:
 
     Raises CardForeign where the card has no application of this city, CardLost.
     """
-    try:
-        client.select(transport, AID)
-    except StatusError as error:
-        raise CardForeign("this card is not a Kartu Semarang Hebat") from error
+    _select(transport)
     content = client.read_free(transport, File.TMAC)
     if len(content) != _TMAC_CONTENT_BYTES:
         raise SessionBroken("the card's transaction counter has a wrong length; tap again")
@@ -207,16 +204,27 @@ def seen_now(transport: Transport) -> Seen:
     return Seen(tmc, content[4:] if tmc else b"")
 
 
+def _select(transport: Transport) -> None:
+    try:
+        client.select(transport, AID)
+    except StatusError as error:
+        raise CardForeign("this card is not a Kartu Semarang Hebat") from error
+
+
 def newest_record(transport: Transport, vault: Vault, role: Role) -> LogRecord | None:
-    """The last thing that happened to a card, by its own log; None for a fresh card."""
-    return next(iter(last_records(transport, vault, role, count=1)), None)
+    """The last thing that happened to a card that `seen_now` has looked at, by its own log; None for a fresh card."""
+    return next(iter(_records(transport, vault, role, count=1)), None)
 
 
 def last_records(
     transport: Transport, vault: Vault, role: Role = Role.READ, count: int = 0
 ) -> list[LogRecord]:
-    """The card's log, newest first, under a role's key; empty for a fresh card. Count 0 is all."""
-    seen_now(transport)
+    """The card's log, newest first, under a role's key; empty for a fresh card. Count 0 is all. Raises as `open_card`."""
+    _select(transport)
+    return _records(transport, vault, role, count)
+
+
+def _records(transport: Transport, vault: Vault, role: Role, count: int) -> list[LogRecord]:
     session = _authenticated(transport, vault, role)
     try:
         data = session.read_records(File.LOG, CommMode.MAC, count)

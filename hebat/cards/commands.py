@@ -22,6 +22,7 @@ from hebat.cards.options import (
     TraceOption,
     hand,
 )
+from hebat.errors import InputRefused
 from hebat.folder import Folder
 
 if TYPE_CHECKING:
@@ -172,3 +173,14 @@ def profile(as_json: JsonOption = False) -> None:
     from hebat.cards.profile import show  # noqa: PLC0415  as above
 
     show(as_json)
+
+
+@card_app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def trace(context: typer.Context) -> None:
+    """Run another card command, such as `trace info`, and show every exchange with the card by name.
+
+    Secrets are hidden: `--show-secrets` shows them too, for a test card, never for a real one.
+    """
+    if not context.args:
+        raise InputRefused("say which command to trace, such as: hebat card trace info")
+    card_app([*context.args, "--trace"], prog_name="hebat card", standalone_mode=False)

@@ -271,6 +271,17 @@ def test_a_trace_names_commands_and_hides_secrets(
     assert "AUTHENTICATE" not in hebat("read", "--data", folder).err
 
 
+def test_the_trace_command_traces_another_one(
+    chip: VirtualCard, hebat: Callable[..., Ran], folder: Path
+) -> None:
+    traced = hebat("trace", "read", "--data", folder, "--json")
+    assert "AUTHENTICATE_EV2_FIRST key 2" in traced.err
+    assert "bytes hidden>" in traced.err
+    assert traced.json["balance"] == 0
+    assert "bytes hidden>" not in hebat("trace", "info", "--show-secrets").err
+    assert "such as: hebat card trace info" in one_sentence(hebat("trace"))
+
+
 def test_a_trace_on_a_terminal_is_folded_and_in_a_file_is_a_line_an_exchange(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
