@@ -34,9 +34,10 @@ def personalise(transport: Transport, vault: Vault, identity: Identity, address:
         management.create_application(picc, ndef.APPLICATION)
     management.change_key_settings(picc, SETTLED)
     management.change_own_key(picc, management.PICC_KEY_NO, _key(vault, Role.PICC, transport.uid))
-    _fill(transport, vault, identity)
+    # What tells a finished card from a torn one is the city's own application: it is filled last.
     if address is not None:
         _fill_ndef(transport, vault, address)
+    _fill(transport, vault, identity)
 
 
 def open_delivered(transport: Transport) -> Session:

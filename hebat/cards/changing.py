@@ -80,6 +80,10 @@ def personalise(
     registered: Annotated[
         bool, typer.Option("--registered", help="The bank knows the holder: a higher limit.")
     ] = False,
+    tap_address: Annotated[
+        str | None,
+        typer.Option(help="Where a phone held to the card is led (https, EV3 only); nowhere without it."),
+    ] = None,
     reader: ReaderOption = None,
     timeout: TimeoutOption = TIMEOUT,
     as_json: JsonOption = False,
@@ -92,7 +96,7 @@ def personalise(
     """
     from hebat.cards import making, receipts  # noqa: PLC0415  as above
 
-    wanted = making.Wanted(issuer, serial, _concession(concession), registered)
+    wanted = making.Wanted(issuer, serial, _concession(concession), registered, tap_address)
     with ExitStack() as stack:
         city = _city(stack, data)
         making.identity_of(city, wanted)  # what cannot be is said before a card is asked for

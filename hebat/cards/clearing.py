@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from card import client, management
+from card import client, management, ndef
 from card.errors import CardForeign, StatusError
 from card.layout import AID
 from card.personalise import PICC_LEVEL
@@ -46,7 +46,10 @@ def cleared(card: Transport, vault: Vault, kind: Kind) -> bool:
 def _without_application(card: Transport, key: CardKey, kind: Kind) -> bool:
     picc = client.authenticate(card, 0, key)
     if kind is not Kind.BLANK:
-        management.delete_application(picc, AID)
+        # The city's own application goes last: torn here, the chip is still known for a city card that is not finished.
+        for aid in (ndef.AID, AID):
+            if aid in management.application_ids(picc):
+                management.delete_application(picc, aid)
     if key is not FACTORY_KEY:
         management.change_own_key(picc, management.PICC_KEY_NO, FACTORY_KEY)
     return True

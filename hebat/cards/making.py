@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from card import ndef
 from card.layout import NEVER, Concession, Identity, card_number
 from card.personalise import personalise
 from hebat.cards.clearing import cleared, is_whole
@@ -27,12 +28,24 @@ _SERIALS = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the new card is to be; issuer None is the city's first bank, serial None the issuer's next one."""
+    """What the new card is to be; issuer None is the city's first bank, serial None the issuer's next one.
+
+    `address` is where a phone that is held to the card is led, None for nowhere.
+    """
 
     issuer: int | None = None
     serial: int | None = None
     concession: Concession = Concession.GENERAL
     registered: bool = False
+    address: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raise InputRefused for an address that no card can hold."""
+        try:
+            if self.address is not None:
+                ndef.message(self.address)
+        except ValueError as error:
+            raise InputRefused(f"{error}: choose another") from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +69,14 @@ def make(card: Transport, city: City, wanted: Wanted) -> Made:
         return _registered(city, card.uid, _own_identity(card, city), finished=True)
     if seen.kind not in {Kind.BLANK, Kind.UNFINISHED, Kind.CITY}:
         raise InputRefused(f"not made a city card, nothing was written. {seen.sentence}")
+    if wanted.address is not None and "EV3" not in seen.chip:
+        raise InputRefused(
+            f"a {seen.chip} cannot lead phones to an address: leave --tap-address out, or take an EV3"
+        )
     if not cleared(card, city.vault, seen.kind):
         raise InputRefused("this is a card of another city: nothing was written")
     identity = identity_of(city, wanted)
-    personalise(card, city.vault, identity)
+    personalise(card, city.vault, identity, wanted.address)
     return _registered(city, card.uid, identity)
 
 

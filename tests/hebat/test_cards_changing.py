@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from card import ndef
 from card.apdu import Ins
 from card.errors import CardLost
 from card.layout import card_number
@@ -108,30 +109,54 @@ def test_a_card_that_the_ledger_never_heard_of_is_registered_as_it_is(
     assert "is another chip's" in one_sentence(hebat("personalise", "--data", folder))
 
 
-def exchanges_of_a_making(folder: Path) -> list[int]:
+def exchanges_of_a_making(folder: Path, wanted: making.Wanted) -> list[int]:
     """The number of each exchange of a personalisation."""
     with counted() as sent, opened(folder) as city:
-        making.make(VirtualCard(UID), city, making.Wanted())
+        making.make(VirtualCard(UID), city, wanted)
     return list(range(1, len(sent) + 1))
 
 
+ADDRESS = "https://kartu.example/t"
+
+
+@pytest.mark.parametrize("address", [None, ADDRESS])
 @pytest.mark.parametrize("acts", [True, False])
 def test_a_card_pulled_away_while_it_was_made_is_finished_with_the_same_command(
-    acts: bool, founded: Path, tmp_path: Path
+    acts: bool, address: str | None, founded: Path, tmp_path: Path
 ) -> None:
-    left = exchanges_of_a_making(shutil.copytree(founded, tmp_path / "trial"))
+    wanted = making.Wanted(address=address)
+    left = exchanges_of_a_making(shutil.copytree(founded, tmp_path / "trial"), wanted)
     folder = shutil.copytree(founded, tmp_path / "city")
     with opened(folder) as city:
         for at in left:
             card = VirtualCard(UID[:-2] + bytes((acts, at)))
             card.tear(at, acts=acts)
             with pytest.raises(CardLost):
-                making.make(card, city, making.Wanted())
+                making.make(card, city, wanted)
             card.leave_field()
-            made = making.make(card, city, making.Wanted())
+            made = making.make(card, city, wanted)
             assert is_whole(card, city.vault), at
             assert read_city_card(card, city.vault).identity == made.identity
             assert made.identity.card_number == card_number(9, at), at
+            assert address is None or ndef.read_address(card).startswith(ADDRESS), at
+
+
+def test_a_phone_is_led_to_the_address_that_the_card_was_made_with(
+    desk: Desk, hebat: Callable[..., Ran], folder: Path
+) -> None:
+    card = VirtualCard(UID)
+    desk.cards = [card]
+    assert hebat("personalise", "--data", folder, "--tap-address", ADDRESS).code == 0
+    assert ndef.read_address(card) != ndef.read_address(card)
+
+
+def test_an_address_that_a_card_cannot_hold_is_refused(
+    desk: Desk, hebat: Callable[..., Ran], folder: Path
+) -> None:
+    desk.cards = [VirtualCard(UID, generation=Generation.EV2)]
+    assert "take an EV3" in one_sentence(hebat("personalise", "--data", folder, "--tap-address", ADDRESS))
+    told = one_sentence(hebat("personalise", "--data", folder, "--tap-address", "http://kartu.example"))
+    assert "is https://" in told
 
 
 def test_a_making_that_is_torn_again_and_again_comes_to_its_end(folder: Path) -> None:
