@@ -62,9 +62,9 @@ _HANDSHAKES = frozenset(
 
 def _status(answer: bytes) -> tuple[int, bytes]:
     if len(answer) < 2:  # noqa: PLR2004  two status bytes
-        raise SessionBroken("the card's answer has no status; tap again")
+        raise SessionBroken("the card's answer was cut short; tap again")
     if answer[-2] != SW1:
-        raise CardForeign(f"this is no card of the city (status {answer[-2:].hex()})")
+        raise CardForeign("this is no card of this city")
     status = answer[-1]
     if status not in {Status.OK, Status.ADDITIONAL_FRAME}:
         raise StatusError(status)

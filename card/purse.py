@@ -197,7 +197,10 @@ def seen_now(transport: Transport) -> Seen:
     Raises CardForeign where the card has no application of this city, CardLost.
     """
     _select(transport)
-    content = client.read_free(transport, File.TMAC)
+    try:
+        content = client.read_free(transport, File.TMAC)
+    except StatusError as error:
+        raise CardForeign("this card was never finished: take it to the counter") from error
     if len(content) != _TMAC_CONTENT_BYTES:
         raise SessionBroken("the card's transaction counter has a wrong length; tap again")
     tmc = int.from_bytes(content[:4], "little")
