@@ -141,24 +141,6 @@ def test_a_card_pulled_away_while_it_was_made_is_finished_with_the_same_command(
             assert address is None or ndef.read_address(card).startswith(ADDRESS), at
 
 
-def test_a_phone_is_led_to_the_address_that_the_card_was_made_with(
-    desk: Desk, hebat: Callable[..., Ran], folder: Path
-) -> None:
-    card = VirtualCard(UID)
-    desk.cards = [card]
-    assert hebat("personalise", "--data", folder, "--tap-address", ADDRESS).code == 0
-    assert ndef.read_address(card) != ndef.read_address(card)
-
-
-def test_an_address_that_a_card_cannot_hold_is_refused(
-    desk: Desk, hebat: Callable[..., Ran], folder: Path
-) -> None:
-    desk.cards = [VirtualCard(UID, generation=Generation.EV2)]
-    assert "take an EV3" in one_sentence(hebat("personalise", "--data", folder, "--tap-address", ADDRESS))
-    told = one_sentence(hebat("personalise", "--data", folder, "--tap-address", "http://kartu.example"))
-    assert "is https://" in told
-
-
 def test_a_making_that_is_torn_again_and_again_comes_to_its_end(folder: Path) -> None:
     card = VirtualCard(UID)
     with opened(folder) as city:
