@@ -8,7 +8,14 @@ TerminalError
  ├── UploadRefused        the ledger answered, and does not take the batch
  ├── ReceiptWrong         an answer that does not prove what it says; records stay
  ├── LoadDenied           the ledger does not authorise a load
- └── PlacesMissing        no such corridor in the shipped data
+ ├── PlacesMissing        no such corridor in the shipped data
+ └── BundleRefused        a bundle that is not taken; what was in force stays so
+      ├── BundleMalformed  not a bundle, or not one that this software can read
+      ├── BundleTooLarge   over its kind's limit
+      ├── BundleForged     not signed by the city's bundle key
+      ├── BundleForeign    another city's, or for terminals of another class
+      ├── BundleOld        an older or the same number
+      └── BundleGap        a delta that does not follow what is here: the full one is needed
 """
 
 
@@ -51,3 +58,31 @@ class LoadDenied(TerminalError):
 
 class PlacesMissing(TerminalError):
     """No such corridor in the shipped data."""
+
+
+class BundleRefused(TerminalError):
+    """A bundle that is not taken; what was in force stays so."""
+
+
+class BundleMalformed(BundleRefused):
+    """Not a bundle, or not one that this software can read."""
+
+
+class BundleTooLarge(BundleRefused):
+    """Over its kind's limit."""
+
+
+class BundleForged(BundleRefused):
+    """Not signed by the city's bundle key."""
+
+
+class BundleForeign(BundleRefused):
+    """Another city's, or for terminals of another class."""
+
+
+class BundleOld(BundleRefused):
+    """An older number, or the same again."""
+
+
+class BundleGap(BundleRefused):
+    """A delta that does not follow what is here: the full one is needed."""

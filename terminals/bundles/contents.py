@@ -1,0 +1,144 @@
+"""What stands in a bundle's body but for the hotlist: CBOR maps, strict in what they hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import cbor2
+
+from keys.clock import Day
+from keys.money import Rupiah
+from keys.vault import Role
+from terminals.errors import BundleMalformed
+from terminals.fares import Tariff
+
+AMOUNT_MAX: Final = 20_000_000
+NAME_CHARS_MAX: Final = 48
+HOLIDAYS_MAX: Final = 1_000
+VERSIONS_MAX: Final = 16
+_DAY_MAX: Final = 0xFFFF
+_MINUTES_MAX: Final = 24 * 60
+_KEY_VERSION_MAX: Final = 255
+_TARIFF: Final = ("name", "valid_from", "full_fare", "concession_fare", "transfer_minutes", "passback_minutes")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The most that one sale may take and one load may put onto a card, in whole rupiah."""
+
+    sale_max: Rupiah = Rupiah(AMOUNT_MAX)  # noqa: RUF009  an int by another name
+    load_max: Rupiah = Rupiah(AMOUNT_MAX)  # noqa: RUF009  as above
+
+
+def tariff_version(name: str, number: int) -> str:
+    """What records say of a tariff that came by bundle: its name and the bundle's number."""
+    return f"{name}#{number}"
+
+
+def tariff_number(version: str) -> int:
+    """The bundle's number in a record's tariff; 0 where it came by no bundle."""
+    _, mark, number = version.rpartition("#")
+    return int(number) if mark and number.isascii() and number.isdigit() else 0
+
+
+def encode_tariff(tariff: Tariff) -> bytes:
+    """A tariff's body; its holidays go by calendar."""
+    return cbor2.dumps(
+        {
+            "name": tariff.version.partition("#")[0], "valid_from": tariff.valid_from,
+            "full_fare": tariff.full_fare, "concession_fare": tariff.concession_fare,
+            "transfer_minutes": tariff.transfer_minutes, "passback_minutes": tariff.passback_minutes,
+        },
+        canonical=True,
+    )  # fmt: skip
+
+
+def decode_tariff(body: bytes, number: int) -> Tariff:
+    """The tariff of a bundle of this number; raises BundleMalformed."""
+    found = _map(body, "tariff", _TARIFF)
+    name = found["name"]
+    if not isinstance(name, str) or not 1 <= len(name) <= NAME_CHARS_MAX or "#" in name:
+        raise BundleMalformed(f"a tariff's name has 1 to {NAME_CHARS_MAX} characters, and no #")
+    return Tariff(
+        version=tariff_version(name, number),
+        valid_from=Day(_whole(found, "valid_from", _DAY_MAX)),
+        full_fare=Rupiah(_whole(found, "full_fare", AMOUNT_MAX)),
+        concession_fare=Rupiah(_whole(found, "concession_fare", AMOUNT_MAX)),
+        transfer_minutes=_whole(found, "transfer_minutes", _MINUTES_MAX),
+        passback_minutes=_whole(found, "passback_minutes", _MINUTES_MAX),
+    )
+
+
+def encode_limits(limits: Limits) -> bytes:
+    """The limits' body."""
+    return cbor2.dumps({"sale_max": limits.sale_max, "load_max": limits.load_max}, canonical=True)
+
+
+def decode_limits(body: bytes) -> Limits:
+    """The limits of a bundle; raises BundleMalformed."""
+    found = _map(body, "limits", ("sale_max", "load_max"))
+    return Limits(
+        Rupiah(_whole(found, "sale_max", AMOUNT_MAX)), Rupiah(_whole(found, "load_max", AMOUNT_MAX))
+    )
+
+
+def encode_calendar(holidays: frozenset[Day]) -> bytes:
+    """The calendar's body: holidays as days, ascending."""
+    return cbor2.dumps({"holidays": sorted(holidays)}, canonical=True)
+
+
+def decode_calendar(body: bytes) -> frozenset[Day]:
+    """The holidays of a bundle; raises BundleMalformed."""
+    days = _map(body, "calendar", ("holidays",))["holidays"]
+    return frozenset(Day(day) for day in _ascending(days, _DAY_MAX, HOLIDAYS_MAX, "a calendar's holidays"))
+
+
+def encode_keys(versions: dict[Role, tuple[int, ...]]) -> bytes:
+    """The body that names the key versions in use, by role."""
+    return cbor2.dumps({role.value: sorted(held) for role, held in versions.items()}, canonical=True)
+
+
+def decode_keys(body: bytes) -> dict[Role, tuple[int, ...]]:
+    """The key versions in use, by role; raises BundleMalformed."""
+    found = _loaded(body, "list of keys")
+    if not set(found) <= set(Role):
+        raise BundleMalformed("the list of keys names a role that this terminal does not know: update it")
+    return {
+        Role(role): tuple(_ascending(held, _KEY_VERSION_MAX, VERSIONS_MAX, f"the versions of {role}"))
+        for role, held in found.items()
+    }
+
+
+def _loaded(body: bytes, what: str) -> dict[str, Any]:
+    try:
+        found: Any = cbor2.loads(body)
+    except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
+        raise BundleMalformed(f"the {what} is no CBOR") from None
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+        raise BundleMalformed(f"the {what} is no map of names")
+    return found
+
+
+def _map(body: bytes, what: str, names: tuple[str, ...]) -> dict[str, Any]:
+    found = _loaded(body, what)
+    if set(found) != set(names):
+        raise BundleMalformed(f"the {what} must hold {', '.join(names)}, nothing else")
+    return found
+
+
+def _whole(found: dict[str, Any], name: str, most: int) -> int:
+    value = found[name]
+    if type(value) is not int or not 0 <= value <= most:
+        raise BundleMalformed(f"{name} must be a whole number from 0 to {most}")
+    return value
+
+
+def _ascending(values: Any, most: int, count: int, what: str) -> list[int]:
+    if not isinstance(values, list) or len(values) > count:
+        raise BundleMalformed(f"{what} must be a list of at most {count}")
+    if not all(type(value) is int and 0 <= value <= most for value in values):
+        raise BundleMalformed(f"{what} must be whole numbers from 0 to {most}")
+    if sorted(set(values)) != values:
+        raise BundleMalformed(f"{what} must be in ascending order, none twice")
+    return values
