@@ -18,6 +18,7 @@ from card.evidence import TMI_BYTES_MAX
 from card.layout import TapKind
 from card.tmac import TMC_MAX, TMV_BYTES
 from keys.clock import UnixMs
+from keys.envelope import is_deterministic
 from keys.money import Rupiah
 
 VERSION: Final = 1
@@ -210,7 +211,7 @@ def _fields(data: bytes, count: int, what: str) -> list[Any]:
         raise BatchInvalid(f"the {what} is no CBOR: {type(error).__name__}") from None
     if not isinstance(value, list) or len(value) != count:
         raise BatchInvalid(f"the {what} is no array of {count} fields")
-    if cbor2.dumps(value, canonical=True) != data:
+    if not is_deterministic(value, data):
         raise BatchInvalid(f"the {what} is not in deterministic encoding")
     return value
 

@@ -114,7 +114,7 @@ def _decoded(payload: bytes) -> Bundle:
         fields: Any = cbor2.loads(payload)
     except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
         raise EnvelopeError("the bundle is no CBOR") from None
-    if not isinstance(fields, list) or cbor2.dumps(fields, canonical=True) != payload:
+    if not isinstance(fields, list) or not envelope.is_deterministic(fields, payload):
         raise EnvelopeError("the bundle is no array in deterministic encoding")
     _checked(fields)
     _, city, audience, kind, number, base, valid_from, body = fields

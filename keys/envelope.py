@@ -66,7 +66,7 @@ def parse(data: bytes) -> Envelope:
     kid, content_type = header[_KID], header[_CONTENT_TYPE]
     if not isinstance(kid, bytes) or not 1 <= len(kid) <= KID_BYTES_MAX or not isinstance(content_type, str):
         raise EnvelopeError("the envelope's key id or content type is of the wrong type")
-    if len(signature) != SIGNATURE_BYTES or cbor2.dumps(header, canonical=True) != protected:
+    if len(signature) != SIGNATURE_BYTES or not is_deterministic(header, protected):
         raise EnvelopeError("the envelope is not in deterministic encoding")
     return Envelope(kid, content_type, payload, protected, signature)
 
@@ -78,9 +78,17 @@ def _parts(data: bytes) -> list[Any]:
     parts = message.value
     if not isinstance(parts, list | tuple) or len(parts) != _PARTS:
         raise EnvelopeError("a COSE_Sign1 message has four parts")
-    if cbor2.dumps(cbor2.CBORTag(TAG, list(parts)), canonical=True) != data:
+    if not is_deterministic(cbor2.CBORTag(TAG, list(parts)), data):
         raise EnvelopeError("the envelope is not in deterministic encoding")
     return list(parts)
+
+
+def is_deterministic(value: Any, data: bytes) -> bool:
+    """True where some bytes are the one encoding of what was decoded from them (RFC 8949 section 4.2)."""
+    try:
+        return cbor2.dumps(value, canonical=True) == data
+    except (cbor2.CBOREncodeError, ValueError, TypeError, RecursionError, OverflowError):
+        return False  # a stray break marker decodes, and is nothing that can be encoded
 
 
 def _loads(data: bytes) -> Any:

@@ -59,10 +59,13 @@ class Wish:
 class TapMachine:
     """Runs taps for one terminal."""
 
-    def __init__(self, outbox: Outbox, vault: Vault, clock: Clock) -> None:
+    def __init__(
+        self, outbox: Outbox, vault: Vault, clock: Clock, need_admitted: Callable[[bytes], None] | None = None
+    ) -> None:
         self._outbox = outbox
         self._vault = vault
         self._clock = clock
+        self._need_admitted = need_admitted
 
     def run(self, card: Transport, role: Role, wish: Callable[[OpenCard, int], Wish]) -> Outcome:
         """One tap; `wish` decides from the open card and the record's number what is to happen.
@@ -70,8 +73,7 @@ class TapMachine:
         Never raises for what a card or a person does: every end has a colour and a reason.
         """
         try:
-            known = self._recover(card, role)
-            return known or self._transact(purse.open_card(card, self._vault, role), wish)
+            return self._recover(card, role) or self._transact(self._opened(card, role), wish)
         except FareRefused as refusal:
             return Outcome(Colour.RED, refusal.rule, str(refusal))
         except CardForeign as error:
@@ -82,6 +84,11 @@ class TapMachine:
             return Outcome(Colour.AMBER, "tap-again", str(error))
         except CardError as error:
             return Outcome(Colour.RED, "unreadable", str(error))
+
+    def _opened(self, card: Transport, role: Role) -> OpenCard:
+        if self._need_admitted is not None:
+            self._need_admitted(card.uid)
+        return purse.open_card(card, self._vault, role)
 
     def _transact(self, open_: OpenCard, wish: Callable[[OpenCard, int], Wish]) -> Outcome:
         wanted = wish(open_, self._outbox.next_sequence)

@@ -13,8 +13,12 @@ from keys.clock import UnixMs
 from keys.money import Rupiah
 from keys.vault import Role
 from terminals import fares
+from terminals.bundles.fetch import Refreshed, refresh
+from terminals.bundles.in_use import InUse
+from terminals.bundles.rules import Rules
+from terminals.fares import FareRefused
 from terminals.outbox import RecordState
-from terminals.tap import Outcome, TapMachine, Wish
+from terminals.tap import Colour, Outcome, TapMachine, Wish
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from card.transport import Transport
     from keys.clock import Clock
     from keys.vault import Vault
+    from terminals.bundles.kept import KeptBundles
     from terminals.fares import FareDecision, Place, Tariff
     from terminals.outbox import Outbox
     from terminals.upload import Link, Uploaded
@@ -33,7 +38,7 @@ GIVE_UP_SECONDS = 120
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a terminal is made of."""
+    """What a terminal is made of; `tariff` holds until one comes by bundle."""
 
     number: int
     outbox: Outbox
@@ -41,6 +46,7 @@ class Parts:
     link: Link
     clock: Clock
     tariff: Tariff
+    bundles: KeptBundles | None = None
 
 
 class Terminal:
@@ -50,7 +56,9 @@ class Terminal:
         self.number = parts.number
         self.outbox = parts.outbox
         self._parts = parts
-        self._machine = TapMachine(parts.outbox, parts.vault, parts.clock)
+        self._rules = Rules(parts.bundles, parts.tariff, parts.clock)
+        vault = InUse(parts.vault, self._rules)
+        self._machine = TapMachine(parts.outbox, vault, parts.clock, self._rules.need_admitted)
 
     def __enter__(self) -> Self:
         return self
@@ -66,7 +74,8 @@ class Terminal:
 
         def wish(open_: OpenCard, sequence: int) -> Wish:
             at = self._parts.clock.now()
-            decided = fares.decide(self._parts.tariff, open_.identity, open_.journey, at, place)
+            tariff = self._rules.tariff(at)
+            decided = fares.decide(tariff, open_.identity, open_.journey, at, place)
             return self._ride(TapKind.FARE, decided, place, sequence, at)
 
         return self._machine.run(card, Role.DEBIT, wish)
@@ -94,7 +103,7 @@ class Terminal:
     def _ride(self, kind: TapKind, decided: FareDecision, place: Place, sequence: int, at: UnixMs) -> Wish:
         reference = place.route_number << 32 | place.stop_number
         change = Change(kind, decided.amount, decided.journey, self.number, sequence, at, reference)
-        tariff = self._parts.tariff.version
+        tariff = self._rules.tariff(at).version
         return Wish(change, Context(place.route, place.stop, str(place.vehicle), tariff, decided.rules))
 
     def sale(self, card: Transport, amount: Rupiah) -> Outcome:
@@ -105,6 +114,7 @@ class Terminal:
             fares.need_in_date(open_.identity, at)
             if amount <= 0:
                 raise CardRefused("a sale has a price: enter one")
+            self._rules.need_sale_within(amount, at)
             change = Change(TapKind.SALE, amount, None, self.number, sequence, at)
             return Wish(change, Context(rules=("sale",)))
 
@@ -116,6 +126,12 @@ class Terminal:
         Raises Offline, LoadDenied, UploadRefused, OutboxFull before the card is touched.
         """
         self.outbox.need_room()
+        try:  # before any cash is held; a card with an open load is let through, so that it can tell
+            self._rules.need_load_within(amount, self._parts.clock.now())
+            if self.outbox.open_intent(card.uid) is None:
+                self._rules.need_admitted(card.uid)
+        except FareRefused as refusal:
+            return Outcome(Colour.RED, refusal.rule, str(refusal))
         first = self.outbox.next_sequence
         request = self.outbox.next_request()
         hold = self._parts.link.authorise_load(card.uid, amount, request)
@@ -146,9 +162,21 @@ class Terminal:
         Raises Offline, UploadRefused, ReceiptWrong; nothing is lost then.
         """
         self.outbox.release_before(UnixMs(self._parts.clock.now() - 1000 * GIVE_UP_SECONDS))
-        return self._parts.link.upload(self.outbox)
+        return self._sent()
 
     def close_shift(self) -> Uploaded:
         """End the shift: cards that have not come back will not; send everything."""
         self.outbox.release_before(UnixMs(self._parts.clock.now() + 1))
-        return self._parts.link.upload(self.outbox)
+        return self._sent()
+
+    def _sent(self) -> Uploaded:
+        done = self._parts.link.upload(self.outbox)
+        self.refresh()
+        return done
+
+    def refresh(self) -> Refreshed:
+        """Fetch the city's newer bundles; never raises: what is here stays in force."""
+        bundles = self._parts.bundles
+        if bundles is None:
+            return Refreshed()
+        return refresh(bundles, self._parts.link, self._parts.clock.now())

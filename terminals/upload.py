@@ -17,7 +17,7 @@ from keys.errors import EnvelopeError
 from terminals.errors import LoadDenied, Offline, ReceiptWrong, UploadRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from keys.clock import Clock
     from keys.money import Rupiah
@@ -30,6 +30,7 @@ _BUSY: Final = frozenset({429, 502, 503, 504})
 _RESULTS: Final = frozenset({"posted", "duplicate", "quarantined"})
 _OK: Final = 200
 _UNPROCESSABLE: Final = 422
+_NOTHING: Final = frozenset({204, 304, 404})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,22 @@ class Link:
             raise UploadRefused(_OK, "the answer holds no authorisation: is this a ledger's address?")
         return hold
 
+    def get(self, path: str, query: Mapping[str, str], bytes_max: int) -> bytes | None:
+        """What the ledger has at a path, None where it has nothing (newer); one try, and no more than so many bytes.
+
+        Raises Offline, UploadRefused.
+        """
+        try:
+            with self._client.stream("GET", path, params=dict(query)) as response:
+                body = _limited(response, bytes_max)
+        except httpx2.TransportError as error:
+            raise Offline(f"the ledger does not answer ({type(error).__name__}): try later") from None
+        if response.status_code in _NOTHING:
+            return None
+        if response.status_code != _OK:
+            raise UploadRefused(response.status_code, f"no answer to GET {path}")
+        return body
+
     def _post(self, path: str, body: bytes) -> Any:
         try:
             for attempt in stamina.retry_context(
@@ -157,3 +174,14 @@ class Link:
             detail = answer.get("detail", "") if isinstance(answer, dict) else ""
             raise UploadRefused(response.status_code, str(detail))
         return answer
+
+
+def _limited(response: httpx2.Response, bytes_max: int) -> bytes:
+    body = bytearray()
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) > bytes_max:
+            raise UploadRefused(
+                response.status_code, f"the answer has more than {bytes_max} bytes: not taken"
+            )
+    return bytes(body)

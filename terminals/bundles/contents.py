@@ -8,6 +8,7 @@ from typing import Any, Final
 import cbor2
 
 from keys.clock import Day
+from keys.envelope import is_deterministic
 from keys.money import Rupiah
 from keys.vault import Role
 from terminals.errors import BundleMalformed
@@ -20,15 +21,22 @@ VERSIONS_MAX: Final = 16
 _DAY_MAX: Final = 0xFFFF
 _MINUTES_MAX: Final = 24 * 60
 _KEY_VERSION_MAX: Final = 255
-_TARIFF: Final = ("name", "valid_from", "full_fare", "concession_fare", "transfer_minutes", "passback_minutes")
+_TARIFF: Final = (
+    "name",
+    "valid_from",
+    "full_fare",
+    "concession_fare",
+    "transfer_minutes",
+    "passback_minutes",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The most that one sale may take and one load may put onto a card, in whole rupiah."""
 
-    sale_max: Rupiah = Rupiah(AMOUNT_MAX)  # noqa: RUF009  an int by another name
-    load_max: Rupiah = Rupiah(AMOUNT_MAX)  # noqa: RUF009  as above
+    sale_max: Rupiah = Rupiah(AMOUNT_MAX)
+    load_max: Rupiah = Rupiah(AMOUNT_MAX)
 
 
 def tariff_version(name: str, number: int) -> str:
@@ -116,7 +124,9 @@ def _loaded(body: bytes, what: str) -> dict[str, Any]:
     except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
         raise BundleMalformed(f"the {what} is no CBOR") from None
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
-        raise BundleMalformed(f"the {what} is no map of names")
+        raise BundleMalformed(f"the {what} is no CBOR map of names")
+    if not is_deterministic(found, body):
+        raise BundleMalformed(f"the {what} is not in deterministic encoding")
     return found
 
 

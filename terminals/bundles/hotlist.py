@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import cbor2
 
+from keys.envelope import is_deterministic
 from terminals.errors import BundleGap, BundleMalformed
 
 if TYPE_CHECKING:
@@ -131,6 +132,7 @@ def _parts(body: bytes) -> tuple[bytes, bytes, bytes]:
         or len(parts) != _PARTS
         or not all(isinstance(part, bytes) for part in parts)
         or len(parts[0]) != DIGEST_BYTES
+        or not is_deterministic(parts, body)
     ):
         raise BundleMalformed("a hotlist is an array of digest, added and removed cards")
     return parts[0], parts[1], parts[2]

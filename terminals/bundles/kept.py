@@ -70,6 +70,11 @@ class KeptBundles:
         for path in sorted(folder.glob("*.bundle")):
             self._read(path)
 
+    @property
+    def audience(self) -> str:
+        """This terminal's class."""
+        return self._trust.audience
+
     def newest(self, kind: BundleKind) -> int:
         """The highest number that is here, in force or waiting; 0 where there is none."""
         held = self._held[kind]
@@ -95,7 +100,9 @@ class KeptBundles:
         bundle = self._opened(data)
         newest = self.newest(bundle.kind)
         if bundle.number <= newest:
-            raise BundleOld(f"{bundle.kind} {bundle.number} is not newer than {newest}, which is here: kept that")
+            raise BundleOld(
+                f"{bundle.kind} {bundle.number} is not newer than {newest}, which is here: kept that"
+            )
         if bundle.is_delta and bundle.base != newest:
             raise BundleGap(
                 f"{bundle.kind} {bundle.number} changes {bundle.base}, and {newest} is here: fetch the full one"

@@ -102,3 +102,17 @@ def test_each_field_of_a_batch_is_checked(place: int) -> None:
     fields[place] = "odd"
     with pytest.raises(BatchInvalid):
         decode_batch(cbor2.dumps(fields, canonical=True))
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_a_stray_break_of_cbor_is_no_field(place: int) -> None:
+    fields = [cbor2.dumps(field) for field in (1, 1001, 1, bytes(32), 1, [])]
+    fields[place] = b"\xff"  # decodes within an array of fixed length, and encodes as nothing
+    with pytest.raises(BatchInvalid):
+        decode_batch(b"\x86" + b"".join(fields))
+
+
+def test_a_record_with_a_stray_break_fails_no_batch() -> None:
+    payload = encode_batch(1001, 1, FIRST_DIGEST, UnixMs(1), [b"\x8c" + 12 * b"\xff"])
+    (record,) = decode_batch(payload).records
+    assert isinstance(record, MalformedRecord)

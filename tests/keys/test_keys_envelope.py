@@ -100,3 +100,16 @@ def test_whatever_is_no_envelope_of_ours_is_refused(data: bytes) -> None:
 def test_garbage_is_refused_and_never_crashes(data: bytes) -> None:
     with pytest.raises(EnvelopeError):
         parse(data)
+
+
+def test_every_value_of_every_byte_is_refused_in_a_sentence() -> None:
+    taken = set()
+    for place in range(len(OURS)):
+        for value in range(256):
+            changed = OURS[:place] + bytes([value]) + OURS[place + 1 :]
+            try:
+                parse(changed).verify(PUBLIC)
+            except EnvelopeError:
+                continue
+            taken.add(changed)
+    assert taken == {OURS}
