@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import cbor2
 
@@ -13,6 +13,9 @@ from keys.money import Rupiah
 from keys.vault import Role
 from terminals.errors import BundleMalformed
 from terminals.fares import Tariff
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 AMOUNT_MAX: Final = 20_000_000
 NAME_CHARS_MAX: Final = 48
@@ -102,7 +105,7 @@ def decode_calendar(body: bytes) -> frozenset[Day]:
     return frozenset(Day(day) for day in _ascending(days, _DAY_MAX, HOLIDAYS_MAX, "a calendar's holidays"))
 
 
-def encode_keys(versions: dict[Role, tuple[int, ...]]) -> bytes:
+def encode_keys(versions: Mapping[Role, tuple[int, ...]]) -> bytes:
     """The body that names the key versions in use, by role."""
     return cbor2.dumps({role.value: sorted(held) for role, held in versions.items()}, canonical=True)
 

@@ -106,7 +106,8 @@ def test_each_field_of_a_batch_is_checked(place: int) -> None:
 
 @pytest.mark.parametrize("place", range(6))
 def test_a_stray_break_of_cbor_is_no_field(place: int) -> None:
-    fields = [cbor2.dumps(field) for field in (1, 1001, 1, bytes(32), 1, [])]
+    values: list[object] = [1, 1001, 1, bytes(32), 1, []]
+    fields = [cbor2.dumps(value) for value in values]
     fields[place] = b"\xff"  # decodes within an array of fixed length, and encodes as nothing
     with pytest.raises(BatchInvalid):
         decode_batch(b"\x86" + b"".join(fields))

@@ -9,10 +9,12 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+import cbor2
 import pytest
 
 from keys.bundle import BundleKind
 from keys.clock import UnixMs, day_of, local
+from keys.filevault import write_atomically
 from keys.money import Rupiah
 from keys.vault import Role
 from terminals.bundles import contents, hotlist
@@ -148,7 +150,7 @@ def test_a_terminal_that_dies_between_two_writes_has_the_old_list_whole(
 ) -> None:
     """The writes of a hotlist are its array, its bundle and the mark of what is in force; each is the last one once."""
     press, folder, writes = Press(), tmp_path / "bundles", []
-    real = kept_module.write_atomically
+    real = write_atomically
 
     def dying(path: Path, data: bytes) -> None:
         writes.append(path)
@@ -231,8 +233,8 @@ def test_a_body_holds_what_its_kind_holds_and_nothing_else() -> None:
             contents.decode_limits(body)
     for days in ([3, 2], [2, 2], [-1], [True], list(range(1_001)), "no"):
         with pytest.raises(BundleMalformed, match="holidays"):
-            contents.decode_calendar(contents.cbor2.dumps({"holidays": days}))
+            contents.decode_calendar(cbor2.dumps({"holidays": days}))
     with pytest.raises(BundleMalformed, match="does not know"):
-        contents.decode_keys(contents.cbor2.dumps({"driver": [1]}))
+        contents.decode_keys(cbor2.dumps({"driver": [1]}))
     with pytest.raises(BundleMalformed, match="digest, added and removed"):
-        hotlist.result_digest(contents.cbor2.dumps([b"", b"", b""]))
+        hotlist.result_digest(cbor2.dumps([b"", b"", b""]))
