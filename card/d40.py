@@ -1,6 +1,6 @@
 """D40 secure messaging, the oldest: DES, the terminal only decrypts and the chip only encrypts, no IV is kept. Pure.
 
-Source: MF3ICD40 data sheet; CRC_A is ISO/IEC 14443-3 annex B. For clients that authenticate with AuthenticateLegacy.
+Source: MF3ICD40 data sheet. For clients that authenticate with AuthenticateLegacy.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from typing import Final
 
 from card.apdu import Ins
 from card.channel import CommMode
+from card.crc import crc_a
 from card.errors import SessionBroken
 from card.ev1 import KEY_CHANGES, MACED, BlockCipher, KeyType, answer_size, body_sizes, cut
 from card.ev2 import same
@@ -18,20 +19,9 @@ BLOCK: Final = 8
 MAC_BYTES: Final = 4
 _CRC_BYTES: Final = 2
 _ZERO: Final = bytes(BLOCK)
-_CRC_A_START: Final = 0x6363
 _MACED_ANSWERS: Final = frozenset(
     {Ins.READ_DATA, Ins.READ_DATA_CHAINED, Ins.READ_RECORDS, Ins.READ_RECORDS_CHAINED, Ins.GET_VALUE}
 )
-
-
-def crc_a(data: bytes) -> bytes:
-    """CRC_A, two bytes as they are transmitted (ISO/IEC 14443-3, annex B)."""
-    crc = _CRC_A_START
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x8408 if crc & 1 else 0)
-    return crc.to_bytes(2, "little")
 
 
 def sent(cipher: BlockCipher, data: bytes) -> bytes:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from card import d40, ev1, originality, sdm
 from card.apdu import Ins
 from card.channel import CommMode
+from card.crc import crc_a, crc_b
 from card.errors import SessionBroken, TapRefused
 from card.ev1 import KeyType
 from card.older import authenticate_aes
@@ -132,17 +133,22 @@ def test_a_change_of_key_travels_as_published_in_ev1(name: str) -> None:
             channel_of(vector).opened_command(Ins.CHANGE_KEY, key + changed, CommMode.FULL, 1)
 
 
-CRC_A = [one for one in VECTORS if one.startswith("crc-a-") or one == "crc16-desfire-d40"]
+CRC_16 = [name for name in VECTORS if name.startswith(("crc-", "crc16-"))]
 
 
-@pytest.mark.parametrize("name", CRC_A)
-def test_crc_a_is_the_published_one(name: str) -> None:
-    assert d40.crc_a(*unhex(VECTORS[name], "data")) == output(VECTORS[name], "crc")
+@pytest.mark.parametrize("name", CRC_16)
+def test_a_crc_is_the_published_one_and_another_for_a_changed_bit(name: str) -> None:
+    crc = crc_b if name.startswith("crc-b-") else crc_a
+    (data,) = unhex(VECTORS[name], "data")
+    assert crc(data) == output(VECTORS[name], "crc")
+    assert all(crc(changed) != crc(data) for changed in changed_bits(data))
 
 
 def test_the_checksum_of_a_new_key_is_the_published_one() -> None:
     vector = VECTORS["crc32-newkey"]
-    assert crc32(*unhex(vector, "data")) == output(vector, "crc")
+    (data,) = unhex(vector, "data")
+    assert crc32(data) == output(vector, "crc")
+    assert all(crc32(changed) != output(vector, "crc") for changed in changed_bits(data))
 
 
 def channel(kind: str, key: bytes) -> Channel:

@@ -14,6 +14,7 @@ from card.applications import ApplicationSettings
 from card.channel import CommMode
 from card.client import Session, exchange
 from card.commands import FileSettings, FileType
+from card.crc import crc_a
 from card.errors import StatusError
 from card.ev1 import BlockCipher, KeyType
 from card.personalise import open_delivered
@@ -109,7 +110,7 @@ def test_another_des_key_is_changed_by_xor_and_two_checksums(how: str) -> None:
     new = bytes(range(16))
     crc = session._channel.checksum(new) if session._channel else b""
     if how == "d40":
-        body = new + d40.crc_a(new) + d40.crc_a(new)
+        body = new + crc_a(new) + crc_a(new)
         cipher = session._channel._cipher if isinstance(session._channel, d40.Channel) else None
         assert cipher is not None
         sealed = d40.sent(cipher, body.ljust(24, b"\0"))
