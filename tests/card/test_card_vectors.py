@@ -72,10 +72,14 @@ def test_the_chip_answers_the_published_authentication() -> None:
     ]  # fmt: skip
 
 
-def test_the_iv_is_the_published_one() -> None:
+def test_the_iv_is_the_published_one_and_another_for_a_changed_bit() -> None:
     vector = VECTORS["ev2-iv-cmd-ed56f6e6"]
     enc, ti = unhex(vector, "ses_auth_enc", "ti")
-    assert Channel(SessionKeys(enc, bytes(16)), ti, 0).command_iv().hex() == vector["outputs"]["iv"]
+    published = bytes.fromhex(vector["outputs"]["iv"])
+    assert Channel(SessionKeys(enc, bytes(16)), ti, 0).command_iv() == published
+    for bit in range(8 * len(ti)):
+        changed = (int.from_bytes(ti, "big") ^ 1 << bit).to_bytes(len(ti), "big")
+        assert Channel(SessionKeys(enc, bytes(16)), changed, 0).command_iv() != published
 
 
 @pytest.mark.parametrize("vector", SECURE, ids=lambda one: one["id"])
