@@ -5,7 +5,6 @@ Source: MF3D(H)x3 short data sheet and NXP AN12343 (tables 5 to 12 and 38 to 41)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from card.apdu import Ins
@@ -14,10 +13,12 @@ from card.channel import CommMode
 from card.commands import CREATE, FileSettings, parse_described
 from card.errors import CardForeign, SessionBroken
 from card.ev1 import KeyType
+from card.product import parse_version
 
 if TYPE_CHECKING:
     from card.applications import ApplicationSettings
     from card.client import Session
+    from card.product import Product
     from keys.vault import CardKey
 
 PICC_KEY_NO: Final = KeyType.AES
@@ -25,31 +26,14 @@ PICC_KEY_NO: Final = KeyType.AES
 _AID_BYTES: Final = 3
 _OF_SET: Final = 0x40
 _AES_SET: Final = 0x02
-_GENERATIONS: Final = {0x01: "EV1", 0x12: "EV2", 0x33: "EV3", 0x30: "Light"}
-_VERSION_BYTES: Final = 28
-_DESFIRE: Final = 0x01
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
-    """What GetVersion says: generation of the hardware, memory in bytes, UID (zeros where it is random)."""
-
-    hardware: int
-    storage: int
-    uid: bytes
-
-    @property
-    def name(self) -> str:
-        """The chip's name, as a person says it."""
-        return f"MIFARE DESFire {_GENERATIONS.get(self.hardware, f'with hardware {self.hardware:02X}')}"
-
-
-def version(session: Session) -> Version:
-    """GetVersion; raises CardForeign where the chip is none of this family."""
-    data = session.send(Ins.GET_VERSION, b"")
-    if len(data) != _VERSION_BYTES or data[1] != _DESFIRE:
-        raise CardForeign("this chip is not a MIFARE DESFire")
-    return Version(data[3], 1 << (data[5] >> 1), data[14:21])
+def version(session: Session) -> Product:
+    """GetVersion; raises CardForeign where the answer is no chip's."""
+    product = parse_version(session.send(Ins.GET_VERSION, b""))
+    if product is None:
+        raise CardForeign("this chip does not say what it is")
+    return product
 
 
 def card_uid(session: Session) -> bytes:

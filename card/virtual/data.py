@@ -12,7 +12,18 @@ from card.commands import FREE, FileType
 from card.sdm import COUNTER_MAX, Keys
 from card.virtual.files import cut
 from card.virtual.refusal import Refusal
-from card.virtual.rights import BOTH, READS, VALUE_USES, WRITES, asking, mode_for, number, place, sign
+from card.virtual.rights import (
+    BOTH,
+    READS,
+    VALUE_USES,
+    WRITES,
+    asking,
+    mode_for,
+    number,
+    place,
+    sign,
+    written,
+)
 from card.virtual.session import answered, exact, opened
 
 if TYPE_CHECKING:
@@ -71,14 +82,9 @@ def mirrored(card: VirtualCard, file_no: int, file: ChipFile) -> bytes:
 
 def write_data(ins: Ins, card: VirtualCard, payload: bytes) -> bytes:
     """WriteData: file, offset, length, data."""
-    file = card.application.file(number(payload))
-    mode = mode_for(card, file.settings, *WRITES)
-    header, data = opened(card.session, ins, payload, mode, 7)
-    file_no, offset, length = place(header)
-    if not data or len(data) != length:
-        raise Refusal(Status.LENGTH_ERROR)
+    file, offset, data, mode = written(ins, card, payload)
     file.write(offset, data)
-    sign(card, tmac.data_entry(ins, file_no, offset, data))
+    sign(card, tmac.data_entry(ins, payload[0], offset, data))
     return answered(card.session, b"", mode)
 
 

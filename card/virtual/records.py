@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from card import tmac
 from card.apdu import Ins, Status
 from card.virtual.refusal import Refusal
-from card.virtual.rights import BOTH, READS, WRITES, asking, mode_for, number, place, sign
+from card.virtual.rights import BOTH, READS, asking, mode_for, number, place, sign, written
 from card.virtual.session import answered, exact, opened
 
 if TYPE_CHECKING:
@@ -19,14 +19,9 @@ if TYPE_CHECKING:
 
 def write_record(ins: Ins, card: VirtualCard, payload: bytes) -> bytes:
     """WriteRecord: file, offset, length, data; one new record a transaction."""
-    file = card.application.file(number(payload))
-    mode = mode_for(card, file.settings, *WRITES)
-    header, data = opened(card.session, ins, payload, mode, 7)
-    file_no, offset, length = place(header)
-    if not data or len(data) != length:
-        raise Refusal(Status.LENGTH_ERROR)
+    file, offset, data, mode = written(ins, card, payload)
     file.append(offset, data)
-    sign(card, tmac.data_entry(ins, file_no, offset, data))
+    sign(card, tmac.data_entry(ins, payload[0], offset, data))
     return answered(card.session, b"", mode)
 
 

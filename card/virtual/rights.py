@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from card.apdu import Status
 from card.channel import CommMode
 from card.virtual.refusal import Refusal
+from card.virtual.session import opened
 
 if TYPE_CHECKING:
     from card.commands import FileSettings
     from card.virtual.chip import VirtualCard
+    from card.virtual.files import ChipFile
 
 WRITES = ("write", "read_write")
 READS = ("read", "read_write")
@@ -52,3 +54,14 @@ def number(payload: bytes) -> int:
     if not payload:
         raise Refusal(Status.LENGTH_ERROR)
     return payload[0]
+
+
+def written(ins: int, card: VirtualCard, payload: bytes) -> tuple[ChipFile, int, bytes, CommMode]:
+    """File, offset, data and mode of a command that writes: file, offset, length, data; refuses data of another length."""
+    file = card.application.file(number(payload))
+    mode = mode_for(card, file.settings, *WRITES)
+    header, data = opened(card.session, ins, payload, mode, 7)
+    _, offset, length = place(header)
+    if not data or len(data) != length:
+        raise Refusal(Status.LENGTH_ERROR)
+    return file, offset, data, mode

@@ -10,8 +10,10 @@ from card import client, purse
 from card.apdu import Ins
 from card.errors import CardError, CardLost
 from card.layout import AID
+from card.product import parse_version
 
 if TYPE_CHECKING:
+    from card.product import Product
     from card.transport import Transport
 
 TAPCASH_AID: Final = bytes.fromhex("a000424e49100001")
@@ -25,16 +27,6 @@ _SCHEMES: Final = {
     "a000000025": "American Express",
 }
 _PICC: Final = bytes(3)
-_VERSION_BYTES: Final = 28
-_DESFIRE: Final = 0x01
-_PRODUCTS: Final = {
-    0x02: "MIFARE Plus",
-    0x03: "MIFARE Ultralight",
-    0x04: "NTAG",
-    0x08: "MIFARE DESFire Light",
-}
-_GENERATIONS: Final = {0x00: "", 0x01: " EV1", 0x12: " EV2", 0x22: " EV2", 0x33: " EV3", 0xA0: " EV3"}
-_MODERN: Final = frozenset({0x12, 0x22, 0x33, 0xA0})
 _RANDOM_UID: Final = 4
 
 
@@ -92,39 +84,25 @@ def recognise(card: Transport) -> Recognised:
     directory = _iso_select(card, PPSE)
     if directory is not None:
         return Recognised(Kind.PAYMENT, card.uid, scheme=_scheme(directory))
-    version = _asked(card, Ins.GET_VERSION)
-    if version is None or len(version) < _VERSION_BYTES:
+    product = parse_version(_asked(card, Ins.GET_VERSION) or b"")
+    if product is None:
         return Recognised(Kind.UNKNOWN, card.uid)
-    return _desfire(card, version)
+    return _known(card, product)
 
 
-def _desfire(card: Transport, version: bytes) -> Recognised:
-    chip = chip_name(version)
-    if version[1] & 0x0F != _DESFIRE:
-        return Recognised(Kind.OTHER_CHIP, card.uid, chip)
+def _known(card: Transport, product: Product) -> Recognised:
+    if not product.is_desfire:
+        return Recognised(Kind.OTHER_CHIP, card.uid, product.name)
     found = applications(card)
     transactions = _transactions(card)
     if transactions is not None:
-        return Recognised(Kind.CITY, card.uid, chip, found, transactions)
+        return Recognised(Kind.CITY, card.uid, product.name, found, transactions)
     if _selected(card, AID):
-        return Recognised(Kind.UNFINISHED, card.uid, chip, found)
-    if version[3] not in _MODERN:
-        return Recognised(Kind.TOO_OLD, card.uid, chip, found)
+        return Recognised(Kind.UNFINISHED, card.uid, product.name, found)
+    if not product.fits_the_city:
+        return Recognised(Kind.TOO_OLD, card.uid, product.name, found)
     blank = found == ()  # a chip that tells its applications only to its owner has one
-    return Recognised(Kind.BLANK if blank else Kind.OTHER_APPLICATIONS, card.uid, chip, found)
-
-
-def chip_name(version: bytes) -> str:
-    """The chip by GetVersion's hardware frame, such as "MIFARE DESFire EV3, 4 kB"."""
-    product = version[1] & 0x0F
-    if product != _DESFIRE:
-        return _PRODUCTS.get(product, "chip of NXP" if version[0] == 0x04 else "chip of another maker")  # noqa: PLR2004  NXP
-    return f"MIFARE DESFire{_GENERATIONS.get(version[3], '')}, {_size(version[5])}"
-
-
-def _size(code: int) -> str:
-    """Storage size: upper seven bits are the power of two, the lowest says "a little more"."""
-    return f"{'over ' if code & 1 else ''}{2 ** (code >> 1) // 1024} kB"
+    return Recognised(Kind.BLANK if blank else Kind.OTHER_APPLICATIONS, card.uid, product.name, found)
 
 
 def applications(card: Transport) -> tuple[bytes, ...] | None:

@@ -26,7 +26,8 @@ SETS = ApplicationSettings(TEST_AID, 2, key_sets=KeySets(version=1, count=2, rol
 def test_a_chip_says_which_generation_it_is(generation: Generation) -> None:
     chip = delivered(generation=generation)
     found = management.version(client.free(chip))
-    assert (found.name, found.storage, found.uid) == (f"MIFARE DESFire {generation.name}", 4_096, chip.uid)
+    assert (found.name, found.storage_bytes) == (f"MIFARE DESFire {generation.name}, 4 kB", 4_096)
+    assert (found.uid, found.fits_the_city) == (chip.uid, generation is not Generation.EV1)
 
 
 def test_a_delivered_chip_has_a_des_key_and_becomes_one_with_aes() -> None:
