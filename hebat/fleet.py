@@ -41,6 +41,11 @@ class Post:
     owner: int
 
 
+def vault_name(terminal: int) -> str:
+    """What a terminal's vault is bound to: that of another terminal does not open in its place."""
+    return f"terminal {terminal}"
+
+
 def enrol(city: City, post: Post, address: str, tariff: Tariff) -> Terminal:
     """Make the key on the device, get the certificate, and put the terminal to work against a ledger's address."""
     folder = city.folder.terminal(post.number)
@@ -50,8 +55,9 @@ def enrol(city: City, post: Post, address: str, tariff: Tariff) -> Terminal:
     city.registry.add_terminal(read_certificate(pem, city.root, city.clock.now()))
     passphrase = secrets.token_urlsafe(24)
     write_atomically(folder / "device.passphrase", passphrase.encode())
-    city.vault.subset(folder / "device.vault", passphrase, _KEYS[post.role], DEVICE_COST)
-    vault = FileVault.open(folder / "device.vault", passphrase)
+    name = vault_name(post.number)
+    city.vault.subset(folder / "device.vault", passphrase, _KEYS[post.role], DEVICE_COST, name)
+    vault = FileVault.open(folder / "device.vault", passphrase, name)
     client = httpx2.Client(base_url=address, timeout=TIMEOUT_SECONDS)
     link = Link(client, post.number, identity.sign, city.vault.public_key(LEDGER_LABEL), city.clock)
     outbox = Outbox(folder / "outbox.db")

@@ -54,7 +54,7 @@ class City:
         self.folder = folder
         self.clock = clock
         self.configuration = configuration
-        self.vault = FileVault.open(folder.vault, folder.passphrase())
+        self.vault = FileVault.open(folder.vault, folder.passphrase(), folder.vault.name)
         self.authority = TerminalAuthority(self.vault, AUTHORITY_LABEL, clock)
         self.root = folder.root_certificate.read_bytes()
         database = Database(folder.database_url)

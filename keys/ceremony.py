@@ -15,7 +15,7 @@ from keys.cmac import BLOCK
 from keys.diversify import xor
 from keys.envelope import seal
 from keys.errors import CeremonyError
-from keys.filevault import check_value
+from keys.softkey import check_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -32,14 +32,22 @@ def card_input(uid: bytes, key_no: int, version: int) -> bytes:
     return uid + APPLICATION + SYSTEM + bytes((key_no, version))
 
 
-def diversify_aes128(master: bytes, m: bytes) -> bytes:
-    """AN10922 section 2.2: a 16-byte key from a 16-byte master and an input of 1 to 31 bytes."""
+def padded_input(m: bytes) -> tuple[bytes, bool]:
+    """Constant and input as two blocks, and whether they fill them without padding (then K1 goes in, else K2).
+
+    Raises KeysError for an input that has not 1 to 31 bytes.
+    """
     if not 1 <= len(m) <= INPUT_BYTES_MAX:
         raise KeysError(f"a diversification input has 1 to {INPUT_BYTES_MAX} bytes, not {len(m)}")
-    k1, k2 = subkeys(master)
     data = AES128_CONSTANT + m
     whole = len(data) == _PADDED
-    padded = data if whole else (data + b"\x80").ljust(_PADDED, b"\x00")
+    return data if whole else (data + b"\x80").ljust(_PADDED, b"\x00"), whole
+
+
+def diversify_aes128(master: bytes, m: bytes) -> bytes:
+    """AN10922 section 2.2: a 16-byte key from a 16-byte master and an input of 1 to 31 bytes; raises KeysError."""
+    padded, whole = padded_input(m)
+    k1, k2 = subkeys(master)
     last = xor(padded[BLOCK:], k1 if whole else k2)
     encryptor = Cipher(AES(master), CBC(bytes(BLOCK))).encryptor()
     return encryptor.update(padded[:BLOCK] + last)[BLOCK:]
@@ -48,11 +56,12 @@ def diversify_aes128(master: bytes, m: bytes) -> bytes:
 def subkeys(key: bytes) -> tuple[bytes, bytes]:
     """K1 and K2 of CMAC (RFC 4493 section 2.3)."""
     encryptor = Cipher(AES(key), ECB()).encryptor()  # noqa: S305  one block of zeros, as the standard says
-    k1 = _doubled(encryptor.update(bytes(BLOCK)))
-    return k1, _doubled(k1)
+    k1 = doubled(encryptor.update(bytes(BLOCK)))
+    return k1, doubled(k1)
 
 
-def _doubled(block: bytes) -> bytes:
+def doubled(block: bytes) -> bytes:
+    """A block times x in GF(2^128), as CMAC's subkeys are made (RFC 4493 section 2.3)."""
     value = int.from_bytes(block, "big") << 1
     return ((value & ((1 << 128) - 1)) ^ (_RB if value >> 128 else 0)).to_bytes(BLOCK, "big")
 

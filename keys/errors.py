@@ -4,9 +4,15 @@ KeysError
  ├── MoneyError            an amount that is no whole number of sen, or of rupiah
  ├── VaultError            a vault that does not open, or lacks the key asked for
  │    ├── VaultLocked      wrong passphrase, or the file is not what was written
+ │    ├── VaultSwapped     a sound vault, but another one than asked for
+ │    ├── VaultRolledBack  an older state than the one on record
+ │    ├── TokenError       the PKCS#11 module or token does not do what was asked
  │    ├── KeyMissing       no such purpose and version in this vault
  │    └── KeyMisused       the key exists, but not for this
+ │         └── KeyRetired  the key exists, and is in use no more
  ├── CeremonyError         a component whose check value is not the one announced
+ ├── ShareError            shares of a backup that do not make its key
+ ├── KeyBlockError         a key block that is changed, or under another transport key
  ├── EnvelopeError         bytes that are no signed envelope
  │    └── SignatureWrong   a well-formed envelope that this key did not sign
  └── IdentityError         a certificate that proves nothing here
@@ -29,6 +35,18 @@ class VaultLocked(VaultError):
     """The passphrase is wrong, or the vault's file is not what was written."""
 
 
+class VaultSwapped(VaultError):
+    """A sound vault that is another one than asked for."""
+
+
+class VaultRolledBack(VaultError):
+    """The vault is in an older state than the one on record, or has left its history."""
+
+
+class TokenError(VaultError):
+    """The PKCS#11 module or token does not do what was asked."""
+
+
 class KeyMissing(VaultError):
     """No such purpose and version in this vault."""
 
@@ -37,8 +55,20 @@ class KeyMisused(VaultError):
     """The key exists, but not for this purpose."""
 
 
+class KeyRetired(KeyMisused):
+    """The key exists, and is in use no more."""
+
+
 class CeremonyError(KeysError):
     """A component whose check value is not the one announced."""
+
+
+class ShareError(KeysError):
+    """Shares of a backup that do not make its key."""
+
+
+class KeyBlockError(KeysError):
+    """A key block that is changed, under another transport key, or of another kind."""
 
 
 class EnvelopeError(KeysError):

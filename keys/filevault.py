@@ -1,28 +1,25 @@
-"""A vault in one encrypted file: scrypt (RFC 7914) over the passphrase, AES-256-GCM over the keys, the header authenticated.
+"""A vault in one encrypted file (`keys.sealedfile`): keys are in this process's memory while it is open, and nowhere else in the clear.
 
-Written whole to a temporary name, flushed, and renamed, under a lock beside it: a crash leaves the old file or the new one.
+Every change reads the file again under its lock, so that two writers lose nothing of each other's.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-import secrets
+import base64
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
-import cbor2
-from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import keywrap
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from keys.clock import SystemClock, UnixMs
-from keys.cmac import BLOCK, aes_cmac
+from keys import tr31
+from keys.cmac import aes_cmac
 from keys.diversify import card_input, diversify_aes128
-from keys.errors import KeyMissing, KeyMisused, VaultError, VaultLocked
-from keys.softkey import SoftKey
-from keys.vault import KeyInfo, Role
+from keys.errors import KeyBlockError, KeyMisused, VaultLocked, VaultRolledBack
+from keys.inventory import Inventory, Listed, check_made_here, check_size
+from keys.sealedfile import COST, SealedFile, write_atomically
+from keys.softkey import SoftKey, check_value, random_key
+from keys.vault import KeyName, Purpose, Role
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -30,151 +27,213 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
-COST: Final = 2**15
-"""scrypt's N: about 0.1 s and 32 MiB a guess."""
-CHECK_VALUE_BYTES: Final = 5
-VERSION_MAX: Final = 255
-_MAGIC: Final = "ksh-vault-1"
-_COST_MAX: Final = 2**20
+    from keys.vault import KeyInfo
+
+__all__ = ["COST", "FileVault", "check_value", "write_atomically"]
+
+_KIND: Final = "ksh-vault-2"
 _CARD_KEYS_MAX: Final = 1_024
 """Diversified keys kept ready; past that the cache starts afresh."""
+_SIGNER_VERSION: Final = 0
 
 
-class FileVault:
+class FileVault(Listed):
     """A vault in a file; make one with `create`, open one with `open`."""
 
-    def __init__(self, path: Path, secret: AESGCM, header: list[Any], content: dict[str, Any]) -> None:
-        self._path = path
-        self._secret = secret
-        self._header = header
-        self._masters: dict[Role, dict[int, tuple[bytes, UnixMs]]] = {
-            Role(role): {version: (value, UnixMs(made)) for version, value, made in held}
-            for role, held in content["masters"].items()
-        }
-        self._signers: dict[str, tuple[Ed25519PrivateKey, UnixMs]] = {
-            label: (Ed25519PrivateKey.from_private_bytes(value), UnixMs(made))
-            for label, (value, made) in content["signers"].items()
-        }
-        self._ready: dict[tuple[Role, int, bytes], SoftKey] = {}
+    def __init__(self, file: SealedFile, content: dict[str, Any]) -> None:
+        """Raises VaultLocked where the content is not that of a vault."""
+        self._file = file
+        self._take(content)
 
     def __repr__(self) -> str:
-        return f"<FileVault {self._path.name}>"
+        return f"<FileVault {self._file.path.name}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise KeyMisused("a vault is not pickled: its keys would leave it; open it where it is needed")
+
+    def _take(self, content: dict[str, Any]) -> None:
+        try:
+            self._inventory = Inventory.from_plain(content["inventory"])
+            self._values: dict[KeyName, bytes] = {
+                KeyName(label, version): value for label, version, value in content["values"]
+            }
+        except (LookupError, TypeError, ValueError):
+            raise VaultLocked(f"{self._file.path.name} holds no vault: restore it from its backup") from None
+        self._ready: dict[tuple[Role, int, bytes], SoftKey] = {}
+        self._signers: dict[str, Ed25519PrivateKey] = {}
 
     @classmethod
-    def create(cls, path: Path, passphrase: str, cost: int = COST) -> Self:
-        """A new, empty vault; raises VaultError where a file is there already."""
-        if path.exists():
-            raise VaultError(f"{path.name} exists: a vault is never written over; choose another name")
-        header = [_MAGIC, cost, secrets.token_bytes(16)]
-        vault = cls(path, _secret(passphrase, header), header, {"masters": {}, "signers": {}})
-        vault._write()
+    def create(cls, path: Path, passphrase: str, cost: int = COST, name: str | None = None) -> Self:
+        """A new, empty vault, bound to `name` (the file's name without it); raises VaultError where a file is there already."""
+        file = SealedFile.create(path, _KIND, passphrase, cost, name or path.name)
+        inventory = Inventory(file.name)
+        inventory.advance()
+        content = {"inventory": inventory.as_plain(), "values": []}
+        file.write(content)
+        return cls(file, content)
+
+    @classmethod
+    def open(cls, path: Path, passphrase: str, name: str | None = None) -> Self:
+        """Open a vault.
+
+        Raises VaultLocked for a wrong passphrase or a file that is not what was written, VaultSwapped where it is not that of `name`.
+        """
+        file = SealedFile.open(path, _KIND, passphrase, name)
+        return cls(file, file.read())
+
+    @classmethod
+    def restored(cls, path: Path, passphrase: str, cost: int, content: dict[str, Any]) -> Self:
+        """A vault of a backup's content, in a new file; raises VaultError where a file is there, VaultLocked for a content that is none."""
+        try:
+            name = content["inventory"]["name"]
+        except (LookupError, TypeError):
+            raise VaultLocked("the backup holds no vault: take another one") from None
+        file = SealedFile.create(path, _KIND, passphrase, cost, name)
+        vault = cls(file, content)
+        file.write(content)
         return vault
 
-    @classmethod
-    def open(cls, path: Path, passphrase: str) -> Self:
-        """Open a vault; raises VaultLocked for a wrong passphrase or a file that is not what was written."""
-        try:
-            header, nonce, sealed = cbor2.loads(path.read_bytes())
-            if header[0] != _MAGIC or not 1 < header[1] <= _COST_MAX:
-                raise VaultLocked(f"{path.name} is no vault that this software wrote")
-            secret = _secret(passphrase, header)
-            content = cbor2.loads(secret.decrypt(nonce, sealed, cbor2.dumps(header)))
-        except FileNotFoundError:
-            raise VaultError(f"there is no vault {path.name}: hold a key ceremony first") from None
-        except InvalidTag:
-            raise VaultLocked(
-                f"{path.name} does not open: wrong passphrase, or the file was changed"
-            ) from None
-        except (ValueError, TypeError, LookupError, cbor2.CBORDecodeError):
-            raise VaultLocked(f"{path.name} is no vault: restore it from its backup") from None
-        return cls(path, secret, header, content)
+    def content(self) -> dict[str, Any]:
+        """Everything, secrets too: for a backup, which must seal it (`keys.backup`), and for nothing else."""
+        values = [[*name, value] for name, value in self._values.items()]
+        return {"inventory": self._inventory.as_plain(), "values": values}
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        with self._path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+    def _changing(self) -> Iterator[None]:
+        """The newest state under the file's lock; written as the next generation where the block raises nothing."""
+        with self._file.locked():
+            content = self._file.read()
+            mine = self._inventory.history
+            self._take(content)
+            if mine != self._inventory.history[: len(mine)]:
+                raise VaultRolledBack(
+                    f"{self._file.path.name} was replaced while it was open: stop, and compare it with its record"
+                )
+            try:
+                yield
+                self._inventory.advance()
+                self._file.write(self.content())
+            except BaseException:
+                self._take(content)
+                raise
 
-    def _write(self) -> None:
-        content = {
-            "masters": {
-                role.value: [[version, value, made] for version, (value, made) in held.items()]
-                for role, held in self._masters.items()
-            },
-            "signers": {
-                label: [key.private_bytes_raw(), made] for label, (key, made) in self._signers.items()
-            },
-        }
-        nonce = secrets.token_bytes(12)
-        sealed = self._secret.encrypt(nonce, cbor2.dumps(content), cbor2.dumps(self._header))
-        with self._locked():
-            write_atomically(self._path, cbor2.dumps([self._header, nonce, sealed]))
+    def add_key(self, name: KeyName, purpose: Purpose, value: bytes) -> KeyInfo:
+        """Take in an AES key of 16, 24 or 32 bytes (a master has 16); raises KeyMisused."""
+        check_size(purpose, value)
+        with self._changing():
+            info = self._inventory.add(name, purpose, check_value(value))
+            self._values[name] = value
+        return info
 
     def add_master(self, role: Role, version: int, value: bytes) -> None:
         """Take in a master key of 16 bytes, as a ceremony made it; raises KeyMisused where that version exists."""
-        if len(value) != BLOCK or not 0 <= version <= VERSION_MAX:
-            raise KeyMisused(f"a master key has {BLOCK} bytes and a version from 0 to {VERSION_MAX}")
-        held = self._masters.setdefault(role, {})
-        if version in held:
-            raise KeyMisused(
-                f"{role} version {version} exists: a key is never written over; take the next version"
-            )
-        held[version] = (value, SystemClock().now())
-        self._write()
+        self.add_key(KeyName(role.value, version), Purpose.CARD, value)
+
+    def generate_key(self, name: KeyName, purpose: Purpose) -> KeyInfo:
+        """Make a random AES-128 key inside the vault; raises KeyMisused where that version exists."""
+        check_made_here(purpose)
+        return self.add_key(name, purpose, random_key())
 
     def generate_signing_key(self, label: str) -> None:
         """Make an Ed25519 key that never leaves this vault; raises KeyMisused where the label is taken."""
-        if label in self._signers:
-            raise KeyMisused(f"a signing key {label!r} exists: take another label")
-        self._signers[label] = (Ed25519PrivateKey.generate(), SystemClock().now())
-        self._write()
+        key = Ed25519PrivateKey.generate()
+        name = KeyName(label, _SIGNER_VERSION)
+        with self._changing():
+            self._inventory.add(name, Purpose.SIGN, key.public_key().public_bytes_raw()[:5])
+            self._values[name] = key.private_bytes_raw()
 
-    def subset(self, path: Path, passphrase: str, roles: Iterable[Role], cost: int = COST) -> FileVault:
-        """A terminal's vault: the masters of its roles, no signing key.
+    def retire(self, role: Role, version: int) -> None:
+        """Take a version out of use for good; raises KeyMissing, KeyMisused where no other version is in use."""
+        with self._changing():
+            self._inventory.retire(role, version)
+
+    def subset(
+        self, path: Path, passphrase: str, roles: Iterable[Role], cost: int = COST, name: str | None = None
+    ) -> FileVault:
+        """A terminal's vault: the masters in use of its roles, no signing key; bound to `name`.
 
         Raises KeyMisused for the Transaction MAC key, which exists in the ledger's vault alone (DESIGN law 11).
         """
         wanted = list(roles)
         if Role.TRANSACTION_MAC in wanted:
             raise KeyMisused("the Transaction MAC key stays in the ledger's vault: no terminal may hold it")
-        vault = FileVault.create(path, passphrase, cost)
-        vault._masters = {role: dict(self._held(role)) for role in wanted}  # noqa: SLF001  its own class
-        vault._write()  # noqa: SLF001  its own class
+        chosen = [KeyName(role.value, version) for role in wanted for version in self.versions(role)]
+        for role in wanted:
+            self._inventory.current(role)
+        vault = FileVault.create(path, passphrase, cost, name)
+        with vault._changing():  # noqa: SLF001  its own class
+            for one in chosen:
+                vault._inventory.held[one] = self._inventory.held[one]  # noqa: SLF001  likewise
+                vault._values[one] = self._values[one]  # noqa: SLF001  likewise
         return vault
 
-    def _held(self, role: Role) -> dict[int, tuple[bytes, UnixMs]]:
-        held = self._masters.get(role)
-        if not held:
-            raise KeyMissing(f"this vault holds no {role} key: is it the right vault for this terminal?")
-        return held
+    def _value(self, name: KeyName, purpose: Purpose) -> bytes:
+        self._inventory.usable(name, purpose)
+        return self._values[name]
 
     def card_key(self, role: Role, version: int, uid: bytes) -> SoftKey:
-        """The diversified key of one card; raises KeyMissing."""
-        name = (role, version, uid)
-        ready = self._ready.get(name)
+        """The diversified key of one card; raises KeyMissing, KeyRetired."""
+        return self.derived(role, version, card_input(uid, role.key_no, version))
+
+    def derived(self, role: Role, version: int, m: bytes) -> SoftKey:
+        """The key that AN10922 derives from a master and an input of 1 to 31 bytes; raises KeyMissing, KeyRetired, KeysError."""
+        ready = self._ready.get((role, version, m))
         if ready is None:
-            held = self._held(role)
-            if version not in held:
-                raise KeyMissing(f"this vault holds no {role} key of version {version}: update it")
-            value = diversify_aes128(held[version][0], card_input(uid, role.key_no, version))
-            ready = SoftKey(value, version)
+            master = self._value(KeyName(role.value, version), Purpose.CARD)
+            ready = SoftKey(diversify_aes128(master, m), version)
             if len(self._ready) >= _CARD_KEYS_MAX:
                 self._ready.clear()
-            self._ready[name] = ready
+            self._ready[role, version, m] = ready
         return ready
 
-    def current(self, role: Role) -> int:
-        """The version for new cards; raises KeyMissing."""
-        return max(self._held(role))
+    def cmac(self, name: KeyName, message: bytes) -> bytes:
+        """AES-CMAC under a MAC key, 16 bytes; raises KeyMissing, KeyMisused."""
+        return aes_cmac(self._value(name, Purpose.MAC), message)
 
-    def versions(self, role: Role) -> list[int]:
-        """All versions held, newest first; empty where the role is not held."""
-        return sorted(self._masters.get(role, ()), reverse=True)
+    def encrypt(self, name: KeyName, data: bytes, iv: bytes) -> bytes:
+        """AES-CBC under a cipher key, whole blocks, unpadded; raises KeyMissing, KeyMisused."""
+        return SoftKey(self._value(name, Purpose.CIPHER), name.version).encrypt(data, iv)
+
+    def decrypt(self, name: KeyName, data: bytes, iv: bytes) -> bytes:
+        """AES-CBC under a cipher key, whole blocks, unpadded; raises KeyMissing, KeyMisused."""
+        return SoftKey(self._value(name, Purpose.CIPHER), name.version).decrypt(data, iv)
+
+    def _travelling(self, name: KeyName) -> bytes:
+        purpose = self._inventory.info(name).purpose
+        if purpose in {Purpose.SIGN, Purpose.TRANSPORT}:
+            raise KeyMisused(f"{name.label} is a {purpose} key: it leaves its vault under no other key")
+        return self._value(name, purpose)
+
+    def wrap(self, name: KeyName, under: KeyName) -> bytes:
+        """A key wrapped under a transport key (AES key wrap, RFC 3394); raises KeyMissing, KeyMisused."""
+        return keywrap.aes_key_wrap(self._value(under, Purpose.TRANSPORT), self._travelling(name))
+
+    def unwrap(self, name: KeyName, purpose: Purpose, wrapped: bytes, under: KeyName) -> KeyInfo:
+        """Take a wrapped key in; raises KeyMissing, KeyMisused, KeyBlockError."""
+        check_made_here(purpose)
+        try:
+            value = keywrap.aes_key_unwrap(self._value(under, Purpose.TRANSPORT), wrapped)
+        except (keywrap.InvalidUnwrap, ValueError):
+            raise KeyBlockError(
+                f"the wrapped key does not open under {under.label} version {under.version}: it was changed, or wrapped for another vault"
+            ) from None
+        return self.add_key(name, purpose, value)
+
+    def export_block(self, name: KeyName, under: KeyName) -> str:
+        """A master key as an X9.143 key block, version D, under a transport key; raises KeyMissing, KeyMisused."""
+        self._inventory.usable(name, Purpose.CARD)
+        return tr31.wrap(self._value(under, Purpose.TRANSPORT), name, self._travelling(name))
+
+    def import_block(self, block: str, under: KeyName) -> KeyInfo:
+        """Take in a master key from an X9.143 key block; raises KeyMissing, KeyMisused, KeyBlockError."""
+        name, value = tr31.unwrap(self._value(under, Purpose.TRANSPORT), block)
+        return self.add_key(name, Purpose.CARD, value)
 
     def _signer(self, label: str) -> Ed25519PrivateKey:
         if label not in self._signers:
-            raise KeyMissing(f"this vault holds no signing key {label!r}")
-        return self._signers[label][0]
+            value = self._value(KeyName(label, _SIGNER_VERSION), Purpose.SIGN)
+            self._signers[label] = Ed25519PrivateKey.from_private_bytes(value)
+        return self._signers[label]
 
     def sign(self, label: str, message: bytes) -> bytes:
         """An Ed25519 signature, 64 bytes; raises KeyMissing."""
@@ -188,48 +247,10 @@ class FileVault:
         """Sign a certificate; raises KeyMissing."""
         return builder.sign(self._signer(label), None)
 
-    def contents(self) -> list[KeyInfo]:
-        """What the vault holds, without saying secrets."""
-        masters = [
-            KeyInfo(role.value, role, version, check_value(value), made)
-            for role, held in self._masters.items()
-            for version, (value, made) in sorted(held.items())
-        ]
-        signers = [
-            KeyInfo(label, None, 0, key.public_key().public_bytes_raw()[:CHECK_VALUE_BYTES], made)
-            for label, (key, made) in self._signers.items()
-        ]
-        return masters + signers
-
     def shows_in(self, data: bytes) -> bool:
-        """True where a secret of this vault stands in some bytes: what leak checks ask."""
-        masters = [value for held in self._masters.values() for value, _ in held.values()]
-        signers = [key.private_bytes_raw() for key, _ in self._signers.values()]
+        """True where a secret of this vault stands in some bytes, raw, in hexadecimal or in base64: what leak checks ask."""
         lowered = data.lower()
-        return any(secret in data or secret.hex().encode() in lowered for secret in masters + signers)
-
-
-def check_value(key: bytes) -> bytes:
-    """Key check value: CMAC of zeros, first 5 bytes."""
-    return aes_cmac(key, bytes(BLOCK))[:CHECK_VALUE_BYTES]
-
-
-def _secret(passphrase: str, header: list[Any]) -> AESGCM:
-    _, cost, salt = header
-    return AESGCM(Scrypt(salt=salt, length=32, n=cost, r=8, p=1).derive(passphrase.encode()))
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, readable by its owner alone."""
-    temporary = path.with_name(path.name + ".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        return any(
+            value in data or value.hex().encode() in lowered or base64.b64encode(value).rstrip(b"=") in data
+            for value in self._values.values()
+        )

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from keys.clock import UnixMs
 from keys.errors import IdentityError
-from keys.filevault import write_atomically
+from keys.sealedfile import write_atomically
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -1,13 +1,13 @@
-"""Where keys live: a vault uses a key by role, version and card, and never gives its value (DESIGN law 11).
+"""Where keys live: a vault uses a key by name and version, and never gives its value (DESIGN law 11).
 
-One protocol for the encrypted file (`keys/filevault.py`) and, later, for PKCS#11 tokens.
+One protocol for the encrypted file (`keys/filevault.py`) and for PKCS#11 tokens (`keys/hsmvault.py`); one suite of tests holds both to it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -45,15 +45,45 @@ _KEY_NUMBERS = {
 }
 
 
+class Purpose(StrEnum):
+    """The one thing that a key of a vault may be used for (NIST SP 800-57 part 1, section 5.2)."""
+
+    CARD = "card"
+    """A master key: card keys are derived from it (AN10922), nothing else."""
+    MAC = "mac"
+    CIPHER = "cipher"
+    TRANSPORT = "transport"
+    """Wraps other keys on their way to another vault."""
+    SIGN = "sign"
+
+
+class KeyName(NamedTuple):
+    """A key of a vault; the label of a card's master key is its role."""
+
+    label: str
+    version: int
+
+
 @dataclass(frozen=True, slots=True)
 class KeyInfo:
-    """What a vault says of a key: never a secret."""
+    """What a vault says of a key: never a secret. A signing key's check value is the start of its public key."""
 
     label: str
     role: Role | None
     version: int
     check_value: bytes
     created: UnixMs
+    purpose: Purpose = Purpose.CARD
+    retired: UnixMs | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VaultRecord:
+    """A vault's state at one moment, for somebody else to keep: what shows that a vault was put back to an older one."""
+
+    name: str
+    generation: int
+    digest: bytes
 
 
 class CardKey(Protocol):
@@ -84,13 +114,13 @@ class Vault(Protocol):
     """Keys in use by name; see `keys.errors.VaultError` for what can go wrong."""
 
     def card_key(self, role: Role, version: int, uid: bytes) -> CardKey:
-        """The diversified key of one card; raises KeyMissing."""
+        """The diversified key of one card; raises KeyMissing, KeyRetired."""
 
     def current(self, role: Role) -> int:
         """The version for new cards; raises KeyMissing."""
 
     def versions(self, role: Role) -> list[int]:
-        """All versions held, newest first; empty where the role is not held."""
+        """All versions in use, newest first; empty where the role is not held."""
 
     def sign(self, label: str, message: bytes) -> bytes:
         """An Ed25519 signature, 64 bytes; raises KeyMissing."""
@@ -103,3 +133,50 @@ class Vault(Protocol):
 
     def contents(self) -> list[KeyInfo]:
         """What the vault holds, without saying secrets."""
+
+
+class KeyVault(Vault, Protocol):
+    """All that a custodian's vault can do; cards, terminals and ledger need only a `Vault`."""
+
+    @property
+    def generation(self) -> int:
+        """How often the vault has been changed."""
+
+    def record(self) -> VaultRecord:
+        """The state now, to be kept outside the vault."""
+
+    def check_against(self, record: VaultRecord) -> None:
+        """Raises VaultRolledBack where this vault is not the recorded one, or a later state of it; VaultSwapped for another name."""
+
+    def derived(self, role: Role, version: int, m: bytes) -> CardKey:
+        """The key that AN10922 derives from a master and an input of 1 to 31 bytes; raises KeyMissing, KeyRetired, KeysError."""
+
+    def cmac(self, name: KeyName, message: bytes) -> bytes:
+        """AES-CMAC under a MAC key, 16 bytes; raises KeyMissing, KeyMisused."""
+
+    def encrypt(self, name: KeyName, data: bytes, iv: bytes) -> bytes:
+        """AES-CBC under a cipher key, whole blocks, unpadded; raises KeyMissing, KeyMisused."""
+
+    def decrypt(self, name: KeyName, data: bytes, iv: bytes) -> bytes:
+        """AES-CBC under a cipher key, whole blocks, unpadded; raises KeyMissing, KeyMisused."""
+
+    def wrap(self, name: KeyName, under: KeyName) -> bytes:
+        """A key wrapped under a transport key (AES key wrap, RFC 3394); raises KeyMissing, KeyMisused."""
+
+    def unwrap(self, name: KeyName, purpose: Purpose, wrapped: bytes, under: KeyName) -> KeyInfo:
+        """Take a wrapped key in; raises KeyMissing, KeyMisused, KeyBlockError."""
+
+    def add_master(self, role: Role, version: int, value: bytes) -> None:
+        """Take in a master key of 16 bytes; raises KeyMisused where that version exists."""
+
+    def add_key(self, name: KeyName, purpose: Purpose, value: bytes) -> KeyInfo:
+        """Take in an AES key of 16, 24 or 32 bytes (a master has 16); raises KeyMisused."""
+
+    def generate_key(self, name: KeyName, purpose: Purpose) -> KeyInfo:
+        """Make a random AES-128 key inside the vault; raises KeyMisused where that version exists."""
+
+    def generate_signing_key(self, label: str) -> None:
+        """Make an Ed25519 key that never leaves this vault; raises KeyMisused where the label is taken."""
+
+    def retire(self, role: Role, version: int) -> None:
+        """Take a version out of use for good; raises KeyMissing, KeyMisused where no other version is in use."""

@@ -13,7 +13,7 @@ import httpx2
 
 from card.errors import CardError
 from hebat.errors import InputRefused
-from hebat.fleet import TIMEOUT_SECONDS, Post, enrol
+from hebat.fleet import TIMEOUT_SECONDS, Post, enrol, vault_name
 from keys.clock import SystemClock
 from keys.filevault import FileVault
 from keys.identity import TerminalIdentity, TerminalRole, read_certificate
@@ -98,7 +98,8 @@ def _reopened(
 ) -> Terminal:
     """The terminal as it was left: its key, its vault, its outbox."""
     own = folder.terminal(COUNTER)
-    device = FileVault.open(own / "device.vault", (own / "device.passphrase").read_text(encoding="utf-8"))
+    passphrase = (own / "device.passphrase").read_text(encoding="utf-8")
+    device = FileVault.open(own / "device.vault", passphrase, vault_name(COUNTER))
     client = httpx2.Client(base_url=address, timeout=TIMEOUT_SECONDS)
     link = Link(client, COUNTER, TerminalIdentity(own).sign, vault.public_key(LEDGER_LABEL), clock)
     return Terminal(Parts(COUNTER, Outbox(own / "outbox.db"), device, link, clock, configuration.tariffs[-1]))

@@ -20,6 +20,7 @@ from hebat.progress import Quiet
 from hebat.story_clock import StoryClock
 from hebat.wiring import City
 from keys.clock import UnixMs
+from keys.vault import KeyName
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,8 +69,8 @@ def test_a_leaked_key_is_found(done: tuple[Path, list[Issued], int], tmp_path: P
     copy = tmp_path / "city"
     shutil.copytree(root, copy)
     with City(Folder(copy), town.CONFIGURATION, StoryClock(UnixMs(1_795_020_000_000))) as city:
-        (held,) = city.vault._masters[next(iter(city.vault._masters))].values()
-        (copy / "debug.log").write_text(f"key={held[0].hex()}", encoding="utf-8")
+        held = city.vault._values[KeyName("debit", 1)]
+        (copy / "debug.log").write_text(f"key={held.hex()}", encoding="utf-8")
         findings = laws.look(laws.Evidence(city, cards, records))
     assert not findings[10].held
     assert "debug.log" in findings[10].figure

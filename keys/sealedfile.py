@@ -1,0 +1,132 @@
+"""A file that only a passphrase opens: scrypt (RFC 7914), AES-256-GCM (NIST SP 800-38D), the header authenticated.
+
+Written whole to a temporary name, flushed, and renamed, under a lock beside it: a crash leaves the old file or the new one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import cbor2
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+
+from keys.errors import VaultError, VaultLocked, VaultSwapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+COST: Final = 2**15
+"""scrypt's N for a passphrase that a machine drew: 32 MiB and a tenth of a second a guess."""
+HUMAN_COST: Final = 2**17
+"""scrypt's N for a passphrase that people chose: 128 MiB a guess (OWASP's least); docs/decisions/0010-vaults.md has the measured time."""
+_COST_MAX: Final = 2**20
+_NONCE_BYTES: Final = 12
+
+
+class SealedFile:
+    """A file of one kind, bound to one name; `read` and `write` its content as CBOR."""
+
+    def __init__(self, path: Path, header: list[Any], secret: AESGCM) -> None:
+        self.path = path
+        self._header = header
+        self._secret = secret
+
+    def __repr__(self) -> str:
+        return f"<SealedFile {self.path.name}>"
+
+    @property
+    def name(self) -> str:
+        """Whose file this is: written in its header, and authenticated."""
+        return str(self._header[3])
+
+    @classmethod
+    def create(cls, path: Path, kind: str, passphrase: str, cost: int, name: str) -> Self:
+        """Ready to be written the first time; raises VaultError where a file is there already."""
+        if path.exists():
+            raise VaultError(f"{path.name} exists: a vault is never written over; choose another name")
+        header = [kind, cost, secrets.token_bytes(16), name]
+        return cls(path, header, _secret(passphrase, header))
+
+    @classmethod
+    def open(cls, path: Path, kind: str, passphrase: str, name: str | None = None) -> Self:
+        """Open a file; `read` proves the passphrase.
+
+        Raises VaultError where it is missing, VaultLocked where it is no file of this kind, VaultSwapped where it is
+        another's than `name`.
+        """
+        header, _, _ = _parts(path, kind)
+        if name is not None and header[3] != name:
+            raise VaultSwapped(
+                f"{path.name} belongs to {header[3]}, not to {name}: the files were swapped; put the right one back"
+            )
+        return cls(path, header, _secret(passphrase, header))
+
+    def read(self) -> Any:
+        """The content; raises VaultLocked for a wrong passphrase or a changed file."""
+        header, nonce, sealed = _parts(self.path, self._header[0])
+        try:
+            return cbor2.loads(self._secret.decrypt(nonce, sealed, cbor2.dumps(header)))
+        except (InvalidTag, ValueError, TypeError):
+            raise VaultLocked(
+                f"{self.path.name} does not open: wrong passphrase, or the file was changed; "
+                "try again, then restore it from its backup"
+            ) from None
+
+    def write(self, content: Any) -> None:
+        """Write the content, whole or not at all."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        sealed = self._secret.encrypt(nonce, cbor2.dumps(content), cbor2.dumps(self._header))
+        write_atomically(self.path, cbor2.dumps([self._header, nonce, sealed]))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Nobody else who asks for this lock reads and writes meanwhile, in this process or another."""
+        with self.path.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _parts(path: Path, kind: str) -> tuple[list[Any], bytes, bytes]:
+    try:
+        header, nonce, sealed = cbor2.loads(path.read_bytes())
+        known, cost, salt, name = header
+    except FileNotFoundError:
+        raise VaultError(
+            f"there is no vault {path.name}: hold a key ceremony first, or restore a backup"
+        ) from None
+    except (ValueError, TypeError, LookupError, cbor2.CBORDecodeError):
+        raise VaultLocked(f"{path.name} is no vault: restore it from its backup") from None
+    sound = isinstance(salt, bytes) and isinstance(name, str) and isinstance(cost, int)
+    if known != kind or not sound or not 1 < cost <= _COST_MAX or cost & (cost - 1):
+        raise VaultLocked(f"{path.name} is no vault that this software wrote: restore it from its backup")
+    if not isinstance(nonce, bytes) or len(nonce) != _NONCE_BYTES or not isinstance(sealed, bytes):
+        raise VaultLocked(f"{path.name} is no vault: restore it from its backup")
+    return header, nonce, sealed
+
+
+def _secret(passphrase: str, header: list[Any]) -> AESGCM:
+    _, cost, salt, _ = header
+    return AESGCM(Scrypt(salt=salt, length=32, n=cost, r=8, p=1).derive(passphrase.encode()))
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, readable by its owner alone."""
+    temporary = path.with_name(path.name + ".new")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
