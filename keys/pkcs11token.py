@@ -10,7 +10,7 @@ import cbor2
 import pkcs11
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pkcs11 import Attribute, Mechanism, MechanismFlag
-from pkcs11.exceptions import PinIncorrect, PinLenRange, PKCS11Error
+from pkcs11.exceptions import PinIncorrect, PinLenRange, PKCS11Error, UserAlreadyLoggedIn
 
 from keys.cmac import BLOCK
 from keys.diversify import doubled
