@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from ledger import api as ledger_api
 from ledger import web as ledger_web
+from ledger.bundles import api as bundles_api
 from settlement import web as settlement_web
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def application(city: City) -> FastAPI:
     ledger_api.install_problems(served)
     served.include_router(ledger_api.health())
     served.include_router(ledger_api.router(city.ledger, city.intake, city.loads))
+    served.include_router(bundles_api.router(city.shelf, city.clock))
     served.include_router(ledger_web.router(city.ledger, city.registry))
     served.include_router(settlement_web.router(city.ledger.database, city.configuration.participants))
     return served

@@ -17,6 +17,7 @@ import typer
 from rich.console import Console
 
 from card.errors import CardError
+from hebat.bundles.commands import bundles_app
 from hebat.cards.commands import card_app
 from hebat.errors import HebatError
 from hebat.folder import Folder
@@ -43,6 +44,7 @@ app = typer.Typer(
 ledger_app = typer.Typer(help="Look after a ledger.", no_args_is_help=True)
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(card_app, name="card")
+app.add_typer(bundles_app, name="bundles")
 
 DataOption = Annotated[Path, typer.Option("--data", help="The city's data folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]

@@ -8,16 +8,24 @@ from typing import TYPE_CHECKING, Final
 
 import httpx2
 
+from hebat.founding import AUTHORITY_LABEL
+from keys.bundle import LABEL as BUNDLE_LABEL
+from keys.bundle import city_id
+from keys.errors import KeyMissing
 from keys.filevault import FileVault, write_atomically
 from keys.identity import TerminalIdentity, TerminalRole, read_certificate
 from keys.vault import Role
 from ledger.intake.receipt import LABEL as LEDGER_LABEL
+from terminals.bundles.kept import KeptBundles, Trust
 from terminals.outbox import Outbox
 from terminals.terminal import Parts, Terminal
 from terminals.upload import Link
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hebat.wiring import City
+    from keys.vault import Vault
     from terminals.fares import Tariff
 
 TIMEOUT_SECONDS: Final = 30.0
@@ -61,4 +69,17 @@ def enrol(city: City, post: Post, address: str, tariff: Tariff) -> Terminal:
     client = httpx2.Client(base_url=address, timeout=TIMEOUT_SECONDS)
     link = Link(client, post.number, identity.sign, city.vault.public_key(LEDGER_LABEL), city.clock)
     outbox = Outbox(folder / "outbox.db")
-    return Terminal(Parts(post.number, outbox, vault, link, city.clock, tariff))
+    bundles = kept_bundles(folder, city.vault, post.role)
+    made = Terminal(Parts(post.number, outbox, vault, link, city.clock, tariff, bundles))
+    made.refresh()
+    return made
+
+
+def kept_bundles(folder: Path, vault: Vault, role: TerminalRole) -> KeptBundles | None:
+    """The bundles on a terminal's disk; None where the city was founded before it signed any."""
+    try:
+        key = vault.public_key(BUNDLE_LABEL)
+    except KeyMissing:
+        return None
+    city = city_id(vault.public_key(AUTHORITY_LABEL))
+    return KeptBundles(folder / "bundles", Trust(city, key, role.value))

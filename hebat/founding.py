@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from keys import ceremony
+from keys.bundle import LABEL as BUNDLE_LABEL
 from keys.ceremony import CeremonyRecord, Component
 from keys.filevault import FileVault, write_atomically
 from keys.identity import TerminalAuthority
 from keys.vault import Role
+from ledger.bundles import tables as bundle_tables
 from ledger.intake import tables as intake_tables
 from ledger.intake.receipt import LABEL as LEDGER_LABEL
 from ledger.store import Database
@@ -32,14 +34,14 @@ def found(folder: Folder, clock: Clock, configuration: str) -> list[CeremonyReco
     folder.make()
     folder.configuration.write_text(configuration, encoding="utf-8")
     vault = FileVault.create(folder.vault, folder.passphrase(new=True))
-    for label in (LEDGER_LABEL, AUTHORITY_LABEL):
+    for label in (LEDGER_LABEL, AUTHORITY_LABEL, BUNDLE_LABEL):
         vault.generate_signing_key(label)
     records = [_hold(vault, role, clock) for role in Role]
     write_atomically(folder.ceremony_record, ceremony.signed(records, vault, AUTHORITY_LABEL))
     authority = TerminalAuthority(vault, AUTHORITY_LABEL, clock)
     write_atomically(folder.root_certificate, authority.root_certificate())
     database = Database(folder.database_url)
-    database.create(intake_tables.metadata, settlement_tables.metadata)
+    database.create(intake_tables.metadata, bundle_tables.metadata, settlement_tables.metadata)
     database.close()
     return records
 

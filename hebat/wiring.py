@@ -6,16 +6,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from hebat.founding import AUTHORITY_LABEL
+from keys.bundle import LABEL, NUMBER_MAX, BundleKind, opened
+from keys.errors import EnvelopeError
 from keys.filevault import FileVault
 from keys.identity import TerminalAuthority
 from keys.money import Rupiah
 from ledger.book import Ledger
+from ledger.bundles.blocks import Blocks
+from ledger.bundles.shelf import Shelf
+from ledger.errors import BundleUnknown
 from ledger.intake.loads import Loads
 from ledger.intake.receive import Intake
 from ledger.intake.registry import Registry
 from ledger.store import Database
 from settlement.fees import qris_rates
 from settlement.night import Night
+from terminals.bundles.contents import decode_tariff, tariff_number
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -23,20 +29,39 @@ if TYPE_CHECKING:
     from card.layout import Identity
     from hebat.folder import Folder
     from keys.clock import Clock
+    from keys.vault import Vault
     from settlement.participants import Participants
     from terminals.fares import Tariff
 
 
 class KnownTariffs:
-    """The tariffs that terminals use, as the ledger's posting rules ask for them."""
+    """The tariffs that terminals use, as the ledger's posting rules ask for them: enrolled ones, and those that went out by bundle."""
 
-    def __init__(self, tariffs: tuple[Tariff, ...]) -> None:
+    def __init__(self, tariffs: tuple[Tariff, ...], shelf: Shelf, vault: Vault) -> None:
         self._by_version = {tariff.version: tariff for tariff in tariffs}
+        self._shelf = shelf
+        self._vault = vault
 
     def subsidy(self, tariff: str, _identity: Identity, paid: Rupiah, rules: tuple[str, ...]) -> Rupiah:
         """What the city adds to a fare; nothing under a tariff that it does not know."""
-        known = self._by_version.get(tariff)
+        known = self.find(tariff)
         return known.subsidy(paid, rules) if known else Rupiah(0)
+
+    def find(self, version: str) -> Tariff | None:
+        """The tariff that a record names; None where the city has no such one."""
+        known, number = self._by_version.get(version), tariff_number(version)
+        if known is None and 0 < number <= NUMBER_MAX:
+            issued = self._issued(number)
+            if issued is not None and issued.version == version:
+                known = self._by_version[version] = issued
+        return known
+
+    def _issued(self, number: int) -> Tariff | None:
+        try:
+            data = self._shelf.data(BundleKind.TARIFF, number)
+            return decode_tariff(opened(data, self._vault.public_key(LABEL)).body, number)
+        except (BundleUnknown, EnvelopeError):
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +85,8 @@ class City:
         database = Database(folder.database_url)
         self.ledger = Ledger.open(database, clock)
         self.registry = Registry(database, self.root)
-        tariffs = KnownTariffs(configuration.tariffs)
+        self.shelf, self.blocks = Shelf(database), Blocks(database)
+        tariffs = KnownTariffs(configuration.tariffs, self.shelf, self.vault)
         self.intake = Intake(self.ledger, self.registry, self.vault, tariffs, clock)
         self.loads = Loads(self.ledger, self.registry, clock)
         self.night = Night(self.ledger, configuration.participants, qris_rates(), folder.bank_out)

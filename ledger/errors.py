@@ -12,6 +12,8 @@ LedgerError
  ├── WindowClosed            a business date that takes no more entries
  ├── WindowNotBegun          a business date that lies ahead
  ├── LoadRefused             a load that may not be authorised: limit, card, role
+ ├── BlockRefused            a card that cannot be blocked or unblocked as asked
+ ├── BundleUnknown           no such signed bundle
  └── BatchRefused            a batch that is not taken in, and is kept all the same
       ├── BatchMalformed     not CBOR, not COSE, or not a batch
       ├── BatchTooLarge      over a limit
@@ -68,6 +70,14 @@ class LoadRefused(LedgerError):
 
 class WindowNotBegun(LedgerError):
     """A business date that lies ahead: it cannot be closed before it is open."""
+
+
+class BlockRefused(LedgerError):
+    """A card that cannot be blocked or unblocked as asked."""
+
+
+class BundleUnknown(LedgerError):
+    """No signed bundle of this kind and number was issued."""
 
 
 class BatchRefused(LedgerError):

@@ -34,6 +34,8 @@ _STATUS: Final[dict[type[errors.LedgerError], tuple[int, str]]] = {
     errors.BatchConflict: (409, "Batch conflict"),
     errors.LoadRefused: (422, "Load refused"),
     errors.AccountUnknown: (404, "Account unknown"),
+    errors.BlockRefused: (409, "Block refused"),
+    errors.BundleUnknown: (404, "Bundle unknown"),
     errors.WindowClosed: (409, "Window closed"),
     errors.Overloaded: (429, "Too many units waiting"),
     errors.StorageError: (503, "Ledger not available"),

@@ -13,7 +13,7 @@ import httpx2
 
 from card.errors import CardError
 from hebat.errors import InputRefused
-from hebat.fleet import TIMEOUT_SECONDS, Post, enrol, vault_name
+from hebat.fleet import TIMEOUT_SECONDS, Post, enrol, kept_bundles, vault_name
 from keys.clock import SystemClock
 from keys.filevault import FileVault
 from keys.identity import TerminalIdentity, TerminalRole, read_certificate
@@ -102,7 +102,8 @@ def _reopened(
     device = FileVault.open(own / "device.vault", passphrase, vault_name(COUNTER))
     client = httpx2.Client(base_url=address, timeout=TIMEOUT_SECONDS)
     link = Link(client, COUNTER, TerminalIdentity(own).sign, vault.public_key(LEDGER_LABEL), clock)
-    return Terminal(Parts(COUNTER, Outbox(own / "outbox.db"), device, link, clock, configuration.tariffs[-1]))
+    tariff, bundles = configuration.tariffs[-1], kept_bundles(own, vault, TerminalRole.KIOSK)
+    return Terminal(Parts(COUNTER, Outbox(own / "outbox.db"), device, link, clock, tariff, bundles))
 
 
 def load(terminal: Terminal, hold: Callable[[int], Outcome]) -> Loaded:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from hebat import laws
 from hebat.application import application
+from hebat.bundles.office import first_bundles
 from hebat.day import town
 from hebat.day.fates import Fate, Ruling, fates
 from hebat.day.feed import Feed, Stop, read_feed
@@ -194,6 +195,7 @@ def run(
     with progress.step("Key ceremony, terminal authority, gates", 1) as told:
         found(folder, clock, "day")
         city = stack.enter_context(City(folder, town.CONFIGURATION, clock))
+        first_bundles(city, town.TARIFF)
         server = stack.enter_context(LoopbackServer(application(city)))
         gates = [stack.enter_context(enrol(city, post, server.address, town.TARIFF)) for post in town.gates()]
         kiosk = stack.enter_context(enrol(city, town.kiosk(), server.address, town.TARIFF))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from hebat import laws
 from hebat.application import application
+from hebat.bundles.office import first_bundles
 from hebat.demo import banks, town
 from hebat.demo.plan import Action, Plan, make_plan
 from hebat.demo.play import Attackers, Diary, Play
@@ -70,6 +71,7 @@ def run(
     with progress.step("Key ceremony and terminal authority", 1) as told:
         found(folder, clock, "demo")
         city = stack.enter_context(City(folder, town.CONFIGURATION, clock))
+        first_bundles(city, TRANS_SEMARANG_2022)
         told(1)
     server = stack.enter_context(LoopbackServer(application(city), port))
     terminals = _enrol(stack, city, server.address, progress)

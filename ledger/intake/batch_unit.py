@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from card.batch import FIRST_DIGEST, RecordStatus, TapRecord, digest
 from keys.money import Rupiah, sen_of
+from ledger.bundles.blocks import BlockedThen
 from ledger.chart import purse
 from ledger.errors import BatchConflict, BatchOutOfOrder
 from ledger.intake import posting, store
@@ -281,13 +282,14 @@ class BatchUnit:
         if self._known is not None:
             return self._known
         taps, exceptions, done, at = [], [], list[_Entry](), 0
+        blocked = BlockedThen(tx.connection, [(one.card.partition, one.card.uid) for one in self._entries])
         for entry in self._entries:
             mine = posted[at : at + len(entry.transfers)]
             at += len(entry.transfers)
             if all(one.result is Result.POSTED for one in mine):
                 if not entry.void:
                     taps.append(self._tap_row(entry, mine, tx))
-                exceptions += self._exceptions(entry, tx)
+                exceptions += self._exceptions(entry, blocked, tx)
                 done.append(entry)
             elif entry.place is not None:
                 why = next(
@@ -320,7 +322,7 @@ class BatchUnit:
             entry.record.seen_tmv,
         )  # fmt: skip
 
-    def _exceptions(self, entry: _Entry, tx: Transaction) -> list[store.ExceptionRow]:
+    def _exceptions(self, entry: _Entry, blocked: BlockedThen, tx: Transaction) -> list[store.ExceptionRow]:
         found = []
         shadow = -tx.balance(purse(entry.card.card_number)).net(purse(entry.card.card_number))
         if shadow > 0 and entry.transfers and not entry.void:
@@ -333,6 +335,8 @@ class BatchUnit:
             found.append(
                 (ExceptionKind.INTENT_SETTLED, "the card shows that the unconfirmed transaction happened")
             )
+        if not entry.void and (why := blocked.said(entry.tap.uid, entry.record.occurred_at)):
+            found.append((ExceptionKind.CARD_BLOCKED, why))
         if entry.void:
             found.append((ExceptionKind.INTENT_VOIDED, "the card shows that the transaction never happened"))
         return [self._exception(entry.tap, entry.card, kind, detail, tx) for kind, detail in found]

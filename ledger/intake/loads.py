@@ -13,6 +13,7 @@ from keys import envelope
 from keys.errors import EnvelopeError, SignatureWrong
 from keys.identity import TerminalRole
 from keys.money import Rupiah, sen_of
+from ledger.bundles.blocks import block_of
 from ledger.chart import purse
 from ledger.errors import BatchMalformed, LoadRefused, SignatureRefused
 from ledger.intake import posting, store
@@ -115,6 +116,8 @@ class _Authorise:
                 )
             self._known = known.hold
             return ()
+        if block_of(tx.connection, self._card) is not None:
+            raise LoadRefused("the card is blocked: do not take the cash, send the holder to a counter")
         account = purse(self._card.card_number)
         balance = tx.balance(account)
         limit = PURSE_LIMIT_REGISTERED if self._card.registered else PURSE_LIMIT_UNREGISTERED

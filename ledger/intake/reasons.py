@@ -41,3 +41,4 @@ class ExceptionKind(StrEnum):
     LOAD_UNAUTHORISED = "load_unauthorised"
     INTENT_SETTLED = "intent_settled"
     INTENT_VOIDED = "intent_voided"
+    CARD_BLOCKED = "card_blocked"

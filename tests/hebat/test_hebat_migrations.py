@@ -10,6 +10,7 @@ from alembic.migration import MigrationContext
 
 from hebat.migrations.upgrade import upgrade
 from ledger import tables as ledger_tables
+from ledger.bundles import tables as bundle_tables
 from ledger.intake import tables as intake_tables
 from settlement import tables as settlement_tables
 
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 def expected() -> sa.MetaData:
     whole = sa.MetaData()
-    for metadata in (ledger_tables.metadata, intake_tables.metadata, settlement_tables.metadata):
+    packages = (ledger_tables, intake_tables, bundle_tables, settlement_tables)
+    for metadata in (package.metadata for package in packages):
         for table in metadata.tables.values():
             table.to_metadata(whole)
     return whole

@@ -1,0 +1,116 @@
+"""What an operator writes to issue a bundle: a small JSON file for each kind, checked with the name of the field that is wrong.
+
+tariff: name, valid_from (date), full_fare, concession_fare, and as you like transfer_minutes, passback_minutes; limits: sale_max, load_max;
+calendar: holidays (dates). Money in whole rupiah, dates as 2027-01-31.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+from hebat.errors import InputRefused
+from keys.clock import Day, day_of
+from keys.money import Rupiah
+from terminals.bundles import contents
+from terminals.bundles.contents import Limits
+from terminals.errors import BundleMalformed
+from terminals.fares import Tariff
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+DRAFT_BYTES_MAX: Final = 64 << 10
+_TARIFF: Final = {"name", "valid_from", "full_fare", "concession_fare"}
+_MINUTES: Final = {"transfer_minutes", "passback_minutes"}
+
+
+class _Draft:
+    """A JSON object whose fields are taken one by one; every complaint names file and field."""
+
+    def __init__(
+        self, path: Path, needed: set[str], optional: frozenset[str] | set[str] = frozenset()
+    ) -> None:
+        self._path = path
+        self._fields = self._read()
+        missing, strange = needed - self._fields.keys(), self._fields.keys() - needed - optional
+        if missing or strange:
+            raise self.wrong(
+                f"it must hold {', '.join(sorted(needed))}"
+                + (f", not {', '.join(sorted(strange))}" if strange else "")
+            )
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            data = self._path.read_bytes()
+            found: Any = json.loads(data) if len(data) <= DRAFT_BYTES_MAX else None
+        except OSError as error:
+            raise self.wrong(f"it cannot be read ({error.strerror})") from None
+        except ValueError as error:
+            raise self.wrong(f"it is no JSON ({error})") from None
+        if not isinstance(found, dict):
+            raise self.wrong(f"it must be one JSON object of at most {DRAFT_BYTES_MAX} bytes")
+        return found
+
+    def wrong(self, what: str) -> InputRefused:
+        return InputRefused(f"{self._path}: {what}")
+
+    def text(self, name: str) -> str:
+        value = self._fields[name]
+        if not isinstance(value, str):
+            raise self.wrong(f"{name} must be a text")
+        return value
+
+    def whole(self, name: str, default: int = 0) -> int:
+        value = self._fields.get(name, default)
+        if type(value) is not int or not 0 <= value <= contents.AMOUNT_MAX:
+            raise self.wrong(f"{name} must be a whole number from 0 to {contents.AMOUNT_MAX}")
+        return value
+
+    def day(self, name: str, value: Any) -> Day:
+        try:
+            return day_of(date.fromisoformat(value))
+        except (TypeError, ValueError):
+            raise self.wrong(f"{name}: {value!r} is no date such as 2027-01-31") from None
+
+    def days(self, name: str) -> frozenset[Day]:
+        values = self._fields[name]
+        if not isinstance(values, list):
+            raise self.wrong(f"{name} must be a list of dates")
+        return frozenset(self.day(name, value) for value in values)
+
+    def checked(self, look: Callable[[], object]) -> None:
+        """What a terminal would refuse is refused here, before a number is used up."""
+        try:
+            look()
+        except BundleMalformed as error:
+            raise self.wrong(str(error)) from None
+
+
+def read_tariff(path: Path) -> Tariff:
+    """A tariff; raises InputRefused."""
+    draft = _Draft(path, _TARIFF, _MINUTES)
+    made = Tariff(
+        draft.text("name"), draft.day("valid_from", draft.text("valid_from")), Rupiah(draft.whole("full_fare")),
+        Rupiah(draft.whole("concession_fare")), draft.whole("transfer_minutes", 120), draft.whole("passback_minutes", 3),
+    )  # fmt: skip
+    if "#" in made.version:
+        raise draft.wrong("the name may hold no #")
+    draft.checked(lambda: contents.decode_tariff(contents.encode_tariff(made), 1))
+    return made
+
+
+def read_limits(path: Path) -> Limits:
+    """Limits; raises InputRefused."""
+    draft = _Draft(path, {"sale_max", "load_max"})
+    return Limits(Rupiah(draft.whole("sale_max")), Rupiah(draft.whole("load_max")))
+
+
+def read_calendar(path: Path) -> frozenset[Day]:
+    """Holidays; raises InputRefused."""
+    draft = _Draft(path, {"holidays"})
+    made = draft.days("holidays")
+    draft.checked(lambda: contents.decode_calendar(contents.encode_calendar(made)))
+    return made
