@@ -73,7 +73,7 @@ def test_bench_taking_a_full_list_in(benchmark: BenchmarkFixture, tmp_path: Path
         return (press.hotlist(next(number), UIDS),), {}
 
     kept = press.kept(tmp_path / "bundles")
-    benchmark.pedantic(lambda data: kept.take(data, START), setup=prepared, rounds=10)
+    benchmark.pedantic(lambda data: kept.take(data, START), setup=prepared, rounds=10)  # type: ignore[no-untyped-call]
     assert kept.newest(BundleKind.HOTLIST) == 10
 
 
@@ -87,5 +87,5 @@ def test_bench_taking_a_delta_in(benchmark: BenchmarkFixture, tmp_path: Path) ->
         number = kept.newest(BundleKind.HOTLIST) + 1
         return (press.delta(number, sets[number % 2], sets[1 - number % 2]),), {}
 
-    benchmark.pedantic(lambda data: kept.take(data, START), setup=prepared, rounds=10)
+    benchmark.pedantic(lambda data: kept.take(data, START), setup=prepared, rounds=10)  # type: ignore[no-untyped-call]
     assert kept.newest(BundleKind.HOTLIST) == 11
