@@ -51,7 +51,7 @@ def test_a_block_covers_the_time_from_its_beginning_to_its_end(database: Databas
     with database.transaction() as connection:
         then = BlockedThen(connection, [(CARD.partition, CARD.uid)])
     said = [
-        then.said(CARD.uid, NOW + after).partition("(")[2].partition(")")[0]
+        then.said(CARD.uid, UnixMs(NOW + after)).partition("(")[2].partition(")")[0]
         for after in (-1, 0, 9, 10, 20, 99)
     ]
     assert said == ["", "lost", "lost", "", "stolen", "stolen"]
