@@ -21,10 +21,12 @@ from hebat.bundles.commands import bundles_app
 from hebat.cards.commands import card_app
 from hebat.errors import HebatError
 from hebat.folder import Folder
+from hebat.keyroom.commands import keys_app
 from hebat.logs import configure
 from hebat.progress import Quiet, Shown
 from hebat.settings import LogLevel, read_settings
 from keys.errors import KeysError
+from keys.hardening import forbid_dumps
 from ledger.errors import LedgerError
 from settlement.errors import SettlementError
 from terminals.errors import TerminalError
@@ -45,6 +47,7 @@ ledger_app = typer.Typer(help="Look after a ledger.", no_args_is_help=True)
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(card_app, name="card")
 app.add_typer(bundles_app, name="bundles")
+app.add_typer(keys_app, name="keys")
 
 DataOption = Annotated[Path, typer.Option("--data", help="The city's data folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]
@@ -53,6 +56,7 @@ KeepOption = Annotated[Path | None, typer.Option("--keep", help="Keep the data i
 
 def main() -> None:
     """Run the command; no error of ours shows a traceback."""
+    forbid_dumps()
     try:
         app()
     except _ERRORS as error:

@@ -1,0 +1,1 @@
+"""The key room: ceremonies, backups, transport and rolling of keys, at the command line."""
