@@ -24,12 +24,15 @@ from keys.money import Rupiah
 VERSION: Final = 1
 CONTENT_TYPE: Final = "application/ksh-batch+cbor"
 LOAD_CONTENT_TYPE: Final = "application/ksh-load+cbor"
+STEP_CONTENT_TYPE: Final = "application/ksh-load-step+cbor"
 RECORDS_MAX: Final = 1000
 BATCH_BYTES_MAX: Final = 1 << 20
 TEXT_CHARS_MAX: Final = 64
 RULES_MAX: Final = 16
 TERMINAL_MAX: Final = (1 << 31) - 1
 SEQUENCE_MAX: Final = 0xFFFF_FFFF
+RELAYED_FROM: Final = 1 << 31
+"""From here on a terminal's numbers are those of loads, whose records the ledger writes in its name: this plus the request's number."""
 FIRST_DIGEST: Final = bytes(32)
 _AMOUNT_MAX: Final = 20_000_000
 _UID_BYTES: Final = 7

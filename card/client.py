@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING
 
 from card import ev2
 from card.apdu import FRAME_DATA_MAX, ISO_DATA_MAX, SW1, Ins, Status, wrap
 from card.channel import CommMode
 from card.errors import CardForeign, SessionBroken, StatusError
-from keys.cmac import BLOCK
+from card.handshake import Handshake
 
 if TYPE_CHECKING:
     from card.channel import Channel
@@ -25,11 +24,11 @@ def exchange(transport: Transport, ins: int, data: bytes = b"") -> tuple[int, by
     Raises CardLost, SessionBroken (bytes that are no answer), StatusError for every status but OK and AF.
     """
     first, *rest = _frames(data)
-    answer = _status(transport.transmit(wrap(ins, first)))
+    answer = answered(transport.transmit(wrap(ins, first)))
     for frame in rest:
         if answer[0] != Status.ADDITIONAL_FRAME:
             raise SessionBroken("the card did not wait for the rest of the command; tap again")
-        answer = _status(transport.transmit(wrap(Ins.ADDITIONAL_FRAME, frame)))
+        answer = answered(transport.transmit(wrap(Ins.ADDITIONAL_FRAME, frame)))
     if answer[0] != Status.ADDITIONAL_FRAME or ins in _HANDSHAKES:
         return answer
     return Status.OK, _collected(transport, answer[1])
@@ -45,7 +44,7 @@ def _frames(data: bytes) -> list[bytes]:
 def _collected(transport: Transport, first: bytes) -> bytes:
     collected = bytearray(first)
     for _ in range(_FRAMES_MAX):
-        status, more = _status(transport.transmit(wrap(Ins.ADDITIONAL_FRAME)))
+        status, more = answered(transport.transmit(wrap(Ins.ADDITIONAL_FRAME)))
         collected += more
         if status == Status.OK:
             return bytes(collected)
@@ -60,7 +59,8 @@ _HANDSHAKES = frozenset(
 )  # fmt: skip
 
 
-def _status(answer: bytes) -> tuple[int, bytes]:
+def answered(answer: bytes) -> tuple[int, bytes]:
+    """Status and data of an answer APDU; raises as `exchange` does."""
     if len(answer) < 2:  # noqa: PLR2004  two status bytes
         raise SessionBroken("the card's answer was cut short; tap again")
     if answer[-2] != SW1:
@@ -91,27 +91,17 @@ def authenticate(transport: Transport, key_no: int, key: CardKey) -> Session:
 
     Raises StatusError AUTHENTICATION_ERROR where the card has another key, SessionBroken where the card does not prove that it has ours.
     """
-    rnd_a, rnd_b, plain = _proven(transport, Ins.AUTHENTICATE_EV2_FIRST, bytes((key_no, 0)), key)
-    return Session(transport, ev2.Channel(ev2.session_keys(key, rnd_a, rnd_b), plain[: ev2.TI_BYTES]))
+    keys, ti = _proven(transport, Ins.AUTHENTICATE_EV2_FIRST, bytes((key_no, 0)), Handshake(key))
+    return Session(transport, ev2.Channel(keys, ti))
 
 
-def _proven(transport: Transport, ins: Ins, asked: bytes, key: CardKey) -> tuple[bytes, bytes, bytes]:
-    """Both random numbers and what the card's proof says, once it has proved that it has the key."""
-    first = ins is Ins.AUTHENTICATE_EV2_FIRST
+def _proven(
+    transport: Transport, ins: Ins, asked: bytes, handshake: Handshake
+) -> tuple[ev2.SessionKeys, bytes]:
+    """Session keys and identifier, once the card has proved that it has the key."""
     _, challenge = exchange(transport, ins, asked)
-    if len(challenge) != BLOCK:
-        raise SessionBroken("the card's challenge has a wrong length; tap again")
-    rnd_b = key.decrypt(challenge, ev2.ZERO_IV)
-    rnd_a = secrets.token_bytes(BLOCK)
-    answer = key.encrypt(rnd_a + ev2.rotated(rnd_b), ev2.ZERO_IV)
-    _, proof = exchange(transport, Ins.ADDITIONAL_FRAME, answer)
-    if len(proof) != (2 * BLOCK if first else BLOCK):
-        raise SessionBroken("the card's proof has a wrong length; tap again")
-    plain = key.decrypt(proof, ev2.ZERO_IV)
-    at = ev2.TI_BYTES if first else 0
-    if not ev2.same(plain[at : at + BLOCK], ev2.rotated(rnd_a)):
-        raise SessionBroken("the card does not know its own key: not a genuine card")
-    return rnd_a, rnd_b, plain
+    _, proof = exchange(transport, Ins.ADDITIONAL_FRAME, handshake.answer(challenge))
+    return handshake.proven(proof)
 
 
 def _range(file_no: int, offset: int, length: int) -> bytes:
@@ -154,8 +144,9 @@ class Session:
     def authenticate_again(self, key_no: int, key: CardKey) -> None:
         """AuthenticateEV2NonFirst: another key within the same session; counters and what is pending go on."""
         channel = self._ev2
-        rnd_a, rnd_b, _ = _proven(self._transport, Ins.AUTHENTICATE_EV2_NON_FIRST, bytes((key_no,)), key)
-        self._channel = ev2.Channel(ev2.session_keys(key, rnd_a, rnd_b), channel.ti, channel.counter)
+        handshake = Handshake(key, first=False)
+        keys, _ = _proven(self._transport, Ins.AUTHENTICATE_EV2_NON_FIRST, bytes((key_no,)), handshake)
+        self._channel = ev2.Channel(keys, channel.ti, channel.counter)
 
     def read(self, file_no: int, mode: CommMode, offset: int = 0, length: int = 0) -> bytes:
         """ReadData; length 0 is all."""

@@ -26,7 +26,7 @@ def application(city: City) -> FastAPI:
     )
     ledger_api.install_problems(served)
     served.include_router(ledger_api.health())
-    served.include_router(ledger_api.router(city.ledger, city.intake, city.loads))
+    served.include_router(ledger_api.router(city.ledger, city.intake, city.desk))
     served.include_router(bundles_api.router(city.shelf, city.clock))
     served.include_router(ledger_web.router(city.ledger, city.registry))
     served.include_router(settlement_web.router(city.ledger.database, city.configuration.participants))

@@ -35,9 +35,9 @@ _KEYS: Final = {
     TerminalRole.VALIDATOR: (Role.DEBIT,),
     TerminalRole.CONDUCTOR: (Role.DEBIT, Role.READ),
     TerminalRole.MERCHANT: (Role.DEBIT,),
-    TerminalRole.KIOSK: (Role.LOAD, Role.READ),
+    TerminalRole.KIOSK: (Role.READ,),
 }
-"""The card keys that a terminal of each role may hold (DESIGN law 11: never the Transaction MAC key)."""
+"""The card keys that a terminal of each role may hold (DESIGN law 11: never the Transaction MAC key, nor the load key, which the ledger alone uses)."""
 
 
 @dataclass(frozen=True, slots=True)

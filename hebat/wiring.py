@@ -18,6 +18,7 @@ from ledger.errors import BundleUnknown
 from ledger.intake.loads import Loads
 from ledger.intake.receive import Intake
 from ledger.intake.registry import Registry
+from ledger.relay.desk import LoadDesk
 from ledger.store import Database
 from settlement.fees import qris_rates
 from settlement.night import Night
@@ -88,7 +89,8 @@ class City:
         self.shelf, self.blocks = Shelf(database), Blocks(database)
         tariffs = KnownTariffs(configuration.tariffs, self.shelf, self.vault)
         self.intake = Intake(self.ledger, self.registry, self.vault, tariffs, clock)
-        self.loads = Loads(self.ledger, self.registry, clock)
+        loads = Loads(self.ledger, self.registry, self.intake.intents, clock)
+        self.desk = LoadDesk(self.ledger, self.intake, loads, self.vault, clock)
         self.night = Night(self.ledger, configuration.participants, qris_rates(), folder.bank_out)
 
     def __enter__(self) -> Self:

@@ -20,8 +20,8 @@ from ledger.problems import CONTENT_TYPE, RETRY_SECONDS, Problem, problem_of
 
 if TYPE_CHECKING:
     from ledger.book import Ledger
-    from ledger.intake.loads import Loads
     from ledger.intake.receive import Intake
+    from ledger.relay.desk import LoadDesk
 
 COSE: Final = "application/cose"
 PAGE_MAX: Final = 500
@@ -48,10 +48,26 @@ class BatchAnswer(BaseModel):
     receipt: str
 
 
-class LoadAnswer(BaseModel):
-    """The hold that authorises a load."""
+class LoadOutcome(BaseModel):
+    """How a load ended; `receipt` is the ledger's (COSE_Sign1, base64), empty where nothing is proven."""
 
+    colour: str
+    reason: str
+    detail: str
+    amount: int
+    balance: int | None
+    sequence: int
+    receipt: str
+
+
+class LoadStep(BaseModel):
+    """The commands (hexadecimal) that the kiosk has to send to the card next, and how the load ended once it did."""
+
+    session: str
+    step: int
     authorisation: int
+    apdus: list[str]
+    outcome: LoadOutcome | None
 
 
 class Account(BaseModel):
@@ -115,16 +131,16 @@ class Chain(BaseModel):
     digest: str
 
 
-def router(ledger: Ledger, intake: Intake, loads: Loads) -> APIRouter:
+def router(ledger: Ledger, intake: Intake, desk: LoadDesk) -> APIRouter:
     """The routes of a ledger."""
     routes = APIRouter(prefix="/v1", responses=_PROBLEM)
-    routes.include_router(_intake_routes(intake, loads))
+    routes.include_router(_intake_routes(intake, desk))
     routes.include_router(_account_routes(ledger))
     routes.include_router(_worklist_routes(ledger))
     return routes
 
 
-def _intake_routes(intake: Intake, loads: Loads) -> APIRouter:
+def _intake_routes(intake: Intake, desk: LoadDesk) -> APIRouter:
     routes = APIRouter()
 
     @routes.post("/batches", response_model=BatchAnswer, openapi_extra=_COSE_BODY)
@@ -132,13 +148,20 @@ def _intake_routes(intake: Intake, loads: Loads) -> APIRouter:
         """Take a signed batch in: COSE_Sign1 over CBOR (see `card.batch`)."""
         body = await limited_body(request)
         answer = await run_in_threadpool(intake.receive, body)
+        await run_in_threadpool(desk.sweep)
         return JSONResponse(answer.as_json())
 
-    @routes.post("/loads", response_model=LoadAnswer, openapi_extra=_COSE_BODY)
-    async def post_load(request: Request) -> LoadAnswer:
-        """Authorise a cash load: a hold that the card's evidence completes or voids."""
+    @routes.post("/loads", response_model=LoadStep, openapi_extra=_COSE_BODY)
+    async def post_load(request: Request) -> JSONResponse:
+        """Begin a cash load: a hold that the card's evidence completes or voids, and the first commands for the card."""
         body = await limited_body(request)
-        return LoadAnswer(authorisation=await run_in_threadpool(loads.authorise, body))
+        return JSONResponse((await run_in_threadpool(desk.begin, body)).as_json())
+
+    @routes.post("/loads/step", response_model=LoadStep, openapi_extra=_COSE_BODY)
+    async def post_load_step(request: Request) -> JSONResponse:
+        """Go on with a load: the card's answers to the last commands."""
+        body = await limited_body(request)
+        return JSONResponse((await run_in_threadpool(desk.step, body)).as_json())
 
     return routes
 

@@ -14,6 +14,8 @@ LedgerError
  ├── LoadRefused             a load that may not be authorised: limit, card, role
  ├── BlockRefused            a card that cannot be blocked or unblocked as asked
  ├── BundleUnknown           no such signed bundle
+ ├── LoadSessionGone         a step of a load that is not under way
+ ├── LoadStepRefused         a step of a load that is not due: a replay, or one too many
  └── BatchRefused            a batch that is not taken in, and is kept all the same
       ├── BatchMalformed     not CBOR, not COSE, or not a batch
       ├── BatchTooLarge      over a limit
@@ -66,6 +68,14 @@ class WindowClosed(LedgerError):
 
 class LoadRefused(LedgerError):
     """A load that may not be authorised: over a limit, unknown card, or a terminal that may not load."""
+
+
+class LoadSessionGone(LedgerError):
+    """A step of a load that is not under way: it ended, its time was over, or the ledger was started anew."""
+
+
+class LoadStepRefused(LedgerError):
+    """A step of a load that is not due: a replay, or one too many."""
 
 
 class WindowNotBegun(LedgerError):

@@ -33,6 +33,8 @@ _STATUS: Final[dict[type[errors.LedgerError], tuple[int, str]]] = {
     errors.BatchOutOfOrder: (409, "Batch out of order"),
     errors.BatchConflict: (409, "Batch conflict"),
     errors.LoadRefused: (422, "Load refused"),
+    errors.LoadSessionGone: (410, "Load session gone"),
+    errors.LoadStepRefused: (409, "Load step refused"),
     errors.AccountUnknown: (404, "Account unknown"),
     errors.BlockRefused: (409, "Block refused"),
     errors.BundleUnknown: (404, "Bundle unknown"),

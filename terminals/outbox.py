@@ -95,9 +95,14 @@ class Outbox:
         """The number that the next record gets."""
         return self._last + 1
 
+    @property
+    def last_request(self) -> int:
+        """The number of the newest load request; 0 where there was none."""
+        return self._number("last request")
+
     def next_request(self) -> int:
         """A fresh number for a load request, durable: a number never stands for two requests."""
-        number = self._number("last request") + 1
+        number = self.last_request + 1
         self._db.execute("INSERT OR REPLACE INTO state VALUES ('last request', ?)", (number,))
         return number
 

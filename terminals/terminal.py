@@ -5,19 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from card.batch import Context, RecordStatus, TapRecord
+from card.batch import RELAYED_FROM, Context
 from card.errors import CardRefused
 from card.layout import TapKind
 from card.purse import Change
 from keys.clock import UnixMs
-from keys.money import Rupiah
 from keys.vault import Role
-from terminals import fares
+from terminals import fares, loading
 from terminals.bundles.fetch import Refreshed, refresh
 from terminals.bundles.in_use import InUse
 from terminals.bundles.rules import Rules
 from terminals.fares import FareRefused
-from terminals.outbox import RecordState
 from terminals.tap import Colour, Outcome, TapMachine, Wish
 
 if TYPE_CHECKING:
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from card.purse import OpenCard
     from card.transport import Transport
     from keys.clock import Clock
+    from keys.money import Rupiah
     from keys.vault import Vault
     from terminals.bundles.kept import KeptBundles
     from terminals.fares import FareDecision, Place, Tariff
@@ -120,41 +119,23 @@ class Terminal:
 
         return self._machine.run(card, Role.DEBIT, wish)
 
-    def load(self, card: Transport, amount: Rupiah) -> Outcome:
-        """Load cash onto a card: the ledger authorises first, then the card is written.
+    @property
+    def next_load(self) -> int:
+        """The number that the record of the next load gets."""
+        return RELAYED_FROM + self.outbox.last_request + 1
 
-        Raises Offline, LoadDenied, UploadRefused, OutboxFull before the card is touched.
+    def load(self, card: Transport, amount: Rupiah) -> Outcome:
+        """Load cash onto a card: the ledger speaks to it, this terminal carries the bytes and holds no key for it.
+
+        Raises Offline, LoadDenied, UploadRefused before the card is touched.
         """
-        self.outbox.need_room()
-        try:  # before any cash is held; a card with an open load is let through, so that it can tell
+        try:  # before any cash is held
             self._rules.need_load_within(amount, self._parts.clock.now())
-            if self.outbox.open_intent(card.uid) is None:
-                self._rules.need_admitted(card.uid)
+            self._rules.need_admitted(card.uid)
         except FareRefused as refusal:
             return Outcome(Colour.RED, refusal.rule, str(refusal))
-        first = self.outbox.next_sequence
         request = self.outbox.next_request()
-        hold = self._parts.link.authorise_load(card.uid, amount, request)
-
-        def wish(open_: OpenCard, sequence: int) -> Wish:
-            at = self._parts.clock.now()
-            fares.need_in_date(open_.identity, at)
-            change = Change(TapKind.LOAD, amount, None, self.number, sequence, at, hold)
-            return Wish(change, Context(rules=("cash",), authorisation=hold))
-
-        outcome = self._machine.run(card, Role.LOAD, wish)
-        if self.outbox.next_sequence == first:  # also where an earlier load of this card came out as done
-            self._give_back(card.uid, hold)
-        return outcome
-
-    def _give_back(self, uid: bytes, hold: int) -> None:
-        """The card was never asked to commit: a record that lets the ledger void the hold."""
-        at = self._parts.clock.now()
-        unused = TapRecord(
-            self.outbox.next_sequence, RecordStatus.WITNESS, None, uid, 0, b"", b"", Rupiah(0), at, 0, b"",
-            Context(rules=("load-not-started",), authorisation=hold),
-        )  # fmt: skip
-        self.outbox.save(unused, RecordState.READY)
+        return loading.load(self._parts.link, card, amount, request, self._parts.clock.now())
 
     def upload(self) -> Uploaded:
         """Send what is ready; intents that waited too long go up as unconfirmed.

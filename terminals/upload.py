@@ -11,16 +11,15 @@ import cbor2
 import httpx2
 import stamina
 
-from card.batch import CONTENT_TYPE, LOAD_CONTENT_TYPE, digest, encode_batch
+from card.batch import CONTENT_TYPE, digest, encode_batch
 from keys import envelope
 from keys.errors import EnvelopeError
-from terminals.errors import LoadDenied, Offline, ReceiptWrong, UploadRefused
+from terminals.errors import Offline, ReceiptWrong, UploadRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from keys.clock import Clock
-    from keys.money import Rupiah
     from terminals.outbox import Outbox, PendingBatch
 
 COSE: Final = "application/cose"
@@ -29,7 +28,6 @@ BACK_OFF_SECONDS_MAX: Final = 5.0
 _BUSY: Final = frozenset({429, 502, 503, 504})
 _RESULTS: Final = frozenset({"posted", "duplicate", "quarantined"})
 _OK: Final = 200
-_UNPROCESSABLE: Final = 422
 _NOTHING: Final = frozenset({204, 304, 404})
 
 
@@ -113,22 +111,23 @@ class Link:
             raise ReceiptWrong("the ledger's receipt speaks of another batch: records stay, try later")
         return results
 
-    def authorise_load(self, uid: bytes, amount: Rupiah, request: int) -> int:
-        """Ask for a load; the hold's number.
+    def post_signed(self, path: str, payload: bytes, content_type: str) -> Any:
+        """Send one signed message, the same bytes until there is an answer; the answer's JSON.
 
-        Raises Offline (no load without the ledger), LoadDenied with the ledger's reason.
+        Raises Offline, UploadRefused.
         """
-        payload = cbor2.dumps([uid, amount, request, self._clock.now()], canonical=True)
+        return self._post(path, self._seal(payload, content_type))
+
+    def receipted(self, receipt: bytes) -> list[Any]:
+        """The fields of a receipt that the ledger signed for this terminal; raises ReceiptWrong."""
         try:
-            answer = self._post("/v1/loads", self._seal(payload, LOAD_CONTENT_TYPE))
-        except UploadRefused as refusal:
-            if refusal.status == _UNPROCESSABLE:
-                raise LoadDenied(refusal.detail) from None
-            raise
-        hold = answer.get("authorisation") if isinstance(answer, dict) else None
-        if not isinstance(hold, int):
-            raise UploadRefused(_OK, "the answer holds no authorisation: is this a ledger's address?")
-        return hold
+            fields = cbor2.loads(envelope.parse(receipt).verify(self._ledger_key))
+            terminal, first, last = fields[:3]
+        except (EnvelopeError, TypeError, ValueError) as error:
+            raise ReceiptWrong(f"the ledger's receipt does not verify ({error}): try again") from None
+        if terminal != self._terminal or first != last:
+            raise ReceiptWrong("the ledger's receipt speaks of another load: try again")
+        return list(fields)
 
     def get(self, path: str, query: Mapping[str, str], bytes_max: int) -> bytes | None:
         """What the ledger has at a path, None where it has nothing (newer); one try, and no more than so many bytes.

@@ -1,6 +1,6 @@
 """A counter that loads cards: a kiosk terminal of the city's first agent, enrolled once and opened again each time.
 
-Value reaches a card only as at every kiosk: the ledger holds the cash first, the card is written next, its signed record goes up last.
+Value reaches a card only as at every kiosk: the ledger holds the cash and speaks to the card through the counter, which has no load key.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def load(terminal: Terminal, hold: Callable[[int], Outcome]) -> Loaded:
 
     Raises InputRefused where nothing was loaded, Offline and LoadDenied before a card is touched.
     """
-    first = terminal.outbox.next_sequence
+    first = terminal.next_load
     for attempt in range(1, ATTEMPTS + 1):
         try:
             outcome = hold(attempt)

@@ -13,6 +13,7 @@ from keys.errors import KeyMissing
 from keys.vault import Role
 from ledger.intake.posting import ALLOWED
 from ledger.intake.reasons import Reason
+from ledger.intake.receipt import LABEL
 
 if TYPE_CHECKING:
     from card.evidence import CardTransaction
@@ -49,6 +50,11 @@ class Assessor:
     def __init__(self, registry: Registry, vault: Vault) -> None:
         self._registry = registry
         self._vault = vault
+
+    @property
+    def ledger_key(self) -> bytes:
+        """The public key under which the ledger signs the records of loads that it ran itself."""
+        return self._vault.public_key(LABEL)
 
     def tmac_key(self, card: Card) -> CardKey:
         """The card's Transaction MAC key, in use; raises KeyMissing."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from card import evidence
-from card.batch import RecordStatus, TapRecord, decode_batch, digest
+from card.batch import RELAYED_FROM, RecordStatus, TapRecord, decode_batch, digest
 from card.errors import CardError
 from keys import envelope
 from keys.errors import KeysError
@@ -84,8 +84,10 @@ class _Audit:
         if row.ordinal >= len(self._documents) or digest(self._documents[row.ordinal]) != row.digest:
             raise DatabaseDamaged(f"{where} is not what was received; restore from backup")
         try:
-            payload = envelope.parse(self._documents[row.ordinal]).verify(
-                self._certificates[row.terminal].public_key
+            message = envelope.parse(self._documents[row.ordinal])
+            relayed = row.first_sequence >= RELAYED_FROM
+            payload = message.verify(
+                self._assessor.ledger_key if relayed else self._certificates[row.terminal].public_key
             )
             batch = decode_batch(payload)
         except (KeysError, CardError, KeyError) as error:

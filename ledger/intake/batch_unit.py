@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from card.batch import FIRST_DIGEST, RecordStatus, TapRecord, digest
+from card.batch import FIRST_DIGEST, RELAYED_FROM, RecordStatus, TapRecord, digest
 from keys.money import Rupiah, sen_of
 from ledger.bundles.blocks import BlockedThen
 from ledger.chart import purse
@@ -99,6 +99,10 @@ class BatchUnit:
             self._known = Taken(same.results, same.block)
             self.document = b""
             return True
+        if (
+            batch.first_sequence >= RELAYED_FROM
+        ):  # a load's own record: each stands alone, under its request's number
+            return False
         last = store.last_batch(tx.connection, batch.terminal)
         expected = last.last_sequence + 1 if last else 1
         if batch.first_sequence != expected:

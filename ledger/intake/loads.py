@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import cbor2
 
 from card.batch import LOAD_CONTENT_TYPE, digest
-from card.layout import PURSE_LIMIT_REGISTERED, PURSE_LIMIT_UNREGISTERED
+from card.layout import PURSE_LIMIT_REGISTERED, PURSE_LIMIT_UNREGISTERED, TapKind
 from keys import envelope
 from keys.errors import EnvelopeError, SignatureWrong
 from keys.identity import TerminalRole
@@ -17,6 +17,7 @@ from ledger.bundles.blocks import block_of
 from ledger.chart import purse
 from ledger.errors import BatchMalformed, LoadRefused, SignatureRefused
 from ledger.intake import posting, store
+from ledger.relay.store import AUTHORISED
 from ledger.transfer import Result
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from keys.clock import Clock
     from keys.identity import TerminalCertificate
     from ledger.book import Ledger
+    from ledger.intake.intents import Intents
     from ledger.intake.registry import Card, Registry
     from ledger.transfer import Transfer
     from ledger.writer import Posted, Transaction
@@ -56,16 +58,33 @@ def parse_request(payload: bytes) -> LoadRequest:
     return LoadRequest(uid, Rupiah(numbers[0]), numbers[1])
 
 
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A request that may go on: its card, its kiosk, the position of its hold, and whether it is new."""
+
+    request: LoadRequest
+    card: Card
+    certificate: TerminalCertificate
+    hold: int
+    fresh: bool
+
+
 class Loads:
     """The door for load requests."""
 
-    def __init__(self, ledger: Ledger, registry: Registry, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, registry: Registry, intents: Intents, clock: Clock) -> None:
         self._ledger = ledger
         self._registry = registry
+        self._intents = intents
         self._clock = clock
 
-    def authorise(self, body: bytes) -> int:
-        """The position of the hold; the same request again gets the same hold.
+    def _unsettled(self, uid: int) -> int:
+        """What is held for a card's torn loads, in sen: the card itself says what became of them before it takes another."""
+        loads = [one.record for one in self._intents.of(uid) if one.record.kind is TapKind.LOAD]
+        return sum(sen_of(record.amount) for record in loads)
+
+    def admit(self, body: bytes) -> Admitted:
+        """A signed request, with its hold; the same request again gets the same hold, and is not fresh.
 
         Raises BatchMalformed, SignatureRefused, TerminalUnknown, LoadRefused.
         """
@@ -86,10 +105,9 @@ class Loads:
         card = self._registry.card(int.from_bytes(request.uid, "big"))
         if card is None:
             raise LoadRefused("no card with this UID was issued here: do not take the cash")
-        hold: int = self._ledger.writer.submit(
-            _Authorise(request, card, certificate, digest(payload))
-        ).result()
-        return hold
+        unit = _Authorise(request, card, certificate, digest(payload), self._unsettled(card.uid))
+        hold: int = self._ledger.writer.submit(unit).result()
+        return Admitted(request, card, certificate, hold, unit.fresh)
 
 
 class _Authorise:
@@ -98,13 +116,24 @@ class _Authorise:
     document = b""
 
     def __init__(
-        self, request: LoadRequest, card: Card, certificate: TerminalCertificate, identity: bytes
+        self,
+        request: LoadRequest,
+        card: Card,
+        certificate: TerminalCertificate,
+        identity: bytes,
+        unsettled: int,
     ) -> None:
         self._request = request
         self._card = card
         self._certificate = certificate
         self._identity = identity
+        self._unsettled = unsettled
         self._known: int | None = None
+
+    @property
+    def fresh(self) -> bool:
+        """True where the request was never seen before."""
+        return self._known is None
 
     def plan(self, tx: Transaction) -> Sequence[Transfer]:
         request, terminal = self._request, self._certificate.terminal
@@ -121,7 +150,7 @@ class _Authorise:
         account = purse(self._card.card_number)
         balance = tx.balance(account)
         limit = PURSE_LIMIT_REGISTERED if self._card.registered else PURSE_LIMIT_UNREGISTERED
-        after = balance.net(account) + balance.credits_pending + sen_of(request.amount)
+        after = balance.net(account) + balance.credits_pending - self._unsettled + sen_of(request.amount)
         if after > sen_of(limit):
             raise LoadRefused(f"the purse may hold {limit} rupiah at most: load less")
         agent = self._certificate.owner
@@ -140,7 +169,7 @@ class _Authorise:
             tx.connection,
             store.LoadRow(
                 self._certificate.terminal, request.request, self._identity, self._card.uid, request.amount,
-                hold.position, tx.received_at,
+                hold.position, tx.received_at, AUTHORISED,
             ),
         )  # fmt: skip
         return hold.position

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from card.batch import BATCH_BYTES_MAX, CONTENT_TYPE, Batch, MalformedRecord, decode_batch, digest
+from card.batch import (
+    BATCH_BYTES_MAX,
+    CONTENT_TYPE,
+    RELAYED_FROM,
+    Batch,
+    MalformedRecord,
+    decode_batch,
+    digest,
+    encode_record,
+)
 from card.errors import BatchInvalid
 from keys import envelope
 from keys.errors import EnvelopeError, SignatureWrong
@@ -20,10 +29,13 @@ from ledger.intake.intents import Intents
 from ledger.intake.reasons import Reason
 from ledger.intake.receipt import Receipt
 from ledger.intake.records import raw_records
+from ledger.relay import own
+from ledger.relay.unit import RelayedUnit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from card.batch import TapRecord
     from keys.clock import Clock
     from keys.identity import TerminalCertificate
     from keys.vault import Vault
@@ -102,6 +114,8 @@ class Intake:
             raise BatchMalformed(f"{error}: send a signed batch") from None
         if message.content_type != CONTENT_TYPE:
             raise BatchMalformed(f"the envelope holds {message.content_type[:60]!r}, not {CONTENT_TYPE}")
+        if own.signed_here(message, self._vault):
+            return own.opened(message, self._registry, self._vault)
         certificate = self._registry.terminal(int.from_bytes(message.kid, "big"), self._clock.now())
         try:
             batch = decode_batch(message.verify(certificate.public_key))
@@ -115,7 +129,19 @@ class Intake:
             raise SignatureRefused(
                 f"terminal {certificate.terminal} signed a batch in the name of {batch.terminal}"
             )
+        if batch.last_sequence >= RELAYED_FROM:
+            raise BatchMalformed(f"numbers from {RELAYED_FROM} are those of loads: the ledger writes them")
         return certificate, batch
+
+    def take_relayed(self, certificate: TerminalCertificate, record: TapRecord) -> bytes:
+        """Post the one record of a load that the ledger ran itself, and close the load; the signed receipt.
+
+        Durable when this returns. Raises Overloaded, LedgerStopped.
+        """
+        body, batch = own.written(certificate.terminal, record, self._vault, self._clock.now())
+        assessed = self.assessor.assess(record, encode_record(record), certificate)
+        unit = RelayedUnit(body, batch, certificate, [assessed], self)
+        return self._answer(body, batch, self._ledger.writer.submit(unit).result()).receipt
 
     def _taken(self, body: bytes, certificate: TerminalCertificate, batch: Batch) -> Answer:
         raws = raw_records(body)
@@ -126,7 +152,9 @@ class Intake:
             for record, raw in zip(batch.records, raws, strict=True)
         ]
         unit = BatchUnit(body, batch, certificate, assessed, self)
-        taken: Taken = self._ledger.writer.submit(unit).result()
+        return self._answer(body, batch, self._ledger.writer.submit(unit).result())
+
+    def _answer(self, body: bytes, batch: Batch, taken: Taken) -> Answer:
         head = self._ledger.block(taken.block)
         receipt = Receipt(batch.terminal, batch.first_sequence, batch.last_sequence, digest(body), head)
         _log.info(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from keys.errors import IdentityError
@@ -12,6 +12,7 @@ from keys.identity import read_certificate
 from ledger.chart import partition_of
 from ledger.errors import TerminalUnknown
 from ledger.intake import store
+from ledger.relay import store as relay_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,13 +27,18 @@ TOKEN_BYTES = 16
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A card as issued; `uid` as an integer, most significant byte first."""
+    """A card as issued; `uid` as an integer, most significant byte first.
+
+    `key_version` is that of its Transaction MAC key, for life; `access_version` that of its other keys since they were last changed (0: as
+    issued), see `ledger.relay.rolling`.
+    """
 
     uid: int
     card_number: int
     registered: bool
     key_version: int
     token_digest: bytes
+    access_version: int = 0
 
     @property
     def partition(self) -> Partition:
@@ -68,6 +74,13 @@ class Registry:
             store.insert_cards(connection, cards)
         self._cards.update((card.uid, card) for card in cards)
         self._by_token.update((card.token_digest, card) for card in cards)
+
+    def rolled(self, card: Card, version: int) -> None:
+        """A card's application keys are of this version now; durable when this returns."""
+        changed = replace(card, access_version=version)
+        with self._database.transaction() as connection:
+            relay_store.set_access_version(connection, card.partition, card.uid, version)
+        self._cards[card.uid] = self._by_token[card.token_digest] = changed
 
     def add_terminal(self, certificate: TerminalCertificate) -> None:
         """Take an enrolled terminal in; a renewed certificate replaces the old one."""

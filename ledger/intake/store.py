@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
+from card.batch import RELAYED_FROM
 from keys.clock import Day, UnixMs
 from ledger.intake import tables
 from ledger.intake.reasons import ExceptionKind, Reason
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from ledger.intake.registry import Card
 
 
+CLOSED: Final = "closed"
+"""State of a load that needs nothing more: its record is in the books."""
 REFUSED_MAX: Final = 10_000
 REFUSED_BYTES_MAX: Final = 256 << 20
 """What refused batches may take up, so that nobody fills the disk with garbage; who sent one keeps it, having no receipt."""
@@ -117,6 +120,8 @@ class LoadRow:
     amount: int
     hold: int
     received_at: UnixMs
+    state: str = CLOSED
+    intent: bytes = b""
 
 
 def _columns(table: sa.Table, kind: type[Any]) -> list[sa.Column[Any]]:
@@ -133,6 +138,7 @@ def insert_cards(connection: sa.Connection, cards: Sequence[Card]) -> None:
         {
             "partition": card.partition, "uid": card.uid, "card_number": card.card_number,
             "registered": int(card.registered), "key_version": card.key_version, "token_digest": card.token_digest,
+            "access_version": card.access_version,
         }
         for card in cards
     ]  # fmt: skip
@@ -143,11 +149,11 @@ def read_cards(connection: sa.Connection) -> Iterator[Card]:
     """All cards."""
     from ledger.intake.registry import Card  # noqa: PLC0415  the registry reads through this module
 
-    names = ("uid", "card_number", "registered", "key_version", "token_digest")
-    for uid, number, registered, version, digest in connection.execute(
+    names = ("uid", "card_number", "registered", "key_version", "token_digest", "access_version")
+    for uid, number, registered, version, digest, access in connection.execute(
         sa.select(*[tables.cards.c[name] for name in names])
     ):
-        yield Card(uid, number, bool(registered), version, bytes(digest))
+        yield Card(uid, number, bool(registered), version, bytes(digest), access)
 
 
 def read_terminals(connection: sa.Connection) -> Iterator[tuple[int, tuple[bytes, int]]]:
@@ -178,11 +184,10 @@ def revoke_terminal(connection: sa.Connection, terminal: int, at: UnixMs) -> Non
 
 
 def last_batch(connection: sa.Connection, terminal: int) -> BatchRow | None:
-    """A terminal's newest batch."""
+    """The newest batch that a terminal sent itself."""
     table = tables.batches
-    found = _batches(
-        connection, table.c.terminal == terminal, order=(table.c.first_sequence.desc(),), limit=1
-    )
+    own = sa.and_(table.c.terminal == terminal, table.c.first_sequence < RELAYED_FROM)
+    found = _batches(connection, own, order=(table.c.first_sequence.desc(),), limit=1)
     return next(found, None)
 
 
@@ -364,8 +369,13 @@ def _load(connection: sa.Connection, where: Any) -> LoadRow | None:
     row = connection.execute(query).first()
     if row is None:
         return None
-    terminal, request, digest, uid, amount, hold, at = row
-    return LoadRow(terminal, request, bytes(digest), uid, amount, hold, UnixMs(at))
+    return load_row(row)
+
+
+def load_row(row: Any) -> LoadRow:
+    """A load as the database gives it."""
+    terminal, request, digest, uid, amount, hold, at, state, intent = row
+    return LoadRow(terminal, request, bytes(digest), uid, amount, hold, UnixMs(at), state, bytes(intent))
 
 
 def insert_load(connection: sa.Connection, row: LoadRow) -> None:

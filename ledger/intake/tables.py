@@ -20,6 +20,7 @@ cards = Table(
     Column("registered", Integer, nullable=False),
     Column("key_version", Integer, nullable=False),
     Column("token_digest", LargeBinary(32), nullable=False),
+    Column("access_version", Integer, nullable=False, server_default="0"),
 )
 
 terminals = Table(
@@ -120,4 +121,6 @@ loads = Table(
     Column("amount", BigInteger, nullable=False),
     Column("hold", BigInteger, nullable=False),
     Column("received_at", BigInteger, nullable=False),
+    Column("state", String(8), nullable=False, server_default="closed"),
+    Column("intent", LargeBinary, nullable=False, server_default=""),
 )

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     from card.transport import Transport
     from hebat.cards.field import ReaderCard
-    from keys.money import Rupiah
 
 READER, SECOND = "Desk reader 00", "Shelf reader 01"
 ATR = bytes.fromhex("3b8180018080")
@@ -178,10 +177,3 @@ def counted() -> Iterator[list[bytes]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(VirtualCard, "transmit", transmit)
         yield sent
-
-
-class NoLedger:
-    """Authorises every load, so that only the card is left to say no."""
-
-    def authorise_load(self, uid: bytes, amount: Rupiah, request: int) -> int:
-        return 1

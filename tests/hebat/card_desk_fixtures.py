@@ -18,7 +18,7 @@ from keys.vault import Role
 from terminals.fares import TRANS_SEMARANG_2022
 from terminals.outbox import Outbox
 from terminals.terminal import Parts, Terminal
-from tests.hebat.card_desk import UID, Desk, NoLedger, Ran, vault_of
+from tests.hebat.card_desk import UID, Desk, Ran, vault_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,7 +71,7 @@ def chip(desk: Desk, hebat: Callable[..., Ran], folder: Path) -> VirtualCard:
 @pytest.fixture
 def conductor(folder: Path) -> Iterator[Terminal]:
     """A terminal with every key that terminals may hold, and no line to the ledger."""
-    keys = vault_of(folder).subset(folder / "device.vault", "x", (Role.DEBIT, Role.LOAD, Role.READ), 16)
+    keys = vault_of(folder).subset(folder / "device.vault", "x", (Role.DEBIT, Role.READ), 16)
     outbox = Outbox(folder / "outbox.db")
-    yield Terminal(Parts(1001, outbox, keys, NoLedger(), SystemClock(), TRANS_SEMARANG_2022))  # type: ignore[arg-type]
+    yield Terminal(Parts(1001, outbox, keys, None, SystemClock(), TRANS_SEMARANG_2022))  # type: ignore[arg-type]
     outbox.close()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 DAMAGE = {
     2: "UPDATE taps SET amount = amount - 100 WHERE rowid = 20",
-    4: "DELETE FROM batches WHERE rowid = 3",
+    4: "DELETE FROM batches WHERE rowid = (SELECT max(rowid) FROM batches WHERE first_sequence < 2147483648)",
     6: "DELETE FROM quarantine WHERE rowid = 1",
     8: "UPDATE transfers SET amount = amount + 100 WHERE kind = 1 AND position = (SELECT min(position) FROM transfers WHERE kind = 1)",
     9: "UPDATE windows SET last_position = last_position - 1",

@@ -54,7 +54,7 @@ TAPS_MAX: Final = 3
 KEYS: Final = {
     TerminalRole.VALIDATOR: (Role.DEBIT,),
     TerminalRole.MERCHANT: (Role.DEBIT,),
-    TerminalRole.KIOSK: (Role.LOAD,),
+    TerminalRole.KIOSK: (Role.READ,),
 }
 BUSES: Final = tuple(Post(1001 + n, TerminalRole.VALIDATOR, town.OPERATORS[0]) for n in range(3))
 TILLS: Final = tuple(Post(2001 + n, TerminalRole.MERCHANT, 502) for n in range(3))
@@ -134,7 +134,9 @@ class Rig:
         body = request.read()
         try:
             if request.url.path == "/v1/loads":
-                return httpx2.Response(200, json={"authorisation": self.city.loads.authorise(body)})
+                return httpx2.Response(200, json=self.city.desk.begin(body).as_json())
+            if request.url.path == "/v1/loads/step":
+                return httpx2.Response(200, json=self.city.desk.step(body).as_json())
             return httpx2.Response(200, json=self.city.intake.receive(body).as_json())
         except LedgerError as error:
             problem = problem_of(error)

@@ -81,12 +81,12 @@ def value_of(chip: VirtualCard) -> int:
 
 @dataclass
 class Ledger:
-    """What a test makes the server answer, and what it was sent. `mishaps` are taken one a request, then it behaves."""
+    """What a test makes the server answer, and what it was sent. `mishaps` are taken one a request, `steps` one a message of a load."""
 
     key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
     bodies: list[bytes] = field(default_factory=list)
     mishaps: list[str] = field(default_factory=list)
-    holds: int = 40
+    steps: list[Any] = field(default_factory=list)
 
     def answer(self, path: str, body: bytes) -> tuple[int, dict[str, Any]] | None:
         """Status and JSON; None: act, and say nothing."""
@@ -94,9 +94,8 @@ class Ledger:
         if mishap.isdigit():
             return int(mishap), {"title": "no", "detail": f"told to say {mishap}"}
         self.bodies.append(body)
-        if path == "/v1/loads":
-            self.holds += 1
-            return 200, {"authorisation": self.holds}
+        if path.startswith("/v1/loads"):
+            return 200, self.steps.pop(0)
         batch = decode_batch(envelope.parse(body).payload)
         return None if mishap == "lost" else (200, self.receipt(body, batch, mishap))
 

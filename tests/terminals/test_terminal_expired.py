@@ -27,7 +27,6 @@ FLOWS: dict[str, Callable[[Terminal, VirtualCard], Outcome]] = {
     "fare": lambda bus, chip: bus.fare(chip, PLACE),
     "tap in": lambda bus, chip: bus.tap_in(chip, PLACE),
     "sale": lambda bus, chip: bus.sale(chip, Rupiah(1_000)),
-    "load": lambda bus, chip: bus.load(chip, Rupiah(10_000)),
 }
 
 
@@ -66,16 +65,3 @@ def test_a_card_past_its_date_is_red_and_keeps_its_value(
 def test_a_cards_last_day_is_a_whole_day(flow: str, bus: Terminal, shared_vault: FileVault) -> None:
     chip = valid_until(shared_vault, service_day(START))
     assert FLOWS[flow](bus, chip).colour is Colour.GREEN
-
-
-def test_the_hold_of_a_load_that_an_expired_card_did_not_get_is_given_back(
-    bus: Terminal, shared_vault: FileVault, ledger: Ledger
-) -> None:
-    bus.load(valid_until(shared_vault, Day(service_day(START) - 1)), Rupiah(10_000))
-    bus.upload()
-    (record,) = ledger.records()
-    assert (record.amount, record.context.rules, record.context.authorisation) == (
-        0,
-        ("load-not-started",),
-        41,
-    )

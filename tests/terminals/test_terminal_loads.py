@@ -1,29 +1,33 @@
-"""Loads: one hold for one load, and each hold that no card took is given back exactly once."""
+"""Loads at a kiosk whose ledger answers what it should not: nothing is green without proof, and nothing goes on for ever.
+
+Loads with a real ledger are in tests/ledger/test_relay.py and tests/system/test_tears.py.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import base64
+from typing import TYPE_CHECKING, Any
 
+import cbor2
 import pytest
 
-from card.batch import RecordStatus
-from card.virtual import VirtualCard
+from card import relay
+from card.batch import STEP_CONTENT_TYPE
+from keys import envelope
 from keys.money import Rupiah
-from terminals.errors import Offline, OutboxFull, UploadRefused
+from terminals.errors import Offline, UploadRefused
+from terminals.loading import STEPS_MAX
 from terminals.tap import Colour
-from tests.terminals.depot import PLACE, Clock, Ledger, Server, card, terminal, value_of
+from tests.terminals.depot import Clock, Ledger, Server, card, terminal, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from card.batch import TapRecord
     from keys.filevault import FileVault
     from terminals.terminal import Terminal
 
 AMOUNT = Rupiah(20_000)
-EXCHANGES = 11
-COMMIT = 0xC7
 
 
 @pytest.fixture
@@ -39,63 +43,17 @@ def kiosk(tmp_path: Path, shared_vault: FileVault, still: Clock, ledger: Ledger)
     server.close()
 
 
-def holds(records: list[TapRecord]) -> dict[int, list[RecordStatus]]:
-    found: dict[int, list[RecordStatus]] = {}
-    for record in records:
-        found.setdefault(record.context.authorisation, []).append(record.status)
-    return found
+def step(number: int, apdus: list[bytes], outcome: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"session": "00" * 16, "step": number, "apdus": [one.hex() for one in apdus], "outcome": outcome}
 
 
-@pytest.mark.parametrize("acts", [False, True], ids=["before the chip acts", "after"])
-def test_however_a_load_is_torn_and_tried_again_each_hold_has_one_fate(
-    kiosk: Terminal, shared_vault: FileVault, ledger: Ledger, *, acts: bool
-) -> None:
-    expected: dict[int, list[RecordStatus]] = {}
-    for cut in range(1, EXCHANGES + 1):
-        chip = card(shared_vault, serial=cut)
-        chip.tear(cut, acts=acts)
-        assert kiosk.load(chip, AMOUNT).colour is Colour.AMBER
-        again = kiosk.load(chip, AMOUNT)
-        assert (again.colour, again.balance, value_of(chip)) == (Colour.GREEN, 70_000, 70_000)
-        landed = cut == EXCHANGES and acts
-        taken, unused = (ledger.holds - 1, ledger.holds) if landed else (ledger.holds, ledger.holds - 1)
-        expected |= {taken: [RecordStatus.CONFIRMED], unused: [RecordStatus.WITNESS]}
-    kiosk.close_shift()
-    assert holds(ledger.records()) == expected
-
-
-def test_a_load_past_the_purses_limit_or_onto_a_foreign_card_gives_its_hold_back(
-    kiosk: Terminal, shared_vault: FileVault, ledger: Ledger
-) -> None:
-    chip = card(shared_vault, 19_999_000)
-    assert kiosk.load(chip, AMOUNT).reason == "refused"
-    assert kiosk.load(VirtualCard(bytes([4, 0, 0, 0, 0, 0, 9])), AMOUNT).reason == "foreign"
-    assert value_of(chip) == 19_999_000
-    kiosk.upload()
-    assert holds(ledger.records()) == {41: [RecordStatus.WITNESS], 42: [RecordStatus.WITNESS]}
-
-
-def test_a_load_that_the_card_refuses_at_the_commit_gives_its_hold_back_once(
-    kiosk: Terminal, shared_vault: FileVault, ledger: Ledger
-) -> None:
-    refusing = Forgetful(card(shared_vault))
-    assert kiosk.load(refusing, AMOUNT).colour is Colour.RED
-    assert value_of(refusing.chip) == 50_000
-    kiosk.upload()
-    assert holds(ledger.records()) == {41: [RecordStatus.WITNESS]}
-
-
-class Forgetful:
-    """A real chip whose session ends just before the commit, as by a reset in the field: the commit is refused."""
-
-    def __init__(self, chip: VirtualCard) -> None:
-        self.chip = chip
-        self.uid = chip.uid
-
-    def transmit(self, apdu: bytes) -> bytes:
-        if apdu[1] == COMMIT:
-            self.chip.end_session()
-        return self.chip.transmit(apdu)
+def green(ledger: Ledger, terminal: int = 1001, sequence: int = 5) -> dict[str, Any]:
+    fields = [terminal, sequence, sequence, bytes(32), 1, 1, bytes(32)]
+    receipt = envelope.seal(cbor2.dumps(fields), kid=b"ledger", sign=ledger.key.sign, content_type="x")
+    return {
+        "colour": "green", "reason": "paid", "detail": "", "amount": 20_000, "balance": 70_000, "sequence": sequence,
+        "receipt": base64.b64encode(receipt).decode(),
+    }  # fmt: skip
 
 
 def test_without_a_ledger_nothing_is_loaded_and_the_next_request_has_a_fresh_number(
@@ -108,21 +66,53 @@ def test_without_a_ledger_nothing_is_loaded_and_the_next_request_has_a_fresh_num
         assert (value_of(chip), lonely.outbox.waiting, lonely.outbox.next_request()) == (50_000, 0, 2)
 
 
-def test_an_answer_without_an_authorisation_loads_nothing(
-    kiosk: Terminal, shared_vault: FileVault, ledger: Ledger
+@pytest.mark.parametrize("answer", [{"authorisation": 41}, [], 7, {"apdus": ["zz"], "outcome": None}])
+def test_an_answer_that_is_no_step_loads_nothing(
+    kiosk: Terminal, shared_vault: FileVault, ledger: Ledger, answer: object
 ) -> None:
     chip = card(shared_vault)
-    ledger.mishaps = ["200"]
-    with pytest.raises(UploadRefused, match="authorisation"):
+    ledger.steps = [answer]
+    with pytest.raises(UploadRefused, match="no step of a load"):
         kiosk.load(chip, AMOUNT)
     assert value_of(chip) == 50_000
 
 
-def test_a_full_outbox_asks_for_no_hold_that_it_could_not_account_for(
-    kiosk: Terminal, shared_vault: FileVault, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+def test_the_cards_answers_go_back_signed_and_green_needs_the_ledgers_receipt(
+    kiosk: Terminal, shared_vault: FileVault, ledger: Ledger
 ) -> None:
-    monkeypatch.setattr("terminals.outbox.RECORDS_MAX", 1)
-    kiosk.fare(card(shared_vault), PLACE)
-    with pytest.raises(OutboxFull):
-        kiosk.load(card(shared_vault, serial=2), AMOUNT)
-    assert ledger.bodies == []
+    ledger.steps = [step(1, relay.selecting()), step(2, [], green(ledger))]
+    outcome = kiosk.load(card(shared_vault), AMOUNT)
+    assert (outcome.colour, outcome.balance, outcome.sequence) == (Colour.GREEN, 70_000, 5)
+    sent = envelope.parse(ledger.bodies[1])
+    assert (sent.content_type, sent.kid) == (STEP_CONTENT_TYPE, (1001).to_bytes(4, "big"))
+    session, number, answers = cbor2.loads(sent.payload)
+    assert (session, number, [answer[-2:] for answer in answers]) == (bytes(16), 1, [b"\x91\x00"] * 2)
+
+
+@pytest.mark.parametrize("wrong", ["other key", "other terminal", "none"])
+def test_green_without_the_ledgers_receipt_is_amber(
+    kiosk: Terminal, shared_vault: FileVault, ledger: Ledger, wrong: str
+) -> None:
+    outcome = green(Ledger() if wrong == "other key" else ledger, 7 if wrong == "other terminal" else 1001)
+    if wrong == "none":
+        outcome["receipt"] = ""
+    ledger.steps = [step(1, relay.selecting()), step(2, [], outcome)]
+    shown = kiosk.load(card(shared_vault), AMOUNT)
+    assert (shown.colour, shown.reason) == (Colour.AMBER, "tap-again")
+
+
+def test_a_ledger_that_goes_on_and_on_is_left(
+    kiosk: Terminal, shared_vault: FileVault, ledger: Ledger
+) -> None:
+    ledger.steps = [step(number, relay.selecting()) for number in range(1, STEPS_MAX + 10)]
+    assert kiosk.load(card(shared_vault), AMOUNT).colour is Colour.AMBER
+    assert len(ledger.bodies) == STEPS_MAX + 1
+
+
+@pytest.mark.parametrize("status", ["410", "409", "500"])
+def test_a_ledger_that_forgot_the_load_is_amber_for_the_card_may_have_been_loaded(
+    kiosk: Terminal, shared_vault: FileVault, ledger: Ledger, status: str
+) -> None:
+    ledger.steps = [step(1, relay.selecting())]
+    ledger.mishaps = ["", status]
+    assert kiosk.load(card(shared_vault), AMOUNT).colour is Colour.AMBER

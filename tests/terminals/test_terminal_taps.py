@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from card.batch import RecordStatus
+from card.layout import AID, File
 from card.virtual import VirtualCard
 from keys.money import Rupiah
 from terminals.errors import (
@@ -139,25 +140,11 @@ def test_a_fare_that_turned_out_to_be_paid_is_green_once_and_then_a_passback(
     assert (shown[1].balance, shown[2].reason, value_of(chip)) == (46_500, "passback", 46_500)
 
 
-def test_a_sale_writes_no_journey_and_a_load_asks_the_ledger_first(
-    bus: Terminal, vault: FileVault, ledger: Ledger
-) -> None:
+def test_a_sale_writes_no_journey(bus: Terminal, vault: FileVault) -> None:
     chip = card(vault)
+    before = chip.applications[AID].files[File.JOURNEY].save()
     assert bus.sale(chip, Rupiah(12_000)).balance == 38_000
-    assert bus.load(chip, Rupiah(20_000)).balance == 58_000
-    bus.upload()
-    assert [record.context.authorisation for record in ledger.records()] == [0, 41]
-
-
-def test_a_load_that_never_started_gives_its_hold_back(
-    bus: Terminal, vault: FileVault, ledger: Ledger
-) -> None:
-    chip = card(vault)
-    chip.tear(5, acts=False)
-    assert bus.load(chip, Rupiah(20_000)).colour is Colour.AMBER
-    bus.upload()
-    (record,) = ledger.records()
-    assert (record.status, record.context.authorisation, value_of(chip)) == (RecordStatus.WITNESS, 41, 50_000)
+    assert chip.applications[AID].files[File.JOURNEY].save() == before
 
 
 def test_a_denied_load_touches_no_card(bus: Terminal, vault: FileVault, ledger: Ledger) -> None:
@@ -275,6 +262,7 @@ def test_a_record_out_of_turn_is_refused(bus: Terminal, vault: FileVault, ledger
 KILLED = """
 import os, sys
 from pathlib import Path
+from card.layout import AID, File
 from card.virtual import VirtualCard
 from card.client import Session
 from keys.filevault import FileVault

@@ -1,0 +1,47 @@
+"""Where loads stand, in the intake's tables: authorised, intended, closed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import sqlalchemy as sa
+
+from ledger.intake import tables
+from ledger.tables import WHOLE
+
+if TYPE_CHECKING:
+    from ledger.intake.store import LoadRow
+
+AUTHORISED: Final = "held"
+"""A hold, and no commit on its way: the card cannot have been loaded."""
+INTENDED: Final = "intended"
+"""The commit was given away: only the card can tell."""
+
+
+def _of(terminal: int, request: int) -> sa.ColumnElement[bool]:
+    table = tables.loads
+    return sa.and_(table.c.partition == WHOLE, table.c.terminal == terminal, table.c.request == request)
+
+
+def change_load(connection: sa.Connection, terminal: int, request: int, state: str, intent: bytes) -> None:
+    """Say where a load stands now."""
+    connection.execute(
+        sa.update(tables.loads).where(_of(terminal, request)).values(state=state, intent=intent)
+    )
+
+
+def open_loads(connection: sa.Connection) -> list[LoadRow]:
+    """Loads that are not closed: those that a ledger was running when it stopped."""
+    from ledger.intake.store import CLOSED, LoadRow, load_row  # noqa: PLC0415  the registry reads through both
+
+    table = tables.loads
+    query = sa.select(*[table.c[name] for name in LoadRow.__slots__])
+    where = sa.and_(table.c.partition == WHOLE, table.c.state != CLOSED)
+    return [load_row(row) for row in connection.execute(query.where(where))]
+
+
+def set_access_version(connection: sa.Connection, partition: int, uid: int, version: int) -> None:
+    """A card's application keys are of another version now."""
+    table = tables.cards
+    one = sa.and_(table.c.partition == partition, table.c.uid == uid)
+    connection.execute(sa.update(table).where(one).values(access_version=version))

@@ -1,0 +1,48 @@
+"""The writer's units of a relayed load: its intent, and its one record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from card.batch import RELAYED_FROM
+from ledger.intake.batch_unit import BatchUnit
+from ledger.intake.store import CLOSED
+from ledger.relay import store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ledger.intake.batch_unit import Taken
+    from ledger.transfer import Transfer
+    from ledger.writer import Posted, Transaction
+
+
+@dataclass(slots=True)
+class Intend:
+    """Makes an intent durable, before the commit that it stands for goes out."""
+
+    terminal: int
+    request: int
+    raw: bytes
+    document: bytes = field(default=b"", init=False)
+
+    def plan(self, _tx: Transaction) -> Sequence[Transfer]:
+        """Nothing moves."""
+        return ()
+
+    def settle(self, _posted: Sequence[Posted], tx: Transaction) -> None:
+        """Keep it."""
+        store.change_load(tx.connection, self.terminal, self.request, store.INTENDED, self.raw)
+
+
+class RelayedUnit(BatchUnit):
+    """A load's record, and the end of its row, in one."""
+
+    def settle(self, posted: Sequence[Posted], tx: Transaction) -> Taken:
+        """Write the record as any batch, and close the load."""
+        taken = super().settle(posted, tx)
+        batch = self._batch
+        request = batch.first_sequence - RELAYED_FROM
+        store.change_load(tx.connection, batch.terminal, request, CLOSED, b"")
+        return taken

@@ -1,0 +1,99 @@
+"""A load at a kiosk: the ledger speaks to the card through this terminal, which holds no load key and sees no session key.
+
+The commands come in batches and are sent as they are; the answers go back signed. What the load came to is the ledger's word, and green
+needs its receipt.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import cbor2
+
+from card.batch import LOAD_CONTENT_TYPE, STEP_CONTENT_TYPE
+from card.relay import carried
+from keys.money import Rupiah
+from terminals.errors import LoadDenied, Offline, ReceiptWrong, UploadRefused
+from terminals.tap import Colour, Outcome
+
+if TYPE_CHECKING:
+    from card.transport import Transport
+    from keys.clock import UnixMs
+    from terminals.upload import Link
+
+STEPS_MAX: Final = 64
+COMMANDS_MAX: Final = 16
+_UNPROCESSABLE: Final = 422
+_OK: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What the ledger wants next: commands for the card, or nothing more; and how the load ended, once it did."""
+
+    session: bytes
+    number: int
+    apdus: tuple[bytes, ...]
+    outcome: Outcome | None
+
+
+def load(link: Link, card: Transport, amount: Rupiah, request: int, at: UnixMs) -> Outcome:
+    """Load an amount; never raises for what the card or the line does once the card is spoken to.
+
+    Raises Offline (no load without the ledger), LoadDenied with the ledger's reason, UploadRefused.
+    """
+    step = _begun(link, cbor2.dumps([card.uid, amount, request, at], canonical=True))
+    outcome = step.outcome
+    for _ in range(STEPS_MAX):
+        if not step.apdus:
+            break
+        try:
+            step = _next(link, step, carried(card, step.apdus))
+        except (Offline, UploadRefused, ReceiptWrong) as error:
+            return outcome or Outcome(Colour.AMBER, "tap-again", str(error))
+        outcome = step.outcome or outcome
+    return outcome or Outcome(Colour.AMBER, "tap-again", "the ledger did not say how the load ended")
+
+
+def _begun(link: Link, payload: bytes) -> Step:
+    try:
+        return _step(link, link.post_signed("/v1/loads", payload, LOAD_CONTENT_TYPE))
+    except UploadRefused as refusal:
+        if refusal.status == _UNPROCESSABLE:
+            raise LoadDenied(refusal.detail) from None
+        raise
+
+
+def _next(link: Link, step: Step, answers: list[bytes]) -> Step:
+    payload = cbor2.dumps([step.session, step.number, answers], canonical=True)
+    return _step(link, link.post_signed("/v1/loads/step", payload, STEP_CONTENT_TYPE))
+
+
+def _step(link: Link, answer: Any) -> Step:
+    try:
+        apdus = tuple(bytes.fromhex(apdu) for apdu in answer["apdus"][:COMMANDS_MAX])
+        told = answer["outcome"]
+        outcome = None if told is None else _outcome(link, told)
+        return Step(bytes.fromhex(answer["session"]), int(answer["step"]), apdus, outcome)
+    except (KeyError, TypeError, ValueError, binascii.Error):
+        raise UploadRefused(_OK, "the answer is no step of a load: is this a ledger's address?") from None
+
+
+def _outcome(link: Link, told: Any) -> Outcome:
+    """How the load ended; green only against the ledger's receipt. Raises ReceiptWrong."""
+    colour = Colour(told["colour"])
+    if colour is not Colour.GREEN:
+        return Outcome(colour, str(told["reason"]), str(told["detail"]), sequence=int(told["sequence"]))
+    link.receipted(base64.b64decode(told["receipt"], validate=True))
+    amount, balance = Rupiah(int(told["amount"])), Rupiah(int(told["balance"]))
+    return Outcome(
+        colour,
+        str(told["reason"]),
+        amount=amount,
+        balance=balance,
+        rules=("cash",),
+        sequence=int(told["sequence"]),
+    )
