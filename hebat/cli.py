@@ -25,6 +25,7 @@ from hebat.keyroom.commands import keys_app
 from hebat.logs import configure
 from hebat.progress import Quiet, Shown
 from hebat.settings import LogLevel, read_settings
+from hebat.terminal_commands import terminals_app
 from keys.errors import KeysError
 from keys.hardening import forbid_dumps
 from ledger.errors import LedgerError
@@ -48,6 +49,7 @@ app.add_typer(ledger_app, name="ledger")
 app.add_typer(card_app, name="card")
 app.add_typer(bundles_app, name="bundles")
 app.add_typer(keys_app, name="keys")
+app.add_typer(terminals_app, name="terminals")
 
 DataOption = Annotated[Path, typer.Option("--data", help="The city's data folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -11,12 +10,17 @@ import httpx2
 from hebat.founding import AUTHORITY_LABEL
 from keys.bundle import LABEL as BUNDLE_LABEL
 from keys.bundle import city_id
+from keys.clock import local
+from keys.device import device_secret, secret_beside, vault_passphrase
 from keys.errors import KeyMissing
-from keys.filevault import FileVault, write_atomically
-from keys.identity import TerminalIdentity, TerminalRole, read_certificate
+from keys.filevault import FileVault
+from keys.identity import read_certificate
+from keys.rights import Rights, TerminalRole
 from keys.vault import Role
-from ledger.intake.receipt import LABEL as LEDGER_LABEL
+from ledger.enrolment.desk import Invitation, invite
+from ledger.enrolment.store import all_terminals
 from terminals.bundles.kept import KeptBundles, Trust
+from terminals.enrolment import Device, Renewal
 from terminals.outbox import Outbox
 from terminals.terminal import Parts, Terminal
 from terminals.upload import Link
@@ -25,12 +29,17 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hebat.wiring import City
+    from keys.clock import Clock, UnixMs
+    from keys.identity import TerminalCertificate
+    from keys.money import Rupiah
     from keys.vault import Vault
+    from ledger.enrolment.store import TerminalRow
+    from ledger.store import Database
     from terminals.fares import Tariff
 
 TIMEOUT_SECONDS: Final = 30.0
 DEVICE_COST: Final = 2**12
-"""scrypt's N on a small device; its passphrase is 24 random bytes, so that guessing gains nothing."""
+"""scrypt's N on a small device; its passphrase comes from 32 random bytes, so that guessing gains nothing."""
 _KEYS: Final = {
     TerminalRole.VALIDATOR: (Role.DEBIT,),
     TerminalRole.CONDUCTOR: (Role.DEBIT, Role.READ),
@@ -42,11 +51,22 @@ _KEYS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A terminal to be enrolled: its number, what it is for, and whose it is (operator, merchant or agent number)."""
+    """A terminal to be enrolled: its number, what it is for, whose it is (operator, merchant or agent number).
+
+    Without a limit (rupiah a service day), its role's own; without routes (numbers), anywhere.
+    """
 
     number: int
     role: TerminalRole
     owner: int
+    daily_limit: Rupiah | None = None
+    routes: tuple[int, ...] = ()
+
+    @property
+    def invitation(self) -> Invitation:
+        """What the back office invites it to."""
+        rights = Rights.of_role(self.role, self.daily_limit, self.routes)
+        return Invitation(self.number, self.role, self.owner, rights)
 
 
 def vault_name(terminal: int) -> str:
@@ -55,24 +75,76 @@ def vault_name(terminal: int) -> str:
 
 
 def enrol(city: City, post: Post, address: str, tariff: Tariff) -> Terminal:
-    """Make the key on the device, get the certificate, and put the terminal to work against a ledger's address."""
+    """Invite a terminal, enrol it over HTTP as it would on its own, and put it to work against a ledger's address."""
     folder = city.folder.terminal(post.number)
-    identity = TerminalIdentity(folder)
-    pem = city.authority.enrol(identity.request(), post.number, post.role, post.owner)
-    identity.install(pem)
-    city.registry.add_terminal(read_certificate(pem, city.root, city.clock.now()))
-    passphrase = secrets.token_urlsafe(24)
-    write_atomically(folder / "device.passphrase", passphrase.encode())
-    name = vault_name(post.number)
-    city.vault.subset(folder / "device.vault", passphrase, _KEYS[post.role], DEVICE_COST, name)
-    vault = FileVault.open(folder / "device.vault", passphrase, name)
-    client = httpx2.Client(base_url=address, timeout=TIMEOUT_SECONDS)
-    link = Link(client, post.number, identity.sign, city.vault.public_key(LEDGER_LABEL), city.clock)
-    outbox = Outbox(folder / "outbox.db")
-    bundles = kept_bundles(folder, city.vault, post.role)
-    made = Terminal(Parts(post.number, outbox, vault, link, city.clock, tariff, bundles))
+    device = device_of(folder)
+    ticket = invite(city.ledger.database, city.root, post.invitation, city.clock.now())
+    with client_of(address) as client:
+        device.enrol(client, ticket)
+    passphrase = vault_passphrase(device_secret(secret_beside(folder)))
+    city.vault.subset(
+        folder / "device.vault", passphrase, _KEYS[post.role], DEVICE_COST, vault_name(post.number)
+    )
+    made = reopen(folder, city.clock, address, tariff, city.vault)
     made.refresh()
     return made
+
+
+def client_of(address: str) -> httpx2.Client:
+    """A terminal's HTTP client for a ledger's address."""
+    return httpx2.Client(base_url=address, timeout=TIMEOUT_SECONDS)
+
+
+def device_of(folder: Path, secret: Path | None = None) -> Device:
+    """A device by its folder, with its secret in a file; raises IdentityError."""
+    return Device(folder, device_secret(secret_beside(folder) if secret is None else secret))
+
+
+def reopen(folder: Path, clock: Clock, address: str, tariff: Tariff, city: Vault) -> Terminal:
+    """An enrolled terminal as it was left: its key, its vault, its outbox, its bundles; `city` tells whose bundles it believes.
+
+    Raises IdentityError, VaultError, OutboxBusy.
+    """
+    secret = device_secret(secret_beside(folder))
+    device = Device(folder, secret)
+    certificate = device.certificate()
+    number, bundles = certificate.terminal, kept_bundles(folder, city, certificate.role)
+    vault = FileVault.open(folder / "device.vault", vault_passphrase(secret), vault_name(number))
+    client = client_of(address)
+    link = Link(client, number, device.identity.sign, device.ledger_key(), clock)
+    renewal = Renewal(device, client, clock)
+    return Terminal(Parts(number, Outbox(folder / "outbox.db"), vault, link, clock, tariff, bundles, renewal))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a terminal stands: valid, ended or revoked; what it may do; limit in rupiah; dates of the city's calendar."""
+
+    terminal: int
+    state: str
+    role: str
+    owner: int
+    kinds: tuple[str, ...]
+    daily_limit: int
+    routes: tuple[int, ...]
+    until: str
+
+
+def standings(database: Database, root: bytes, now: UnixMs) -> list[Standing]:
+    """All terminals by number; raises IdentityError where a certificate is not this city's."""
+    with database.transaction() as connection:
+        rows = all_terminals(connection)
+    return [_standing(read_certificate(row.certificate, root), row, now) for row in rows]
+
+
+def _standing(certificate: TerminalCertificate, row: TerminalRow, now: UnixMs) -> Standing:
+    state = "revoked" if row.revoked_at else "valid" if now < certificate.not_after else "ended"
+    rights = certificate.rights
+    return Standing(
+        certificate.terminal, state, certificate.role.value, certificate.owner,
+        tuple(sorted(kind.value for kind in rights.kinds)), rights.daily_limit, rights.routes,
+        f"{local(certificate.not_after):%Y-%m-%d}",
+    )  # fmt: skip
 
 
 def kept_bundles(folder: Path, vault: Vault, role: TerminalRole) -> KeptBundles | None:

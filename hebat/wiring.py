@@ -14,8 +14,10 @@ from keys.money import Rupiah
 from ledger.book import Ledger
 from ledger.bundles.blocks import Blocks
 from ledger.bundles.shelf import Shelf
+from ledger.enrolment.desk import EnrolmentDesk
 from ledger.errors import BundleUnknown
 from ledger.intake.loads import Loads
+from ledger.intake.receipt import LABEL as LEDGER_LABEL
 from ledger.intake.receive import Intake
 from ledger.intake.registry import Registry
 from ledger.relay.desk import LoadDesk
@@ -88,6 +90,8 @@ class City:
         self.registry = Registry(database, self.root)
         self.shelf, self.blocks = Shelf(database), Blocks(database)
         tariffs = KnownTariffs(configuration.tariffs, self.shelf, self.vault)
+        ledger_key = self.vault.public_key(LEDGER_LABEL)
+        self.enrolment = EnrolmentDesk(database, self.registry, self.authority, self.root, ledger_key, clock)
         self.intake = Intake(self.ledger, self.registry, self.vault, tariffs, clock)
         loads = Loads(self.ledger, self.registry, self.intake.intents, clock)
         self.desk = LoadDesk(self.ledger, self.intake, loads, self.vault, clock)

@@ -1,49 +1,43 @@
 """Who a terminal is: an Ed25519 key made on the device, in a short-lived X.509 certificate of the city's terminal authority.
 
-Source: RFC 5280 (profile), RFC 8410 (Ed25519). What a terminal may do stands in its subject: OU is its role, serialNumber its owner.
+Source: RFC 5280 (profile), RFC 8410 (Ed25519). OU is its role, serialNumber its owner; what it may do stands in an extension (`keys.rights`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from keys.clock import UnixMs
+from keys.device import TerminalIdentity
 from keys.errors import IdentityError
-from keys.sealedfile import write_atomically
+from keys.rights import Rights, TerminalRole, rights_in
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from keys.clock import Clock
     from keys.vault import Vault
 
-VALID_DAYS: Final = 90
+__all__ = ["TerminalAuthority", "TerminalCertificate", "TerminalIdentity", "TerminalRole", "read_certificate"]
+
+VALID_DAYS: Final = 30
+"""A short life: a key that leaked without anybody's notice is worth a month at most."""
+RENEW_DAYS: Final = 10
+"""How long before its end a certificate is renewed."""
 ROOT_VALID_DAYS: Final = 3650
 _CITY: Final = "Kartu Semarang Hebat"
 _PREFIX: Final = "terminal "
 
 
-class TerminalRole(StrEnum):
-    """What a terminal is for."""
-
-    VALIDATOR = "validator"
-    CONDUCTOR = "conductor"
-    MERCHANT = "merchant"
-    KIOSK = "kiosk"
-
-
 @dataclass(frozen=True, slots=True)
 class TerminalCertificate:
-    """What a certificate proves: number, role, owner (operator, merchant or agent number), raw public key, validity."""
+    """What a certificate proves: number, role, owner (operator, merchant or agent number), rights, raw public key, validity."""
 
     terminal: int
     role: TerminalRole
@@ -53,6 +47,12 @@ class TerminalCertificate:
     not_before: UnixMs
     not_after: UnixMs
     pem: bytes
+    rights: Rights
+
+    @property
+    def renew_from(self) -> UnixMs:
+        """From when on it may be renewed."""
+        return UnixMs(self.not_after - RENEW_DAYS * 86_400_000)
 
 
 class TerminalAuthority:
@@ -98,18 +98,22 @@ class TerminalAuthority:
         return self._root
 
     def enrol(
-        self, request: bytes, terminal: int, role: TerminalRole, owner: int, days: int = VALID_DAYS
+        self,
+        request: bytes,
+        terminal: int,
+        role: TerminalRole,
+        owner: int,
+        days: int = VALID_DAYS,
+        rights: Rights | None = None,
     ) -> bytes:
-        """A certificate (PEM) for a request (PEM); raises IdentityError where the request does not prove its key."""
-        try:
-            csr = x509.load_pem_x509_csr(request)
-        except ValueError:
-            raise IdentityError("the enrolment request is no PEM certificate request") from None
-        public = csr.public_key()
-        if not csr.is_signature_valid or not isinstance(public, Ed25519PublicKey):
-            raise IdentityError(
-                "the enrolment request does not prove an Ed25519 key: make it on the terminal again"
-            )
+        """A certificate (PEM) for a request (PEM); without rights, all that the role may do.
+
+        Raises IdentityError where the request does not prove its key or asks for what it does not get, and for rights beyond the role.
+        """
+        given = Rights.of_role(role) if rights is None else rights
+        if not given.within(role):
+            raise IdentityError(f"a {role} may not have these rights, limit or routes: choose others")
+        public = requested_key(request, given)
         subject = x509.Name(
             [
                 x509.NameAttribute(NameOID.ORGANIZATION_NAME, _CITY),
@@ -118,13 +122,31 @@ class TerminalAuthority:
                 x509.NameAttribute(NameOID.COMMON_NAME, f"{_PREFIX}{terminal}"),
             ]
         )
-        builder = self._builder(subject, public, days)
+        builder = self._builder(subject, Ed25519PublicKey.from_public_bytes(public), days)
         builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        builder = builder.add_extension(given.extension(), critical=True)
         return self._vault.issue_certificate(self._label, builder).public_bytes(Encoding.PEM)
 
 
-def read_certificate(pem: bytes, root: bytes, at: UnixMs) -> TerminalCertificate:
-    """What a terminal's certificate proves at a moment; `root` is the authority's own certificate, PEM.
+def requested_key(request: bytes, given: Rights | None = None) -> bytes:
+    """The raw key that a request (PKCS#10, PEM) proves; raises IdentityError, also where it asks for rights that are not `given`."""
+    try:
+        csr = x509.load_pem_x509_csr(request)
+        asked = rights_in(csr.extensions)
+        public = csr.public_key()
+    except ValueError:
+        raise IdentityError("the enrolment request is no PEM certificate request") from None
+    if not csr.is_signature_valid or not isinstance(public, Ed25519PublicKey):
+        raise IdentityError(
+            "the enrolment request does not prove an Ed25519 key: make it on the terminal again"
+        )
+    if asked is not None and asked != given:
+        raise IdentityError("the request asks for rights that the terminal is not invited to: ask for none")
+    return public.public_bytes_raw()
+
+
+def read_certificate(pem: bytes, root: bytes, at: UnixMs | None = None) -> TerminalCertificate:
+    """What a terminal's certificate proves at a moment, or whatever its dates; `root` is the authority's own certificate, PEM.
 
     Raises IdentityError where it is another authority's, out of date, or says no role.
     """
@@ -135,15 +157,17 @@ def read_certificate(pem: bytes, root: bytes, at: UnixMs) -> TerminalCertificate
         public = found.public_key()
         if not isinstance(public, Ed25519PublicKey):
             raise IdentityError("the certificate's key is no Ed25519 key")
+        role = TerminalRole(subject[NameOID.ORGANIZATIONAL_UNIT_NAME])
         certificate = TerminalCertificate(
             terminal=int(subject[NameOID.COMMON_NAME].removeprefix(_PREFIX)),
-            role=TerminalRole(subject[NameOID.ORGANIZATIONAL_UNIT_NAME]),
+            role=role,
             owner=int(subject[NameOID.SERIAL_NUMBER]),
             public_key=public.public_bytes_raw(),
             serial=found.serial_number,
             not_before=_ms(found.not_valid_before_utc),
             not_after=_ms(found.not_valid_after_utc),
             pem=pem,
+            rights=rights_in(found.extensions) or Rights.of_role(role),
         )
     except InvalidSignature:
         raise IdentityError("the certificate is not of this city's terminal authority") from None
@@ -151,49 +175,10 @@ def read_certificate(pem: bytes, root: bytes, at: UnixMs) -> TerminalCertificate
         raise IdentityError(
             "the certificate says no terminal, role and owner: enrol the terminal again"
         ) from None
-    if not certificate.not_before <= at < certificate.not_after:
+    if at is not None and not certificate.not_before <= at < certificate.not_after:
         raise IdentityError("the certificate is out of date, or the clock is wrong: renew it")
     return certificate
 
 
 def _ms(at: datetime) -> UnixMs:
     return UnixMs(int(at.timestamp()) * 1000)
-
-
-class TerminalIdentity:
-    """A terminal's own key, made on the device and kept in a file that only its owner can read."""
-
-    def __init__(self, folder: Path) -> None:
-        """Open the identity in a folder; makes the key where there is none yet."""
-        self._folder = folder
-        path = folder / "identity.key"
-        if not path.exists():
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_atomically(path, Ed25519PrivateKey.generate().private_bytes_raw())
-        if path.stat().st_mode & 0o077:
-            path.chmod(0o600)
-        self._key = Ed25519PrivateKey.from_private_bytes(path.read_bytes())
-
-    def __repr__(self) -> str:
-        return f"<TerminalIdentity {self._folder.name}>"
-
-    def request(self) -> bytes:
-        """A certificate request, PEM."""
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "terminal")])
-        builder = x509.CertificateSigningRequestBuilder().subject_name(name)
-        return builder.sign(self._key, None).public_bytes(Encoding.PEM)
-
-    def install(self, certificate: bytes) -> None:
-        """Keep the certificate, PEM."""
-        write_atomically(self._folder / "certificate.pem", certificate)
-
-    def certificate(self) -> bytes:
-        """The certificate, PEM; raises IdentityError where the terminal is not enrolled."""
-        path = self._folder / "certificate.pem"
-        if not path.exists():
-            raise IdentityError("this terminal is not enrolled: ask the authority for a certificate")
-        return path.read_bytes()
-
-    def sign(self, message: bytes) -> bytes:
-        """An Ed25519 signature, 64 bytes."""
-        return self._key.sign(message)

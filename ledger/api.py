@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 COSE: Final = "application/cose"
 PAGE_MAX: Final = 500
-_PROBLEM: Final[dict[int | str, dict[str, Any]]] = {
+PROBLEM: Final[dict[int | str, dict[str, Any]]] = {
     "4XX": {"description": "RFC 9457 problem", "content": {CONTENT_TYPE: {}}},
 }
-_COSE_BODY: Final = {
+COSE_BODY: Final = {
     "requestBody": {"required": True, "content": {COSE: {"schema": {"type": "string", "format": "binary"}}}}
 }
 
@@ -133,7 +133,7 @@ class Chain(BaseModel):
 
 def router(ledger: Ledger, intake: Intake, desk: LoadDesk) -> APIRouter:
     """The routes of a ledger."""
-    routes = APIRouter(prefix="/v1", responses=_PROBLEM)
+    routes = APIRouter(prefix="/v1", responses=PROBLEM)
     routes.include_router(_intake_routes(intake, desk))
     routes.include_router(_account_routes(ledger))
     routes.include_router(_worklist_routes(ledger))
@@ -143,7 +143,7 @@ def router(ledger: Ledger, intake: Intake, desk: LoadDesk) -> APIRouter:
 def _intake_routes(intake: Intake, desk: LoadDesk) -> APIRouter:
     routes = APIRouter()
 
-    @routes.post("/batches", response_model=BatchAnswer, openapi_extra=_COSE_BODY)
+    @routes.post("/batches", response_model=BatchAnswer, openapi_extra=COSE_BODY)
     async def post_batch(request: Request) -> JSONResponse:
         """Take a signed batch in: COSE_Sign1 over CBOR (see `card.batch`)."""
         body = await limited_body(request)
@@ -151,13 +151,13 @@ def _intake_routes(intake: Intake, desk: LoadDesk) -> APIRouter:
         await run_in_threadpool(desk.sweep)
         return JSONResponse(answer.as_json())
 
-    @routes.post("/loads", response_model=LoadStep, openapi_extra=_COSE_BODY)
+    @routes.post("/loads", response_model=LoadStep, openapi_extra=COSE_BODY)
     async def post_load(request: Request) -> JSONResponse:
         """Begin a cash load: a hold that the card's evidence completes or voids, and the first commands for the card."""
         body = await limited_body(request)
         return JSONResponse((await run_in_threadpool(desk.begin, body)).as_json())
 
-    @routes.post("/loads/step", response_model=LoadStep, openapi_extra=_COSE_BODY)
+    @routes.post("/loads/step", response_model=LoadStep, openapi_extra=COSE_BODY)
     async def post_load_step(request: Request) -> JSONResponse:
         """Go on with a load: the card's answers to the last commands."""
         body = await limited_body(request)

@@ -11,6 +11,7 @@ LedgerError
  ├── Overloaded              more is waiting than the queue may hold
  ├── WindowClosed            a business date that takes no more entries
  ├── WindowNotBegun          a business date that lies ahead
+ ├── EnrolmentRefused        a code, or a renewal, that makes no terminal
  ├── LoadRefused             a load that may not be authorised: limit, card, role
  ├── BlockRefused            a card that cannot be blocked or unblocked as asked
  ├── BundleUnknown           no such signed bundle
@@ -76,6 +77,10 @@ class LoadSessionGone(LedgerError):
 
 class LoadStepRefused(LedgerError):
     """A step of a load that is not due: a replay, or one too many."""
+
+
+class EnrolmentRefused(LedgerError):
+    """A code, or a renewal, that makes no terminal."""
 
 
 class WindowNotBegun(LedgerError):

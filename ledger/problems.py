@@ -32,6 +32,7 @@ _STATUS: Final[dict[type[errors.LedgerError], tuple[int, str]]] = {
     errors.TerminalUnknown: (403, "Terminal unknown"),
     errors.BatchOutOfOrder: (409, "Batch out of order"),
     errors.BatchConflict: (409, "Batch conflict"),
+    errors.EnrolmentRefused: (403, "Enrolment refused"),
     errors.LoadRefused: (422, "Load refused"),
     errors.LoadSessionGone: (410, "Load session gone"),
     errors.LoadStepRefused: (409, "Load step refused"),

@@ -7,6 +7,8 @@ TerminalError
  ├── Offline              the ledger cannot be reached; records stay in the outbox
  ├── UploadRefused        the ledger answered, and does not take the batch
  ├── ReceiptWrong         an answer that does not prove what it says; records stay
+ ├── EnrolmentDenied      the ledger gives no certificate
+ ├── CertificateEnded     too late to renew: enrol anew
  ├── LoadDenied           the ledger does not authorise a load
  ├── PlacesMissing        no such corridor in the shipped data
  └── BundleRefused        a bundle that is not taken; what was in force stays so
@@ -50,6 +52,14 @@ class UploadRefused(TerminalError):
 
 class ReceiptWrong(TerminalError):
     """An answer that does not prove what it says; the records stay."""
+
+
+class EnrolmentDenied(TerminalError):
+    """The ledger gives no certificate, or one that proves nothing."""
+
+
+class CertificateEnded(TerminalError):
+    """The certificate has ended, so that its key can renew it no more: enrol with a new code; records stay."""
 
 
 class LoadDenied(TerminalError):

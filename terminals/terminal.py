@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from keys.money import Rupiah
     from keys.vault import Vault
     from terminals.bundles.kept import KeptBundles
+    from terminals.enrolment import Renewal
     from terminals.fares import FareDecision, Place, Tariff
     from terminals.outbox import Outbox
     from terminals.upload import Link, Uploaded
@@ -46,6 +47,7 @@ class Parts:
     clock: Clock
     tariff: Tariff
     bundles: KeptBundles | None = None
+    renewal: Renewal | None = None
 
 
 class Terminal:
@@ -140,7 +142,7 @@ class Terminal:
     def upload(self) -> Uploaded:
         """Send what is ready; intents that waited too long go up as unconfirmed.
 
-        Raises Offline, UploadRefused, ReceiptWrong; nothing is lost then.
+        The certificate is renewed on the way, once it is due. Raises Offline, UploadRefused, ReceiptWrong, CertificateEnded; nothing is lost then.
         """
         self.outbox.release_before(UnixMs(self._parts.clock.now() - 1000 * GIVE_UP_SECONDS))
         return self._sent()
@@ -151,6 +153,8 @@ class Terminal:
         return self._sent()
 
     def _sent(self) -> Uploaded:
+        if self._parts.renewal is not None:
+            self._parts.renewal.if_due()
         done = self._parts.link.upload(self.outbox)
         self.refresh()
         return done

@@ -9,28 +9,23 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-import httpx2
-
 from card.errors import CardError
 from hebat.errors import InputRefused
-from hebat.fleet import TIMEOUT_SECONDS, Post, enrol, kept_bundles, vault_name
+from hebat.fleet import Post, client_of, device_of, enrol, reopen
 from keys.clock import SystemClock
-from keys.filevault import FileVault
-from keys.identity import TerminalIdentity, TerminalRole, read_certificate
-from ledger.intake.receipt import LABEL as LEDGER_LABEL
+from keys.rights import TerminalRole
+from ledger.enrolment.desk import invite
 from terminals.errors import TerminalError
-from terminals.outbox import Outbox
 from terminals.tap import Colour
-from terminals.terminal import Parts, Terminal
-from terminals.upload import Link
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from hebat.folder import Folder
     from hebat.wiring import City, Configuration
-    from keys.clock import Clock
+    from keys.vault import Vault
     from terminals.tap import Outcome
+    from terminals.terminal import Terminal
 
 COUNTER: Final = 3901
 """The counter's terminal number."""
@@ -56,54 +51,38 @@ def counter(city: City, address: str) -> Iterator[Terminal]:
     agent = next(iter(city.configuration.participants.agents), None)
     if agent is None:
         raise InputRefused("this city has no load agent: add one to its participants")
-    folder = city.folder.terminal(COUNTER)
+    folder, tariff = city.folder.terminal(COUNTER), city.configuration.tariffs[-1]
+    post = Post(COUNTER, TerminalRole.KIOSK, agent)
     if (folder / "device.vault").exists():
-        _renew(city, agent)
-        made = _reopened(city.folder, city.vault, city.configuration, city.clock, address)
+        _enrol_again(city, post, address)
+        made = reopen(folder, city.clock, address, tariff, city.vault)
     else:
-        made = enrol(city, Post(COUNTER, TerminalRole.KIOSK, agent), address, city.configuration.tariffs[-1])
+        made = enrol(city, post, address, tariff)
     with made:
         yield made
 
 
 @contextmanager
 def distant_counter(
-    folder: Folder, vault: FileVault, configuration: Configuration, address: str
+    folder: Folder, vault: Vault, configuration: Configuration, address: str
 ) -> Iterator[Terminal]:
     """The counter's terminal against a ledger that another process serves; raises InputRefused where it never was enrolled."""
     if not (folder.terminal(COUNTER) / "device.vault").exists():
         raise InputRefused(
             "this counter is not enrolled yet: stop the server, load once without --address, and start it again"
         )
-    with _reopened(folder, vault, configuration, SystemClock(), address) as made:
+    with reopen(folder.terminal(COUNTER), SystemClock(), address, configuration.tariffs[-1], vault) as made:
         yield made
 
 
-def _renew(city: City, agent: int) -> None:
-    """A new certificate where the counter's has run out; raises TerminalUnknown where it was revoked."""
-    now, known = city.clock.now(), city.registry.enrolled(COUNTER)
-    city.registry.terminal(
-        COUNTER, known.not_before
-    )  # at a moment when nothing but a revocation speaks against it
-    if known.not_before <= now < known.not_after:
+def _enrol_again(city: City, post: Post, address: str) -> None:
+    """A new certificate where the counter's has run out; raises EnrolmentRefused where it was revoked."""
+    device = device_of(city.folder.terminal(COUNTER))
+    if city.clock.now() < device.certificate().not_after:
         return
-    identity = TerminalIdentity(city.folder.terminal(COUNTER))
-    pem = city.authority.enrol(identity.request(), COUNTER, TerminalRole.KIOSK, agent)
-    identity.install(pem)
-    city.registry.add_terminal(read_certificate(pem, city.root, now))
-
-
-def _reopened(
-    folder: Folder, vault: FileVault, configuration: Configuration, clock: Clock, address: str
-) -> Terminal:
-    """The terminal as it was left: its key, its vault, its outbox."""
-    own = folder.terminal(COUNTER)
-    passphrase = (own / "device.passphrase").read_text(encoding="utf-8")
-    device = FileVault.open(own / "device.vault", passphrase, vault_name(COUNTER))
-    client = httpx2.Client(base_url=address, timeout=TIMEOUT_SECONDS)
-    link = Link(client, COUNTER, TerminalIdentity(own).sign, vault.public_key(LEDGER_LABEL), clock)
-    tariff, bundles = configuration.tariffs[-1], kept_bundles(own, vault, TerminalRole.KIOSK)
-    return Terminal(Parts(COUNTER, Outbox(own / "outbox.db"), device, link, clock, tariff, bundles))
+    ticket = invite(city.ledger.database, city.root, post.invitation, city.clock.now())
+    with client_of(address) as client:
+        device.enrol(client, ticket)
 
 
 def load(terminal: Terminal, hold: Callable[[int], Outcome]) -> Loaded:

@@ -53,4 +53,4 @@ def gates() -> list[Post]:
 
 def kiosk() -> Post:
     """The load kiosk."""
-    return Post(4901, TerminalRole.KIOSK, AGENT)
+    return Post(4901, TerminalRole.KIOSK, AGENT, Rupiah(10_000_000_000))

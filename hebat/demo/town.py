@@ -10,7 +10,8 @@ from typing import Final
 from hebat.demo.plan import BANK_JATENG, BNI, BUSES, MANDIRI, MERCHANTS
 from hebat.fleet import Post
 from hebat.wiring import Configuration
-from keys.identity import TerminalRole
+from keys.money import Rupiah
+from keys.rights import TerminalRole
 from ledger.intake.posting import CITY
 from settlement.participants import Agent, Bank, City, Merchant, MerchantClass, Operator, Participants
 from terminals.fares import TRANS_SEMARANG_2022
@@ -18,6 +19,8 @@ from terminals.fares import TRANS_SEMARANG_2022
 OPERATORS: Final = (11, 12)
 _FIRST_MERCHANT: Final = 501
 AGENT: Final = 701
+_BUSY: Final = Rupiah(10_000_000_000)
+"""A service day's limit where one kiosk loads, and three tills serve, a whole town of up to 20,000 cards."""
 
 PARTICIPANTS: Final = Participants(
     banks=[
@@ -44,16 +47,18 @@ CONFIGURATION: Final = Configuration(PARTICIPANTS, (TRANS_SEMARANG_2022,))
 def buses() -> list[Post]:
     """Eight validators, one a corridor."""
     return [
-        Post(1001 + bus, TerminalRole.VALIDATOR, OPERATORS[bus * len(OPERATORS) // BUSES])
+        Post(1001 + bus, TerminalRole.VALIDATOR, OPERATORS[bus * len(OPERATORS) // BUSES], routes=(bus + 1,))
         for bus in range(BUSES)
     ]
 
 
 def tills() -> list[Post]:
     """Three merchants' tills."""
-    return [Post(2001 + shop, TerminalRole.MERCHANT, _FIRST_MERCHANT + shop) for shop in range(MERCHANTS)]
+    return [
+        Post(2001 + shop, TerminalRole.MERCHANT, _FIRST_MERCHANT + shop, _BUSY) for shop in range(MERCHANTS)
+    ]
 
 
 def kiosk() -> Post:
     """The load kiosk."""
-    return Post(3001, TerminalRole.KIOSK, AGENT)
+    return Post(3001, TerminalRole.KIOSK, AGENT, _BUSY)

@@ -11,7 +11,7 @@ from card.batch import MalformedRecord, RecordStatus, TapRecord
 from card.errors import EvidenceError
 from keys.errors import KeyMissing
 from keys.vault import Role
-from ledger.intake.posting import ALLOWED
+from ledger.intake.bounds import Doubt, outside_area, outside_rights
 from ledger.intake.reasons import Reason
 from ledger.intake.receipt import LABEL
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Assessed:
-    """A record with what its evidence says; `reason` is why it cannot be posted as it is."""
+    """A record with what its evidence says; `reason` is why it cannot be posted as it is, `doubts` what is asked once it is."""
 
     record: TapRecord | MalformedRecord
     raw: bytes
@@ -32,6 +32,7 @@ class Assessed:
     transaction: CardTransaction | None = None
     reason: Reason | None = None
     detail: str = ""
+    doubts: tuple[Doubt, ...] = ()
 
     @property
     def uid(self) -> int:
@@ -93,13 +94,14 @@ class Assessor:
         differs = claims_differ(record, transaction, card, certificate)
         if differs:
             return Assessed(record, raw, card, transaction, Reason.EVIDENCE_MISMATCH, differs)
-        if transaction.record.kind not in ALLOWED[certificate.role]:
-            detail = f"a {certificate.role} may not post a {transaction.record.kind.name.lower()}"
-            return Assessed(record, raw, card, transaction, Reason.ROLE_FORBIDDEN, detail)
+        missing, outside = outside_rights(transaction, certificate), outside_area(transaction, certificate)
+        if missing and transaction.record.kind.credits_card:
+            return Assessed(record, raw, card, transaction, Reason.ROLE_FORBIDDEN, missing.detail)
+        doubts = tuple(doubt for doubt in (missing, outside) if doubt is not None)
         if record.status is RecordStatus.UNCONFIRMED:
             detail = "the terminal did not learn whether the card committed"
-            return Assessed(record, raw, card, transaction, Reason.UNCONFIRMED, detail)
-        return Assessed(record, raw, card, transaction)
+            return Assessed(record, raw, card, transaction, Reason.UNCONFIRMED, detail, doubts)
+        return Assessed(record, raw, card, transaction, doubts=doubts)
 
     def signed(self, card: Card, tmc: int, tmi: bytes, tmv: bytes) -> bool:
         """True where the card's chip signed these bytes at this counter."""

@@ -6,6 +6,7 @@ Raises DatabaseDamaged, naming batch and record of the first difference. `ledger
 from __future__ import annotations
 
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,9 @@ from card import evidence
 from card.batch import RELAYED_FROM, RecordStatus, TapRecord, decode_batch, digest
 from card.errors import CardError
 from keys import envelope
-from keys.errors import KeysError
+from keys.errors import KeysError, SignatureWrong
 from keys.money import sen_of
-from ledger.errors import DatabaseDamaged
+from ledger.errors import DatabaseDamaged, LedgerError
 from ledger.intake import store
 from ledger.intake.assess import identity_of
 from ledger.intake.reasons import Outcome, Reason, Resolution
@@ -68,7 +69,7 @@ class _Audit:
     ) -> None:
         self.batches = self.records = self.macs = 0
         self._connection = connection
-        self._certificates = registry.owners()
+        self._keys: dict[int, list[bytes]] = {}
         self._registry = registry
         self._assessor = assessor
         self._taps = taps
@@ -84,19 +85,26 @@ class _Audit:
         if row.ordinal >= len(self._documents) or digest(self._documents[row.ordinal]) != row.digest:
             raise DatabaseDamaged(f"{where} is not what was received; restore from backup")
         try:
-            message = envelope.parse(self._documents[row.ordinal])
-            relayed = row.first_sequence >= RELAYED_FROM
-            payload = message.verify(
-                self._assessor.ledger_key if relayed else self._certificates[row.terminal].public_key
-            )
-            batch = decode_batch(payload)
-        except (KeysError, CardError, KeyError) as error:
+            batch = decode_batch(self._signed(row, self._documents[row.ordinal]))
+        except (KeysError, CardError, LedgerError) as error:
             raise DatabaseDamaged(f"{where} does not verify: {error}") from error
         if [result["sequence"] for result in row.results] != [record.sequence for record in batch.records]:
             raise DatabaseDamaged(f"{where} has not one answer a record; restore from backup")
         self.batches += 1
         for record, result in zip(batch.records, row.results, strict=True):
             self._record(row, record, result["result"], where)
+
+    def _signed(self, row: BatchRow, document: bytes) -> bytes:
+        """A batch's payload, signed by a key that the terminal had, or by the ledger for it; raises EnvelopeError subclasses."""
+        terminal, message = row.terminal, envelope.parse(document)
+        if row.first_sequence >= RELAYED_FROM:
+            return message.verify(self._assessor.ledger_key)
+        if terminal not in self._keys:
+            self._keys[terminal] = [one.public_key for one in self._registry.history(terminal)]
+        for key in self._keys[terminal]:
+            with suppress(SignatureWrong):
+                return message.verify(key)
+        raise SignatureWrong(f"the signature is not that of a key of terminal {terminal}")
 
     def _record(self, row: BatchRow, record: object, result: str, where: str) -> None:
         self.records += 1

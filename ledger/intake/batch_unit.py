@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from card.batch import FIRST_DIGEST, RELAYED_FROM, RecordStatus, TapRecord, digest
+from keys.clock import UnixMs
 from keys.money import Rupiah, sen_of
 from ledger.bundles.blocks import BlockedThen
-from ledger.chart import purse
 from ledger.errors import BatchConflict, BatchOutOfOrder
 from ledger.intake import posting, store
 from ledger.intake.assess import Assessed, identity_of
+from ledger.intake.bounds import Bounds, Doubt, refused_credit
+from ledger.intake.entries import Entry, exceptions_of
 from ledger.intake.intents import OpenIntent, Verdict, verdict
 from ledger.intake.posting import Tap
 from ledger.intake.reasons import ExceptionKind, Outcome, Reason, Resolution
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from card.batch import Batch
     from card.evidence import CardTransaction
     from keys.identity import TerminalCertificate
+    from ledger.intake.bounds import Sender
     from ledger.intake.receive import Intake
     from ledger.intake.registry import Card
     from ledger.transfer import Transfer
@@ -37,21 +40,6 @@ class Taken:
     block: int
 
 
-@dataclass(slots=True)
-class _Entry:
-    """A transaction on its way into the books: from a record of this batch, or from an intent that it settles."""
-
-    tap: Tap
-    card: Card
-    identity: bytes
-    record: TapRecord
-    transfers: list[Transfer]
-    place: int | None
-    intent: OpenIntent | None = None
-    void: bool = False
-    unauthorised: bool = False
-
-
 class BatchUnit:
     """Implements `ledger.writer.Unit` for one batch."""
 
@@ -59,19 +47,21 @@ class BatchUnit:
         self,
         body: bytes,
         batch: Batch,
-        certificate: TerminalCertificate,
+        sender: Sender,
         assessed: list[Assessed],
         intake: Intake,
     ) -> None:
         self.document = body
         self._body = body
         self._batch = batch
-        self._certificate = certificate
+        self._certificate = sender.certificate
+        self._bounds = Bounds(batch, sender)
+        self._doubts: tuple[Doubt, ...] = ()
         self._assessed = assessed
         self._intake = intake
         self._known: Taken | None = None
         self._results: list[dict[str, Any]] = []
-        self._entries: list[_Entry] = []
+        self._entries: list[Entry] = []
         self._quarantined: list[tuple[Assessed, Reason, str]] = []
         self._planned: dict[tuple[int, int], bytes] = {}
         self._settling: set[tuple[int, int]] = set()
@@ -104,6 +94,7 @@ class BatchUnit:
         ):  # a load's own record: each stands alone, under its request's number
             return False
         last = store.last_batch(tx.connection, batch.terminal)
+        self._bounds.last_occurred_at = last.last_occurred_at if last else UnixMs(0)
         expected = last.last_sequence + 1 if last else 1
         if batch.first_sequence != expected:
             kind = BatchOutOfOrder if batch.first_sequence > expected else BatchConflict
@@ -117,6 +108,8 @@ class BatchUnit:
     def _decide(self, place: int, one: Assessed, tx: Transaction) -> None:
         record = one.record
         self._results.append({"sequence": record.sequence, "result": Outcome.POSTED.value})
+        timed = self._bounds.time_doubts(record, tx) if isinstance(record, TapRecord) else ()
+        self._doubts = (*one.doubts, *timed)
         if (
             isinstance(record, TapRecord)
             and one.card is not None
@@ -159,7 +152,9 @@ class BatchUnit:
             detail = f"counter {record.tmc} of this card stands for another transaction: a clone or a replay"
             self._quarantine(place, one, Reason.CONFLICT, detail)
         else:
-            self._enter(self._batch.terminal, record, transaction, card, identity, tx, place=place)
+            self._enter(
+                self._batch.terminal, record, transaction, card, identity, tx, place=place, doubts=self._doubts
+            )  # fmt: skip
 
     def _identity_at(self, card: Card, tmc: int, tx: Transaction) -> bytes | None:
         planned = self._planned.get((card.uid, tmc))
@@ -176,28 +171,41 @@ class BatchUnit:
         *,
         place: int | None = None,
         intent: OpenIntent | None = None,
+        doubts: tuple[Doubt, ...] = (),
     ) -> None:
         hold = self._hold_of(terminal, record, tx)
         context = record.context
         tap = Tap(
             card.uid, record.tmc, terminal, record.sequence, transaction, context.tariff, context.rules, hold
         )
-        owner = self._intake.registry.enrolled(terminal) if intent else self._certificate
-        transfers = posting.post(tap, owner, self._intake.tariffs)
+        owner = self._intake.registry.enrolled(terminal, tap.occurred_at) if intent else self._certificate
+        limit = self._bounds.limit_doubt(tap, owner, tx)
+        doubts = (*doubts, limit) if limit else doubts
+        refused = refused_credit(doubts) if transaction.record.kind.credits_card and not hold else None
+        if refused is not None and place is not None:
+            self._bounds.take_back(tap)
+            self._quarantine(place, self._assessed[place], *refused)
+            return
         unauthorised = bool(transaction.record.kind.name == "LOAD" and not hold)
         self._planned[card.uid, record.tmc] = identity
         self._entries.append(
-            _Entry(
+            Entry(
                 tap,
                 card,
                 identity,
                 record,
-                transfers,
+                self._transfers(tap, owner, doubts),
                 place,
                 intent,
                 unauthorised=unauthorised,
+                doubts=doubts,
             )
         )
+
+    def _transfers(self, tap: Tap, owner: TerminalCertificate, doubts: tuple[Doubt, ...]) -> list[Transfer]:
+        if any(doubt.kind is ExceptionKind.RIGHT_MISSING for doubt in doubts):
+            return posting.post_in_suspense(tap)
+        return posting.post(tap, owner, self._intake.tariffs)
 
     def _hold_of(self, terminal: int, record: TapRecord, tx: Transaction) -> int:
         """The hold that this load was authorised by; 0 where there is none that fits."""
@@ -253,13 +261,22 @@ class BatchUnit:
     def _settle_intent(
         self, card: Card, intent: OpenIntent, tmv: bytes, said: Verdict, tx: Transaction
     ) -> None:
-        certificate = self._intake.registry.enrolled(intent.terminal)
+        certificate = self._intake.registry.enrolled(intent.terminal, intent.record.occurred_at)
         found = self._intake.assessor.assess(intent.record, intent.raw, certificate)
         if found.transaction is None:
             return
         identity = identity_of(intent.record.tmi, tmv)
         if said is Verdict.HAPPENED and self._identity_at(card, intent.record.tmc, tx) is None:
-            self._enter(intent.terminal, intent.record, found.transaction, card, identity, tx, intent=intent)
+            self._enter(
+                intent.terminal,
+                intent.record,
+                found.transaction,
+                card,
+                identity,
+                tx,
+                intent=intent,
+                doubts=found.doubts,
+            )
             # The chip's value is behind it now, so that it tells of the card's other intents as any tap would.
             self._settle_intents(card, replace(intent.record, status=RecordStatus.CONFIRMED, tmv=tmv), tx)
             return
@@ -275,7 +292,7 @@ class BatchUnit:
             hold,
         )
         transfers = [posting.void_load(tap, certificate.owner)] if hold else []
-        self._entries.append(_Entry(tap, card, identity, intent.record, transfers, None, intent, void=True))
+        self._entries.append(Entry(tap, card, identity, intent.record, transfers, None, intent, void=True))
 
     def _quarantine(self, place: int, one: Assessed, reason: Reason, detail: str) -> None:
         self._results[place] |= {"result": Outcome.QUARANTINED.value, "reason": reason.value}
@@ -285,7 +302,7 @@ class BatchUnit:
         """Write the batch, its taps, what is quarantined and what is exceptional."""
         if self._known is not None:
             return self._known
-        taps, exceptions, done, at = [], [], list[_Entry](), 0
+        taps, exceptions, done, at = [], [], list[Entry](), 0
         blocked = BlockedThen(tx.connection, [(one.card.partition, one.card.uid) for one in self._entries])
         for entry in self._entries:
             mine = posted[at : at + len(entry.transfers)]
@@ -293,7 +310,7 @@ class BatchUnit:
             if all(one.result is Result.POSTED for one in mine):
                 if not entry.void:
                     taps.append(self._tap_row(entry, mine, tx))
-                exceptions += self._exceptions(entry, blocked, tx)
+                exceptions += exceptions_of(entry, blocked, tx)
                 done.append(entry)
             elif entry.place is not None:
                 why = next(
@@ -307,6 +324,7 @@ class BatchUnit:
         for entry in done:
             self._close_intent(entry, tx)
         store.insert_exceptions(tx.connection, exceptions)
+        self._bounds.settle(tx)
         store.insert_batch(tx.connection, self._batch_row(tx))
         return Taken(self._results, tx.block)
 
@@ -314,10 +332,10 @@ class BatchUnit:
         batch = self._batch
         return store.BatchRow(
             batch.terminal, batch.first_sequence, batch.last_sequence, digest(self._body), tx.block, tx.ordinal,
-            tx.received_at, self._results,
+            tx.received_at, self._results, self._bounds.last_occurred_at,
         )  # fmt: skip
 
-    def _tap_row(self, entry: _Entry, posted: Sequence[Posted], tx: Transaction) -> store.TapRow:
+    def _tap_row(self, entry: Entry, posted: Sequence[Posted], tx: Transaction) -> store.TapRow:
         tap, record, where = entry.tap, entry.tap.transaction.record, entry.record.context
         return store.TapRow(
             entry.card.partition, tap.uid, tap.tmc, entry.identity, tap.terminal, tap.sequence, record.kind,
@@ -326,33 +344,7 @@ class BatchUnit:
             entry.record.seen_tmv,
         )  # fmt: skip
 
-    def _exceptions(self, entry: _Entry, blocked: BlockedThen, tx: Transaction) -> list[store.ExceptionRow]:
-        found = []
-        shadow = -tx.balance(purse(entry.card.card_number)).net(purse(entry.card.card_number))
-        if shadow > 0 and entry.transfers and not entry.void:
-            found.append(
-                (ExceptionKind.NEGATIVE_SHADOW, f"the books are {shadow} sen below what the card has spent")
-            )
-        if entry.unauthorised:
-            found.append((ExceptionKind.LOAD_UNAUTHORISED, "the card was loaded without an authorisation"))
-        if entry.intent is not None and not entry.void:
-            found.append(
-                (ExceptionKind.INTENT_SETTLED, "the card shows that the unconfirmed transaction happened")
-            )
-        if not entry.void and (why := blocked.said(entry.tap.uid, entry.record.occurred_at)):
-            found.append((ExceptionKind.CARD_BLOCKED, why))
-        if entry.void:
-            found.append((ExceptionKind.INTENT_VOIDED, "the card shows that the transaction never happened"))
-        return [self._exception(entry.tap, entry.card, kind, detail, tx) for kind, detail in found]
-
-    def _exception(
-        self, tap: Tap, card: Card, kind: ExceptionKind, detail: str, tx: Transaction
-    ) -> store.ExceptionRow:
-        return store.ExceptionRow(
-            card.partition, tap.uid, tap.tmc, kind, tap.terminal, tap.sequence, detail, tx.received_at
-        )
-
-    def _close_intent(self, entry: _Entry, tx: Transaction) -> None:
+    def _close_intent(self, entry: Entry, tx: Transaction) -> None:
         if entry.intent is None:
             return
         how = Resolution.VOIDED if entry.void else Resolution.WITNESSED

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from card.layout import TapKind
 from keys.clock import Day, UnixMs, service_day
-from keys.identity import TerminalRole
 from keys.money import Sen, sen_of
-from ledger.chart import AccountId, Code, account_id, purse, split
+from ledger.chart import AccountId, Code, account_id, issuer_of, purse, split
 from ledger.transfer import Flag, Kind, Transfer
 
 if TYPE_CHECKING:
@@ -21,13 +20,6 @@ if TYPE_CHECKING:
 CITY: Final = 1
 """Number of the city among those who owe subsidies."""
 _TRANSIT = {TapKind.FARE, TapKind.TAP_IN, TapKind.TAP_OUT}
-ALLOWED: Final = {
-    TerminalRole.VALIDATOR: _TRANSIT,
-    TerminalRole.CONDUCTOR: _TRANSIT,
-    TerminalRole.MERCHANT: {TapKind.SALE, TapKind.REFUND},
-    TerminalRole.KIOSK: {TapKind.LOAD},
-}
-"""What each role of terminal may post."""
 
 
 class Tariffs(Protocol):
@@ -75,6 +67,17 @@ def post(tap: Tap, certificate: TerminalCertificate, tariffs: Tariffs) -> list[T
     if kind is TapKind.REFUND:
         return [_transfer(tap, merchant, account, sen_of(amount), Kind.REFUND)]
     return [_transfer(tap, account, merchant, sen_of(amount), Kind.SALE)]
+
+
+def post_in_suspense(tap: Tap) -> list[Transfer]:
+    """A debit by a terminal that may not make it: the card has paid, and nobody has earned it until somebody looks."""
+    amount = tap.transaction.record.amount
+    if not amount:
+        return []
+    account = purse(tap.transaction.identity.card_number)
+    suspense = _beside(account, Code.SUSPENSE, issuer_of(account))
+    kind = Kind.SALE if tap.transaction.record.kind is TapKind.SALE else Kind.FARE
+    return [_transfer(tap, account, suspense, sen_of(amount), kind)]
 
 
 def _fare(tap: Tap, account: AccountId, operator: int, tariffs: Tariffs) -> list[Transfer]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -25,6 +25,7 @@ from ledger.errors import BatchMalformed, BatchRefused, BatchTooLarge, LedgerErr
 from ledger.intake import store
 from ledger.intake.assess import Assessor
 from ledger.intake.batch_unit import BatchUnit, Taken
+from ledger.intake.bounds import Sender, check_dates
 from ledger.intake.intents import Intents
 from ledger.intake.reasons import Reason
 from ledger.intake.receipt import Receipt
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from card.batch import TapRecord
     from keys.clock import Clock
+    from keys.envelope import Envelope
     from keys.identity import TerminalCertificate
     from keys.vault import Vault
     from ledger.book import Ledger
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
     from ledger.writer import Posted, Transaction
 
 
+CERTIFICATES_TRIED: Final = 6
+"""How many of a terminal's newest certificates may have signed a batch: four months of renewals."""
 _log = structlog.get_logger("ledger.intake")
 
 
@@ -101,13 +105,13 @@ class Intake:
                 f"a batch has at most {BATCH_BYTES_MAX} bytes, this one has {len(body)}: send it in parts"
             )
         try:
-            certificate, batch = self._opened(body)
-            return self._taken(body, certificate, batch)
+            sender, batch = self._opened(body)
+            return self._taken(body, sender, batch)
         except BatchRefused as refusal:
             self._keep(body, refusal)
             raise
 
-    def _opened(self, body: bytes) -> tuple[TerminalCertificate, Batch]:
+    def _opened(self, body: bytes) -> tuple[Sender, Batch]:
         try:
             message = envelope.parse(body)
         except EnvelopeError as error:
@@ -115,14 +119,12 @@ class Intake:
         if message.content_type != CONTENT_TYPE:
             raise BatchMalformed(f"the envelope holds {message.content_type[:60]!r}, not {CONTENT_TYPE}")
         if own.signed_here(message, self._vault):
-            return own.opened(message, self._registry, self._vault)
-        certificate = self._registry.terminal(int.from_bytes(message.kid, "big"), self._clock.now())
+            certificate, batch = own.opened(message, self._registry, self._vault)
+            return self._sender(certificate), batch
+        known = self._registry.certificates(int.from_bytes(message.kid, "big"))
+        certificate = _signer(message, known)
         try:
-            batch = decode_batch(message.verify(certificate.public_key))
-        except SignatureWrong:
-            raise SignatureRefused(
-                f"the signature is not terminal {certificate.terminal}'s: kept for review"
-            ) from None
+            batch = decode_batch(message.payload)
         except BatchInvalid as error:
             raise BatchMalformed(str(error)) from None
         if batch.terminal != certificate.terminal:
@@ -131,7 +133,11 @@ class Intake:
             )
         if batch.last_sequence >= RELAYED_FROM:
             raise BatchMalformed(f"numbers from {RELAYED_FROM} are those of loads: the ledger writes them")
-        return certificate, batch
+        check_dates(certificate, batch.sent_at, self._clock.now())
+        return Sender(certificate, known[-1].not_before), batch
+
+    def _sender(self, certificate: TerminalCertificate) -> Sender:
+        return Sender(certificate, self._registry.history(certificate.terminal)[-1].not_before)
 
     def take_relayed(self, certificate: TerminalCertificate, record: TapRecord) -> bytes:
         """Post the one record of a load that the ledger ran itself, and close the load; the signed receipt.
@@ -140,18 +146,18 @@ class Intake:
         """
         body, batch = own.written(certificate.terminal, record, self._vault, self._clock.now())
         assessed = self.assessor.assess(record, encode_record(record), certificate)
-        unit = RelayedUnit(body, batch, certificate, [assessed], self)
+        unit = RelayedUnit(body, batch, self._sender(certificate), [assessed], self)
         return self._answer(body, batch, self._ledger.writer.submit(unit).result()).receipt
 
-    def _taken(self, body: bytes, certificate: TerminalCertificate, batch: Batch) -> Answer:
+    def _taken(self, body: bytes, sender: Sender, batch: Batch) -> Answer:
         raws = raw_records(body)
         assessed = [
             self.assessor.assess(
-                record, record.raw if isinstance(record, MalformedRecord) else raw, certificate
+                record, record.raw if isinstance(record, MalformedRecord) else raw, sender.certificate
             )
             for record, raw in zip(batch.records, raws, strict=True)
         ]
-        unit = BatchUnit(body, batch, certificate, assessed, self)
+        unit = BatchUnit(body, batch, sender, assessed, self)
         return self._answer(body, batch, self._ledger.writer.submit(unit).result())
 
     def _answer(self, body: bytes, batch: Batch, taken: Taken) -> Answer:
@@ -184,3 +190,14 @@ class Intake:
         except LedgerError:
             # The refusal is what the sender must hear; a ledger that cannot write says so at the next good batch.
             return
+
+
+def _signer(message: Envelope, known: list[TerminalCertificate]) -> TerminalCertificate:
+    """The certificate whose key signed a batch: a terminal that has renewed may still send what it signed before."""
+    for certificate in known[:CERTIFICATES_TRIED]:
+        try:
+            message.verify(certificate.public_key)
+        except SignatureWrong:
+            continue
+        return certificate
+    raise SignatureRefused(f"the signature is not terminal {known[0].terminal}'s: kept for review")

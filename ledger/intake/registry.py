@@ -1,4 +1,7 @@
-"""Who is known: cards by UID, terminals by number. In memory for the hot path, in the database for good."""
+"""Who is known: cards by UID, terminals by number.
+
+Cards are in memory. Terminals are looked up once a batch: a revocation holds from the next batch on, whichever process wrote it.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,11 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from keys.clock import local
 from keys.errors import IdentityError
 from keys.identity import read_certificate
 from ledger.chart import partition_of
+from ledger.enrolment import store as terminals
 from ledger.errors import TerminalUnknown
 from ledger.intake import store
 from ledger.relay import store as relay_store
@@ -64,7 +69,6 @@ class Registry:
         self._root = root
         with database.transaction() as connection:
             self._cards = {card.uid: card for card in store.read_cards(connection)}
-            self._terminals = dict(store.read_terminals(connection))
         self._by_token = {card.token_digest: card for card in self._cards.values()}
         self._certificates: dict[bytes, TerminalCertificate] = {}
 
@@ -83,19 +87,16 @@ class Registry:
         self._cards[card.uid] = self._by_token[card.token_digest] = changed
 
     def add_terminal(self, certificate: TerminalCertificate) -> None:
-        """Take an enrolled terminal in; a renewed certificate replaces the old one."""
-        with self._database.transaction() as connection:
-            store.upsert_terminal(connection, certificate.terminal, certificate.pem)
-        self._terminals[certificate.terminal] = (certificate.pem, 0)
+        """Take an enrolled terminal in; a renewed certificate comes beside the old one. Raises TerminalUnknown where it was revoked."""
+        with self._database.writing() as connection:
+            known = terminals.terminal_row(connection, certificate.terminal)
+            if known is not None and known.revoked_at:
+                raise TerminalUnknown(f"terminal {certificate.terminal} was revoked: take another number")
+            terminals.add_certificate(connection, certificate.terminal, certificate.pem)
 
     def revoke(self, terminal: int, at: UnixMs) -> None:
-        """From now on this terminal's batches are refused, and kept."""
-        pem, _ = self._terminals.get(terminal, (b"", 0))
-        if not pem:
-            raise TerminalUnknown(f"terminal {terminal} is not enrolled here")
-        with self._database.transaction() as connection:
-            store.revoke_terminal(connection, terminal, at)
-        self._terminals[terminal] = (pem, at)
+        """From now on this terminal's batches are refused, and kept; raises TerminalUnknown."""
+        revoke(self._database, terminal, at)
 
     def card(self, uid: int) -> Card | None:
         """A card by UID."""
@@ -110,38 +111,61 @@ class Registry:
         return list(self._cards.values())
 
     def terminal(self, number: int, at: UnixMs) -> TerminalCertificate:
-        """A terminal's certificate, valid at a moment; raises TerminalUnknown."""
-        pem, revoked_at = self._terminals.get(number, (b"", 0))
-        if not pem:
+        """A terminal's newest certificate, valid at a moment; raises TerminalUnknown."""
+        newest = self.certificates(number)[0]
+        if not newest.not_before <= at < newest.not_after:
+            raise TerminalUnknown(
+                f"terminal {number}: the certificate is out of date, or the clock is wrong: renew it"
+            )
+        return newest
+
+    def certificates(self, number: int) -> list[TerminalCertificate]:
+        """A terminal's certificates, newest first, whatever their dates; raises TerminalUnknown, also for a revoked one."""
+        with self._database.transaction() as connection:
+            row = terminals.terminal_row(connection, number)
+            pems = terminals.certificates_of(connection, number)
+        if row is None:
             raise TerminalUnknown(f"terminal {number} is not enrolled here: enrol it first")
-        if revoked_at:
-            raise TerminalUnknown(f"terminal {number} was revoked: its batches are kept, not posted")
+        if row.revoked_at:
+            since = local(row.revoked_at).strftime("%Y-%m-%d %H:%M")
+            raise TerminalUnknown(
+                f"terminal {number} was revoked on {since}: its batches are kept, not posted"
+            )
+        return self._read(number, pems)
+
+    def _read(self, number: int, pems: list[bytes]) -> list[TerminalCertificate]:
         try:
-            return self._certificate(pem, at)
+            return [self._certificate(pem) for pem in pems]
         except IdentityError as error:
             raise TerminalUnknown(f"terminal {number}: {error}") from None
 
-    def enrolled(self, number: int) -> TerminalCertificate:
-        """A terminal's certificate whatever became of it since: what it sent in its time still has to be settled."""
-        pem, _ = self._terminals.get(number, (b"", 0))
-        if not pem:
+    def enrolled(self, number: int, at: UnixMs | None = None) -> TerminalCertificate:
+        """A terminal's certificate of a moment (or its newest), whatever became of it since: what it sent still has to be settled."""
+        found = self.history(number)
+        if not found:
             raise TerminalUnknown(f"terminal {number} is not enrolled here")
-        return self._certificates.get(pem) or read_certificate(pem, self._root, _within(pem))
+        return next(
+            (one for one in found if at is not None and one.not_before <= at < one.not_after), found[0]
+        )
 
-    def _certificate(self, pem: bytes, at: UnixMs) -> TerminalCertificate:
+    def history(self, number: int) -> list[TerminalCertificate]:
+        """All certificates that a terminal ever had, newest first; none for an unknown one. For audits."""
+        with self._database.transaction() as connection:
+            pems = terminals.certificates_of(connection, number)
+        return self._read(number, pems)
+
+    def _certificate(self, pem: bytes) -> TerminalCertificate:
         known = self._certificates.get(pem)
-        if known is None or not known.not_before <= at < known.not_after:
-            known = self._certificates[pem] = read_certificate(pem, self._root, at)
+        if known is None:
+            known = self._certificates[pem] = read_certificate(pem, self._root)
         return known
 
-    def owners(self) -> dict[int, TerminalCertificate]:
-        """All terminals ever enrolled, whatever their dates, for audits."""
-        return {number: self.enrolled(number) for number in self._terminals}
 
-
-def _within(pem: bytes) -> UnixMs:
-    from cryptography import x509  # noqa: PLC0415  only audits of long-ended certificates come here
-
-    from keys.clock import UnixMs  # noqa: PLC0415
-
-    return UnixMs(int(x509.load_pem_x509_certificate(pem).not_valid_before_utc.timestamp() * 1000))
+def revoke(database: Database, terminal: int, at: UnixMs) -> None:
+    """Put a terminal on the revocation list, while a server runs or not; raises TerminalUnknown."""
+    with database.writing() as connection:
+        known = terminals.terminal_row(connection, terminal)
+        if known is None:
+            raise TerminalUnknown(f"terminal {terminal} is not enrolled here")
+        if not known.revoked_at:
+            terminals.revoke_terminal(connection, terminal, at)

@@ -39,6 +39,7 @@ class BatchRow:
     ordinal: int
     received_at: UnixMs
     results: list[dict[str, Any]]
+    last_occurred_at: UnixMs
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,33 +157,6 @@ def read_cards(connection: sa.Connection) -> Iterator[Card]:
         yield Card(uid, number, bool(registered), version, bytes(digest), access)
 
 
-def read_terminals(connection: sa.Connection) -> Iterator[tuple[int, tuple[bytes, int]]]:
-    """Terminal number, certificate (PEM), and when it was revoked (0: it is not)."""
-    table = tables.terminals
-    for number, pem, revoked in connection.execute(
-        sa.select(table.c.terminal, table.c.certificate, table.c.revoked_at)
-    ):
-        yield number, (bytes(pem), revoked)
-
-
-def upsert_terminal(connection: sa.Connection, terminal: int, certificate: bytes) -> None:
-    """Store a terminal's certificate in place of an older one."""
-    table = tables.terminals
-    connection.execute(sa.delete(table).where(table.c.partition == WHOLE, table.c.terminal == terminal))
-    connection.execute(
-        sa.insert(table),
-        {"partition": WHOLE, "terminal": terminal, "certificate": certificate, "revoked_at": 0},
-    )
-
-
-def revoke_terminal(connection: sa.Connection, terminal: int, at: UnixMs) -> None:
-    """Mark a terminal as revoked."""
-    table = tables.terminals
-    connection.execute(
-        sa.update(table).where(table.c.partition == WHOLE, table.c.terminal == terminal).values(revoked_at=at)
-    )
-
-
 def last_batch(connection: sa.Connection, terminal: int) -> BatchRow | None:
     """The newest batch that a terminal sent itself."""
     table = tables.batches
@@ -210,8 +184,10 @@ def _batches(
     table = tables.batches
     query = sa.select(*_columns(table, BatchRow)).where(table.c.partition == WHOLE, where)
     for row in connection.execute(query.order_by(*order).limit(limit)):
-        terminal, first, last, digest, block, ordinal, at, results = row
-        yield BatchRow(terminal, first, last, bytes(digest), block, ordinal, UnixMs(at), json.loads(results))
+        terminal, first, last, digest, block, ordinal, at, results, occurred = row
+        yield BatchRow(
+            terminal, first, last, bytes(digest), block, ordinal, UnixMs(at), json.loads(results), UnixMs(occurred)
+        )  # fmt: skip
 
 
 def insert_batch(connection: sa.Connection, row: BatchRow) -> None:

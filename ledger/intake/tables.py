@@ -32,6 +32,39 @@ terminals = Table(
     Column("revoked_at", BigInteger, nullable=False, default=0),
 )
 
+terminal_certificates = Table(
+    "terminal_certificates",
+    metadata,
+    _key("partition"),
+    _key("terminal"),
+    _key("ordinal"),
+    Column("certificate", LargeBinary, nullable=False),
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    _key("partition"),
+    _key("terminal"),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("owner", BigInteger, nullable=False),
+    Column("rights", LargeBinary, nullable=False),
+    Column("invited_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("used_at", BigInteger, nullable=False),
+)
+
+terminal_days = Table(
+    "terminal_days",
+    metadata,
+    _key("partition"),
+    _key("terminal"),
+    _key("service_day"),
+    Column("amount", BigInteger, nullable=False),
+)
+
 batches = Table(
     "batches",
     metadata,
@@ -44,6 +77,7 @@ batches = Table(
     Column("ordinal", Integer, nullable=False),
     Column("received_at", BigInteger, nullable=False),
     Column("results", Text, nullable=False),
+    Column("last_occurred_at", BigInteger, nullable=False, server_default="0"),
 )
 
 taps = Table(

@@ -176,9 +176,9 @@ def test_law_06_one_bad_record_is_kept_byte_for_byte_among_good_ones(scene: Scen
     assert (kept.reason, kept.raw, kept.sequence) == (Reason.MALFORMED, b"\xffgarbage", 2)
 
 
-def test_law_06_a_merchant_that_posts_a_fare_is_kept_not_posted(scene: Scene) -> None:
+def test_law_06_a_merchant_that_loads_a_card_is_kept_not_posted(scene: Scene) -> None:
     card, till = scene.card(loaded=50_000), scene.desk(2001, TerminalRole.MERCHANT, MERCHANT)
-    till.tap(card, TapKind.FARE, 3_500)
+    till.tap(card, TapKind.LOAD, 3_500)
     assert till.send().results[0]["reason"] == Reason.ROLE_FORBIDDEN
     assert in_books(scene, card) == 50_000
 

@@ -1,0 +1,1 @@
+"""Who may be a terminal: invitations, certificates, renewals, revocations."""

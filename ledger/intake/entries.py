@@ -1,0 +1,69 @@
+"""What a batch brings into the books: a transaction on its way there, and the exceptions that it leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ledger.chart import purse
+from ledger.intake.bounds import Doubt
+from ledger.intake.reasons import ExceptionKind
+from ledger.intake.store import ExceptionRow
+
+if TYPE_CHECKING:
+    from card.batch import TapRecord
+    from ledger.bundles.blocks import BlockedThen
+    from ledger.intake.intents import OpenIntent
+    from ledger.intake.posting import Tap
+    from ledger.intake.registry import Card
+    from ledger.transfer import Transfer
+    from ledger.writer import Transaction
+
+
+@dataclass(slots=True)
+class Entry:
+    """A transaction on its way into the books: from a record of this batch, or from an intent that it settles."""
+
+    tap: Tap
+    card: Card
+    identity: bytes
+    record: TapRecord
+    transfers: list[Transfer]
+    place: int | None
+    intent: OpenIntent | None = None
+    void: bool = False
+    unauthorised: bool = False
+    doubts: tuple[Doubt, ...] = ()
+
+
+def exceptions_of(entry: Entry, blocked: BlockedThen, tx: Transaction) -> list[ExceptionRow]:
+    """What a posted transaction leaves to explain."""
+    return [exception_row(entry, doubt, tx) for doubt in (*_found(entry, blocked, tx), *entry.doubts)]
+
+
+def _found(entry: Entry, blocked: BlockedThen, tx: Transaction) -> list[Doubt]:
+    found = []
+    account = purse(entry.card.card_number)
+    shadow = -tx.balance(account).net(account)
+    if shadow > 0 and entry.transfers and not entry.void:
+        told = f"the books are {shadow} sen below what the card has spent"
+        found.append(Doubt(ExceptionKind.NEGATIVE_SHADOW, told))
+    if entry.unauthorised:
+        told = "the card was loaded without an authorisation"
+        found.append(Doubt(ExceptionKind.LOAD_UNAUTHORISED, told))
+    if entry.intent is not None and not entry.void:
+        told = "the card shows that the unconfirmed transaction happened"
+        found.append(Doubt(ExceptionKind.INTENT_SETTLED, told))
+    if not entry.void and (why := blocked.said(entry.tap.uid, entry.record.occurred_at)):
+        found.append(Doubt(ExceptionKind.CARD_BLOCKED, why))
+    if entry.void:
+        found.append(Doubt(ExceptionKind.INTENT_VOIDED, "the card shows that the transaction never happened"))
+    return found
+
+
+def exception_row(entry: Entry, doubt: Doubt, tx: Transaction) -> ExceptionRow:
+    """A doubt about a transaction, as a row of the worklist."""
+    tap = entry.tap
+    return ExceptionRow(
+        entry.card.partition, tap.uid, tap.tmc, doubt.kind, tap.terminal, tap.sequence, doubt.detail, tx.received_at
+    )  # fmt: skip
