@@ -13,8 +13,11 @@ from card.batch import LOAD_CONTENT_TYPE, RELAYED_FROM, STEP_CONTENT_TYPE
 from card.channel import CommMode
 from card.layout import AID, File, TapKind
 from hebat import laws
+from hebat.application import application
 from hebat.fleet import Post, enrol
 from hebat.folder import Folder
+from hebat.serving import LoopbackServer
+from keys.device import device_secret, secret_beside, vault_passphrase
 from keys.filevault import FileVault
 from keys.identity import TerminalRole
 from keys.vault import Role
@@ -99,15 +102,15 @@ def test_a_load_is_posted_when_the_kiosk_hears_of_it_and_takes_five_round_trips(
 def test_a_kiosks_folder_holds_no_load_key_and_cannot_load(
     scene: Scene, kiosk: Kiosk, tmp_path: Path
 ) -> None:
-    """Stolen whole, with its passphrase, outbox and identity: what is in it opens no card for a credit."""
+    """Stolen whole, with its device's secret, outbox and identity: what is in it opens no card for a credit."""
     card, city = scene.card(), scene.city
     assert kiosk.load(card).colour == "green"
-    made = enrol(
-        city, Post(3109, TerminalRole.KIOSK, AGENT), "http://127.0.0.1:1", city.configuration.tariffs[0]
-    )
-    made.__exit__(None, None, None)
+    with LoopbackServer(application(city)) as server:
+        post = Post(3109, TerminalRole.KIOSK, AGENT)
+        enrol(city, post, server.address, city.configuration.tariffs[0]).__exit__(None, None, None)
     folder = city.folder.terminal(3109)
-    device = FileVault.open(folder / "device.vault", (folder / "device.passphrase").read_text())
+    passphrase = vault_passphrase(device_secret(secret_beside(folder)))
+    device = FileVault.open(folder / "device.vault", passphrase)
     assert (device.versions(Role.LOAD), device.versions(Role.TRANSACTION_MAC)) == ([], [])
     found = [path for path in folder.rglob("*") if path.is_file()]
     assert found
