@@ -24,7 +24,12 @@ class Folder:
     @property
     def database_url(self) -> str:
         """The embedded ledger."""
-        return f"sqlite:///{self.root.absolute() / 'ledger.db'}"
+        return f"sqlite:///{self.ledger.absolute()}"
+
+    @property
+    def ledger(self) -> Path:
+        """The embedded ledger's file."""
+        return self.root / "ledger.db"
 
     @property
     def vault(self) -> Path:

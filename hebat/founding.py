@@ -14,6 +14,7 @@ from ledger.bundles import tables as bundle_tables
 from ledger.intake import tables as intake_tables
 from ledger.intake.receipt import LABEL as LEDGER_LABEL
 from ledger.store import Database
+from ledger.vaults.memory import VaultMemory
 from settlement import tables as settlement_tables
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def found(folder: Folder, clock: Clock, configuration: str) -> list[CeremonyReco
     write_atomically(folder.root_certificate, authority.root_certificate())
     database = Database(folder.database_url)
     database.create(intake_tables.metadata, bundle_tables.metadata, settlement_tables.metadata)
+    VaultMemory(database).note(vault)
     database.close()
     return records
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from keys.filevault import FileVault
+from hebat.vaults import city_vault
 from keys.money import display
 from ledger.intake.assess import Assessor
 from ledger.intake.audit import Audited, audit
@@ -50,7 +50,7 @@ class Sound:
 
 def verify_folder(folder: Folder, progress: Progress) -> Sound:
     """Check everything; raises DatabaseDamaged with the place, or what opening says."""
-    vault = FileVault.open(folder.vault, folder.passphrase())
+    vault = city_vault(folder)
     database = Database(folder.database_url)
     try:
         with progress.step("Chain, rows, sums, balances", 1) as told:

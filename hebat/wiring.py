@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from hebat.founding import AUTHORITY_LABEL
+from hebat.vaults import city_vault
 from keys.bundle import LABEL, NUMBER_MAX, BundleKind, opened
 from keys.errors import EnvelopeError
-from keys.filevault import FileVault
 from keys.identity import TerminalAuthority
 from keys.money import Rupiah
 from ledger.book import Ledger
@@ -22,6 +22,7 @@ from ledger.intake.receive import Intake
 from ledger.intake.registry import Registry
 from ledger.relay.desk import LoadDesk
 from ledger.store import Database
+from ledger.vaults.memory import VaultMemory
 from settlement.fees import qris_rates
 from settlement.night import Night
 from terminals.bundles.contents import decode_tariff, tariff_number
@@ -82,11 +83,12 @@ class City:
         self.folder = folder
         self.clock = clock
         self.configuration = configuration
-        self.vault = FileVault.open(folder.vault, folder.passphrase(), folder.vault.name)
+        self.vault = city_vault(folder)
         self.authority = TerminalAuthority(self.vault, AUTHORITY_LABEL, clock)
         self.root = folder.root_certificate.read_bytes()
         database = Database(folder.database_url)
         self.ledger = Ledger.open(database, clock)
+        VaultMemory(database).note(self.vault)
         self.registry = Registry(database, self.root)
         self.shelf, self.blocks = Shelf(database), Blocks(database)
         tariffs = KnownTariffs(configuration.tariffs, self.shelf, self.vault)

@@ -70,7 +70,9 @@ def files() -> tuple[Path, ...]:
     found: list[Path] = []
     for folder, below, names in os.walk(ROOT):
         below[:] = [name for name in below if name == ".ci" or not (name[0] == "." or name in LEFT_BEHIND)]
-        found += [Path(folder, name) for name in names if not name.endswith((".pyc", ".nbi", ".nbc"))]
+        # a worktree has a file .git, which says where the repository is on this machine
+        kept = [name for name in names if name != ".git" and not name.endswith((".pyc", ".nbi", ".nbc"))]
+        found += [Path(folder, name) for name in kept]
     return tuple(sorted(found))
 
 

@@ -7,9 +7,9 @@ from datetime import datetime, time
 from typing import TYPE_CHECKING
 
 from hebat.founding import AUTHORITY_LABEL
+from hebat.vaults import city_vault
 from keys.bundle import EVERY, LABEL, Bundle, BundleKind, city_id, opened, sealed
 from keys.clock import SERVICE_DAY_STARTS, date_of, moment
-from keys.filevault import FileVault
 from keys.vault import Role
 from ledger.bundles.blocks import Blocks
 from ledger.bundles.shelf import Shelf
@@ -117,7 +117,7 @@ class Office:
 @contextmanager
 def open_office(folder: Folder, clock: Clock) -> Iterator[tuple[Office, Registry]]:
     """The desk of a data folder and its cards; needs no lease, so that a server may run beside it."""
-    vault = FileVault.open(folder.vault, folder.passphrase())
+    vault = city_vault(folder)
     database = Database(folder.database_url)
     try:
         registry = Registry(database, folder.root_certificate.read_bytes())

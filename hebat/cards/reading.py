@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from card import purse
 from card.errors import CardForeign
 from hebat.cards.recognising import Kind, Recognised, recognise
+from hebat.vaults import city_vault
 from keys.clock import Day, day_of, local
-from keys.filevault import FileVault
 from keys.vault import Role
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from card.transport import Transport
     from hebat.folder import Folder
     from keys.clock import UnixMs
+    from keys.filevault import FileVault
     from keys.money import Rupiah
     from keys.vault import Vault
 
@@ -68,8 +69,8 @@ class Looked:
 
 
 def vault_of(folder: Folder) -> FileVault:
-    """The city's vault; raises InputRefused where the folder holds no city, VaultError."""
-    return FileVault.open(folder.vault, folder.passphrase())
+    """The city's vault; raises InputRefused where the folder holds no city, VaultRolledBack, VaultError."""
+    return city_vault(folder)
 
 
 def read_city_card(card: Transport, vault: Vault) -> CityCard:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hebat.errors import InputRefused
 from hebat.folder import Folder
 from hebat.keyroom import desk
+from hebat.vaults import agree, known_vaults, remember
 from keys import backup as backups
 from keys.ceremony import COMPONENTS, CeremonyRecord, Component
 from keys.clock import SystemClock, local
-from keys.errors import CeremonyError
+from keys.errors import CeremonyError, VaultRolledBack
 from keys.sealedfile import write_atomically
 from keys.steps import Steps
-from keys.vault import KeyInfo, KeyName, Purpose, Role
+from keys.vault import KeyInfo, KeyName, Purpose, Role, VaultRecord
+
+if TYPE_CHECKING:
+    from keys.filevault import FileVault
 
 TRANSPORT = "transport"
 
@@ -26,6 +30,9 @@ keys_app = typer.Typer(help="Hold key ceremonies, list, roll, back up and carry 
 DataOption = Annotated[Path, typer.Option("--data", help="The city's data folder.")]
 VersionOption = Annotated[int, typer.Option("--version", min=1, max=255, help="The key's version.")]
 PeopleOption = Annotated[list[str], typer.Option("--present", help="Who is there; two people at least.")]
+OlderOption = Annotated[
+    bool, typer.Option("--older", help="Accept a backup that is older than what the ledger knows.")
+]
 FileArgument = Annotated[Path, typer.Argument(help="The file.")]
 
 
@@ -161,7 +168,7 @@ def backup(to: FileArgument, data: DataOption) -> None:
 
 
 @keys_app.command("restore")
-def restore(source: FileArgument, data: DataOption) -> None:
+def restore(source: FileArgument, data: DataOption, older: OlderOption = False) -> None:
     """Make the vault anew from a backup and three custodians' shares."""
     folder = Folder(data)
     folder.make()
@@ -172,10 +179,23 @@ def restore(source: FileArgument, data: DataOption) -> None:
         shares[share.number] = share
     desk.clear()
     typed = desk.passphrase(folder, new=True)
+    known = {} if older else known_vaults(folder)
     vault = backups.restore(source.read_bytes(), list(shares.values()), folder.vault, typed)
+    _refuse_older(folder, vault, known)
+    remember(folder, vault, restored=True)
     typer.echo(
         f"the vault of {vault.name} is back at generation {vault.generation}: compare it with the newest record"
     )
+
+
+def _refuse_older(folder: Folder, vault: FileVault, known: dict[str, VaultRecord]) -> None:
+    try:
+        agree(vault, known)
+    except VaultRolledBack as error:
+        folder.vault.unlink()
+        raise InputRefused(
+            f"{error}; where there is no newer one, --older accepts it: keys made since are lost, and retired ones back"
+        ) from None
 
 
 @keys_app.command("export")
@@ -196,6 +216,8 @@ def import_(
     under: Annotated[int, typer.Option(min=1, max=255, help="Version of the transport key.")] = 1,
 ) -> None:  # fmt: skip
     """Take in a master key from an X9.143 (TR-31) key block under the transport key."""
-    vault, _ = desk.opened(Folder(data))
+    folder = Folder(data)
+    vault, _ = desk.opened(folder)
     told = vault.import_block(source.read_text(encoding="ascii", errors="replace"), KeyName(TRANSPORT, under))
+    remember(folder, vault)
     typer.echo(f"{told.label} version {told.version} is in the vault; check value {told.check_value.hex()}")

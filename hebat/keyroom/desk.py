@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import typer
 
 from hebat.errors import InputRefused
+from hebat.vaults import city_vault, remember
 from keys import ceremony
 from keys.envelope import seal
 from keys.errors import CeremonyError, ShareError
@@ -55,9 +56,9 @@ def passphrase(folder: Folder, *, new: bool = False) -> str:
 
 
 def opened(folder: Folder) -> tuple[FileVault, str]:
-    """The folder's vault and its passphrase; raises VaultError where there is none."""
+    """The folder's vault and its passphrase; raises VaultRolledBack for an older copy, VaultError where there is none."""
     typed = passphrase(folder) if folder.vault.exists() else ""
-    return FileVault.open(folder.vault, typed), typed
+    return city_vault(folder, typed), typed
 
 
 def opened_or_new(folder: Folder) -> tuple[FileVault, str]:
@@ -86,9 +87,10 @@ def retried(ask: Callable[[], _T]) -> _T:
 
 
 def keep_record(folder: Folder, vault: FileVault, what: str, record: CeremonyRecord) -> Path:
-    """Sign what happened, with the vault's state after it, into the folder's records."""
+    """Tell the ledger the vault's new state, and sign what happened, with that state, into the folder's records."""
     from hebat.founding import AUTHORITY_LABEL  # noqa: PLC0415  as above
 
+    remember(folder, vault)
     state = vault.record()
     text = asdict(record) | {"what": what, "generation": state.generation, "digest": state.digest.hex()}
     signed = seal(

@@ -158,3 +158,12 @@ loads = Table(
     Column("state", String(8), nullable=False, server_default="closed"),
     Column("intent", LargeBinary, nullable=False, server_default=""),
 )
+
+vault_records = Table(
+    "vault_records",
+    metadata,
+    _key("partition"),
+    Column("name", String(200), primary_key=True),
+    Column("generation", BigInteger, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+)
