@@ -10,14 +10,16 @@ import cbor2
 from card.batch import LOAD_CONTENT_TYPE, digest
 from card.layout import PURSE_LIMIT_REGISTERED, PURSE_LIMIT_UNREGISTERED, TapKind
 from keys import envelope
+from keys.clock import service_day
 from keys.errors import EnvelopeError, SignatureWrong
 from keys.identity import TerminalRole
 from keys.money import Rupiah, sen_of
 from ledger.bundles.blocks import block_of
 from ledger.chart import purse
+from ledger.enrolment.store import moved_in
 from ledger.errors import BatchMalformed, LoadRefused, SignatureRefused
 from ledger.intake import posting, store
-from ledger.relay.store import AUTHORISED
+from ledger.relay.store import AUTHORISED, promised
 from ledger.transfer import Result
 
 if TYPE_CHECKING:
@@ -147,6 +149,7 @@ class _Authorise:
             return ()
         if block_of(tx.connection, self._card) is not None:
             raise LoadRefused("the card is blocked: do not take the cash, send the holder to a counter")
+        self._require_within_the_day(tx)
         account = purse(self._card.card_number)
         balance = tx.balance(account)
         limit = PURSE_LIMIT_REGISTERED if self._card.registered else PURSE_LIMIT_UNREGISTERED
@@ -157,6 +160,15 @@ class _Authorise:
         return [
             posting.hold_load(self._card.card_number, agent, request.amount, tx.received_at, self._card.uid)
         ]
+
+    def _require_within_the_day(self, tx: Transaction) -> None:
+        """What the kiosk moved in this service day, what it was promised, and this load: within its certificate's limit."""
+        terminal, limit = self._certificate.terminal, self._certificate.rights.daily_limit
+        moved = moved_in(tx.connection, terminal, service_day(tx.received_at))
+        if moved + sen_of(Rupiah(promised(tx.connection, terminal) + self._request.amount)) > sen_of(limit):
+            raise LoadRefused(
+                f"this kiosk may load {limit} rupiah a day: do not take the cash, send the holder to another"
+            )
 
     def settle(self, posted: Sequence[Posted], tx: Transaction) -> int:
         if self._known is not None:

@@ -40,6 +40,15 @@ def open_loads(connection: sa.Connection) -> list[LoadRow]:
     return [load_row(row) for row in connection.execute(query.where(where))]
 
 
+def promised(connection: sa.Connection, terminal: int) -> int:
+    """Rupiah of a kiosk's loads that are not closed: authorised, and perhaps on a card already."""
+    from ledger.intake.store import CLOSED  # noqa: PLC0415  as above
+
+    table = tables.loads
+    where = sa.and_(table.c.partition == WHOLE, table.c.terminal == terminal, table.c.state != CLOSED)
+    return int(connection.execute(sa.select(sa.func.sum(table.c.amount)).where(where)).scalar() or 0)
+
+
 def set_access_version(connection: sa.Connection, partition: int, uid: int, version: int) -> None:
     """A card's application keys are of another version now."""
     table = tables.cards

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -41,6 +40,7 @@ from ledger.intake.registry import revoke
 from ledger.store import Database
 from ledger.transfer import Kind
 from tests.ledger.desk import DAY, MERCHANT, NOON, OPERATOR, Desk, Scene, open_scene
+from tests.ledger.limited import Limited
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,24 +59,6 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     opened = open_scene(Folder(tmp_path / "city"), fresh=True)
     with opened.city:
         yield opened
-
-
-@dataclass
-class Limited:
-    """Terminals with rights of their own."""
-
-    scene: Scene
-
-    def desk(self, number: int, role: TerminalRole, owner: int, rights: Rights) -> Desk:
-        identity = TerminalIdentity(self.scene.folder / f"desk-{number}")
-        city = self.scene.city
-        pem = city.authority.enrol(identity.request(), number, role, owner, rights=rights)
-        city.registry.add_terminal(read_certificate(pem, city.root))
-        return Desk(city, number, identity)
-
-    def bus(self, limit: int = 1_000_000, routes: tuple[int, ...] = ()) -> Desk:
-        rights = Rights.of_role(TerminalRole.VALIDATOR, Rupiah(limit), routes)
-        return self.desk(1001, TerminalRole.VALIDATOR, OPERATOR, rights)
 
 
 def in_books(scene: Scene, card: Issued) -> int:
