@@ -21,7 +21,7 @@ from hebat.bundles.commands import bundles_app
 from hebat.cards.commands import card_app
 from hebat.errors import HebatError
 from hebat.folder import Folder
-from hebat.keyroom.commands import keys_app
+from hebat.keyroom.carrying import keys_app
 from hebat.logs import configure
 from hebat.progress import Quiet, Shown
 from hebat.settings import LogLevel, read_settings

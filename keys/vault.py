@@ -145,6 +145,9 @@ class KeyVault(Vault, Protocol):
     def record(self) -> VaultRecord:
         """The state now, to be kept outside the vault."""
 
+    def next_version(self, label: str) -> int:
+        """The version that a new key of this label takes."""
+
     def check_against(self, record: VaultRecord) -> None:
         """Raises VaultRolledBack where this vault is not the recorded one, or a later state of it; VaultSwapped for another name."""
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keys.filevault import FileVault
-from tests.keys.tokens import PIN, SoftTokens, module
+from tests.keys.tokens import PIN, SoftTokens, shared_tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,10 +21,7 @@ COST = 16
 @pytest.fixture(scope="session")
 def tokens(tmp_path_factory: pytest.TempPathFactory) -> SoftTokens:
     """This run's SoftHSM2."""
-    if module() is None:
-        pytest.skip("it needs the Debian package softhsm2 (keys in a PKCS#11 token)")
-    pytest.importorskip("pkcs11", reason="it needs the extra hsm (keys in a PKCS#11 token)")
-    return SoftTokens(tmp_path_factory.mktemp("softhsm"))
+    return shared_tokens(tmp_path_factory)
 
 
 @pytest.fixture(params=["file", "token"])

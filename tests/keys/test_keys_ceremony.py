@@ -35,7 +35,10 @@ def test_a_ceremony_goes_on_where_it_was_left_and_tells_everything(vault: KeyVau
         assert steps.taken == number
         steps.take(component(number), "second")
         assert not any(value in path.read_bytes() for value in VALUES)
-    record = Steps.begin(path, "words", NAME, 16).finish(vault, NAME, Purpose.CARD, UnixMs(7))
+    steps = Steps.begin(path, "words", NAME, 16)
+    record = steps.finish(vault, NAME, Purpose.CARD, UnixMs(7))
+    assert record == Steps.begin(path, "words", NAME, 16).finish(vault, NAME, Purpose.CARD, UnixMs(7))
+    steps.forget()
     assert not path.exists()
     assert (
         record.check_value == check_value(reduce(xor, VALUES)).hex() == vault.contents()[0].check_value.hex()

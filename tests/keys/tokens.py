@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+from functools import cache
 from pathlib import Path
+
+import pytest
 
 MODULES = (
     "/usr/lib/softhsm/libsofthsm2.so",
@@ -50,3 +53,17 @@ class SoftTokens:
     def new(self) -> str:
         """The label of a token that nobody has used."""
         return next(self._labels)
+
+
+def shared_tokens(factory: pytest.TempPathFactory) -> SoftTokens:
+    """This run's tokens: one folder for all tests, for a process loads SoftHSM2 once."""
+    if module() is None:
+        pytest.skip("it needs the Debian package softhsm2 (keys in a PKCS#11 token)")
+    pytest.importorskip("pkcs11", reason="it needs the extra hsm (keys in a PKCS#11 token)")
+    return _made_in(factory.getbasetemp() / "softhsm")
+
+
+@cache
+def _made_in(folder: Path) -> SoftTokens:
+    folder.mkdir()
+    return SoftTokens(folder)
