@@ -10,7 +10,7 @@ import typer
 
 from hebat.errors import InputRefused
 from hebat.folder import Folder
-from hebat.keyroom import desk, tokens
+from hebat.keyroom import desk, report, tokens
 from hebat.keyroom.tokens import ModuleOption, Token, TokenOption
 from keys.ceremony import COMPONENTS, CeremonyRecord, Component
 from keys.clock import SystemClock, local
@@ -57,6 +57,25 @@ def _plain(one: KeyInfo) -> dict[str, object]:
         "label": one.label, "version": one.version, "purpose": one.purpose.value, "check_value": one.check_value.hex(),
         "created": one.created, "retired": one.retired,
     }  # fmt: skip
+
+
+@keys_app.command("report")
+def report_versions(
+    data: DataOption,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")] = False,
+    module: ModuleOption = "",
+    token: TokenOption = "",
+) -> None:
+    """How many cards still need which key version, by role: a version that none needs may be retired."""
+    folder = Folder(data)
+    with tokens.opened(folder, Token(module, token)) as vault:
+        rows = report.report(report.cards_of(folder), vault.contents())
+    if as_json:
+        typer.echo(json.dumps([one._asdict() for one in rows], indent=1))
+        return
+    typer.echo(f"{'role':16} version     cards  state")
+    for one in rows:
+        typer.echo(f"{one.role:16} {one.version:7} {one.cards:9}  {one.state}")
 
 
 @keys_app.command("ceremony")
