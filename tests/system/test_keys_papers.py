@@ -9,6 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hebat.folder import Folder
+from hebat.founding import found
+from hebat.vaults import known_vaults
+from keys import backup as backups
+from keys.clock import SystemClock
 from keys.envelope import parse
 from keys.filevault import FileVault
 from keys.softkey import check_value
@@ -134,3 +139,30 @@ def test_a_ceremony_killed_after_its_key_is_stored_writes_its_record_once(
     over = Typist("keys", "ceremony", "debit", "--data", city)
     over.answer("Passphrase of the vault: ", PASSPHRASE)
     assert (over.end(), b"take the next version" in over.seen) == (2, True)
+
+
+def restored(backup: Path, papers: list[str], *arguments: str | Path) -> Typist:
+    typist = Typist("keys", "restore", backup, *arguments)
+    for paper in papers:
+        typist.answer("custodian's share: ", paper)
+    assert typist.end() in {0, 2}, typist.seen
+    return typist
+
+
+def test_an_older_backup_is_restored_only_where_it_is_asked_for(tmp_path: Path) -> None:
+    city = Folder(tmp_path / "city")
+    found(city, SystemClock(), "demo")
+    vault = FileVault.open(city.vault, city.passphrase())
+    sealed, shares = backups.make(vault)
+    (tmp_path / "backup").write_bytes(sealed)
+    papers = [share.text for share in shares[:3]]
+    people = ("--present", "Sari", "--present", "Budi")
+    assert hebat("keys", "roll", "debit", *people, "--data", city.root).code == 0
+    city.vault.unlink()
+    refused = restored(tmp_path / "backup", papers, "--data", city.root)
+    assert b"--older accepts it" in refused.seen
+    assert not city.vault.exists()
+    taken = restored(tmp_path / "backup", papers, "--data", city.root, "--older")
+    assert b"is back at generation" in taken.seen
+    assert known_vaults(city)["city.vault"] == vault.record()
+    assert hebat("keys", "list", "--data", city.root).code == 0
