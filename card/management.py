@@ -117,6 +117,14 @@ def file_settings(session: Session, file_no: int) -> tuple[FileSettings, int]:
     return parsed
 
 
+def tmac_key_version(session: Session, file_no: int) -> int:
+    """Version of a Transaction MAC file's key: the last byte of its settings; raises SessionBroken, StatusError."""
+    data = session.send(Ins.GET_FILE_SETTINGS, bytes((file_no,)))
+    if not data:
+        raise SessionBroken(f"file {file_no:02X} has settings that this software does not know")
+    return data[-1]
+
+
 def file_counter(session: Session, file_no: int) -> int:
     """GetFileCounters: phone taps of a mirroring file."""
     return int.from_bytes(

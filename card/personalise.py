@@ -74,6 +74,30 @@ def _fill_ndef(transport: Transport, vault: Vault, address: str) -> None:
     management.change_own_key(session, Role.MASTER.key_no, _key(vault, Role.MASTER, transport.uid))
 
 
+def made_with(transport: Transport) -> tuple[int, bytes]:
+    """What a finished card says of its keys' versions: the Transaction MAC key's; then keys 0 to 5, the chip's, and those of a phone's application.
+
+    Nobody proves them. Raises CardLost, SessionBroken, StatusError.
+    """
+    client.select(transport, AID)
+    session = client.free(transport)
+    versions = [management.key_version(session, number) for number in range(files.KEYS)]
+    signing = management.tmac_key_version(session, File.TMAC)
+    client.select(transport, PICC_LEVEL)
+    versions.append(management.key_version(session, 0))
+    if ndef.AID in management.application_ids(session):
+        client.select(transport, ndef.AID)
+        versions += [management.key_version(session, number) for number in (0, ndef.META_KEY, ndef.FILE_KEY)]
+    return signing, bytes(versions)
+
+
 def _key(vault: Vault, role: Role, uid: bytes) -> CardKey:
-    """A card's key; the one that hides the UID from a phone cannot depend on the UID, or nobody could open it."""
-    return vault.card_key(role, vault.current(role), EVERY_CARD if role is Role.META_READ else uid)
+    return key_of(vault, role, vault.current(role), uid)
+
+
+def key_of(vault: Vault, role: Role, version: int, uid: bytes) -> CardKey:
+    """A card's key; the one that hides the UID from a phone cannot depend on the UID, or nobody could open it.
+
+    Raises KeyMissing, KeyRetired.
+    """
+    return vault.card_key(role, version, EVERY_CARD if role is Role.META_READ else uid)

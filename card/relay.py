@@ -79,15 +79,20 @@ def authenticated(key_no: int, keys: Sequence[CardKey]) -> Script[tuple[Seen, Fa
         _is_ours(answers)
         _, content, challenge = whole(answers, start)
         seen = _seen(content)
-        handshake = Handshake(key)
-        ask = [wrap(Ins.ADDITIONAL_FRAME, handshake.answer(client.answered(challenge)[1]))]
-        (proof,) = whole((yield ask), ask)
         try:
-            return seen, FarSession(*handshake.proven(client.answered(proof)[1]))
+            return seen, (yield from proven(challenge, key))
         except StatusError as error:
             if error.status != Status.AUTHENTICATION_ERROR:
                 raise
     raise CardForeign("the card does not know this city's keys: not one of ours")
+
+
+def proven(challenge: bytes, key: CardKey) -> Script[FarSession]:
+    """A session, once card and ledger have proved the key to each other; raises CardLost, SessionBroken, StatusError."""
+    handshake = Handshake(key)
+    ask = [wrap(Ins.ADDITIONAL_FRAME, handshake.answer(client.answered(challenge)[1]))]
+    (proof,) = whole((yield ask), ask)
+    return FarSession(*handshake.proven(client.answered(proof)[1]))
 
 
 def whole(answers: list[bytes], asked: list[bytes]) -> list[bytes]:

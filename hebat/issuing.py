@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 from card.layout import AID, NEVER, Concession, File, Identity, card_number
 from card.personalise import personalise
 from card.virtual import VirtualCard
-from hebat.founding import KEY_VERSION
 from keys.clock import Day
 from keys.money import Rupiah
+from keys.vault import Role
+from ledger.intake.key_versions import newest
 from ledger.intake.registry import Card, new_token, token_digest
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Issuer:
         self._city = city
         self._random = random.Random(f"uid-{seed}")  # noqa: S311  a serial number of silicon, no secret
         self._used: set[bytes] = set()
+        self._versions: dict[int, tuple[int, bytes]] = {}
 
     def issue(
         self, issuer: int, serial: int, concession: Concession, today: Day, *, registered: bool
@@ -61,8 +63,11 @@ class Issuer:
             NEVER if concession is Concession.GENERAL else until, Day(today + VALID_DAYS),
         )  # fmt: skip
         chip = VirtualCard(self._uid())
-        personalise(chip, self._city.vault, identity)
-        return Issued(chip, identity, new_token())
+        vault = self._city.vault
+        personalise(chip, vault, identity)
+        issued = Issued(chip, identity, new_token())
+        self._versions[issued.uid] = vault.current(Role.TRANSACTION_MAC), newest(vault, phone=False)
+        return issued
 
     def _uid(self) -> bytes:
         while (uid := bytes((NXP,)) + self._random.randbytes(6)) in self._used:
@@ -72,10 +77,10 @@ class Issuer:
 
     def register(self, cards: list[Issued]) -> None:
         """Make the ledger know issued cards; durable when this returns."""
-        self._city.registry.add_cards(list(_registered(cards)))
+        self._city.registry.add_cards(list(self._registered(cards)))
 
-
-def _registered(cards: list[Issued]) -> Iterator[Card]:
-    for card in cards:
-        number, registered = card.identity.card_number, card.identity.registered
-        yield Card(card.uid, number, registered, KEY_VERSION, token_digest(card.token))
+    def _registered(self, cards: list[Issued]) -> Iterator[Card]:
+        for card in cards:
+            number, registered = card.identity.card_number, card.identity.registered
+            signing, versions = self._versions[card.uid]
+            yield Card(card.uid, number, registered, signing, token_digest(card.token), versions)

@@ -20,9 +20,13 @@ from terminals.errors import LoadDenied, Offline, ReceiptWrong, UploadRefused
 from terminals.tap import Colour, Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from card.transport import Transport
     from keys.clock import UnixMs
     from terminals.upload import Link
+
+    Show = Callable[[Outcome], None]
 
 STEPS_MAX: Final = 64
 COMMANDS_MAX: Final = 16
@@ -40,8 +44,13 @@ class Step:
     outcome: Outcome | None
 
 
-def load(link: Link, card: Transport, amount: Rupiah, request: int, at: UnixMs) -> Outcome:
+def load(
+    link: Link, card: Transport, amount: Rupiah, request: int, at: UnixMs, show: Show | None = None
+) -> Outcome:
     """Load an amount; never raises for what the card or the line does once the card is spoken to.
+
+    `show` hears how the load ended as soon as the ledger says so. The ledger may go on and give the card newer keys then: a card that is
+    pulled away there is loaded all the same.
 
     Raises Offline (no load without the ledger), LoadDenied with the ledger's reason, UploadRefused.
     """
@@ -54,6 +63,8 @@ def load(link: Link, card: Transport, amount: Rupiah, request: int, at: UnixMs) 
             step = _next(link, step, carried(card, step.apdus))
         except (Offline, UploadRefused, ReceiptWrong) as error:
             return outcome or Outcome(Colour.AMBER, "tap-again", str(error))
+        if step.outcome and not outcome and show is not None:
+            show(step.outcome)
         outcome = step.outcome or outcome
     return outcome or Outcome(Colour.AMBER, "tap-again", "the ledger did not say how the load ended")
 

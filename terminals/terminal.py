@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from terminals.bundles.kept import KeptBundles
     from terminals.enrolment import Renewal
     from terminals.fares import FareDecision, Place, Tariff
+    from terminals.loading import Show
     from terminals.outbox import Outbox
     from terminals.upload import Link, Uploaded
 
@@ -126,9 +127,10 @@ class Terminal:
         """The number that the record of the next load gets."""
         return RELAYED_FROM + self.outbox.last_request + 1
 
-    def load(self, card: Transport, amount: Rupiah) -> Outcome:
+    def load(self, card: Transport, amount: Rupiah, show: Show | None = None) -> Outcome:
         """Load cash onto a card: the ledger speaks to it, this terminal carries the bytes and holds no key for it.
 
+        `show` hears the outcome before the card may be given newer keys, which takes a moment more.
         Raises Offline, LoadDenied, UploadRefused before the card is touched.
         """
         try:  # before any cash is held
@@ -137,7 +139,7 @@ class Terminal:
         except FareRefused as refusal:
             return Outcome(Colour.RED, refusal.rule, str(refusal))
         request = self.outbox.next_request()
-        return loading.load(self._parts.link, card, amount, request, self._parts.clock.now())
+        return loading.load(self._parts.link, card, amount, request, self._parts.clock.now(), show)
 
     def upload(self) -> Uploaded:
         """Send what is ready; intents that waited too long go up as unconfirmed.

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from card import ndef
 from card.layout import NEVER, Concession, Identity, card_number
-from card.personalise import personalise
+from card.personalise import made_with, personalise
 from hebat.cards.clearing import cleared, is_whole
 from hebat.cards.reading import read_city_card
 from hebat.cards.recognising import Kind, recognise
 from hebat.errors import InputRefused
-from hebat.founding import KEY_VERSION
 from hebat.issuing import VALID_DAYS
 from keys.clock import Day, day_of, local
+from keys.vault import Role
+from ledger.intake.key_versions import newest
 from ledger.intake.registry import Card, new_token, token_digest
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ def make(card: Transport, city: City, wanted: Wanted) -> Made:
     _require_usable(card, city)
     seen = recognise(card)
     if seen.kind is Kind.CITY and is_whole(card, city.vault):
-        return _registered(city, card.uid, _own_identity(card, city), finished=True)
+        own = _own_identity(card, city)
+        return _registered(city, Made(card.uid, own, new_token(), finished=True), *made_with(card))
     if seen.kind not in {Kind.BLANK, Kind.UNFINISHED, Kind.CITY}:
         raise InputRefused(f"not made a city card, nothing was written. {seen.sentence}")
     if wanted.address is not None and "EV3" not in seen.chip:
@@ -77,7 +79,9 @@ def make(card: Transport, city: City, wanted: Wanted) -> Made:
         raise InputRefused("this is a card of another city: nothing was written")
     identity = identity_of(city, wanted)
     personalise(card, city.vault, identity, wanted.address)
-    return _registered(city, card.uid, identity)
+    versions = newest(city.vault, phone=wanted.address is not None)
+    made = Made(card.uid, identity, new_token())
+    return _registered(city, made, city.vault.current(Role.TRANSACTION_MAC), versions)
 
 
 def _require_usable(card: Transport, city: City) -> None:
@@ -123,10 +127,10 @@ def _serial(city: City, issuer: int, wanted: int | None) -> int:
     return serial
 
 
-def _registered(city: City, uid: bytes, identity: Identity, *, finished: bool = False) -> Made:
-    token = new_token()
-    number = int.from_bytes(uid, "big")
-    city.registry.add_cards(
-        [Card(number, identity.card_number, identity.registered, KEY_VERSION, token_digest(token))]
+def _registered(city: City, made: Made, signing: int, versions: bytes) -> Made:
+    number, identity = int.from_bytes(made.uid, "big"), made.identity
+    card = Card(
+        number, identity.card_number, identity.registered, signing, token_digest(made.token), versions
     )
-    return Made(uid, identity, token, finished)
+    city.registry.add_cards([card])
+    return made

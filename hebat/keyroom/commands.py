@@ -179,16 +179,36 @@ def retire(
     present: PeopleOption,
     module: ModuleOption = "",
     token: TokenOption = "",
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Also where cards need it: they are locked out.")
+    ] = False,
 ) -> None:
-    """Take a version out of use for good."""
+    """Take a version out of use for good; while cards need it, only with --yes."""
     people = _two(present)
     folder = Folder(data)
+    count = report.locked_out(folder, role, version)
+    if count and not yes:
+        raise InputRefused(_locking_out(role, version, count))
     with tokens.opened(folder, Token(module, token)) as vault:
         vault.retire(role, version)
         told = next(one for one in vault.contents() if (one.role, one.version) == (role, version))
         desk.keep_record(folder, vault, "retire", _record(told, people))
         left = ", ".join(map(str, vault.versions(role)))
     typer.echo(f"{role} version {version} is retired; in use: {left}")
+    if count:
+        typer.echo(f"cards that it locked out: {count}")
+
+
+def _locking_out(role: Role, version: int, count: int) -> str:
+    later = (
+        "it is theirs for life"
+        if role in report.FOR_LIFE
+        else "most get the newest version at their next load"
+    )
+    return (
+        f"nothing was retired: cards that need {role} version {version} and would be locked out: {count}; {later}. "
+        "Say --yes to lock them out"
+    )
 
 
 def _two(present: list[str]) -> tuple[str, ...]:

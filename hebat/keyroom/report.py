@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from keys.vault import Purpose, Role
+from ledger.intake.key_versions import versions_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,19 +41,19 @@ def cards_of(folder: Folder) -> list[Card]:
         database.close()
 
 
-def used_by(card: Card) -> set[tuple[Role, int]]:
-    """The versions that a card's keys come from."""
-    changed = card.access_version or card.key_version
-    return {(role, card.key_version if role in FOR_LIFE else changed) for role in Role}
+def locked_out(folder: Folder, role: Role, version: int) -> int:
+    """How many cards could not be used any more, or only in part, without a version."""
+    return versions_report(cards_of(folder))[role].get(version, 0)
 
 
 def report(cards: Iterable[Card], contents: Iterable[KeyInfo]) -> list[Row]:
     """Every version that the vault holds or a card has, by role and version."""
-    counts = Counter(pair for card in cards for pair in used_by(card))
+    needed = versions_report(cards)
+    counts = {(role, version): count for role in needed for version, count in needed[role].items()}
     states = {
         (one.role, one.version): "retired" if one.retired else "in use"
         for one in contents
         if one.role is not None and one.purpose is Purpose.CARD
     }
     wanted = sorted({*counts, *states}, key=lambda pair: (pair[0].key_no, pair[1]))
-    return [Row(*pair, counts[pair], states.get(pair, "not in this vault")) for pair in wanted]
+    return [Row(*pair, counts.get(pair, 0), states.get(pair, "not in this vault")) for pair in wanted]

@@ -34,8 +34,8 @@ TOKEN_BYTES = 16
 class Card:
     """A card as issued; `uid` as an integer, most significant byte first.
 
-    `key_version` is that of its Transaction MAC key, for life; `access_version` that of its other keys since they were last changed (0: as
-    issued), see `ledger.relay.rolling`.
+    `key_version` is that of its Transaction MAC key, for life; `versions` those of its other keys, by place (b"": all as the
+    Transaction MAC key), and `coming` those of a change of its application's keys whose end is not known; see `ledger.intake.key_versions`.
     """
 
     uid: int
@@ -43,7 +43,8 @@ class Card:
     registered: bool
     key_version: int
     token_digest: bytes
-    access_version: int = 0
+    versions: bytes = b""
+    coming: bytes = b""
 
     @property
     def partition(self) -> Partition:
@@ -79,11 +80,11 @@ class Registry:
         self._cards.update((card.uid, card) for card in cards)
         self._by_token.update((card.token_digest, card) for card in cards)
 
-    def rolled(self, card: Card, version: int) -> None:
-        """A card's application keys are of this version now; durable when this returns."""
-        changed = replace(card, access_version=version)
+    def rolled(self, card: Card, versions: bytes, coming: bytes = b"") -> None:
+        """A card's keys are of these versions now, or some of `coming`; durable when this returns."""
+        changed = replace(card, versions=versions, coming=coming)
         with self._database.transaction() as connection:
-            relay_store.set_access_version(connection, card.partition, card.uid, version)
+            relay_store.set_versions(connection, card.partition, card.uid, versions, coming)
         self._cards[card.uid] = self._by_token[card.token_digest] = changed
 
     def add_terminal(self, certificate: TerminalCertificate) -> None:

@@ -139,7 +139,7 @@ def insert_cards(connection: sa.Connection, cards: Sequence[Card]) -> None:
         {
             "partition": card.partition, "uid": card.uid, "card_number": card.card_number,
             "registered": int(card.registered), "key_version": card.key_version, "token_digest": card.token_digest,
-            "access_version": card.access_version,
+            "key_versions": card.versions.hex(), "coming_versions": card.coming.hex(),
         }
         for card in cards
     ]  # fmt: skip
@@ -150,11 +150,20 @@ def read_cards(connection: sa.Connection) -> Iterator[Card]:
     """All cards."""
     from ledger.intake.registry import Card  # noqa: PLC0415  the registry reads through this module
 
-    names = ("uid", "card_number", "registered", "key_version", "token_digest", "access_version")
-    for uid, number, registered, version, digest, access in connection.execute(
+    names = (
+        "uid",
+        "card_number",
+        "registered",
+        "key_version",
+        "token_digest",
+        "key_versions",
+        "coming_versions",
+    )
+    for uid, number, registered, version, digest, versions, coming in connection.execute(
         sa.select(*[tables.cards.c[name] for name in names])
     ):
-        yield Card(uid, number, bool(registered), version, bytes(digest), access)
+        held = bytes.fromhex(versions), bytes.fromhex(coming)
+        yield Card(uid, number, bool(registered), version, bytes(digest), *held)
 
 
 def last_batch(connection: sa.Connection, terminal: int) -> BatchRow | None:

@@ -20,7 +20,8 @@ cards = Table(
     Column("registered", Integer, nullable=False),
     Column("key_version", Integer, nullable=False),
     Column("token_digest", LargeBinary(32), nullable=False),
-    Column("access_version", Integer, nullable=False, server_default="0"),
+    Column("key_versions", String(20), nullable=False, server_default=""),
+    Column("coming_versions", String(20), nullable=False, server_default=""),
 )
 
 terminals = Table(

@@ -22,9 +22,10 @@ from keys import envelope
 from keys.errors import EnvelopeError, SignatureWrong
 from keys.vault import Role
 from ledger.errors import BatchMalformed, LoadRefused, LoadSessionGone, Overloaded, SignatureRefused
-from ledger.relay import records, store
+from ledger.relay import records, rolling, store
 from ledger.relay.ends import earlier, need_in_date, refusal
 from ledger.relay.session import LoadSession, parse_step
+from ledger.relay.told import GREEN
 from ledger.relay.unit import Intend
 
 if TYPE_CHECKING:
@@ -190,6 +191,8 @@ class LoadDesk:
             told = refusal(fault, session)
             self._close(session)
         session.told = told
+        if told.colour == GREEN:
+            yield from rolling.brought_on(self._intake.registry, self._vault, session.uid)
         return told
 
     def _close(self, session: LoadSession) -> bytes:
@@ -215,7 +218,7 @@ class LoadDesk:
 
     def _keys(self, card: Card) -> list[CardKey]:
         """The card's load keys, the one that it should have first."""
-        known = card.access_version or card.key_version
+        known = rolling.held(card)[Role.LOAD.key_no]
         versions = sorted(self._vault.versions(Role.LOAD), key=lambda version: version != known)
         return [self._vault.card_key(Role.LOAD, version, card.uid.to_bytes(7, "big")) for version in versions]
 

@@ -49,8 +49,10 @@ def promised(connection: sa.Connection, terminal: int) -> int:
     return int(connection.execute(sa.select(sa.func.sum(table.c.amount)).where(where)).scalar() or 0)
 
 
-def set_access_version(connection: sa.Connection, partition: int, uid: int, version: int) -> None:
-    """A card's application keys are of another version now."""
+def set_versions(connection: sa.Connection, partition: int, uid: int, versions: bytes, coming: bytes) -> None:
+    """Which versions a card's keys have, and which its application's are about to have."""
     table = tables.cards
     one = sa.and_(table.c.partition == partition, table.c.uid == uid)
-    connection.execute(sa.update(table).where(one).values(access_version=version))
+    connection.execute(
+        sa.update(table).where(one).values(key_versions=versions.hex(), coming_versions=coming.hex())
+    )

@@ -30,7 +30,7 @@ def test_the_report_counts_cards_by_role_and_version(tmp_path: Path) -> None:
         city.registry.add_cards(cards)
     for _ in range(2):
         assert hebat("keys", "roll", "debit", *PEOPLE, "--data", folder.root).code == 0
-    assert hebat("keys", "retire", "debit", "2", *PEOPLE, "--data", folder.root).code == 0
+    assert hebat("keys", "retire", "debit", "2", "--yes", *PEOPLE, "--data", folder.root).code == 0
     told = json.loads(hebat("keys", "report", "--json", "--data", folder.root).out)
     debit = [(one["version"], one["cards"], one["state"]) for one in told if one["role"] == "debit"]
     assert debit == [(1, 2, "in use"), (2, 1, "retired"), (3, 1, "in use")]
