@@ -11,7 +11,7 @@ from card.apdu import Ins
 from card.channel import CommMode
 from card.crc import crc_a
 from card.errors import SessionBroken
-from card.ev1 import KEY_CHANGES, MACED, BlockCipher, KeyType, answer_size, body_sizes, cut
+from card.ev1 import KEY_CHANGES, MACED, MARK, BlockCipher, KeyType, answer_size, body_sizes, cut
 from card.ev2 import same
 from keys.diversify import xor
 
@@ -77,6 +77,7 @@ class Channel:
         if len(data) < header:
             raise ValueError("the command is too short")
         head, body = data[:header], data[header:]
+        self._answers = answer_size(ins, head)
         if mode is CommMode.FULL and body:
             if len(body) % BLOCK:
                 raise SessionBroken("an encrypted field is no whole number of blocks")
@@ -91,7 +92,8 @@ class Channel:
     def answer(self, data: bytes, mode: CommMode) -> bytes:
         """An answer's data as it travels."""
         if mode is CommMode.FULL and data:
-            return self._cipher.encrypt(_filled(data + crc_a(data)), _ZERO)
+            # Where the terminal cannot know the length, the end is marked, as in EV1.
+            return self._cipher.encrypt(_filled(data + crc_a(data) + (b"" if self._answers else MARK)), _ZERO)
         return data + (
             self._mac(data) if data and mode is CommMode.MAC and self._ins in _MACED_ANSWERS else b""
         )

@@ -150,7 +150,7 @@ class Channel:
         if mode is CommMode.FULL and data:
             crc = crc32(data + bytes((Status.OK,)))
             # Where the terminal cannot know the length, the end is marked (AN0945, table 24).
-            return self._sealed(data, crc + (b"" if self._answers else _MARK))
+            return self._sealed(data, crc + (b"" if self._answers else MARK))
         return data + self._mac(data + bytes((Status.OK,)))
 
     def checksum(self, data: bytes) -> bytes:
@@ -192,7 +192,7 @@ class Channel:
         return plain
 
 
-_MARK: Final = b"\x80"
+MARK: Final = b"\x80"
 _VALUES: Final = frozenset({Ins.CREDIT, Ins.DEBIT, Ins.LIMITED_CREDIT})
 _READS: Final = frozenset({Ins.READ_DATA, Ins.READ_DATA_CHAINED})
 _FIXED: Final = {Ins.GET_VALUE: 4, Ins.GET_CARD_UID: 7}
@@ -241,7 +241,7 @@ def cut(
         rest = plain[size + len(crc) :]
         if plain[size : size + len(crc)] != crc:
             continue
-        if rest.rstrip(b"\0") in {b"", _MARK}:
+        if rest.rstrip(b"\0") in {b"", MARK}:
             return plain[:size]
         if tail and len(rest.rstrip(b"\0")) <= len(crc):
             return plain[:size] + rest[: len(crc)]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from card import evidence
 from card.batch import MalformedRecord, RecordStatus, TapRecord
 from card.errors import EvidenceError
-from keys.errors import KeyMissing
+from keys.errors import KeyMissing, KeyRetired
 from keys.vault import Role
 from ledger.intake.bounds import Doubt, outside_area, outside_rights
 from ledger.intake.reasons import Reason
@@ -78,7 +78,7 @@ class Assessor:
             return self._with_evidence(record, raw, card, certificate)
         except EvidenceError as error:
             return Assessed(record, raw, card, reason=Reason.EVIDENCE_MISMATCH, detail=str(error))
-        except KeyMissing as error:
+        except (KeyMissing, KeyRetired) as error:
             return Assessed(record, raw, card, reason=Reason.TMV_WRONG, detail=str(error))
 
     def _with_evidence(
