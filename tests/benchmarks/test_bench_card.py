@@ -12,47 +12,26 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from card import evidence, purse
-from card.layout import NEVER, Concession, Identity, Journey, TapKind, card_number
+from card.layout import Journey, TapKind
 from card.personalise import personalise
 from card.purse import Change
 from card.virtual import VirtualCard
-from keys.clock import UnixMs
-from keys.filevault import FileVault
 from keys.money import Rupiah
 from keys.vault import Role
+from tests.benchmarks.cards import AT, IDENTITY, city_vault, loaded
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
-AT = UnixMs(1_795_000_000_000)
-IDENTITY = Identity(
-    card_number(9, 1),
-    9,
-    1,
-    registered=True,
-    concession=Concession.GENERAL,
-    concession_until=NEVER,
-    valid_until=NEVER,
-)
+    from keys.filevault import FileVault
+
 CIPHERS_A_FARE = 24
 """Encryptions and MACs that both sides of a fare compute: the floor that Python's own work stands on."""
 
 
 @pytest.fixture
 def vault(tmp_path: Path) -> FileVault:
-    made = FileVault.create(tmp_path / "vault", "x", 16)
-    for number, role in enumerate(Role):
-        made.add_master(role, 1, bytes([number]) * 16)
-    return made
-
-
-def loaded(vault: FileVault) -> VirtualCard:
-    chip = VirtualCard(bytes([4, 1, 2, 3, 4, 5, 6]))
-    personalise(chip, vault, IDENTITY)
-    open_ = purse.open_card(chip, vault, Role.LOAD)
-    open_.stage(Change(TapKind.LOAD, Rupiah(20_000_000), None, 1, 1, AT))
-    open_.commit()
-    return chip
+    return city_vault(tmp_path)
 
 
 @pytest.mark.benchmark(group="a fare in process")

@@ -8,15 +8,11 @@ import pytest
 
 from card import pcsc, purse
 from card.layout import Journey, TapKind
-from card.personalise import personalise
 from card.purse import Change
-from card.virtual import VirtualCard
 from card.virtual.vpcd import VpcdSlot
-from keys.clock import UnixMs
-from keys.filevault import FileVault
 from keys.money import Rupiah
 from keys.vault import Role
-from tests.card.known import IDENTITY
+from tests.benchmarks.cards import AT, city_vault, loaded
 from tests.card.pcscd import SLOTS, WAIT_S, Pcscd
 
 if TYPE_CHECKING:
@@ -25,10 +21,10 @@ if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
     from card.transport import Transport
+    from keys.filevault import FileVault
 
 pytest_plugins = ["tests.card.pcscd_fixtures"]
 
-AT = UnixMs(1_795_000_000_000)
 FRAME = bytes.fromhex("ffca000000") + bytes(40)
 """As long as a command of a fare is on the average."""
 
@@ -44,19 +40,7 @@ class Echo:
 
 @pytest.fixture
 def vault(tmp_path: Path) -> FileVault:
-    made = FileVault.create(tmp_path / "vault", "x", 16)
-    for number, role in enumerate(Role):
-        made.add_master(role, 1, bytes([number]) * 16)
-    return made
-
-
-def loaded(vault: FileVault) -> VirtualCard:
-    chip = VirtualCard(bytes([4, 1, 2, 3, 4, 5, 6]))
-    personalise(chip, vault, IDENTITY)
-    open_ = purse.open_card(chip, vault, Role.LOAD)
-    open_.stage(Change(TapKind.LOAD, Rupiah(1_000_000), None, 1, 1, AT))
-    open_.commit()
-    return chip
+    return city_vault(tmp_path)
 
 
 def fare(card: Transport, vault: FileVault) -> int:
