@@ -16,7 +16,7 @@ from ledger.lease import take
 from ledger.store import Database
 from ledger.transfer import ROW, Transfer
 from ledger.windows import CUT_OFF, CloseWindow, Windows
-from ledger.writer import Posted, Transaction, Unit, Writer
+from ledger.writer import Posted, PostedRows, Transaction, Unit, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,8 +82,22 @@ class _Transfers:
     def plan(self, _tx: Transaction) -> Sequence[Transfer]:
         return self.transfers
 
-    def settle(self, posted: Sequence[Posted], _tx: Transaction) -> list[Posted]:
+    def settle(self, posted: PostedRows, _tx: Transaction) -> list[Posted]:
         return list(posted)
+
+
+@dataclass(frozen=True, slots=True)
+class _Columns:
+    """A unit of bare transfers as an array."""
+
+    rows: Rows
+    document: bytes = b""
+
+    def plan(self, _tx: Transaction) -> Rows:
+        return self.rows
+
+    def settle(self, posted: PostedRows, _tx: Transaction) -> PostedRows:
+        return posted
 
 
 class Ledger:
@@ -184,6 +198,11 @@ class Ledger:
     def unit(transfers: Sequence[Transfer], document: bytes = b"") -> Unit:
         """Bare transfers as a unit, for who submits many and waits later; the answer is a `Posted` each."""
         return _Transfers(transfers, document)
+
+    @staticmethod
+    def columns(rows: Rows, document: bytes = b"") -> Unit:
+        """Bare transfers as a unit of columns (ROW; see `Unit.plan`), the quickest way in; the answer is `PostedRows`."""
+        return _Columns(rows, document)
 
     def balance(self, account: AccountId) -> Balance:
         """An account's four sums, as of the last commit."""

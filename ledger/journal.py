@@ -27,6 +27,9 @@ GENESIS: Final = bytes(32)
 _HEADER: Final = struct.Struct("<5q")
 _CODES: Final = np.array(sorted(Code), np.int64)
 _CODE_SHIFT: Final = 56
+_CODE_MASK: Final = 127
+_KNOWN: Final = np.isin(np.arange(128), _CODES)
+_IDENTITIES: Final = ("hold", "uid", "tmc", "terminal", "sequence")
 _PARTITION_SHIFT: Final = 50
 _PARTITION_MASK: Final = 63
 
@@ -83,18 +86,35 @@ def partitions_of(accounts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return (accounts >> _PARTITION_SHIFT) & _PARTITION_MASK
 
 
-def rows_of(transfers: Sequence[Transfer], received_at: UnixMs, business_date: Day) -> Rows:
-    """Transfers as journal rows, their positions still 0; the partition is the debited account's.
+def rows_of(transfers: Sequence[Transfer] | Rows, received_at: UnixMs, business_date: Day) -> Rows:
+    """Transfers, one by one or as an array of ROW, as new journal rows, positions still 0; the partition is the debited account's.
 
-    Raises AccountUnknown for a number that names no account, TransferInvalid for one that 64 bits cannot hold or a negative
-    identity.
+    Raises AccountUnknown for a number that names no account, TransferInvalid for one that 64 bits cannot hold, a negative identity
+    or an array of another kind.
     """
+    rows = transfers.copy() if isinstance(transfers, np.ndarray) else _listed(transfers)
+    if rows.dtype != ROW or rows.ndim != 1:
+        raise TransferInvalid(f"transfers as an array have the columns of ROW, not {rows.dtype}")
+    for side in ("debit", "credit"):
+        accounts = rows[side]
+        unknown = np.flatnonzero((accounts <= 0) | ~_KNOWN[(accounts >> _CODE_SHIFT) & _CODE_MASK])
+        if len(unknown):
+            split(accounts[unknown[0]].item())
+            raise AccountUnknown(f"{accounts[unknown[0]]} names no account: ask the chart for one")
+    if len(rows) and min(rows[name].min() for name in _IDENTITIES) < 0:
+        raise TransferInvalid("hold, uid, tmc, terminal and sequence count from 0: one of them is negative")
+    rows["position"], rows["received_at"], rows["business_date"] = 0, received_at, business_date
+    rows["partition"] = partitions_of(rows["debit"])
+    return rows
+
+
+def _listed(transfers: Sequence[Transfer]) -> Rows:
     try:
-        rows = np.array(
+        return np.array(
             [
                 (
                     0, 0, one.debit, one.credit, one.amount, one.kind, one.flags, one.hold, one.occurred_at,
-                    received_at, one.service_day, business_date, one.uid, one.tmc, one.terminal, one.sequence,
+                    0, one.service_day, 0, one.uid, one.tmc, one.terminal, one.sequence,
                 )
                 for one in transfers
             ],
@@ -102,12 +122,3 @@ def rows_of(transfers: Sequence[Transfer], received_at: UnixMs, business_date: D
         )  # fmt: skip
     except (OverflowError, TypeError, ValueError) as error:
         raise TransferInvalid(f"a transfer holds a value that is no 64-bit integer: {error}") from error
-    for side in ("debit", "credit"):
-        unknown = np.flatnonzero((rows[side] <= 0) | ~np.isin(rows[side] >> _CODE_SHIFT, _CODES))
-        if len(unknown):
-            split(rows[side][unknown[0]].item())
-            raise AccountUnknown(f"{rows[side][unknown[0]]} names no account: ask the chart for one")
-    if any((rows[name] < 0).any() for name in ("hold", "uid", "tmc", "terminal", "sequence")):
-        raise TransferInvalid("hold, uid, tmc, terminal and sequence count from 0: one of them is negative")
-    rows["partition"] = partitions_of(rows["debit"])
-    return rows

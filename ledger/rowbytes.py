@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from ledger.bulk.binary import SIGNATURE, TRAILER
 from ledger.errors import DatabaseDamaged
 from ledger.transfer import ROW
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     Rows = npt.NDArray[np.void]
 
 _NAMES: Final = ROW.names or ()
-_SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no header extension
-_TRAILER: Final = b"\xff\xff"
 _BEYOND: Final = 1 << 63
 _FIELD: Final = [("length", ">i4"), ("value", ">i8")]
 _TUPLE: Final = np.dtype([("fields", ">i2"), *((name, _FIELD) for name in _NAMES)])
@@ -62,4 +61,4 @@ def copy_bytes(rows: Rows) -> bytes:
     for name in _NAMES:
         out[name]["length"] = 8
         out[name]["value"] = rows[name]
-    return _SIGNATURE + out.tobytes() + _TRAILER
+    return SIGNATURE + out.tobytes() + TRAILER

@@ -13,29 +13,28 @@ from collections import deque
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from keys.clock import Clock, Day, UnixMs
+from keys.clock import UnixMs
 from ledger import journal, store
 from ledger.errors import LedgerStopped, Overloaded, StorageError
-from ledger.transfer import ROW, Freshness, Result, Transfer
+from ledger.transaction import Posted, PostedRows, Transaction, Unit
+from ledger.transfer import ROW
 from ledger.windows import CUT_OFF, CloseWindow, Windows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy.typing as npt
 
-    from ledger.chart import AccountId
-    from ledger.engine import Balance, Engine
+    from keys.clock import Clock, Day
+    from ledger.engine import Engine
     from ledger.journal import Block
     from ledger.store import Connection, Database
 
     Rows = npt.NDArray[np.void]
 
-__all__ = ["CUT_OFF", "Posted", "Transaction", "Unit", "Windows", "Writer"]
+__all__ = ["CUT_OFF", "Posted", "PostedRows", "Transaction", "Unit", "Windows", "Writer"]
 
 QUEUE_MAX: Final = 4096
 """Units that may wait."""
@@ -45,72 +44,6 @@ GROUP_ROWS_MAX: Final = 50_000
 """Rows after which a commit takes no further unit."""
 GROUP_BYTES_MAX: Final = 32 * 1024 * 1024
 """Bytes of documents after which a commit takes no further unit."""
-_RESULTS: Final = {int(result): result for result in Result}
-
-
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """What became of a transfer, and its position in the journal (0 where it was not posted)."""
-
-    result: Result
-    position: int
-
-
-class Transaction:
-    """What a unit sees while it is written: the open database transaction, the time, live balances.
-
-    `block` and `ordinal` are where the unit's document will stand, if it has one; `head` is the digest of the block before.
-    """
-
-    def __init__(
-        self,
-        connection: Connection,
-        engine: Engine,
-        received_at: UnixMs,
-        business_date: Day,
-        before: Block | None,
-    ) -> None:
-        self.connection = connection
-        self.received_at = received_at
-        self.business_date = business_date
-        self.block = before.block + 1 if before else 1
-        self.ordinal = 0
-        self.head = before.digest if before else journal.GENESIS
-        self._engine = engine
-
-    @property
-    def next_position(self) -> int:
-        """The position that the next posted transfer gets."""
-        return self._engine.next_position
-
-    def balance(self, account: AccountId) -> Balance:
-        """An account's balance, earlier units of the same commit included."""
-        return self._engine.balance(account)
-
-    def pending(self, hold: int) -> bool:
-        """True where the hold at a position is neither posted nor voided."""
-        return self._engine.pending(hold)
-
-    def freshness(self, *, uid: int = 0, tmc: int = 0, terminal: int = 0, sequence: int = 0) -> Freshness:
-        """FRESH where surely no transfer has this card's counter, or this terminal's sequence; else ask the tables."""
-        return self._engine.freshness(uid=uid, tmc=tmc, terminal=terminal, sequence=sequence)
-
-
-class Unit(Protocol):
-    """Something that is written whole or not at all."""
-
-    @property
-    def document(self) -> bytes:
-        """Bytes that the block's digest covers besides the rows, such as a signed batch; b"" for none. Asked last."""
-
-    def plan(self, tx: Transaction) -> Sequence[Transfer]:
-        """The transfers to apply. Whatever is raised here fails this unit alone, and takes back what it wrote."""
-
-    def settle(self, posted: Sequence[Posted], tx: Transaction) -> Any:
-        """Write the unit's own rows in the same database transaction; what it gives is the answer.
-
-        The balances have moved: what is raised here stops the writer.
-        """
 
 
 @dataclass(slots=True)
@@ -250,8 +183,9 @@ class Writer:
                 group.answers.append(error)
                 return
             day = self._windows.open_at(self._received_at)
-            tx = Transaction(connection, self._engine, self._received_at, day, self.last_block)
+            tx = Transaction(lambda: connection, self._engine, self._received_at, day, self.last_block)
             self._fill(group, tx)
+            tx.gathered.write(connection)
             block = self._append(connection, group, day)
         self.last_block = block
         self._engine.publish()
@@ -273,21 +207,15 @@ class Writer:
 
     def _apply(self, unit: Unit, group: _Group, tx: Transaction) -> Any:
         """One unit: its answer, or the error that its plan ended in."""
-        savepoint = tx.connection.begin_nested()
         try:
-            rows = journal.rows_of(unit.plan(tx), tx.received_at, tx.business_date)
+            rows = tx.planned(unit)
         except Exception as error:  # noqa: BLE001  a plan that fails, fails alone
-            savepoint.rollback()
             return error
-        savepoint.commit()
         applied = self._engine.apply(rows)
         rows["position"] = applied.positions
-        posted = [
-            Posted(_RESULTS[result], position)
-            for result, position in zip(applied.results.tolist(), applied.positions.tolist(), strict=True)
-        ]
+        posted = PostedRows(rows, applied)
         answer = unit.settle(posted, tx)
-        group.rows.append(rows[applied.positions > 0])
+        group.rows.append(rows if posted.all_posted else rows[applied.positions > 0])
         if unit.document:
             group.bodies.append(unit.document)
             tx.ordinal += 1

@@ -15,52 +15,13 @@ from ledger.store import Database, last_block, read_documents
 from ledger.transfer import Flag, Freshness, Result
 from ledger.verify import verify
 from tests.ledger.entries import OPERATOR, PURSE, WALLET, SetClock, transfer
+from tests.ledger.units import Gate, Plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from ledger.transfer import Transfer
-    from ledger.writer import Posted, Transaction
-
-
-class Plain:
-    """A unit made of functions."""
-
-    def __init__(
-        self,
-        transfers: Sequence[Transfer] = (),
-        *,
-        plan: Callable[[Transaction], Any] = lambda _tx: None,
-        settle: Callable[[Transaction], Any] = lambda _tx: None,
-        document: bytes = b"",
-    ) -> None:
-        self.transfers = transfers
-        self.document = document
-        self._plan = plan
-        self._settle = settle
-
-    def plan(self, tx: Transaction) -> Sequence[Transfer]:
-        self._plan(tx)
-        return self.transfers
-
-    def settle(self, posted: Sequence[Posted], tx: Transaction) -> Any:
-        return self._settle(tx) or list(posted)
-
-
-class Gate:
-    """A unit that keeps the writer busy until it is let go, so that others must wait and meet in one group."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self.entered, self._open = threading.Event(), threading.Event()
-        self.answer = ledger.writer.submit(Plain(plan=self._wait))
-        assert self.entered.wait(10)
-
-    def _wait(self, _tx: Transaction) -> None:
-        self.entered.set()
-        assert self._open.wait(10)
-
-    def let_go(self) -> None:
-        self._open.set()
+    from ledger.writer import Transaction
 
 
 def refuse(error: Exception) -> Callable[[Transaction], Any]:

@@ -1,0 +1,31 @@
+"""What the units of one commit have to write into side tables: gathered, and written once a table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ledger.bulk import store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ledger.bulk.store import Columns, Table, Values
+    from ledger.store import Connection
+
+
+class Gathered:
+    """Rows that wait to be written, by table."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, tuple[Table, list[Mapping[str, Values]]]] = {}
+
+    def add(self, table: Table, columns: Columns) -> None:
+        """Take columns of a table; raises ValueError where they are not the table's, or differ in length."""
+        _, chunks = self._waiting.setdefault(table.name, (table, []))
+        chunks.append(store.spread(table, columns))
+
+    def write(self, connection: Connection) -> None:
+        """Write what waits, a statement a table, in the order in which the tables were first met."""
+        waiting, self._waiting = self._waiting, {}
+        for table, chunks in waiting.values():
+            store.write(connection, table, chunks)

@@ -1,0 +1,79 @@
+"""Writing columns: binary COPY on PostgreSQL, executemany on SQLite; the driver itself, since SQLAlchemy costs as much again."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from ledger.bulk import binary
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
+
+    Values = npt.NDArray[np.int64] | Sequence[int] | Sequence[bytes] | Sequence[str]
+    Columns = Mapping[str, Values | int | bytes | str]
+
+# What other modules hold without knowing the library behind.
+Table = sa.Table
+
+
+def spread(table: Table, columns: Columns) -> dict[str, Values]:
+    """Columns in the table's own order, each as long as the longest: one value alone stands in every row.
+
+    Raises ValueError where a column is missing, is not the table's, or has another length.
+    """
+    names = [column.name for column in table.columns]
+    if set(names) != set(columns):
+        raise ValueError(f"{table.name} has other columns: {sorted(set(names) ^ set(columns))}")
+    many = {len(column) for column in columns.values() if not isinstance(column, int | bytes | str)}
+    if len(many) > 1:
+        raise ValueError(f"columns of {table.name} have different lengths: {sorted(many)}")
+    count = many.pop() if many else 1
+    found: dict[str, Values] = {}
+    for name in names:
+        column = columns[name]
+        found[name] = [column] * count if isinstance(column, int | bytes | str) else column  # type: ignore[assignment]
+    return found
+
+
+def write(connection: sa.Connection, table: Table, chunks: Sequence[Mapping[str, Values]]) -> None:
+    """Insert rows, given as chunks of columns (see `spread`), with one statement."""
+    names = list(chunks[0])
+    columns = [_joined([chunk[name] for chunk in chunks]) for name in names]
+    if not len(columns[0]):
+        return
+    listed = ",".join(f'"{name}"' for name in names)
+    driver: Any = connection.connection
+    if connection.dialect.name == "postgresql":
+        fields = [_field(table.c[name], column) for name, column in zip(names, columns, strict=True)]
+        with driver.cursor() as cursor:
+            copy = f"COPY {table.name} ({listed}) FROM STDIN (FORMAT BINARY)"
+            cursor.copy_expert(copy, io.BytesIO(binary.stream(fields)))
+        return
+    marks = ",".join("?" * len(names))
+    plain = [column.tolist() if isinstance(column, np.ndarray) else column for column in columns]
+    statement = f"INSERT INTO {table.name} ({listed}) VALUES ({marks})"  # noqa: S608  our own names
+    driver.cursor().executemany(statement, zip(*plain, strict=True))
+
+
+def _joined(parts: Sequence[Values]) -> Values:
+    if len(parts) == 1:
+        return parts[0]
+    if all(isinstance(part, np.ndarray) for part in parts):
+        return np.concatenate(parts)
+    return [value for part in parts for value in (part.tolist() if isinstance(part, np.ndarray) else part)]  # type: ignore[return-value]
+
+
+def _field(column: sa.Column[Any], values: Any) -> binary.Field:
+    if isinstance(column.type, sa.BigInteger):
+        return binary.integers(np.asarray(values, np.int64), 8)
+    if isinstance(column.type, sa.Integer):
+        return binary.integers(np.asarray(values, np.int64), 4)
+    if isinstance(column.type, sa.LargeBinary):
+        return binary.octets(values)
+    return binary.texts(values)

@@ -1,0 +1,193 @@
+"""What a unit of the writer is, what it sees while it is written, and what it is told about its transfers.
+
+A unit gives its transfers as columns (an array of ROW) or one by one, is told what became of them as columns, and hands its other
+rows over as columns too: `Transaction.add`. A unit that asks the transaction neither for `reading` nor for `connection` lets the
+writer prepare it while the commit before still runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol, overload
+
+from ledger import journal
+from ledger.bulk.gathered import Gathered
+from ledger.transfer import Freshness, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from keys.clock import Day, UnixMs
+    from ledger.bulk.store import Columns, Table
+    from ledger.chart import AccountId
+    from ledger.engine import Applied, Balance, Engine
+    from ledger.journal import Block
+    from ledger.store import Connection
+    from ledger.transfer import Transfer
+
+    Integers = npt.NDArray[np.int64]
+    Rows = npt.NDArray[np.void]
+
+_RESULTS: Final = {int(result): result for result in Result}
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What became of a transfer, and its position in the journal (0 where it was not posted)."""
+
+    result: Result
+    position: int
+
+
+class PostedRows(Sequence[Posted]):
+    """What became of a unit's transfers, as columns; as a sequence, a `Posted` each.
+
+    `applied` is all that the engine says of them, `rows` the transfers as they stand in the journal, with partition, position (0
+    where not posted), and the times that the writer gave them.
+    """
+
+    def __init__(self, rows: Rows, applied: Applied) -> None:
+        self.rows = rows
+        self.applied = applied
+
+    @property
+    def results(self) -> Integers:
+        """A `Result` each."""
+        return self.applied.results
+
+    @property
+    def positions(self) -> Integers:
+        """Positions in the journal; 0 where not posted."""
+        return self.applied.positions
+
+    @property
+    def all_posted(self) -> bool:
+        """True where nothing was refused."""
+        return not self.results.any()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, at: int) -> Posted: ...
+    @overload
+    def __getitem__(self, at: slice) -> PostedRows: ...
+    def __getitem__(self, at: int | slice) -> Posted | PostedRows:
+        if isinstance(at, slice):
+            return PostedRows(self.rows[at], type(self.applied)(*(column[at] for column in self.applied)))
+        return Posted(_RESULTS[int(self.results[at])], int(self.positions[at]))
+
+    def __iter__(self) -> Iterator[Posted]:
+        for result, position in zip(self.results.tolist(), self.positions.tolist(), strict=True):
+            yield Posted(_RESULTS[result], position)
+
+
+class Transaction:
+    """What a unit sees while it is written: the open database transaction, the time, live balances.
+
+    `block` and `ordinal` are where the unit's document will stand, if it has one; `head` is the digest of the block before.
+    """
+
+    def __init__(
+        self,
+        opened: Callable[[], Connection],
+        engine: Engine,
+        received_at: UnixMs,
+        business_date: Day,
+        before: Block | None,
+    ) -> None:
+        self.received_at = received_at
+        self.business_date = business_date
+        self.block = before.block + 1 if before else 1
+        self.ordinal = 0
+        self.head = before.digest if before else journal.GENESIS
+        self.gathered = Gathered()
+        self._engine = engine
+        self._opened = opened
+        self._savepoint: Any = None
+        self._planning = False
+
+    @property
+    def reading(self) -> Connection:
+        """The open database transaction, to read from: it shows all that was written before, by this commit's units too.
+
+        Asking for it makes the writer wait for the commit before, so that nothing is missing.
+        """
+        connection = self._opened()
+        self.gathered.write(connection)
+        return connection
+
+    @property
+    def connection(self) -> Connection:
+        """The same, to write with as well: what a plan writes is taken back should it fail."""
+        connection = self.reading
+        if self._planning and self._savepoint is None:
+            self._savepoint = connection.begin_nested()
+        return connection
+
+    def add(self, table: Table, columns: Columns) -> None:
+        """Have rows of a side table written with this commit, together with those of its other units: for `Unit.settle`.
+
+        `columns` names every column of the table: an int64 array or a sequence of int, bytes or str, or one value for all rows.
+        Raises ValueError where they are not the table's columns or differ in length, RuntimeError in a plan.
+        """
+        if self._planning:
+            raise RuntimeError("rows are added when a unit is settled: a plan may fail yet")
+        self.gathered.add(table, columns)
+
+    @property
+    def next_position(self) -> int:
+        """The position that the next posted transfer gets."""
+        return self._engine.next_position
+
+    def balance(self, account: AccountId) -> Balance:
+        """An account's balance, earlier units of the same commit included."""
+        return self._engine.balance(account)
+
+    def pending(self, hold: int) -> bool:
+        """True where the hold at a position is neither posted nor voided."""
+        return self._engine.pending(hold)
+
+    def freshness(self, *, uid: int = 0, tmc: int = 0, terminal: int = 0, sequence: int = 0) -> Freshness:
+        """FRESH where surely no transfer has this card's counter, or this terminal's sequence; else ask the tables."""
+        return self._engine.freshness(uid=uid, tmc=tmc, terminal=terminal, sequence=sequence)
+
+    def planned(self, unit: Unit) -> Rows:
+        """The rows of a unit's plan; what it wrote is taken back where it raises."""
+        self._planning, self._savepoint = True, None
+        try:
+            rows = journal.rows_of(unit.plan(self), self.received_at, self.business_date)
+        except BaseException:
+            if self._savepoint is not None:
+                self._savepoint.rollback()
+            raise
+        finally:
+            self._planning = False
+        if self._savepoint is not None:
+            self._savepoint.commit()
+        return rows
+
+
+class Unit(Protocol):
+    """Something that is written whole or not at all."""
+
+    @property
+    def document(self) -> bytes:
+        """Bytes that the block's digest covers besides the rows, such as a signed batch; b"" for none. Asked last."""
+
+    def plan(self, tx: Transaction) -> Sequence[Transfer] | Rows:
+        """The transfers to apply, one by one or as an array of ROW.
+
+        Of an array, partition, position, received_at and business_date are the writer's to fill; the array itself stays as it is.
+        Whatever is raised here fails this unit alone, and takes back what it wrote.
+        """
+
+    def settle(self, posted: PostedRows, tx: Transaction) -> Any:
+        """Hand over the unit's own rows (`tx.add`), or write them in the same database transaction; what it gives is the answer.
+
+        The balances have moved: what is raised here stops the writer.
+        """

@@ -1,0 +1,209 @@
+"""Transfers and side rows as columns: what a unit hands over at once, the writer writes at once."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psycopg2
+import pytest
+import sqlalchemy as sa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from keys.clock import Day, UnixMs
+from ledger import journal, tables
+from ledger.bulk import binary
+from ledger.bulk.gathered import Gathered
+from ledger.errors import AccountUnknown, TransferInvalid
+from ledger.tables import WHOLE
+from ledger.transfer import ROW, Flag, Result
+from tests.ledger.entries import OPERATOR, WALLET, transfer
+from tests.ledger.units import Gate, Plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import numpy.typing as npt
+
+    from ledger.book import Ledger
+    from ledger.writer import Transaction
+
+INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
+
+
+def rows_of(*transfers: Any) -> npt.NDArray[np.void]:
+    return journal.rows_of(transfers, UnixMs(1), Day(1))
+
+
+def body(block: int, bodies: list[bytes]) -> dict[str, Any]:
+    """Columns of rows in the table of documents, under a block that the ledger does not use."""
+    return {"partition": WHOLE, "block": block, "ordinal": np.arange(len(bodies)), "body": bodies}
+
+
+def adding(block: int, bodies: list[bytes]) -> Callable[[Transaction], None]:
+    return lambda tx: tx.add(tables.documents, body(block, bodies))
+
+
+def bodies_of(tx: Transaction | None, ledger: Ledger, block: int) -> list[bytes]:
+    query = sa.select(tables.documents.c.body).where(tables.documents.c.block == block)
+    if tx is not None:
+        return [bytes(found) for found in tx.reading.execute(query).scalars()]
+    with ledger.database.transaction() as connection:
+        return [bytes(found) for found in connection.execute(query).scalars()]
+
+
+def test_columns_are_posted_as_transfers_one_by_one_are(ledger: Ledger) -> None:
+    mixed = [transfer(uid=5, tmc=1), transfer(WALLET, OPERATOR, 5), transfer(amount=7)]
+    columns = rows_of(*mixed)
+    before = columns.copy()
+    posted = ledger.writer.submit(ledger.columns(columns, b"signed")).result()
+    assert posted.results.tolist() == [Result.POSTED, Result.EXCEEDS_CREDITS, Result.POSTED]
+    assert posted.positions.tolist() == [1, 0, 2]
+    assert list(posted) == [*posted[:2], posted[2]]
+    assert (columns == before).all()
+    one_by_one = ledger.post(mixed)
+    assert [one.result for one in one_by_one] == [one.result for one in posted]
+    found = ledger.rows()
+    times = ["position", "received_at", "business_date"]
+    for row in found:
+        for name in times:
+            row[name] = 0
+    assert (found[:2] == found[2:]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error"),
+    [
+        ("debit", 0, AccountUnknown),
+        ("credit", 99 << 56, AccountUnknown),
+        ("credit", -5, AccountUnknown),
+        ("uid", -1, TransferInvalid),
+        ("hold", -1, TransferInvalid),
+    ],
+)
+def test_a_bad_value_in_a_column_fails_its_unit_alone(
+    file_ledger: Ledger, name: str, value: int, error: type[Exception]
+) -> None:
+    columns = rows_of(transfer(), transfer())
+    columns[name][1] = value
+    with pytest.raises(error):
+        file_ledger.writer.submit(file_ledger.columns(columns)).result()
+    with pytest.raises(TransferInvalid, match="columns of ROW"):
+        file_ledger.writer.submit(file_ledger.columns(np.zeros(3, np.int64))).result()
+    assert file_ledger.post([transfer()])[0].position == 1
+
+
+def test_a_link_never_reaches_into_the_next_unit(file_ledger: Ledger) -> None:
+    gate = Gate(file_ledger)
+    open_ended = file_ledger.writer.submit(file_ledger.columns(rows_of(transfer(flags=Flag.LINKED))))
+    after = file_ledger.writer.submit(file_ledger.columns(rows_of(transfer())))
+    gate.let_go()
+    assert open_ended.result(10)[0].result is Result.LINKED_OPEN
+    assert after.result(10)[0].position == 1
+
+
+def statements_of(ledger: Ledger) -> list[str]:
+    """What is said to the database from now on, but for the driver's own bulk statements."""
+    said: list[str] = []
+    for pool in (ledger.database.engine, ledger.database._writing):
+        sa.event.listen(pool, "before_cursor_execute", lambda *told: said.append(told[2]))
+        sa.event.listen(pool, "savepoint", lambda *_told: said.append("SAVEPOINT"))
+    return said
+
+
+def test_side_rows_of_all_units_of_a_commit_are_there_and_in_order(ledger: Ledger) -> None:
+    gate = Gate(ledger)
+    said = statements_of(ledger)
+    answers = [
+        ledger.writer.submit(Plain([transfer()], settle=adding(900 + at, [b"", b"\0" * at, b"x"])))
+        for at in range(5)
+    ]
+    gate.let_go()
+    for answer in answers:
+        answer.result(10)
+    assert [bodies_of(None, ledger, 900 + at) for at in range(5)] == [
+        [b"", b"\0" * at, b"x"] for at in range(5)
+    ]
+    assert "SAVEPOINT" not in said
+
+
+def test_a_unit_that_reads_sees_what_units_before_it_added(ledger: Ledger) -> None:
+    seen: list[list[bytes]] = []
+    gate = Gate(ledger)
+    first = ledger.writer.submit(Plain([transfer()], settle=adding(900, [b"first"])))
+    second = ledger.writer.submit(Plain(plan=lambda tx: seen.append(bodies_of(tx, ledger, 900))))
+    gate.let_go()
+    first.result(10), second.result(10)
+    assert seen == [[b"first"]]
+
+
+def test_a_plan_that_fails_does_not_take_back_what_units_before_it_added(ledger: Ledger) -> None:
+    def write_and_fail(tx: Transaction) -> None:
+        tx.connection.execute(sa.delete(tables.documents))
+        raise KeyError("plan")
+
+    gate = Gate(ledger)
+    first = ledger.writer.submit(Plain([transfer()], settle=adding(900, [b"kept"])))
+    second = ledger.writer.submit(Plain(plan=write_and_fail))
+    gate.let_go()
+    first.result(10)
+    with pytest.raises(KeyError):
+        second.result(10)
+    assert bodies_of(None, ledger, 900) == [b"kept"]
+
+
+def test_rows_are_not_added_by_a_plan(file_ledger: Ledger) -> None:
+    with pytest.raises(RuntimeError, match="when a unit is settled"):
+        file_ledger.writer.submit(Plain(plan=adding(900, [b"early"]))).result()
+    assert bodies_of(None, file_ledger, 900) == []
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"partition": WHOLE, "name": "a"},
+        {"partition": WHOLE, "name": ["a", "b"], "value": [1]},
+        {"partition": WHOLE, "name": "a", "value": 1, "other": 1},
+    ],
+)
+def test_columns_that_are_not_the_tables_are_refused(columns: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="meta"):
+        Gathered().add(tables.meta, columns)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(-(1 << 31), (1 << 31) - 1), INT64, st.binary(max_size=40),
+                  st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)),
+        min_size=1, max_size=20,
+    )
+)  # fmt: skip
+def test_postgresql_reads_a_binary_stream_as_it_was_meant(postgres: Path, rows: list[Any]) -> None:
+    small, large, raw, text = zip(*rows, strict=True)
+    stream = binary.stream(
+        [
+            binary.integers(np.array(small, np.int64), 4),
+            binary.integers(np.array(large, np.int64), 8),
+            binary.octets(raw),
+            binary.texts(text),
+        ]
+    )
+    connection = psycopg2.connect(host=str(postgres), user="postgres", dbname="postgres")
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("CREATE TEMPORARY TABLE told (small integer, large bigint, raw bytea, text text)")
+            cursor.copy_expert("COPY told FROM STDIN (FORMAT BINARY)", io.BytesIO(stream))
+            cursor.execute("SELECT small, large, raw, text FROM told")
+            assert [(*row[:2], bytes(row[2]), row[3]) for row in cursor] == rows
+    finally:
+        connection.close()
+
+
+def test_an_integer_too_large_for_its_column_is_refused() -> None:
+    with pytest.raises(OverflowError, match="4 bytes"):
+        binary.integers(np.array([1 << 31]), 4)
+    assert len(np.zeros(0, ROW)) == 0
