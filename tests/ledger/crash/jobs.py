@@ -1,0 +1,129 @@
+"""What the servers that are killed do: post from many threads and say what was answered, or serve a city over HTTP."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from hebat.story_clock import StoryClock
+from ledger import engine
+from ledger.book import Ledger
+from ledger.chart import Code, Partition, account_id
+from ledger.errors import StorageError
+from ledger.transfer import Flag
+from tests.ledger.entries import CASH, OPERATOR, SUBSIDY, SetClock, transfer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ledger.transfer import Transfer
+    from ledger.writer import Posted
+
+CLIENTS: Final = 6
+PAUSE_SECONDS: Final = 0.02
+ROWS: Final = (1, 2, 2, 3)
+"""How many rows the units of each of a client's four kinds have: a transfer, a linked pair, a hold and its end, three transfers."""
+
+
+def load() -> None:
+    """Load what takes seconds, once for all processes that are forked."""
+    for name in ("hebat.application", "hebat.serving", "hebat.wiring", "tests.ledger.crash.traffic"):
+        import_module(name)
+
+    engine.warm()
+
+
+def purse_of(client: int) -> Any:
+    """A purse of its own for each client; its uid in the journal is the client's number."""
+    return account_id(Code.PURSE, Partition(3), 5000 + client)
+
+
+def units_of(client: int, number: int) -> list[list[Transfer]]:
+    """A client's n-th piece of work: the units that it sends one after another; of a hold, the second names the first's position."""
+    purse, who = purse_of(client), partial(transfer, uid=client, tmc=number)
+    kind = number % len(ROWS)
+    if kind == 0:
+        return [[who(CASH, purse, 500)]]
+    if kind == 1:
+        return [
+            [
+                who(purse, OPERATOR, 100, flags=Flag.LINKED),
+                who(SUBSIDY, OPERATOR, 250),
+            ]
+        ]
+    if kind == 2:
+        how = Flag.POST_PENDING if number % 8 < len(ROWS) else Flag.VOID_PENDING
+        return [
+            [who(CASH, purse, 700, flags=Flag.PENDING)],
+            [who(CASH, purse, 700, flags=how)],
+        ]
+    return [[who(purse, OPERATOR, amount) for amount in (1, 2, 3)]]
+
+
+def rows_of(number: int) -> int:
+    """How many rows a client's n-th piece of work has when it is whole."""
+    return ROWS[number % len(ROWS)]
+
+
+def _work(ledger: Ledger, client: int, out: int) -> None:
+    for number in range(1, 1 << 31):
+        try:
+            hold = 0
+            for unit in units_of(client, number):
+                transfers = [replace(one, hold=hold) for one in unit]
+                posted = ledger.post(transfers, b"%d" % number if number % 5 == 0 else b"")
+                hold = posted[0].position
+                _say(out, client, number, posted)
+        except StorageError:
+            # Whether it is in the books is not known: a transfer without an identity is not sent again.
+            _say(out, client, number, ())
+            time.sleep(PAUSE_SECONDS)
+
+
+def _say(out: int, client: int, number: int, posted: Sequence[Posted]) -> None:
+    said = " ".join(str(one.position) for one in posted)
+    os.write(out, f"{client} {number} {said}\n".encode())  # short enough to go out whole
+
+
+def post(out: int, url: str, first: int) -> None:
+    """Post as several clients, whose numbers count from `first`; each answer is said once it is there."""
+    ledger = Ledger.open(url, SetClock(_now()))
+    os.write(out, b"open\n")
+    clients = [
+        threading.Thread(target=_work, args=(ledger, first + at, out), daemon=True) for at in range(CLIENTS)
+    ]
+    for client in clients:
+        client.start()
+    for client in clients:
+        client.join()
+
+
+def _now() -> Any:
+    return int(time.time() * 1000)
+
+
+def serve(out: int, folder: str, url: str = "") -> None:
+    """Serve a city over HTTP, on a database of its own where one is named; says its address, then nothing."""
+    from hebat.application import application  # noqa: PLC0415  loaded already
+    from hebat.demo import town  # noqa: PLC0415
+    from hebat.serving import LoopbackServer  # noqa: PLC0415
+    from hebat.wiring import City  # noqa: PLC0415
+    from tests.ledger.crash.traffic import place  # noqa: PLC0415
+    from tests.ledger.desk import NOON  # noqa: PLC0415
+
+    with (
+        City(place(Path(folder), url), town.CONFIGURATION, StoryClock(NOON)) as city,
+        LoopbackServer(application(city)) as server,
+    ):
+        os.write(out, f"{server.address}\n".encode())
+        signal.pause()
+
+
+JOBS: Final[dict[str, Callable[..., None]]] = {"post": post, "serve": serve}
