@@ -8,6 +8,7 @@ LedgerError
  │    ├── DatabaseDamaged    the file or its chain is not what was written
  │    ├── DatabaseBusy       another server holds the lease
  │    └── LedgerStopped      a commit failed: the writer stopped; a restart rebuilds from the journal
+ │         └── LeaseLost     another server has taken the database over: this one writes nothing more
  ├── Overloaded              more is waiting than the queue may hold
  ├── WindowClosed            a business date that takes no more entries
  ├── WindowNotBegun          a business date that lies ahead
@@ -57,6 +58,10 @@ class DatabaseBusy(StorageError):
 
 class LedgerStopped(StorageError):
     """A commit failed, so the writer stopped; a restart rebuilds its state from the journal."""
+
+
+class LeaseLost(LedgerStopped):
+    """Another server has taken the database over: this one writes nothing more."""
 
 
 class Overloaded(LedgerError):

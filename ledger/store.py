@@ -20,7 +20,7 @@ from ledger.tables import WHOLE
 from ledger.transfer import ROW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     import numpy as np
     import numpy.typing as npt
@@ -41,8 +41,6 @@ _SQLITE_PRAGMAS: Final = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA busy_timeout=5000",
 )
-_LEASE: Final = int.from_bytes(b"KSHLEDGR")
-"""The number of PostgreSQL's advisory lock that is the lease on this database."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +61,8 @@ class Database:
         self.engine = self._pool(5)
         # Writing has connections of its own: readers that use theirs up must not keep the writer waiting.
         self._writing = self._pool(1)
+        self.guard: Callable[[sa.Connection], None] | None = None
+        """Looks, first thing in each writing transaction, whether this server still holds its lease."""
 
     def _pool(self, size: int) -> sa.Engine:
         # A connection that died in the pool is replaced before it costs a commit.
@@ -90,19 +90,21 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """A transaction that commits at the end; raises StorageError subclasses for what the database says."""
-        with self._explained(), self.engine.begin() as connection:
+        with self.explained(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[sa.Connection]:
         """The same for one that reads first and writes then: no other writer can come between (SQLite: IMMEDIATE)."""
-        with self._explained(), self._writing.connect() as plain:
+        with self.explained(), self._writing.connect() as plain:
             connection = plain.execution_options(ledger_begin="BEGIN IMMEDIATE")
             with connection.begin():
+                if self.guard is not None:
+                    self.guard(connection)
                 yield connection
 
     @contextmanager
-    def _explained(self) -> Iterator[None]:
+    def explained(self) -> Iterator[None]:
         """The drivers' errors as the ledger's own, with what to do."""
         try:
             yield
@@ -112,6 +114,10 @@ class Database:
             said = _first_line(error)
             if _damaged(said):
                 raise DatabaseDamaged(f"{self.name} is damaged: {said}; restore it from backup") from error
+            if "database is locked" in said:
+                raise DatabaseBusy(
+                    f"{self.name} is locked: another process is in the middle of a commit; wait for it, or end it"
+                ) from error
             if isinstance(error, (OperationalError, sqlite3.OperationalError)):
                 raise StorageError(f"{self.name} does not answer: {said}; look at disk and server") from error
             raise
@@ -168,19 +174,6 @@ class Database:
             what = f"the table {lost[0]}" if lost else "its schema version"
             raise DatabaseDamaged(f"{self.name} has lost {what}: restore it from backup")
         return version
-
-    def take_lease(self) -> sa.Connection:
-        """PostgreSQL's lease: an advisory lock that lives as long as this connection.
-
-        Should the connection die unseen, block numbers still fence: of two writers, the second to write a number fails.
-        Raises DatabaseBusy where another server holds it.
-        """
-        with self._explained():
-            connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-            if connection.execute(sa.select(sa.func.pg_try_advisory_lock(_LEASE))).scalar():
-                return connection
-            connection.close()
-        raise DatabaseBusy(f"another server writes to {self.name}: stop it first, or use its address")
 
     def close(self) -> None:
         """Give all connections back."""

@@ -19,7 +19,7 @@ import numpy as np
 
 from keys.clock import UnixMs
 from ledger import journal, store
-from ledger.errors import LedgerStopped, Overloaded, StorageError
+from ledger.errors import LeaseLost, LedgerStopped, Overloaded, StorageError
 from ledger.transaction import Posted, PostedRows, Transaction, Unit
 from ledger.transfer import ROW
 from ledger.windows import CUT_OFF, CloseWindow, Windows
@@ -159,9 +159,8 @@ class Writer:
         return True
 
     def _stop(self, group: _Group, error: BaseException) -> None:
-        stopped = LedgerStopped(
-            f"a commit failed ({error}): restart the ledger to rebuild it from its journal"
-        )
+        why = f"a commit failed ({error}): restart the ledger to rebuild it from its journal"
+        stopped = LeaseLost(str(error)) if isinstance(error, LeaseLost) else LedgerStopped(why)
         stopped.__cause__ = error
         with self._gate:
             self._refusing = stopped
@@ -177,6 +176,8 @@ class Writer:
         with ExitStack() as commit:
             try:
                 connection = commit.enter_context(self._database.writing())
+            except LeaseLost:
+                raise
             except StorageError as error:
                 # Nothing was applied yet: a database that is locked or away for a moment costs these units only.
                 group.taken.append(self._backlog.popleft())

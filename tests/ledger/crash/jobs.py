@@ -72,7 +72,7 @@ def rows_of(number: int) -> int:
     return ROWS[number % len(ROWS)]
 
 
-def _work(ledger: Ledger, client: int, out: int) -> None:
+def _work(ledger: Ledger, client: int, out: int, pause: float) -> None:
     for number in range(1, 1 << 31):
         try:
             hold = 0
@@ -81,10 +81,12 @@ def _work(ledger: Ledger, client: int, out: int) -> None:
                 posted = ledger.post(transfers, b"%d" % number if number % 5 == 0 else b"")
                 hold = posted[0].position
                 _say(out, client, number, posted)
-        except StorageError:
+        except StorageError as error:
             # Whether it is in the books is not known: a transfer without an identity is not sent again.
             _say(out, client, number, ())
+            os.write(out, f"! {type(error).__name__}: {error}\n".encode())
             time.sleep(PAUSE_SECONDS)
+        time.sleep(pause)
 
 
 def _say(out: int, client: int, number: int, posted: Sequence[Posted]) -> None:
@@ -92,17 +94,21 @@ def _say(out: int, client: int, number: int, posted: Sequence[Posted]) -> None:
     os.write(out, f"{client} {number} {said}\n".encode())  # short enough to go out whole
 
 
-def post(out: int, url: str, first: int) -> None:
-    """Post as several clients, whose numbers count from `first`; each answer is said once it is there."""
+def post(out: int, url: str, first: int, pause: float = 0, clients: int = CLIENTS) -> None:
+    """Post as several clients, whose numbers count from `first`; each answer, or error, is said once it is there.
+
+    `pause` is in seconds, after each piece of work.
+    """
     ledger = Ledger.open(url, SetClock(_now()))
     os.write(out, b"open\n")
-    clients = [
-        threading.Thread(target=_work, args=(ledger, first + at, out), daemon=True) for at in range(CLIENTS)
+    threads = [
+        threading.Thread(target=_work, args=(ledger, first + at, out, pause), daemon=True)
+        for at in range(clients)
     ]
-    for client in clients:
-        client.start()
-    for client in clients:
-        client.join()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
 
 
 def _now() -> Any:

@@ -1,0 +1,88 @@
+"""The row that holds the fencing number: raised at each take-over, looked at inside each commit's own transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from ledger.errors import DatabaseBusy, LeaseLost
+from ledger.tables import WHOLE, meta
+
+if TYPE_CHECKING:
+    from ledger.store import Database
+
+NAME: Final = "fence"
+_LOCK: Final = int.from_bytes(b"KSHLEDGR")
+"""The number of PostgreSQL's advisory lock that is the lease on this database."""
+_LOCK_NOT_AVAILABLE: Final = "55P03"
+"""PostgreSQL documentation, appendix A: error codes."""
+LOCK_SECONDS_MAX: Final = 5
+"""How long a take-over waits for a commit of the server before it."""
+IDLE_SECONDS_MAX: Final = 60
+"""After which PostgreSQL ends the transaction of a server that stopped in the middle of one."""
+
+
+def check(connection: sa.Connection, number: int) -> None:
+    """Raise LeaseLost where the database has another number than this server's; none can come until the transaction ends."""
+    if connection.dialect.name == "postgresql":
+        # Should this server stop in the middle: who takes over must not wait for ever.
+        connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS_MAX}s'")
+    found = connection.execute(_row().with_for_update(read=True)).scalar()
+    if found != number:
+        raise LeaseLost(
+            f"another server has taken the database over (its fencing number is {found}, this one's {number}): "
+            "this one has stopped and wrote nothing more; let only one of the two run"
+        )
+
+
+def raise_number(connection: sa.Connection) -> int:
+    """The next fencing number; waits until a commit under the number before it has ended, one way or the other.
+
+    Raises DatabaseBusy where it does not end.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS_MAX}s'")
+    raised = sa.update(meta).where(meta.c.partition == WHOLE, meta.c.name == NAME)
+    try:
+        number = connection.execute(raised.values(value=meta.c.value + 1).returning(meta.c.value)).scalar()
+    except OperationalError as error:
+        if getattr(error.orig, "pgcode", None) != _LOCK_NOT_AVAILABLE:
+            raise
+        raise DatabaseBusy(
+            "a server that held this database stopped in the middle of a commit: end it, or wait a minute and try again"
+        ) from error
+    if number is None:
+        connection.execute(sa.insert(meta), {"partition": WHOLE, "name": NAME, "value": 1})
+    return int(number or 1)
+
+
+def locked(database: Database) -> sa.Connection:
+    """PostgreSQL's lease: an advisory lock that lives as long as this connection.
+
+    Raises DatabaseBusy where another server holds it.
+    """
+    with database.explained():
+        connection = database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        if connection.execute(sa.select(sa.func.pg_try_advisory_lock(_LOCK))).scalar():
+            return connection
+        connection.close()
+    raise DatabaseBusy(f"another server writes to {database.name}: stop it first, or use its address")
+
+
+def lives(connection: sa.Connection) -> bool:
+    """Whether the connection that holds the lock is still the one that took it."""
+    if connection.invalidated:
+        return False
+    try:
+        connection.exec_driver_sql("SELECT 1")
+    except DBAPIError:
+        connection.invalidate()
+        connection.close()
+        return False
+    return True
+
+
+def _row() -> sa.Select[Any]:
+    return sa.select(meta.c.value).where(meta.c.partition == WHOLE, meta.c.name == NAME)
