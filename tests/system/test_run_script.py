@@ -114,6 +114,17 @@ def test_an_environment_is_used_completed_or_made_anew(
     assert run_script.decide(stamp(run_script, **changes), python, DIGEST, frozenset({"server"}))[0] == step
 
 
+@pytest.mark.parametrize("rest", [[], ["-x", "-q"], ["-k", "tears"]])
+def test_the_whole_suite_runs_on_all_cores(run_script: Any, rest: list[str]) -> None:
+    options = ["-n", str(os.cpu_count()), "--dist", "worksteal"]
+    assert run_script.on_all_cores(rest) == (options if os.cpu_count() != 1 else [])
+
+
+@pytest.mark.parametrize("rest", [["tests/keys"], ["tests/test_tidy.py::test_x"], ["-n4"], ["--pdb"]])
+def test_named_tests_and_own_ways_run_as_they_are_asked_for(run_script: Any, rest: list[str]) -> None:
+    assert run_script.on_all_cores(rest) == []
+
+
 def test_an_environment_made_by_hand_is_added_to(run_script: Any) -> None:
     assert run_script.decide(None, "3.11", DIGEST, frozenset({"server"})) == ("add", {"server"})
 
