@@ -6,32 +6,29 @@ and sent as they are until a receipt proves that the ledger has them.
 
 from __future__ import annotations
 
-import fcntl
-import os
-import sqlite3
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from card.batch import FIRST_DIGEST, RecordStatus, TapRecord, decode_record, digest, encode_record
+from keys.clock import UnixMs
 from keys.money import Rupiah
-from terminals.errors import OutboxBusy, OutboxError, OutboxFull
+from terminals.errors import OutboxError, OutboxFull
+from terminals.offline import Standing
+from terminals.outbox_file import OutboxFile
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import sqlite3
+    from collections.abc import Callable, Iterator
     from pathlib import Path
-
-    from keys.clock import UnixMs
 
 RECORDS_MAX: Final = 100_000
 RECORDS_WARNING: Final = 90_000
 BATCH_RECORDS: Final = 500
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS records (sequence INTEGER PRIMARY KEY, state TEXT NOT NULL, uid BLOB NOT NULL, raw BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS batches (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, body BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value NOT NULL);
-CREATE INDEX IF NOT EXISTS records_open ON records (uid) WHERE state = 'intent';
-"""
+BATCH_BYTES: Final = 96 * 1024
+"""What one batch carries at most: half a minute on a line of 3 kB/s."""
 
 
 class RecordState(StrEnum):
@@ -55,30 +52,33 @@ class Outbox:
     """The outbox in a file; raises OutboxBusy where another process has it."""
 
     def __init__(self, path: Path) -> None:
-        self._lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._lock)
-            raise OutboxBusy(f"another process uses {path.name}: stop it first") from None
-        try:
-            self._db = _opened(path)
-        except sqlite3.DatabaseError as error:
-            os.close(self._lock)
-            raise OutboxError(
-                f"{path.name} is no outbox ({error}): keep the file, and ask for help"
-            ) from None
+        self._file = OutboxFile(path)
+        self._db = self._file.db
+        # Taps and uploads are threads of one process; a transaction of one must not take in what the other writes.
+        self._alone = threading.RLock()
         self._last = self._number("last sequence")
-        self._count: int = self._db.execute("SELECT count(*) FROM records").fetchone()[0]
+        self._count, self._owed = self._db.execute(
+            "SELECT count(*), coalesce(-sum(amount), 0) FROM records"
+        ).fetchone()
 
     def close(self) -> None:
         """Give the file back."""
-        self._db.close()
-        os.close(self._lock)
+        with self._alone:
+            self._file.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """One transaction, by one thread at a time."""
+        with self._alone, self._db:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield self._db
 
     def _number(self, name: str) -> int:
         row = self._db.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
         return int(row[0]) if row else 0
+
+    def _note(self, name: str, value: object) -> None:
+        self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, value))
 
     @property
     def waiting(self) -> int:
@@ -102,9 +102,28 @@ class Outbox:
 
     def next_request(self) -> int:
         """A fresh number for a load request, durable: a number never stands for two requests."""
-        number = self.last_request + 1
-        self._db.execute("INSERT OR REPLACE INTO state VALUES ('last request', ?)", (number,))
+        with self._writing():
+            number = self.last_request + 1
+            self._note("last request", number)
         return number
+
+    def standing(self, now: UnixMs) -> Standing:
+        """What is known of contact, clock and debt; a terminal that never had contact counts from its first question."""
+        with self._alone:
+            if not self._number("contact at"):
+                self.note_contact(now, self._number("drift ms"))
+            row = self._db.execute("SELECT sequence, raw FROM records ORDER BY sequence LIMIT 1").fetchone()
+            oldest = decode_record(row[1], row[0]).occurred_at if row else UnixMs(0)
+            return Standing(
+                UnixMs(self._number("contact at")), UnixMs(self._number("newest at")), oldest, self._count,
+                Rupiah(self._owed), self._number("drift ms"),
+            )  # fmt: skip
+
+    def note_contact(self, at: UnixMs, drift_ms: int) -> None:
+        """The ledger was heard, and its clock was that much ahead of this one's (milliseconds)."""
+        with self._writing():
+            self._note("contact at", at)
+            self._note("drift ms", drift_ms)
 
     def need_room(self) -> None:
         """Raises OutboxFull where no further record fits."""
@@ -114,17 +133,18 @@ class Outbox:
     def save(self, record: TapRecord, state: RecordState) -> None:
         """Make a new record durable; raises OutboxFull."""
         self.need_room()
-        if record.sequence != self.next_sequence:
-            raise OutboxError(f"record {record.sequence} is not the next one ({self.next_sequence})")
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute(
-                "INSERT INTO records VALUES (?, ?, ?, ?)",
-                (record.sequence, state, record.uid, encode_record(record)),
+        with self._writing() as db:
+            if record.sequence != self.next_sequence:
+                raise OutboxError(f"record {record.sequence} is not the next one ({self.next_sequence})")
+            db.execute(
+                "INSERT INTO records VALUES (?, ?, ?, ?, ?)",
+                (record.sequence, state, record.uid, encode_record(record), record.amount),
             )
-            self._db.execute("INSERT OR REPLACE INTO state VALUES ('last sequence', ?)", (record.sequence,))
+            self._note("last sequence", record.sequence)
+            self._note("newest at", max(record.occurred_at, self._number("newest at")))
         self._last = record.sequence
         self._count += 1
+        self._owed -= record.amount
 
     def open_intent(self, uid: bytes) -> TapRecord | None:
         """The unconfirmed transaction of a card, if one is open."""
@@ -152,47 +172,69 @@ class Outbox:
 
     def release_before(self, moment: UnixMs) -> int:
         """Release all intents from before a moment; how many."""
-        rows = self._db.execute("SELECT sequence, raw FROM records WHERE state = 'intent'").fetchall()
-        old = [
-            record for sequence, raw in rows if (record := decode_record(raw, sequence)).occurred_at < moment
-        ]
-        for record in old:
-            self.release(record)
+        with self._alone:
+            rows = self._db.execute("SELECT sequence, raw FROM records WHERE state = 'intent'").fetchall()
+            records = [decode_record(raw, sequence) for sequence, raw in rows]
+            old = [record for record in records if record.occurred_at < moment]
+            for record in old:
+                self.release(record)
         return len(old)
 
     def _change(self, record: TapRecord) -> None:
-        self._db.execute(
-            "UPDATE records SET state = 'ready', raw = ? WHERE sequence = ? AND state = 'intent'",
-            (encode_record(record), record.sequence),
-        )
+        with self._writing() as db:
+            before = db.execute(
+                # "ready": given up a moment ago by the thread that sends, but not yet in a batch
+                "SELECT amount FROM records WHERE sequence = ? AND state IN ('intent', 'ready')",
+                (record.sequence,),
+            ).fetchone()
+            if before is None:  # it is on its way, as it was
+                return
+            db.execute(
+                "UPDATE records SET state = 'ready', raw = ?, amount = ? WHERE sequence = ?",
+                (encode_record(record), record.amount, record.sequence),
+            )
+        self._owed += before[0] - record.amount
+
+    def ready(self) -> int:
+        """How many records could go up now: those before the first open intent, and what waits for its receipt."""
+        with self._alone:
+            intent = self._db.execute("SELECT min(sequence) FROM records WHERE state = 'intent'").fetchone()[
+                0
+            ]
+            end = self._last + 1 if intent is None else intent
+            return max(0, end - (self._last - self._count + 1))
 
     def batch(self, form: Callable[[int, bytes, list[bytes]], bytes]) -> PendingBatch | None:
         """The batch to send: the one that waits for its receipt, else a new one; None where nothing is ready.
 
         `form` makes the signed bytes from first sequence, previous digest and encoded records. An open intent ends a batch.
         """
-        row = self._db.execute("SELECT first, last, body FROM batches ORDER BY first LIMIT 1").fetchone()
-        if row:
-            return PendingBatch(*row)
+        with self._writing() as db:
+            row = db.execute("SELECT first, last, body FROM batches ORDER BY first LIMIT 1").fetchone()
+            if row:
+                return PendingBatch(*row)
+            ready = self._first_ready()
+            if not ready:
+                return None
+            first, last = ready[0][0], ready[-1][0]
+            body = form(first, self._previous_digest(), [raw for _, raw in ready])
+            db.execute("INSERT INTO batches VALUES (?, ?, ?)", (first, last, body))
+            db.execute("UPDATE records SET state = 'batched' WHERE sequence BETWEEN ? AND ?", (first, last))
+        return PendingBatch(first, last, body)
+
+    def _first_ready(self) -> list[tuple[int, bytes]]:
+        """The records of the next batch: in order, none after an open intent, within what a batch may carry."""
         ready: list[tuple[int, bytes]] = []
+        size = 0
         rows = self._db.execute(
             "SELECT sequence, state, raw FROM records ORDER BY sequence LIMIT ?", (BATCH_RECORDS,)
         )
         for sequence, state, raw in rows:
-            if state != RecordState.READY:
+            size += len(raw)
+            if state != RecordState.READY or (ready and size > BATCH_BYTES):
                 break
             ready.append((sequence, raw))
-        if not ready:
-            return None
-        first, last = ready[0][0], ready[-1][0]
-        body = form(first, self._previous_digest(), [raw for _, raw in ready])
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute("INSERT INTO batches VALUES (?, ?, ?)", (first, last, body))
-            self._db.execute(
-                "UPDATE records SET state = 'batched' WHERE sequence BETWEEN ? AND ?", (first, last)
-            )
-        return PendingBatch(first, last, body)
+        return ready
 
     def _previous_digest(self) -> bytes:
         row = self._db.execute("SELECT value FROM state WHERE name = 'previous digest'").fetchone()
@@ -200,23 +242,12 @@ class Outbox:
 
     def settle(self, batch: PendingBatch) -> None:
         """The ledger's receipt proves that it has these records: drop them."""
-        with self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.execute(
-                "INSERT OR REPLACE INTO state VALUES ('previous digest', ?)", (digest(batch.body),)
-            )
-            self._db.execute("DELETE FROM batches WHERE first = ?", (batch.first,))
-            gone = self._db.execute("DELETE FROM records WHERE sequence <= ?", (batch.last,))
+        with self._writing() as db:
+            self._note("previous digest", digest(batch.body))
+            db.execute("DELETE FROM batches WHERE first = ?", (batch.first,))
+            paid = db.execute(
+                "SELECT coalesce(sum(amount), 0) FROM records WHERE sequence <= ?", (batch.last,)
+            ).fetchone()[0]
+            gone = db.execute("DELETE FROM records WHERE sequence <= ?", (batch.last,))
         self._count -= gone.rowcount
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    try:
-        db.execute("PRAGMA journal_mode=WAL")
-        db.execute("PRAGMA synchronous=FULL")
-        db.executescript(_SCHEMA)
-    except sqlite3.DatabaseError:
-        db.close()
-        raise
-    return db
+        self._owed += paid

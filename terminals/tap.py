@@ -5,7 +5,7 @@ The intent is durable before the commit is sent, and the record before green is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -67,13 +67,20 @@ class TapMachine:
         self._clock = clock
         self._need_admitted = need_admitted
 
-    def run(self, card: Transport, role: Role, wish: Callable[[OpenCard, int], Wish]) -> Outcome:
+    def run(
+        self,
+        card: Transport,
+        role: Role,
+        wish: Callable[[OpenCard, int], Wish],
+        wanted: Callable[[TapRecord], bool] = lambda _record: True,
+    ) -> Outcome:
         """One tap; `wish` decides from the open card and the record's number what is to happen.
 
-        Never raises for what a card or a person does: every end has a colour and a reason.
+        An earlier tap of this card that turns out to be paid is green where it is the `wanted` one; else it is told, and this
+        one is not taken yet. Never raises for what a card or a person does: every end has a colour and a reason.
         """
         try:
-            return self._recover(card, role) or self._transact(self._opened(card, role), wish)
+            return self._recover(card, role, wanted) or self._transact(self._opened(card, role), wish)
         except FareRefused as refusal:
             return Outcome(Colour.RED, refusal.rule, str(refusal))
         except CardForeign as error:
@@ -106,8 +113,8 @@ class TapMachine:
         self._outbox.confirm(record, signed.tmv)
         return _green(record, Rupiah(open_.balance + wanted.change.signed_amount))
 
-    def _recover(self, card: Transport, role: Role) -> Outcome | None:
-        """Settle an open intent of this card by what the card shows; green where it turns out to have committed."""
+    def _recover(self, card: Transport, role: Role, wanted: Callable[[TapRecord], bool]) -> Outcome | None:
+        """Settle an open intent of this card by what the card shows; paid where it turns out to have committed."""
         pending = self._outbox.open_intent(card.uid)
         if pending is None:
             return None
@@ -118,7 +125,8 @@ class TapMachine:
         newest = purse.newest_record(card, self._vault, role)
         if seen.tmc == pending.tmc and newest is not None and _is_ours(newest, pending):
             self._outbox.confirm(pending, seen.tmv)
-            return _green(pending, newest.balance_after)
+            paid = _green(pending, newest.balance_after)
+            return paid if wanted(pending) else replace(paid, colour=Colour.AMBER, reason="paid-earlier")
         # Another terminal acted since: the back office settles it from what the card shows.
         self._outbox.release(pending)
         return None

@@ -11,7 +11,7 @@ from card.layout import TapKind
 from card.purse import Change
 from keys.clock import UnixMs
 from keys.vault import Role
-from terminals import fares, loading
+from terminals import fares, loading, offline
 from terminals.bundles.fetch import Refreshed, refresh
 from terminals.bundles.in_use import InUse
 from terminals.bundles.rules import Rules
@@ -21,6 +21,7 @@ from terminals.tap import Colour, Outcome, TapMachine, Wish
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from card.batch import TapRecord
     from card.purse import OpenCard
     from card.transport import Transport
     from keys.clock import Clock
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from terminals.enrolment import Renewal
     from terminals.fares import FareDecision, Place, Tariff
     from terminals.loading import Show
+    from terminals.offline import Standing
     from terminals.outbox import Outbox
     from terminals.upload import Link, Uploaded
 
@@ -60,7 +62,7 @@ class Terminal:
         self._parts = parts
         self._rules = Rules(parts.bundles, parts.tariff, parts.clock)
         vault = InUse(parts.vault, self._rules)
-        self._machine = TapMachine(parts.outbox, vault, parts.clock, self._rules.need_admitted)
+        self._machine = TapMachine(parts.outbox, vault, parts.clock, self._need_admitted)
 
     def __enter__(self) -> Self:
         return self
@@ -120,7 +122,10 @@ class Terminal:
             change = Change(TapKind.SALE, amount, None, self.number, sequence, at)
             return Wish(change, Context(rules=("sale",)))
 
-        return self._machine.run(card, Role.DEBIT, wish)
+        def wanted(record: TapRecord) -> bool:
+            return record.kind is TapKind.SALE and record.amount == -amount
+
+        return self._machine.run(card, Role.DEBIT, wish, wanted)
 
     @property
     def next_load(self) -> int:
@@ -166,4 +171,23 @@ class Terminal:
         bundles = self._parts.bundles
         if bundles is None:
             return Refreshed()
-        return refresh(bundles, self._parts.link, self._parts.clock.now())
+        done = refresh(bundles, self._parts.link, self._parts.clock)
+        if done.heard_at and done.hotlist_current:
+            self.outbox.note_contact(done.heard_at, done.drift_ms)
+        return done
+
+    @property
+    def standing(self) -> Standing:
+        """Contact, clock and debt, as the outbox knows them."""
+        return self.outbox.standing(self._parts.clock.now())
+
+    def warnings(self) -> tuple[str, ...]:
+        """What the screen should say before anything is refused: keys of its texts."""
+        at = self._parts.clock.now()
+        return offline.warnings(self.standing, self._rules.limits(at), at)
+
+    def _need_admitted(self, uid: bytes) -> None:
+        """Raises FareRefused where this terminal may not work alone any longer, or the card is blocked."""
+        at = self._parts.clock.now()
+        offline.need_trust(self.standing, self._rules.limits(at), at)
+        self._rules.need_admitted(uid)

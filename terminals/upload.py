@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 COSE: Final = "application/cose"
 ATTEMPTS: Final = 4
 BACK_OFF_SECONDS_MAX: Final = 5.0
+SECONDS_MIN: Final = 30.0
+LINE_BYTES_A_SECOND: Final = 1_000
+"""How slow a line may be before a batch under way counts as lost."""
 _BUSY: Final = frozenset({429, 502, 503, 504})
 _RESULTS: Final = frozenset({"posted", "duplicate", "quarantined"})
 _OK: Final = 200
@@ -160,7 +163,8 @@ class Link:
         raise Offline("no attempt was made: raise the number of attempts")
 
     def _posted(self, path: str, body: bytes) -> Any:
-        response = self._client.post(path, content=body, headers={"Content-Type": COSE})
+        patience = SECONDS_MIN + len(body) / LINE_BYTES_A_SECOND
+        response = self._client.post(path, content=body, headers={"Content-Type": COSE}, timeout=patience)
         if response.status_code in _BUSY:
             raise _Busy(str(response.status_code))
         try:

@@ -1,6 +1,7 @@
 """What an operator writes to issue a bundle: a small JSON file for each kind, checked with the name of the field that is wrong.
 
-tariff: name, valid_from (date), full_fare, concession_fare, and as you like transfer_minutes, passback_minutes; limits: sale_max, load_max;
+tariff: name, valid_from (date), full_fare, concession_fare, and as you like transfer_minutes, passback_minutes; limits: sale_max, load_max, and as you like
+hotlist_hours_max, offline_sum_max, offline_count_max;
 calendar: holidays (dates). Money in whole rupiah, dates as 2027-01-31.
 """
 
@@ -65,8 +66,8 @@ class _Draft:
 
     def whole(self, name: str, default: int = 0) -> int:
         value = self._fields.get(name, default)
-        if type(value) is not int or not 0 <= value <= contents.AMOUNT_MAX:
-            raise self.wrong(f"{name} must be a whole number from 0 to {contents.AMOUNT_MAX}")
+        if type(value) is not int or not 0 <= value <= contents.OFFLINE_SUM_MAX:
+            raise self.wrong(f"{name} must be a whole number from 0 to {contents.OFFLINE_SUM_MAX}")
         return value
 
     def day(self, name: str, value: Any) -> Day:
@@ -104,8 +105,17 @@ def read_tariff(path: Path) -> Tariff:
 
 def read_limits(path: Path) -> Limits:
     """Limits; raises InputRefused."""
-    draft = _Draft(path, {"sale_max", "load_max"})
-    return Limits(Rupiah(draft.whole("sale_max")), Rupiah(draft.whole("load_max")))
+    alone = {"hotlist_hours_max", "offline_sum_max", "offline_count_max"}
+    draft, usual = _Draft(path, {"sale_max", "load_max"}, alone), contents.USUAL_LIMITS
+    made = Limits(
+        Rupiah(draft.whole("sale_max")),
+        Rupiah(draft.whole("load_max")),
+        draft.whole("hotlist_hours_max", usual.hotlist_hours_max),
+        Rupiah(draft.whole("offline_sum_max", usual.offline_sum_max)),
+        draft.whole("offline_count_max", usual.offline_count_max),
+    )
+    draft.checked(lambda: contents.decode_limits(contents.encode_limits(made)))
+    return made
 
 
 def read_calendar(path: Path) -> frozenset[Day]:

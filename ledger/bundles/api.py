@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ledger.bundles.shelf import Shelf
 
 COSE: Final = "application/cose"
+TIME: Final = "time"
 _ANSWER: Final = {
     200: {"content": {COSE: {}}},
     204: {"description": "nothing newer"},
@@ -28,8 +29,8 @@ def router(shelf: Shelf, clock: Clock) -> APIRouter:
 
     @routes.get("")
     def get_newest(audience: TerminalRole) -> dict[str, int]:
-        """The newest number of each kind for a class of terminals."""
-        return shelf.newest(audience.value)
+        """The newest number of each kind for a class of terminals, and the ledger's time (milliseconds since 1970)."""
+        return {**shelf.newest(audience.value), TIME: clock.now()}
 
     @routes.get("/{kind}", responses=_ANSWER, response_class=Response)  # type: ignore[arg-type]
     def get_bundle(

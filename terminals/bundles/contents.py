@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 AMOUNT_MAX: Final = 20_000_000
+OFFLINE_SUM_MAX: Final = 100_000_000
+OFFLINE_COUNT_MAX: Final = 100_000
+OFFLINE_HOURS_MAX: Final = 90 * 24
 NAME_CHARS_MAX: Final = 48
 HOLIDAYS_MAX: Final = 1_000
 VERSIONS_MAX: Final = 16
@@ -36,10 +39,22 @@ _TARIFF: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The most that one sale may take and one load may put onto a card, in whole rupiah."""
+    """The most that one sale may take and one load may put onto a card, in whole rupiah.
+
+    And how long (hours since the ledger last told of blocked cards), for how much (rupiah) and for how many records a terminal
+    works without the ledger.
+    """
 
     sale_max: Rupiah = Rupiah(AMOUNT_MAX)
     load_max: Rupiah = Rupiah(AMOUNT_MAX)
+    hotlist_hours_max: int = 30 * 24
+    offline_sum_max: Rupiah = Rupiah(OFFLINE_SUM_MAX)
+    offline_count_max: int = OFFLINE_COUNT_MAX
+
+
+USUAL_LIMITS: Final = Limits()
+_ALONE: Final = ("hotlist_hours_max", "offline_count_max", "offline_sum_max")
+_USUAL_ALONE: Final = {name: int(getattr(USUAL_LIMITS, name)) for name in _ALONE}
 
 
 def tariff_version(name: str, number: int) -> str:
@@ -82,15 +97,23 @@ def decode_tariff(body: bytes, number: int) -> Tariff:
 
 
 def encode_limits(limits: Limits) -> bytes:
-    """The limits' body."""
-    return cbor2.dumps({"sale_max": limits.sale_max, "load_max": limits.load_max}, canonical=True)
+    """The limits' body; those of working alone stand in it where they are not the usual ones."""
+    body = {"sale_max": limits.sale_max, "load_max": limits.load_max}
+    alone = {name: int(getattr(limits, name)) for name in _ALONE}
+    usual = all(getattr(limits, name) == getattr(USUAL_LIMITS, name) for name in _ALONE)
+    return cbor2.dumps(body if usual else {**body, **alone}, canonical=True)
 
 
 def decode_limits(body: bytes) -> Limits:
     """The limits of a bundle; raises BundleMalformed."""
-    found = _map(body, "limits", ("sale_max", "load_max"))
+    alone = _ALONE if set(_loaded(body, "limits")) & set(_ALONE) else ()
+    found = {**_USUAL_ALONE, **_map(body, "limits", ("sale_max", "load_max", *alone))}
     return Limits(
-        Rupiah(_whole(found, "sale_max", AMOUNT_MAX)), Rupiah(_whole(found, "load_max", AMOUNT_MAX))
+        Rupiah(_whole(found, "sale_max", AMOUNT_MAX)),
+        Rupiah(_whole(found, "load_max", AMOUNT_MAX)),
+        _whole(found, "hotlist_hours_max", OFFLINE_HOURS_MAX),
+        Rupiah(_whole(found, "offline_sum_max", OFFLINE_SUM_MAX)),
+        _whole(found, "offline_count_max", OFFLINE_COUNT_MAX),
     )
 
 

@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import structlog
 
 from keys.bundle import BUNDLE_BYTES_MAX, BundleKind
+from keys.clock import UnixMs
 from terminals.errors import BundleGap, BundleRefused, TerminalError, UploadRefused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from keys.bundle import Bundle
-    from keys.clock import UnixMs
+    from keys.clock import Clock
     from terminals.bundles.kept import KeptBundles
 
 FETCHES_MAX: Final = 16
 """How many bundles of a kind are taken in at one go: a chain of deltas, or full ones with dates ahead."""
+TIME: Final = "time"
+NEVER: Final = UnixMs(0)
 _PATH: Final = "/v1/bundles"
 _log = structlog.get_logger("terminals.bundles")
 
@@ -33,23 +36,34 @@ class Source(Protocol):
 
 @dataclass(slots=True)
 class Refreshed:
-    """What came of a look at the ledger: bundles taken in, and a sentence for each that was refused."""
+    """What came of a look at the ledger: bundles taken in, and a sentence for each that was refused.
+
+    `heard_at` is when the ledger said what is newest (0: it did not), `drift_ms` its clock less this terminal's, then.
+    """
 
     taken: list[Bundle] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    heard_at: UnixMs = NEVER
+    drift_ms: int = 0
+    hotlist_current: bool = False
 
 
-def refresh(kept: KeptBundles, source: Source, at: UnixMs) -> Refreshed:
+def refresh(kept: KeptBundles, source: Source, clock: Clock) -> Refreshed:
     """Catch up with the ledger, kind by kind; never raises: without the ledger, what is here stays in force."""
     done = Refreshed()
+    asked_at = clock.now()
     try:
         newest = _newest(kept, source)
     except TerminalError as error:
         done.refused.append(str(error))
         return done
+    at = done.heard_at = clock.now()
+    if TIME in newest:  # what the ledger's clock showed, it showed half-way between question and answer
+        done.drift_ms = newest[TIME] - (asked_at + at) // 2
     for kind in BundleKind:
         if newest.get(kind.value, 0) > kept.newest(kind):
             _try_kind(kept, source, kind, at, done)
+    done.hotlist_current = kept.newest(BundleKind.HOTLIST) >= newest.get(BundleKind.HOTLIST.value, 0)
     return done
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from keys.bundle import BundleKind
-from terminals.bundles.contents import Limits
+from terminals.bundles.contents import USUAL_LIMITS, Limits
 from terminals.fares import FareRefused
 
 if TYPE_CHECKING:
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from keys.vault import Role
     from terminals.bundles.kept import KeptBundles
     from terminals.fares import Tariff
-
-ENROLLED_LIMITS = Limits()
 
 
 class Rules:
@@ -51,18 +49,19 @@ class Rules:
 
     def need_sale_within(self, amount: Rupiah, at: UnixMs) -> None:
         """Raises FareRefused for a sale over the city's limit (whole rupiah)."""
-        most = self._limits(at).sale_max
+        most = self.limits(at).sale_max
         if amount > most:
             raise FareRefused("over-limit", f"one sale may take {most} rupiah at most: enter less")
 
     def need_load_within(self, amount: Rupiah, at: UnixMs) -> None:
         """Raises FareRefused for a load over the city's limit (whole rupiah)."""
-        most = self._limits(at).load_max
+        most = self.limits(at).load_max
         if amount > most:
             raise FareRefused("over-limit", f"one load may put {most} rupiah onto a card at most: load less")
 
-    def _limits(self, at: UnixMs) -> Limits:
-        limits: Limits = self._content(BundleKind.LIMITS, at) or ENROLLED_LIMITS
+    def limits(self, at: UnixMs) -> Limits:
+        """The limits of a moment."""
+        limits: Limits = self._content(BundleKind.LIMITS, at) or USUAL_LIMITS
         return limits
 
     def key_versions(self, role: Role, held: list[int]) -> list[int]:

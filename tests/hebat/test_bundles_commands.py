@@ -64,6 +64,9 @@ def test_limits_and_calendar_are_issued_from_drafts(scene: Scene) -> None:
     said = ran(scene, "issue", "calendar", "--file", draft(scene, holidays), "--from", "2026-12-01")
     assert "from 2026-12-01 03:00" in said
     assert json.loads(ran(scene, "show", "limits", 1))["says"] == limits
+    ran(scene, "issue", "limits", "--file", draft(scene, limits | {"hotlist_hours_max": 24}))
+    alone = {"hotlist_hours_max": 24, "offline_sum_max": 100_000_000, "offline_count_max": 100_000}
+    assert json.loads(ran(scene, "show", "limits", 2))["says"] == limits | alone
     assert json.loads(ran(scene, "show", "calendar", 1))["says"] == holidays
 
 
@@ -94,6 +97,11 @@ BAD: dict[str, tuple[str, Any, str]] = {
     "no date": ("tariff", TARIFF | {"valid_from": "1 January"}, "no date such as"),
     "a long name": ("tariff", TARIFF | {"name": "x" * 49}, "1 to 48 characters"),
     "a numbered name": ("tariff", TARIFF | {"name": "x#1"}, "no #"),
+    "hours for ever": (
+        "limits",
+        {"sale_max": 1, "load_max": 1, "hotlist_hours_max": 2_161},
+        "hotlist_hours_max must be a whole number from 0 to 2160",
+    ),
     "a day's window": ("tariff", TARIFF | {"transfer_minutes": 1_441}, "from 0 to 1440"),
     "holidays of text": ("calendar", {"holidays": "2027-01-01"}, "a list of dates"),
     "more than fits": ("calendar", " " * 70_000, "at most 65536 bytes"),

@@ -188,7 +188,7 @@ def test_a_terminal_fetches_what_is_newer_and_asks_for_the_full_list_after_a_gap
     bus.kept.take(bus.press.hotlist(1, {1}), START)
     shelf = Shelf({"hotlist": 4, "limits": 0, "driver": 9})
     shelf.answers = [bus.press.delta(4, {1, 2}, {2}), bus.press.hotlist(4, {2})]
-    done = refresh(bus.kept, shelf, START)
+    done = refresh(bus.kept, shelf, bus.clock)
     assert [(one.kind, one.number, one.base) for one in done.taken] == [("hotlist", 4, 0)]
     assert done.refused == []
     assert [(one["have"], one["full"]) for one in shelf.asked] == [
@@ -201,7 +201,7 @@ def test_a_terminal_fetches_what_is_newer_and_asks_for_the_full_list_after_a_gap
 def test_one_refused_bundle_keeps_no_other_away(bus: Bus) -> None:
     shelf = Shelf({"tariff": 2, "hotlist": 3})
     shelf.answers = [Press().tariff(2, 1), bus.press.hotlist(3, {9})]
-    done = refresh(bus.kept, shelf, START)
+    done = refresh(bus.kept, shelf, bus.clock)
     assert [one.kind for one in done.taken] == ["hotlist"]
     assert len(done.refused) == 1
     assert "not the city's" in done.refused[0]
@@ -210,7 +210,7 @@ def test_one_refused_bundle_keeps_no_other_away(bus: Bus) -> None:
 def test_a_ledger_that_always_has_another_one_is_not_asked_for_ever(bus: Bus) -> None:
     shelf = Shelf({"tariff": 1_000})
     shelf.answers = [bus.press.tariff(number, number) for number in range(1, 100)]
-    done = refresh(bus.kept, shelf, START)
+    done = refresh(bus.kept, shelf, bus.clock)
     assert (len(done.taken), len(shelf.asked)) == (16, 16)
     assert "more than 16 bundles of tariff" in done.refused[0]
 
@@ -225,7 +225,7 @@ def test_without_a_ledger_what_is_here_stays_in_force(bus: Bus) -> None:
 def test_a_list_that_is_none_asks_for_nothing(said: bytes, bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     shelf = Shelf()
     monkeypatch.setattr(shelf, "get", lambda *_: said)
-    done = refresh(bus.kept, shelf, START)
+    done = refresh(bus.kept, shelf, bus.clock)
     assert done.taken == []
     assert bool(done.refused) is (said == b"no json")
 
