@@ -57,9 +57,8 @@ class Outbox:
         # Taps and uploads are threads of one process; a transaction of one must not take in what the other writes.
         self._alone = threading.RLock()
         self._last = self._number("last sequence")
-        self._count, self._owed = self._db.execute(
-            "SELECT count(*), coalesce(-sum(amount), 0) FROM records"
-        ).fetchone()
+        self._count = self._figure("SELECT count(*) FROM records")
+        self._owed = -self._figure("SELECT sum(amount) FROM records")
 
     def close(self) -> None:
         """Give the file back."""
@@ -76,6 +75,9 @@ class Outbox:
     def _number(self, name: str) -> int:
         row = self._db.execute("SELECT value FROM state WHERE name = ?", (name,)).fetchone()
         return int(row[0]) if row else 0
+
+    def _figure(self, query: str) -> int:
+        return int(self._db.execute(query).fetchone()[0] or 0)
 
     def _note(self, name: str, value: object) -> None:
         self._db.execute("INSERT OR REPLACE INTO state VALUES (?, ?)", (name, value))
@@ -183,11 +185,9 @@ class Outbox:
     def _change(self, record: TapRecord) -> None:
         with self._writing() as db:
             before = db.execute(
-                # "ready": given up a moment ago by the thread that sends, but not yet in a batch
-                "SELECT amount FROM records WHERE sequence = ? AND state IN ('intent', 'ready')",
-                (record.sequence,),
+                "SELECT amount FROM records WHERE sequence = ? AND state = 'intent'", (record.sequence,)
             ).fetchone()
-            if before is None:  # it is on its way, as it was
+            if before is None:  # it was given up meanwhile, and goes up as it was
                 return
             db.execute(
                 "UPDATE records SET state = 'ready', raw = ?, amount = ? WHERE sequence = ?",
@@ -198,10 +198,8 @@ class Outbox:
     def ready(self) -> int:
         """How many records could go up now: those before the first open intent, and what waits for its receipt."""
         with self._alone:
-            intent = self._db.execute("SELECT min(sequence) FROM records WHERE state = 'intent'").fetchone()[
-                0
-            ]
-            end = self._last + 1 if intent is None else intent
+            intent = self._figure("SELECT min(sequence) FROM records WHERE state = 'intent'")
+            end = intent or self._last + 1
             return max(0, end - (self._last - self._count + 1))
 
     def batch(self, form: Callable[[int, bytes, list[bytes]], bytes]) -> PendingBatch | None:

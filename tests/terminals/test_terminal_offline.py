@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from card.batch import RecordStatus, decode_record
 from keys.clock import UnixMs
 from keys.money import Rupiah
 from terminals.bundles import contents
@@ -231,16 +230,4 @@ def test_taps_and_uploads_of_two_threads_never_mix_their_transactions(tmp_path: 
     thread.join(60)
     assert up == list(range(1, 301))
     assert (outbox.waiting, outbox.standing(START).owed) == (0, 0)
-    outbox.close()
-
-
-def test_an_intent_given_up_a_moment_ago_is_still_confirmed_by_its_card(tmp_path: Path) -> None:
-    outbox = Outbox(tmp_path / "outbox.db")
-    one = record(1)
-    outbox.save(one, RecordState.INTENT)
-    assert outbox.release_before(UnixMs(START + 1)) == 1
-    outbox.confirm(one, bytes(8))
-    raws: list[bytes] = []
-    outbox.batch(lambda _first, _previous, records: raws.extend(records) or b"x")  # type: ignore[func-returns-value]
-    assert decode_record(raws[0], 1).status is RecordStatus.CONFIRMED
     outbox.close()
