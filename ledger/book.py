@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+import structlog
 
 from keys.money import Sen
 from ledger import journal, store
@@ -14,6 +15,7 @@ from ledger.engine import NOTHING, Engine
 from ledger.errors import DatabaseDamaged
 from ledger.lease import take
 from ledger.store import Database
+from ledger.tail import check_last
 from ledger.transfer import ROW, Transfer
 from ledger.windows import CUT_OFF, CloseWindow, Windows
 from ledger.writer import Posted, PostedRows, Transaction, Unit, Writer
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from ledger.store import Connection, TableSet, Window
 
     Rows = npt.NDArray[np.void]
+
+_log = structlog.get_logger("ledger")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +140,17 @@ class Ledger:
             with database.transaction() as connection:
                 before = store.last_block(connection)
                 windows = Windows(store.read_windows(connection), cut_off)
+                check_last(connection, before)
                 engine = _rebuilt(connection, before)
         except BaseException:
             lease.release()
             raise
-        return cls(database, engine, Writer(database, engine, clock, windows, before), windows, clock, lease)
+        ledger = cls(
+            database, engine, Writer(database, engine, clock, windows, before), windows, clock, lease
+        )
+        head = ledger.head()
+        _log.info("ledger opened", block=head.block, position=head.position, digest=head.digest.hex())
+        return ledger
 
     def __enter__(self) -> Self:
         return self
