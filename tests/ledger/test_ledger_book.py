@@ -130,7 +130,7 @@ def test_a_ledger_that_cannot_be_rebuilt_gives_its_lease_back(sqlite_url: str, c
     with database.writing() as connection:
         connection.execute(text("UPDATE transfers SET flags = 8"))
     for _ in range(2):
-        with pytest.raises(DatabaseDamaged, match="does not replay"):
+        with pytest.raises(DatabaseDamaged, match="not what was written"):
             Ledger.open(sqlite_url, clock)
     database.close()
 
