@@ -6,30 +6,44 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
+from keys.bundle import BundleKind
+from keys.identity import TerminalRole
 from ledger import api as ledger_api
 from ledger import web as ledger_web
+from ledger.api import Rooms
 from ledger.bundles import api as bundles_api
 from ledger.enrolment import api as enrolment_api
+from ledger.http.description import SUMMARY
+from ledger.intake import api as intake_api
+from ledger.relay import api as relay_api
 from settlement import web as settlement_web
 
 if TYPE_CHECKING:
     from hebat.wiring import City
+    from ledger.http.front import Front
 
 
-def application(city: City) -> FastAPI:
+def framework() -> FastAPI:
+    """An application without a route yet, named and described as ours."""
+    return FastAPI(
+        title="Kartu Semarang Hebat", version="0.1.0", summary=SUMMARY, openapi_url="/openapi.json", docs_url=None,
+        redoc_url=None, generate_unique_id_function=lambda route: route.name,
+    )  # fmt: skip
+
+
+def application(city: City) -> Front:
     """Everything that one server answers."""
-    served = FastAPI(
-        title="Kartu Semarang Hebat",
-        version="0.1.0",
-        openapi_url="/openapi.json",
-        docs_url=None,
-        redoc_url=None,
-    )
-    ledger_api.install_problems(served)
-    served.include_router(ledger_api.health())
-    served.include_router(ledger_api.router(city.ledger, city.intake, city.desk))
+    served = framework()
+    rooms = Rooms.of(city.ledger, city.folder.root)
+
+    def state() -> dict[str, float]:
+        newest = city.shelf.newest(TerminalRole.VALIDATOR.value)
+        return {"hotlist_number": newest.get(BundleKind.HOTLIST, 0)}
+
+    served.include_router(intake_api.router(city.intake, city.desk.sweep, rooms.metrics.took))
+    served.include_router(relay_api.router(city.desk))
     served.include_router(bundles_api.router(city.shelf, city.clock))
     served.include_router(enrolment_api.router(city.enrolment))
     served.include_router(ledger_web.router(city.ledger, city.registry))
     served.include_router(settlement_web.router(city.ledger.database, city.configuration.participants))
-    return served
+    return ledger_api.mount(served, rooms, state)

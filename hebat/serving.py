@@ -10,14 +10,21 @@ from typing import TYPE_CHECKING, Self
 import uvicorn
 
 from hebat.errors import HebatError
+from hebat.wire import BoundedProtocol
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from fastapi import FastAPI
+    from ledger.http.asgi import App
 
 START_SECONDS_MAX = 20
 STOP_SECONDS_MAX = 20
+ANSWER_SECONDS_MAX = 15
+"""How long a server that stops works on calls that it has accepted."""
+IDLE_SECONDS_MAX = 75
+"""How long a connection may rest between two calls."""
+BACKLOG_MAX = 1024
+"""Connections that the system may hold until they are accepted."""
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
@@ -39,9 +46,13 @@ def listening_socket(host: str, port: int) -> socket.socket:
 class LoopbackServer:
     """Serves an application from a background thread while the context lasts."""
 
-    def __init__(self, application: FastAPI, port: int = 0) -> None:
+    def __init__(self, application: App, port: int = 0) -> None:
         self._socket = listening_socket("127.0.0.1", port)
-        settings = uvicorn.Config(application, log_level="warning", access_log=False, lifespan="off")
+        settings = uvicorn.Config(
+            application, loop="uvloop", http=BoundedProtocol, ws="none", lifespan="off", interface="asgi3",
+            log_level="warning", access_log=False, server_header=False, proxy_headers=False, backlog=BACKLOG_MAX,
+            timeout_keep_alive=IDLE_SECONDS_MAX, timeout_graceful_shutdown=ANSWER_SECONDS_MAX,
+        )  # fmt: skip
         self._server = uvicorn.Server(settings)
         self._thread = threading.Thread(target=self._run, name="loopback-server", daemon=True)
 

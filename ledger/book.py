@@ -218,6 +218,10 @@ class Ledger:
         """An account's four sums, as of the last commit."""
         return self._engine.committed(account)
 
+    def is_pending(self, hold: int) -> bool:
+        """True where the hold at a position is neither posted nor voided."""
+        return self._engine.pending(hold)
+
     def balances(self) -> dict[AccountId, Balance]:
         """All accounts that a transfer has moved, as of one commit."""
         return self._engine.committed_balances()[1]

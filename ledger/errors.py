@@ -18,6 +18,17 @@ LedgerError
  ├── BundleUnknown           no such signed bundle
  ├── LoadSessionGone         a step of a load that is not under way
  ├── LoadStepRefused         a step of a load that is not due: a replay, or one too many
+ ├── RequestRefused          what a partner or a member of staff asked over HTTP, and may not have
+ │    ├── TokenRefused       no token, or none that is known
+ │    ├── ScopeMissing       a token that may not do this
+ │    ├── KeyMissing         a call that moves money, without its Idempotency-Key, or with one that is none
+ │    ├── KeyReused          an Idempotency-Key that stands for another request
+ │    ├── KeyInUse           an Idempotency-Key whose first request is still under way
+ │    ├── CursorRefused      a cursor that no page of this list gave
+ │    ├── OrderInvalid       an order that names no card or party, or a sum that is none
+ │    ├── HoldUnknown        no hold of this client has that number
+ │    └── HoldExceeded       a capture of more than is held
+ ├── ClientUnknown           no client has that name, or one has it already
  └── BatchRefused            a batch that is not taken in, and is kept all the same
       ├── BatchMalformed     not CBOR, not COSE, or not a batch
       ├── BatchTooLarge      over a limit
@@ -126,3 +137,47 @@ class BatchOutOfOrder(BatchRefused):
 
 class BatchConflict(BatchRefused):
     """The same sequence numbers with other bytes."""
+
+
+class RequestRefused(LedgerError):
+    """What a partner or a member of staff asked over HTTP, and may not have."""
+
+
+class TokenRefused(RequestRefused):
+    """No token, or none that is known and in use."""
+
+
+class ScopeMissing(RequestRefused):
+    """A token that may not do this."""
+
+
+class KeyMissing(RequestRefused):
+    """A call that moves money, without its Idempotency-Key, or with one that is none."""
+
+
+class KeyReused(RequestRefused):
+    """An Idempotency-Key that stands for another request of this client."""
+
+
+class KeyInUse(RequestRefused):
+    """An Idempotency-Key whose first request is still under way."""
+
+
+class CursorRefused(RequestRefused):
+    """A cursor that no page of this list gave."""
+
+
+class OrderInvalid(RequestRefused):
+    """An order that names no card or party, or a sum that is none."""
+
+
+class HoldUnknown(RequestRefused):
+    """No hold of this client has that number."""
+
+
+class HoldExceeded(RequestRefused):
+    """A capture of more than is held."""
+
+
+class ClientUnknown(LedgerError):
+    """No client has that name, or one has it already."""

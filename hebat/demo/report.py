@@ -204,5 +204,5 @@ def _pages(done: DemoDay) -> tuple[tuple[str, str], ...]:
     return (
         ("the night, for bank staff", f"/night/{done.day.isoformat()}"),
         (CARDHOLDER, f"/c/{card.token}"),
-        ("the trial balance, for machines", "/v1/trial-balance"),
+        ("the API's description, for machines", "/openapi.json"),
     )

@@ -9,12 +9,14 @@ from fastapi.responses import Response
 
 from keys.bundle import NUMBER_MAX, BundleKind
 from keys.identity import TerminalRole  # noqa: TC001  FastAPI reads it
+from ledger.errors import BundleUnknown, StorageError
+from ledger.http.api import COSE, described
+from ledger.problems import BAD_REQUEST
 
 if TYPE_CHECKING:
     from keys.clock import Clock
     from ledger.bundles.shelf import Shelf
 
-COSE: Final = "application/cose"
 TIME: Final = "time"
 _ANSWER: Final = {
     200: {"content": {COSE: {}}},
@@ -25,7 +27,11 @@ _ANSWER: Final = {
 
 def router(shelf: Shelf, clock: Clock) -> APIRouter:
     """The routes of bundles."""
-    routes = APIRouter(prefix="/v1/bundles")
+    routes = APIRouter(
+        prefix="/v1/bundles",
+        tags=["terminals"],
+        responses=described(BundleUnknown, BAD_REQUEST, StorageError),
+    )
 
     @routes.get("")
     def get_newest(audience: TerminalRole) -> dict[str, int]:

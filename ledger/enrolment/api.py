@@ -8,7 +8,17 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
-from ledger.api import COSE_BODY, PROBLEM, limited_body
+from ledger.errors import (
+    BatchMalformed,
+    BatchTooLarge,
+    EnrolmentRefused,
+    SignatureRefused,
+    StorageError,
+    TerminalUnknown,
+)
+from ledger.http.api import COSE_BODY, described, limited_body
+from ledger.http.examples import shown
+from ledger.problems import MEDIA_TYPE
 
 if TYPE_CHECKING:
     from ledger.enrolment.desk import EnrolmentDesk
@@ -17,6 +27,8 @@ if TYPE_CHECKING:
 class CertificateAnswer(BaseModel):
     """A terminal's certificate, the authority's own (both PEM), and the ledger's key in hexadecimal."""
 
+    model_config = shown({"certificate": "-----BEGIN CERTIFICATE-----", "authority": "", "ledger_key": "8f"})
+
     certificate: str
     authority: str
     ledger_key: str
@@ -24,7 +36,12 @@ class CertificateAnswer(BaseModel):
 
 def router(desk: EnrolmentDesk) -> APIRouter:
     """The routes for terminals that come, and that stay."""
-    routes = APIRouter(prefix="/v1/terminals", responses=PROBLEM)
+    routes = APIRouter(
+        prefix="/v1/terminals", tags=["terminals"],
+        responses=described(
+            BatchMalformed, BatchTooLarge, MEDIA_TYPE, EnrolmentRefused, SignatureRefused, TerminalUnknown, StorageError
+        ),
+    )  # fmt: skip
 
     @routes.post("/enrolment", openapi_extra=COSE_BODY)
     async def post_enrolment(request: Request) -> CertificateAnswer:

@@ -18,6 +18,7 @@ from hebat.serving import LoopbackServer
 from keys.identity import TerminalRole
 from ledger.chart import purse
 from tests.ledger.desk import Scene, open_scene
+from tests.ledger.tokens import staff
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,7 +40,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 def client(scene: Scene) -> Iterator[httpx2.Client]:
     with (
         LoopbackServer(application(scene.city)) as server,
-        httpx2.Client(base_url=server.address, timeout=20) as made,
+        httpx2.Client(base_url=server.address, timeout=20, headers=staff(scene.city)) as made,
     ):
         yield made
 

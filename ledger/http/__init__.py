@@ -1,0 +1,1 @@
+"""What every route shares: problems, limits, cursors, the description, the front door."""

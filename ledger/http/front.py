@@ -1,0 +1,136 @@
+"""The front door: every call is counted, bounded and logged here; hot routes are answered without the framework between.
+
+A route that is asked thousands of times a second is an ASGI application that this door knows by its address. The framework
+describes the same route, and would answer it the same way.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from ledger.http.asgi import problem_reply
+from ledger.problems import BUSY, CONTENT_TYPE, UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ledger.http.asgi import App, Message, Receive, Scope, Send
+    from ledger.problems import Problem
+
+CALLS_MAX: Final = 1024
+"""Calls that may be under way in one server."""
+NO_ROUTE: Final = "(none)"
+_log = structlog.get_logger("ledger.http")
+
+
+class HotRoutes:
+    """Which addresses are answered directly: exact ones, and those with one parameter at the end."""
+
+    def __init__(self) -> None:
+        self._exact: dict[tuple[str, str], tuple[str, App]] = {}
+        self._prefixed: dict[tuple[str, str], tuple[str, str, App]] = {}
+
+    def add(self, method: str, path: str, app: App) -> None:
+        """Answer a path, such as /v1/debits or /v1/accounts/{account}, with an application."""
+        head, _, parameter = path.partition("{")
+        if parameter:
+            self._prefixed[method, head] = (path, parameter.rstrip("}"), app)
+        else:
+            self._exact[method, path] = (path, app)
+
+    def find(self, scope: Scope) -> tuple[str, App] | None:
+        """The route of a call and its application; the call's parameter is put into its scope."""
+        method, path = scope["method"], scope["path"]
+        found = self._exact.get((method, path))
+        if found is not None:
+            return found
+        cut = path.rfind("/") + 1
+        prefixed = self._prefixed.get((method, path[:cut]))
+        if prefixed is None or cut == len(path):
+            return None
+        route, parameter, app = prefixed
+        scope["path_params"] = {parameter: path[cut:]}
+        return route, app
+
+
+class Front:
+    """An ASGI application before another one. `seen` is told of every answer: method, route, status, seconds."""
+
+    def __init__(
+        self,
+        application: App,
+        hot: HotRoutes,
+        seen: Callable[[str, str, int, float], None],
+        calls_max: int = CALLS_MAX,
+    ) -> None:
+        self._application = application
+        self._hot = hot
+        self._seen = seen
+        self._calls_max = calls_max
+        self.under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one call."""
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+        began = time.perf_counter()
+        status = 0
+
+        async def told(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        scope.setdefault("state", {})
+        self.under_way += 1
+        route = NO_ROUTE
+        try:
+            if self.under_way > self._calls_max:
+                busy = BUSY.problem(f"{self._calls_max} calls are under way: come back in a second")
+                await problem_reply(busy, CONTENT_TYPE)(scope, receive, told)
+                return
+            hot = self._hot.find(scope)
+            if hot is None:
+                await self._application(scope, receive, told)
+                route = _route_of(scope)
+            else:
+                route = hot[0]
+                await _answered(hot[1], scope, receive, told)
+        finally:
+            self.under_way -= 1
+            self._note(scope, route, status, time.perf_counter() - began)
+
+    def _note(self, scope: Scope, route: str, status: int, seconds: float) -> None:
+        """One line in the log: the route's pattern and never the path, which may hold a cardholder's token."""
+        method = scope["method"]
+        self._seen(method, route, status, seconds)
+        client = scope["state"].get("client")
+        _log.info(
+            "call", method=method, route=route, status=status, ms=round(seconds * 1000, 1),
+            client=client.name if client is not None else "",
+        )  # fmt: skip
+
+
+async def _answered(app: App, scope: Scope, receive: Receive, send: Send) -> None:
+    """The answer of a hot route; a mistake in it is a problem too."""
+    try:
+        await app(scope, receive, send)
+    except Exception:  # noqa: BLE001  logged with its traceback; the caller gets a problem and not a cut line
+        _log.exception("a route failed", route=scope["path"])
+        await problem_reply(fault(), CONTENT_TYPE)(scope, receive, send)
+
+
+def fault() -> Problem:
+    """What is told of a mistake of the server's own: never what it was."""
+    return UNKNOWN.problem("the server made a mistake: its log has it; ask again with the same key or bytes")
+
+
+def _route_of(scope: Scope) -> str:
+    """The pattern of the route that the framework chose."""
+    found = scope.get("route")
+    return str(getattr(found, "path", NO_ROUTE)) if found is not None else NO_ROUTE

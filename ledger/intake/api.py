@@ -1,0 +1,76 @@
+"""Signed batches over HTTP: a terminal's signature is its only credential."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from ledger.errors import (
+    BatchConflict,
+    BatchMalformed,
+    BatchOutOfOrder,
+    BatchTooLarge,
+    SignatureRefused,
+    StorageError,
+    TerminalUnknown,
+)
+from ledger.http.api import COSE_BODY, Gate, described, limited_body
+from ledger.http.examples import shown
+from ledger.problems import MEDIA_TYPE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ledger.intake.receive import Intake
+
+BATCHES_MAX: Final = 64
+"""Batches under way: each holds its body, at most 1 MiB, and what it decodes to."""
+SIGNED: Final = (
+    BatchMalformed, BatchTooLarge, MEDIA_TYPE, SignatureRefused, StorageError, TerminalUnknown,
+)  # fmt: skip
+
+
+class RecordResult(BaseModel):
+    """What became of one record."""
+
+    model_config = shown({"sequence": 41, "result": "posted", "reason": None})
+
+    sequence: int
+    result: str
+    reason: str | None = None
+
+
+class BatchAnswer(BaseModel):
+    """One result a record, and the signed receipt (COSE_Sign1, base64)."""
+
+    model_config = shown({"results": [{"sequence": 41, "result": "posted"}], "receipt": "0oRYJKMBJwRBAA=="})
+
+    results: list[RecordResult]
+    receipt: str
+
+
+def router(
+    intake: Intake, sweep: Callable[[], object], taken: Callable[[list[dict[str, Any]]], None]
+) -> APIRouter:
+    """The routes of batches. `sweep` ends loads whose time is over; `taken` is told the results of each batch."""
+    routes = APIRouter(tags=["terminals"])
+    gate = Gate("batches", BATCHES_MAX)
+
+    @routes.post(
+        "/v1/batches", response_model=BatchAnswer, openapi_extra=COSE_BODY,
+        responses=described(*SIGNED, BatchConflict, BatchOutOfOrder),
+    )  # fmt: skip
+    async def post_batch(request: Request) -> JSONResponse:
+        """Take a signed batch in: COSE_Sign1 over CBOR (see `card.batch`)."""
+        with gate:
+            body = await limited_body(request)
+            answer = await run_in_threadpool(intake.receive, body)
+            await run_in_threadpool(sweep)
+        taken(answer.results)
+        return JSONResponse(answer.as_json())
+
+    return routes

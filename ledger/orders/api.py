@@ -1,0 +1,242 @@
+"""Orders over HTTP: debits and credits of wallets, and holds. Each needs a token and an Idempotency-Key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+from fastapi import APIRouter, Path, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+
+from keys.money import Sen
+from ledger.chart import AccountId
+from ledger.clients.scopes import Party, PartyKind, Scope
+from ledger.errors import (
+    BatchMalformed,
+    BatchTooLarge,
+    HoldExceeded,
+    HoldUnknown,
+    KeyInUse,
+    KeyMissing,
+    KeyReused,
+    OrderInvalid,
+    ScopeMissing,
+    StorageError,
+    TokenRefused,
+)
+from ledger.http.api import ORDER_BYTES_MAX, answered_by, body_of, described, limited_body, read_json, secured
+from ledger.http.asgi import JSON
+from ledger.http.examples import asked, shown
+from ledger.orders import order as orders
+from ledger.orders.holds import hold_of
+from ledger.orders.order import AMOUNT_MAX, NUMBER_MAX, Act, Order, caller_of
+from ledger.problems import BAD_REQUEST, CONTENT_TYPE, MEDIA_TYPE, NOT_POSTED, SHORT
+from ledger.transfer import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ledger.book import Ledger
+    from ledger.http.api import Guard
+    from ledger.http.front import HotRoutes
+    from ledger.orders.desk import OrderDesk
+
+HOLD_MAX: Final = (1 << 63) - 1
+_PARTY: Final = {"kind": "merchant", "number": 502}
+_ORDER: Final = {"card": "9360000900000012", "party": _PARTY, "amount": 350000}
+_WALLET: Final = {"posted": 4650000, "held": 0, "available": 4650000}
+_DONE: Final = {
+    "act": "debit", "position": 40213, "hold": None, "amount": 350000, "received_at": 1763450000000,
+    "business_date": 20410, "wallet": _WALLET,
+}  # fmt: skip
+_HOLD: Final = {"hold": 40213, "amount": 350000, "debit": 145110000000001234, "credit": 217298682020462592, "pending": True, "received_at": 1763450000000}  # fmt: skip
+
+
+class PartyAsked(BaseModel):
+    """Who stands on the other side of the wallet."""
+
+    model_config = asked(_PARTY)
+
+    kind: PartyKind
+    number: Annotated[int, Field(ge=1, le=NUMBER_MAX, strict=True)]
+
+
+class OrderAsked(BaseModel):
+    """An order: the card whose wallet it is, the other party, and an amount in sen."""
+
+    model_config = asked(_ORDER)
+
+    card: Annotated[str, Field(pattern=r"^9360[0-9]{12}$")]
+    party: PartyAsked
+    amount: Annotated[int, Field(ge=1, le=AMOUNT_MAX, strict=True)]
+
+
+class CaptureAsked(BaseModel):
+    """How much of a hold to take, in sen; all of it without an amount."""
+
+    model_config = asked({"amount": 300000})
+
+    amount: Annotated[int, Field(ge=1, le=AMOUNT_MAX, strict=True)] | None = None
+
+
+class WalletNow(BaseModel):
+    """A wallet right after an order, in sen."""
+
+    model_config = shown(_WALLET)
+
+    posted: int
+    held: int
+    available: int
+
+
+class Done(BaseModel):
+    """An order that is in the books, durably: its journal position, and what the wallet holds now. Dates count days since 1970."""
+
+    model_config = shown(_DONE)
+
+    act: Act
+    position: int
+    hold: int | None
+    amount: int
+    received_at: int
+    business_date: int
+    wallet: WalletNow
+
+
+class HoldShown(BaseModel):
+    """A hold, and whether it is still pending."""
+
+    model_config = shown(_HOLD)
+
+    hold: int
+    amount: int
+    debit: int
+    credit: int
+    pending: bool
+    received_at: int
+
+
+KEY_HEADER: Final = {
+    "name": "Idempotency-Key", "in": "header", "required": True,
+    "description": "A key of the caller's own for this very request (draft-ietf-httpapi-idempotency-key-header). The same request with it gets the first answer again for a week.",
+    "schema": {"type": "string", "maxLength": 66}, "example": '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
+}  # fmt: skip
+ALWAYS: Final = (
+    TokenRefused, ScopeMissing, KeyMissing, KeyReused, KeyInUse, StorageError, BAD_REQUEST, MEDIA_TYPE, BatchTooLarge,
+    BatchMalformed, NOT_POSTED,
+)  # fmt: skip
+BODIES: Final = (OrderAsked, CaptureAsked)
+
+
+class _Counter:
+    """Places orders and answers their calls."""
+
+    def __init__(self, desk: OrderDesk, guard: Guard, answered: Callable[[str, int], None]) -> None:
+        self._desk = desk
+        self._guard = guard
+        self._answered = answered
+
+    async def asked(self, request: Request, act: Act) -> Response:
+        """A debit, a credit or a hold."""
+        client = await self._guard.admit(request, _SCOPES[act])
+        body = await limited_body(request, JSON, ORDER_BYTES_MAX)
+        caller = caller_of(client, request.headers.get("idempotency-key"), act.encode(), body)
+        asked = read_json(body, OrderAsked)
+        party = Party(asked.party.kind, asked.party.number)
+        if act is Act.CREDIT:
+            return await self._placed(orders.credit(caller, asked.card, party, asked.amount))
+        return await self._placed(orders.debit(caller, asked.card, party, asked.amount, act))
+
+    async def resolved(self, request: Request, hold: int, act: Act) -> Response:
+        """A capture, with or without a body, or a void."""
+        client = await self._guard.admit(request, Scope.HOLDS)
+        body = b""
+        if act is Act.CAPTURE and request.headers.get("content-length", "0") != "0":
+            body = await limited_body(request, JSON, ORDER_BYTES_MAX)
+        key = request.headers.get("idempotency-key")
+        caller = caller_of(client, key, act.encode(), str(hold).encode(), body)
+        amount = (read_json(body, CaptureAsked).amount or 0) if body else 0
+        none = AccountId(0)
+        return await self._placed(Order(caller, act, none, none, Sen(amount), Kind.SALE, hold))
+
+    async def _placed(self, order: Order) -> Response:
+        answer = await self._desk.place(order)
+        self._answered(order.act, answer.status)
+        media_type = CONTENT_TYPE if answer.is_problem else JSON
+        return Response(answer.body, answer.status, media_type=media_type)
+
+
+_SCOPES: Final = {Act.DEBIT: Scope.DEBITS, Act.CREDIT: Scope.CREDITS, Act.HOLD: Scope.HOLDS}
+
+
+def router(
+    ledger: Ledger, desk: OrderDesk, guard: Guard, hot: HotRoutes, answered: Callable[[str, int], None]
+) -> APIRouter:
+    """The routes of orders. `answered` is told of each order: its act and the status."""
+    routes = APIRouter(tags=["wallets"])
+    counter = _Counter(desk, guard, answered)
+    for path, act, summary in (
+        ("/v1/debits", Act.DEBIT, "Take from a wallet; refused where it holds less."),
+        (
+            "/v1/credits",
+            Act.CREDIT,
+            "Put into a wallet: a deposit from a bank or an agent, a refund of a merchant or an operator.",
+        ),
+        ("/v1/holds", Act.HOLD, "Reserve money of a wallet; refused where it holds less."),
+    ):
+        _add_order(routes, counter, hot, path, act, summary)
+    _add_holds(routes, counter, ledger, guard)
+    return routes
+
+
+def _add_order(
+    routes: APIRouter, counter: _Counter, hot: HotRoutes, path: str, act: Act, summary: str
+) -> None:
+    async def post_order(request: Request) -> Response:
+        return await counter.asked(request, act)
+
+    hot.add("POST", path, answered_by(post_order))
+    routes.add_api_route(
+        path, post_order, methods=["POST"], status_code=201, response_model=Done, name=f"post_{act}", description=summary,
+        operation_id=f"post_{act}", responses=described(*ALWAYS, SHORT, OrderInvalid),
+        openapi_extra={"parameters": [KEY_HEADER], **body_of(OrderAsked), **secured(_SCOPES[act])},
+    )  # fmt: skip
+
+
+HoldNumber = Annotated[int, Path(ge=1, le=HOLD_MAX)]
+
+
+def _add_holds(routes: APIRouter, counter: _Counter, ledger: Ledger, guard: Guard) -> None:
+    keyed = {"parameters": [KEY_HEADER], **secured(Scope.HOLDS)}
+    optional = body_of(CaptureAsked)
+    optional["requestBody"]["required"] = False
+
+    @routes.post(
+        "/v1/holds/{hold}/capture", status_code=201, response_model=Done, openapi_extra={**keyed, **optional},
+        responses=described(*ALWAYS, HoldUnknown, HoldExceeded, SHORT),
+    )  # fmt: skip
+    async def post_capture(request: Request, hold: HoldNumber) -> Response:
+        """Take what is held, whole or in part; the rest goes back to the wallet."""
+        return await counter.resolved(request, hold, Act.CAPTURE)
+
+    @routes.post(
+        "/v1/holds/{hold}/void", status_code=201, response_model=Done, openapi_extra=keyed,
+        responses=described(*ALWAYS, HoldUnknown),
+    )  # fmt: skip
+    async def post_void(request: Request, hold: HoldNumber) -> Response:
+        """Give what is held back to the wallet."""
+        return await counter.resolved(request, hold, Act.VOID)
+
+    @routes.get(
+        "/v1/holds/{hold}", openapi_extra=secured(Scope.HOLDS),
+        responses=described(TokenRefused, ScopeMissing, HoldUnknown, BAD_REQUEST, StorageError),
+    )  # fmt: skip
+    async def get_hold(request: Request, hold: HoldNumber) -> HoldShown:
+        """A hold, and whether it is still pending."""
+        client = await guard.admit(request, Scope.HOLDS)
+        found, pending = await run_in_threadpool(hold_of, ledger, hold, client)
+        return HoldShown(
+            hold=hold, amount=found.amount, debit=found.debit, credit=found.credit, pending=pending,
+            received_at=found.received_at,
+        )  # fmt: skip

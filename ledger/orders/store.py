@@ -1,0 +1,85 @@
+"""Reading and writing the answers that keys stand for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import sqlalchemy as sa
+
+from ledger.orders.tables import order_answers
+from ledger.tables import WHOLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from keys.clock import UnixMs
+    from ledger.store import Connection
+
+FORGOTTEN_MAX: Final = 1000
+"""Answers that one commit forgets, so that none waits for a clearing-up."""
+
+
+class AnswerRow(NamedTuple):
+    """What was said to a client's key."""
+
+    client: str
+    key: str
+    fingerprint: bytes
+    received_at: UnixMs
+    status: int
+    body: bytes
+
+
+def find_answers(
+    connection: Connection, names: Sequence[tuple[str, str]], since: UnixMs
+) -> dict[tuple[str, str], AnswerRow]:
+    """What was said to these (client, key) since a moment; what was said to them before that is forgotten."""
+    table = order_answers
+    found, old = {}, []
+    keys = [key for _, key in names]
+    # By clients and keys apart: a superset of the pairs, which both databases find by their index.
+    query = sa.select(*[table.c[name] for name in AnswerRow._fields]).where(
+        table.c.partition == WHOLE, table.c.client.in_({client for client, _ in names}), table.c.key.in_(keys)
+    )
+    wanted = set(names)
+    for client, key, fingerprint, at, status, body in connection.execute(query):
+        if (client, key) in wanted and at >= since:
+            found[client, key] = AnswerRow(client, key, bytes(fingerprint), at, status, bytes(body))
+        elif (client, key) in wanted:
+            old.append((client, key))
+    _forget(connection, old)
+    return found
+
+
+def keep_answers(connection: Connection, rows: Iterable[AnswerRow]) -> None:
+    """Keep what is said to new keys."""
+    values: list[dict[str, Any]] = [{"partition": WHOLE, **row._asdict()} for row in rows]
+    if values:
+        connection.execute(sa.insert(order_answers), values)
+
+
+def forget_answers(connection: Connection, before: UnixMs) -> int:
+    """Forget some of the answers from before a moment; how many."""
+    table = order_answers
+    query = (
+        sa.select(table.c.client, table.c.key)
+        .where(table.c.partition == WHOLE, table.c.received_at < before)
+        .order_by(table.c.received_at)
+        .limit(FORGOTTEN_MAX)
+    )
+    old = connection.execute(query).all()
+    _forget(connection, [(client, key) for client, key in old])
+    return len(old)
+
+
+def _forget(connection: Connection, names: Sequence[tuple[str, str]]) -> None:
+    table = order_answers
+    if names:
+        named = sa.tuple_(table.c.client, table.c.key).in_(names)
+        connection.execute(sa.delete(table).where(table.c.partition == WHOLE, named))
+
+
+def count_answers(connection: Connection) -> int:
+    """How many answers are kept."""
+    query = sa.select(sa.func.count()).select_from(order_answers).where(order_answers.c.partition == WHOLE)
+    return connection.execute(query).scalar_one()

@@ -1,0 +1,78 @@
+"""Relayed loads over HTTP: a kiosk's signature is its only credential."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+
+from ledger.errors import LoadRefused, LoadSessionGone, LoadStepRefused
+from ledger.http.api import COSE_BODY, Gate, described, limited_body
+from ledger.http.examples import shown
+from ledger.intake.api import SIGNED
+
+if TYPE_CHECKING:
+    from ledger.relay.desk import LoadDesk
+
+LOADS_MAX: Final = 64
+"""Steps of loads under way."""
+_EXAMPLE: Final = {
+    "session": "5f0c6c1e", "step": 1, "authorisation": 40213, "apdus": ["905a00000353484b00"], "outcome": None,
+}  # fmt: skip
+
+
+class LoadOutcome(BaseModel):
+    """How a load ended; `receipt` is the ledger's (COSE_Sign1, base64), empty where nothing is proven."""
+
+    colour: str
+    reason: str
+    detail: str
+    amount: int
+    balance: int | None
+    sequence: int
+    receipt: str
+
+
+class LoadStep(BaseModel):
+    """The commands (hexadecimal) that the kiosk has to send to the card next, and how the load ended once it did."""
+
+    model_config = shown(_EXAMPLE)
+
+    session: str
+    step: int
+    authorisation: int
+    apdus: list[str]
+    outcome: LoadOutcome | None
+
+
+def router(desk: LoadDesk) -> APIRouter:
+    """The routes of loads."""
+    routes = APIRouter(tags=["terminals"])
+    gate = Gate("loads", LOADS_MAX)
+
+    @routes.post(
+        "/v1/loads",
+        response_model=LoadStep,
+        openapi_extra=COSE_BODY,
+        responses=described(*SIGNED, LoadRefused),
+    )
+    async def post_load(request: Request) -> JSONResponse:
+        """Begin a cash load: a hold that the card's evidence completes or voids, and the first commands for the card."""
+        with gate:
+            body = await limited_body(request)
+            return JSONResponse((await run_in_threadpool(desk.begin, body)).as_json())
+
+    @routes.post(
+        "/v1/loads/step", response_model=LoadStep, openapi_extra=COSE_BODY,
+        responses=described(*SIGNED, LoadSessionGone, LoadStepRefused),
+    )  # fmt: skip
+    async def post_load_step(request: Request) -> JSONResponse:
+        """Go on with a load: the card's answers to the last commands."""
+        with gate:
+            body = await limited_body(request)
+            return JSONResponse((await run_in_threadpool(desk.step, body)).as_json())
+
+    return routes

@@ -1,0 +1,1 @@
+"""What somebody must look at: quarantine and exceptions, page by page."""
