@@ -19,6 +19,7 @@ from rich.console import Console
 from card.errors import CardError
 from hebat.bundles.commands import bundles_app
 from hebat.cards.commands import card_app
+from hebat.client_commands import clients_app
 from hebat.errors import HebatError
 from hebat.folder import Folder
 from hebat.keyroom.carrying import keys_app
@@ -50,6 +51,7 @@ app.add_typer(card_app, name="card")
 app.add_typer(bundles_app, name="bundles")
 app.add_typer(keys_app, name="keys")
 app.add_typer(terminals_app, name="terminals")
+app.add_typer(clients_app, name="clients")
 
 DataOption = Annotated[Path, typer.Option("--data", help="The city's data folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]

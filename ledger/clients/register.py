@@ -77,10 +77,9 @@ class Clients:
         self._known: dict[str, tuple[bytes, Client | None]] = {}
         self._read_at = float("-inf")
 
-    @property
-    def stale(self) -> bool:
-        """True where the list is to be read again before it is asked."""
-        return self._ticks() - self._read_at > FRESH_SECONDS
+    def older_than(self, seconds: float) -> bool:
+        """True where the list was read longer ago than that."""
+        return self._ticks() - self._read_at > seconds
 
     def reload(self) -> None:
         """Read the list again; raises StorageError where the database does not answer: nobody is let in then."""

@@ -15,7 +15,8 @@ from starlette.requests import ClientDisconnect
 
 from card.batch import BATCH_BYTES_MAX
 from ledger import problems
-from ledger.errors import BatchMalformed, BatchTooLarge, LedgerError, Overloaded
+from ledger.clients.register import FRESH_SECONDS
+from ledger.errors import BatchMalformed, BatchTooLarge, LedgerError, Overloaded, TokenRefused
 from ledger.http.asgi import JSON, problem_reply
 from ledger.http.cursors import CURSOR_CHARS_MAX, PAGE, PAGE_MAX
 from ledger.http.front import fault
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 COSE: Final = "application/cose"
 BODY_SECONDS_MAX: Final = 10.0
 """How long a body may take to arrive."""
+LOOK_SECONDS: Final = 0.1
+"""How long to wait at least before clients are looked up for a token that is not known."""
 ORDER_BYTES_MAX: Final = 4096
 """Bytes of a JSON body."""
 COSE_BODY: Final = {
@@ -87,9 +90,17 @@ class Guard:
 
     async def admit(self, request: Request, scope: Scope) -> Client:
         """The client that calls; raises TokenRefused, ScopeMissing, StorageError."""
-        if self._clients.stale:
+        if self._clients.older_than(FRESH_SECONDS):
             await self._fresh()
-        client = self._clients.allowed(request.headers.get("authorization", ""), scope)
+        authorisation = request.headers.get("authorization", "")
+        try:
+            client = self._clients.allowed(authorisation, scope)
+        except TokenRefused:
+            # It may have been made a moment ago; guessers make us look ten times a second at most, and wait for it.
+            if not self._clients.older_than(LOOK_SECONDS):
+                await asyncio.sleep(LOOK_SECONDS)
+            await self._fresh()
+            client = self._clients.allowed(authorisation, scope)
         request.scope["state"]["client"] = client
         return client
 

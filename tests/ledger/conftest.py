@@ -79,6 +79,11 @@ def postgres() -> Iterator[Path]:
 @pytest.fixture
 def postgres_url(postgres: Path) -> str:
     """An empty ledger in a PostgreSQL database of its own."""
+    return new_postgres_url(postgres)
+
+
+def new_postgres_url(postgres: Path) -> str:
+    """Another one, for whoever keeps a ledger longer than a test."""
     name = f"ledger_{uuid4().hex[:12]}"
     connection = psycopg2.connect(host=str(postgres), user="postgres", dbname="postgres")
     try:

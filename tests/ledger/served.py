@@ -1,0 +1,119 @@
+"""A ledger behind a real HTTP server, without a city: wallets, clients, keys."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+from uuid import uuid4
+
+import httpx2
+
+from card.layout import card_number
+from hebat.application import framework
+from hebat.serving import LoopbackServer
+from ledger.api import Rooms, mount
+from ledger.clients import tables as client_tables
+from ledger.intake import tables as intake_tables
+from ledger.orders import tables as order_tables
+from ledger.orders.order import wallet_of
+from tests.ledger.tokens import bearer, token
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ledger.book import Ledger
+    from ledger.chart import AccountId
+    from ledger.clients.scopes import Party, Scope
+    from ledger.http.front import Front
+    from ledger.store import Database
+    from ledger.writer import Posted, Transaction
+
+TABLES = (intake_tables.metadata, client_tables.metadata, order_tables.metadata)
+MERCHANT: dict[str, Any] = {"kind": "merchant", "number": 502}
+BANK: dict[str, Any] = {"kind": "bank", "number": 9}
+
+
+def add_tables(database: Database) -> None:
+    """The tables beside the journal's that the routes need."""
+    with database.writing() as connection:
+        for metadata in TABLES:
+            metadata.create_all(connection)
+
+
+def card(serial: int) -> str:
+    return str(card_number(9, serial))
+
+
+def order(serial: int, amount: int, party: dict[str, Any] = MERCHANT) -> dict[str, Any]:
+    return {"card": card(serial), "party": party, "amount": amount}
+
+
+def wallet(serial: int) -> AccountId:
+    return wallet_of(card(serial))
+
+
+@dataclass
+class Partner:
+    """A partner's system: its token, and a key of its own for every call."""
+
+    http: httpx2.Client
+
+    def post(self, path: str, body: dict[str, Any] | None = None, key: str | None = None) -> httpx2.Response:
+        headers = {"Idempotency-Key": uuid4().hex if key is None else key}
+        return self.http.post(path, json=body, headers=headers)
+
+    def fund(self, serial: int, amount: int) -> None:
+        assert self.post("/v1/credits", order(serial, amount, BANK)).status_code == 201
+
+
+@dataclass
+class _Still:
+    """A unit in which the writer stands until it is let go."""
+
+    go: threading.Event = field(default_factory=threading.Event)
+    document: bytes = b""
+
+    def plan(self, _tx: Transaction) -> tuple[()]:
+        assert self.go.wait(30)
+        return ()
+
+    def settle(self, _posted: Sequence[Posted], _tx: Transaction) -> None:
+        return None
+
+
+@contextmanager
+def standing_still(ledger: Ledger) -> Iterator[None]:
+    """The writer stands still while the context lasts."""
+    unit = _Still()
+    done = ledger.writer.submit(unit)
+    try:
+        yield
+    finally:
+        unit.go.set()
+        done.result(30)
+
+
+class Served:
+    """The ledger's own routes over a socket while the context lasts."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        add_tables(ledger.database)
+        self.rooms = Rooms.of(ledger)
+        self.front: Front = mount(framework(), self.rooms)
+        self.server = LoopbackServer(self.front)
+        self._open = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._open.enter_context(self.server)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def client(self, name: str, *scopes: Scope, party: Party | None = None) -> Partner:
+        made = token(self.ledger.database, name, *scopes, party=party)
+        http = httpx2.Client(base_url=self.server.address, timeout=20, headers=bearer(made))
+        return Partner(self._open.enter_context(http))
