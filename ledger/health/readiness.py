@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ledger.book import Ledger
+    from ledger.transaction import Posted, Transaction
     from ledger.transfer import Transfer
-    from ledger.writer import Posted, Transaction
 
 LAG_SECONDS_MAX: Final = 2.0
 DISK_BYTES_MIN: Final = 256 << 20

@@ -11,8 +11,8 @@ from ledger.problems import NOT_POSTED, SHORT
 if TYPE_CHECKING:
     from ledger.orders.order import Order
     from ledger.problems import Problem
+    from ledger.transaction import Posted, Transaction
     from ledger.transfer import Result
-    from ledger.writer import Posted, Transaction
 
 CREATED: Final = 201
 

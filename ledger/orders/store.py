@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import sqlalchemy as sa
 
+from keys.clock import UnixMs
 from ledger.orders.tables import order_answers
 from ledger.tables import WHOLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from keys.clock import UnixMs
+    from ledger.bulk.store import Columns
     from ledger.store import Connection
 
 FORGOTTEN_MAX: Final = 1000
@@ -31,31 +32,28 @@ class AnswerRow(NamedTuple):
 
 
 def find_answers(
-    connection: Connection, names: Sequence[tuple[str, str]], since: UnixMs
+    connection: Connection, names: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], AnswerRow]:
-    """What was said to these (client, key) since a moment; what was said to them before that is forgotten."""
+    """What was said to these (client, key), however long ago."""
     table = order_answers
-    found, old = {}, []
-    keys = [key for _, key in names]
+    found = {}
+    wanted = set(names)
     # By clients and keys apart: a superset of the pairs, which both databases find by their index.
     query = sa.select(*[table.c[name] for name in AnswerRow._fields]).where(
-        table.c.partition == WHOLE, table.c.client.in_({client for client, _ in names}), table.c.key.in_(keys)
+        table.c.partition == WHOLE,
+        table.c.client.in_({client for client, _ in names}),
+        table.c.key.in_({key for _, key in names}),
     )
-    wanted = set(names)
     for client, key, fingerprint, at, status, body in connection.execute(query):
-        if (client, key) in wanted and at >= since:
-            found[client, key] = AnswerRow(client, key, bytes(fingerprint), at, status, bytes(body))
-        elif (client, key) in wanted:
-            old.append((client, key))
-    _forget(connection, old)
+        if (client, key) in wanted:
+            found[client, key] = AnswerRow(client, key, bytes(fingerprint), UnixMs(at), status, bytes(body))
     return found
 
 
-def keep_answers(connection: Connection, rows: Iterable[AnswerRow]) -> None:
-    """Keep what is said to new keys."""
-    values: list[dict[str, Any]] = [{"partition": WHOLE, **row._asdict()} for row in rows]
-    if values:
-        connection.execute(sa.insert(order_answers), values)
+def columns_of(rows: Sequence[AnswerRow]) -> Columns:
+    """Answers as columns of their table."""
+    fields = zip(*rows, strict=True)
+    return {"partition": WHOLE, **dict(zip(AnswerRow._fields, map(list, fields), strict=True))}
 
 
 def forget_answers(connection: Connection, before: UnixMs) -> int:
@@ -68,11 +66,12 @@ def forget_answers(connection: Connection, before: UnixMs) -> int:
         .limit(FORGOTTEN_MAX)
     )
     old = connection.execute(query).all()
-    _forget(connection, [(client, key) for client, key in old])
+    forget_these(connection, [(client, key) for client, key in old])
     return len(old)
 
 
-def _forget(connection: Connection, names: Sequence[tuple[str, str]]) -> None:
+def forget_these(connection: Connection, names: Sequence[tuple[str, str]]) -> None:
+    """Forget what was said to these (client, key)."""
     table = order_answers
     if names:
         named = sa.tuple_(table.c.client, table.c.key).in_(names)

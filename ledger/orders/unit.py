@@ -16,6 +16,7 @@ from ledger.orders import store
 from ledger.orders.answers import Answer, Wallet, done, not_posted, refused, short
 from ledger.orders.holds import find_hold
 from ledger.orders.order import Act
+from ledger.orders.tables import order_answers
 from ledger.problems import problem_of
 from ledger.transfer import Flag, Result, Transfer
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from keys.money import Sen
     from ledger.chart import AccountId
     from ledger.orders.order import Order
-    from ledger.writer import Posted, Transaction
+    from ledger.transaction import Posted, PostedRows, Transaction
 
 KEPT_MS: Final = 7 * 86_400_000
 """How long an answer is kept: a week, longer than any sender tries again."""
@@ -56,11 +57,14 @@ class Orders:
         since = UnixMs(tx.received_at - KEPT_MS)
         if self._clears:
             store.forget_answers(tx.connection, since)
-        known = store.find_answers(tx.connection, [one.order.caller.name for one in self._planned], since)
+        known = store.find_answers(tx.reading, [one.order.caller.name for one in self._planned])
+        late = [name for name, row in known.items() if row.received_at < since]
+        if late:
+            store.forget_these(tx.connection, late)
         transfers: list[Transfer] = []
         for one in self._planned:
             kept = known.get(one.order.caller.name)
-            if kept is not None:
+            if kept is not None and kept.received_at >= since:
                 one.is_new = False
                 one.answer = _again(one.order, kept)
                 continue
@@ -72,13 +76,14 @@ class Orders:
             transfers += one.transfers
         return transfers
 
-    def settle(self, posted: Sequence[Posted], tx: Transaction) -> list[Answer | RequestRefused]:
+    def settle(self, posted: PostedRows, tx: Transaction) -> list[Answer | RequestRefused]:
         """Answer each order, and keep the answers of new keys."""
         answers = []
         said = []
+        became = list(posted)
         for one in self._planned:
             if one.answer is None:
-                one.answer = self._answered(one, posted[one.first : one.first + len(one.transfers)], tx)
+                one.answer = self._answered(one, became[one.first : one.first + len(one.transfers)], tx)
             if one.is_new and isinstance(one.answer, Answer):
                 caller = one.order.caller
                 answers.append(
@@ -87,8 +92,8 @@ class Orders:
                     )
                 )
                 said.append([*caller.name, caller.fingerprint.hex(), one.answer.status])
-        store.keep_answers(tx.connection, answers)
         if said:
+            tx.add(order_answers, store.columns_of(answers))
             self.document = json.dumps({"orders": said}, separators=(",", ":")).encode()
         return [one.answer for one in self._planned if one.answer is not None]
 
@@ -136,7 +141,7 @@ def _again(order: Order, kept: store.AnswerRow) -> Answer | RequestRefused:
 
 def _held(order: Order, tx: Transaction) -> Transfer:
     """The hold that an order names, as it would be completed; raises HoldUnknown, HoldExceeded."""
-    held = find_hold(tx.connection, order.hold, order.caller.client)
+    held = find_hold(tx.reading, order.hold, order.caller.client)
     if order.amount > held.amount:
         raise HoldExceeded(f"the hold is {held.amount} sen, and {order.amount} were asked")
     now = tx.received_at

@@ -28,7 +28,7 @@ PROBLEMS = "/problems/"
 NOON = UnixMs(1_748_840_400_000)
 
 
-def problem(response: httpx2.Response, status: int, name: str) -> dict[str, Any]:
+def expect_problem(response: httpx2.Response, status: int, name: str) -> dict[str, Any]:
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     found: dict[str, Any] = response.json()
@@ -74,7 +74,7 @@ def test_a_debit_moves_money_and_says_what_is_left(served: Served, partner: Part
 
 def test_law_05_an_online_debit_is_refused_when_short(served: Served, partner: Partner) -> None:
     partner.fund(2, 300_000)
-    said = problem(partner.post("/v1/debits", order(2, 300_001)), 422, "insufficient-funds")
+    said = expect_problem(partner.post("/v1/debits", order(2, 300_001)), 422, "insufficient-funds")
     assert said["available"] == 300_000
     assert served.ledger.balance(wallet(2)).debits_posted == 0
     assert partner.post("/v1/debits", order(2, 300_000)).status_code == 201
@@ -121,8 +121,8 @@ def test_the_first_answer_survives_a_restart(url: str, clock: SetClock) -> None:
 def test_the_same_key_with_another_body_or_address_is_refused(partner: Partner) -> None:
     partner.fund(6, 500_000)
     assert partner.post("/v1/debits", order(6, 1_000), key="k6").status_code == 201
-    problem(partner.post("/v1/debits", order(6, 1_001), key="k6"), 422, "idempotency-key-reused")
-    problem(partner.post("/v1/holds", order(6, 1_000), key="k6"), 422, "idempotency-key-reused")
+    expect_problem(partner.post("/v1/debits", order(6, 1_001), key="k6"), 422, "idempotency-key-reused")
+    expect_problem(partner.post("/v1/holds", order(6, 1_000), key="k6"), 422, "idempotency-key-reused")
 
 
 def test_one_key_means_something_else_for_somebody_else(served: Served, partner: Partner) -> None:
@@ -134,9 +134,9 @@ def test_one_key_means_something_else_for_somebody_else(served: Served, partner:
 
 def test_a_key_that_is_missing_or_no_key_is_refused(partner: Partner) -> None:
     bare = partner.http.post("/v1/debits", json=order(8, 1_000))
-    problem(bare, 400, "idempotency-key-missing")
+    expect_problem(bare, 400, "idempotency-key-missing")
     for wrong in ("", "a b", '"open', "x" * 65):
-        problem(partner.post("/v1/debits", order(8, 1_000), key=wrong), 400, "idempotency-key-missing")
+        expect_problem(partner.post("/v1/debits", order(8, 1_000), key=wrong), 400, "idempotency-key-missing")
 
 
 def test_a_request_whose_key_is_under_way_is_told_so(served: Served, partner: Partner) -> None:
@@ -144,7 +144,7 @@ def test_a_request_whose_key_is_under_way_is_told_so(served: Served, partner: Pa
     with ThreadPoolExecutor(2) as pool, standing_still(served.ledger):
         asked = [pool.submit(partner.post, "/v1/debits", order(9, 1_000), "twice") for _ in range(2)]
         early = next(as_completed(asked))
-        problem(early.result(), 409, "idempotency-key-in-use")
+        expect_problem(early.result(), 409, "idempotency-key-in-use")
     assert {one.result().status_code for one in asked} == {201, 409}
 
 
@@ -167,12 +167,12 @@ def test_a_hold_is_captured_in_part_and_the_rest_comes_back(served: Served, part
     held = partner.post("/v1/holds", order(11, 400_000)).json()
     assert held["wallet"] == {"posted": 500_000, "held": 400_000, "available": 100_000}
     number = held["position"]
-    problem(partner.post("/v1/debits", order(11, 100_001)), 422, "insufficient-funds")
+    expect_problem(partner.post("/v1/debits", order(11, 100_001)), 422, "insufficient-funds")
     assert partner.http.get(f"/v1/holds/{number}").json()["pending"] is True
     taken = partner.post(f"/v1/holds/{number}/capture", {"amount": 250_000}).json()
     assert taken["wallet"] == {"posted": 250_000, "held": 0, "available": 250_000}
     assert partner.http.get(f"/v1/holds/{number}").json()["pending"] is False
-    again = problem(partner.post(f"/v1/holds/{number}/capture"), 422, "order-not-posted")
+    again = expect_problem(partner.post(f"/v1/holds/{number}/capture"), 422, "order-not-posted")
     assert again["result"] == "hold_not_pending"
     assert served.ledger.balance(wallet(11)).debits_posted == 250_000
 
@@ -181,7 +181,9 @@ def test_a_hold_is_captured_whole_or_given_back(partner: Partner) -> None:
     partner.fund(12, 500_000)
     whole = partner.post("/v1/holds", order(12, 200_000)).json()["position"]
     back = partner.post("/v1/holds", order(12, 300_000)).json()["position"]
-    said = problem(partner.post(f"/v1/holds/{whole}/capture", {"amount": 200_001}), 422, "hold-exceeded")
+    said = expect_problem(
+        partner.post(f"/v1/holds/{whole}/capture", {"amount": 200_001}), 422, "hold-exceeded"
+    )
     assert "200000" in said["detail"]
     assert partner.post(f"/v1/holds/{whole}/capture").json()["wallet"]["posted"] == 300_000
     assert partner.post(f"/v1/holds/{back}/void").json()["wallet"]["available"] == 300_000
@@ -192,9 +194,9 @@ def test_only_holds_on_wallets_and_of_the_own_party_are_seen(served: Served, par
     mine = partner.post("/v1/holds", order(13, 1_000)).json()["position"]
     stranger = served.client("stranger", Scope.HOLDS, party=Party(PartyKind.MERCHANT, 503))
     for number in (mine, 1, 999_999_999):
-        problem(stranger.http.get(f"/v1/holds/{number}"), 404, "hold-unknown")
-        problem(stranger.post(f"/v1/holds/{number}/capture"), 404, "hold-unknown")
-        problem(stranger.post(f"/v1/holds/{number}/void"), 404, "hold-unknown")
+        expect_problem(stranger.http.get(f"/v1/holds/{number}"), 404, "hold-unknown")
+        expect_problem(stranger.post(f"/v1/holds/{number}/capture"), 404, "hold-unknown")
+        expect_problem(stranger.post(f"/v1/holds/{number}/void"), 404, "hold-unknown")
 
 
 def test_a_client_of_one_party_moves_and_sees_its_money_only(served: Served, partner: Partner) -> None:
@@ -202,8 +204,8 @@ def test_a_client_of_one_party_moves_and_sees_its_money_only(served: Served, par
     shop = served.client("shop", Scope.DEBITS, Scope.ACCOUNTS, party=Party(PartyKind.MERCHANT, 502))
     assert shop.post("/v1/debits", order(14, 1_000)).status_code == 201
     other = {"kind": "merchant", "number": 503}
-    problem(shop.post("/v1/debits", order(14, 1_000, other)), 403, "scope-missing")
-    problem(shop.http.get(f"/v1/accounts/{wallet(14)}"), 403, "scope-missing")
+    expect_problem(shop.post("/v1/debits", order(14, 1_000, other)), 403, "scope-missing")
+    expect_problem(shop.http.get(f"/v1/accounts/{wallet(14)}"), 403, "scope-missing")
 
 
 @pytest.mark.parametrize(
@@ -212,7 +214,7 @@ def test_a_client_of_one_party_moves_and_sees_its_money_only(served: Served, par
 )
 def test_a_token_without_the_scope_is_refused(served: Served, path: str, scope: Scope) -> None:
     narrow = served.client(f"narrow-{scope}", scope)
-    said = problem(narrow.post(path, order(15, 1_000)), 403, "scope-missing")
+    said = expect_problem(narrow.post(path, order(15, 1_000)), 403, "scope-missing")
     assert "narrow" in said["detail"]
 
 
