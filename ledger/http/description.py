@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ledger.clients.scopes import Scope
-from ledger.problems import CONTENT_TYPE
+from ledger.problems import BAD_REQUEST, CONTENT_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,5 +58,11 @@ def _mend(operation: dict[str, Any]) -> None:
     for answer in operation["responses"].values():
         content = answer.get("content", {})
         if any(name in str(content.get("application/json", "")) for name in _VALIDATION):
-            answer["description"] = "A parameter is not as described."
-            answer["content"] = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+            example = BAD_REQUEST.problem("path.name: it is too long").as_json()
+            answer["description"] = BAD_REQUEST.meaning
+            answer["content"] = {
+                CONTENT_TYPE: {
+                    "schema": {"$ref": "#/components/schemas/Problem"},
+                    "examples": {BAD_REQUEST.name: {"value": example}},
+                }
+            }

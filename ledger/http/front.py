@@ -66,7 +66,7 @@ class Front:
         seen: Callable[[str, str, int, float], None],
         calls_max: int = CALLS_MAX,
     ) -> None:
-        self._application = application
+        self.application = application
         self._hot = hot
         self._seen = seen
         self._calls_max = calls_max
@@ -75,7 +75,7 @@ class Front:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call."""
         if scope["type"] != "http":
-            await self._application(scope, receive, send)
+            await self.application(scope, receive, send)
             return
         began = time.perf_counter()
         status = 0
@@ -96,7 +96,7 @@ class Front:
                 return
             hot = self._hot.find(scope)
             if hot is None:
-                await self._application(scope, receive, told)
+                await self.application(scope, receive, told)
                 route = _route_of(scope)
             else:
                 route = hot[0]
