@@ -55,10 +55,18 @@ class Applied(NamedTuple):
     freshness: Integers
 
 
+class Sealed(NamedTuple):
+    """What the batches of one commit moved: accounts and their four sums (a row each) as of a position."""
+
+    accounts: Integers
+    sums: Integers
+    position: int
+
+
 class Engine:
     """Balances of all accounts, the holds on them, and the newest counters of cards and terminals.
 
-    One thread applies and publishes; any thread may ask for what is committed.
+    One thread applies and seals; any thread may publish, in order, or ask for what is committed.
     """
 
     def __init__(self, apply: Callable[..., Any] = kernel.apply) -> None:
@@ -68,12 +76,14 @@ class Engine:
         self._streams = Columns(kernel.STREAM_WIDTH)
         self._touched: list[Integers] = []
         self._publishing = threading.Lock()
+        self._placing = threading.Lock()  # a table must not grow while sums are written into it
         self.next_position = 1
         self.committed_position = 0
 
     def apply(self, rows: Rows) -> Applied:
         """Apply a batch (ROW) in order. Live balances move at once, committed ones at `publish`."""
-        self._accounts.reserve(2 * len(rows))
+        with self._placing:
+            self._accounts.reserve(2 * len(rows))
         self._holds.reserve(int(np.count_nonzero(rows["flags"] & Flag.PENDING)))
         self._streams.reserve(2 * len(rows))
         applied = Applied(*(np.zeros(len(rows), np.int64) for _ in Applied._fields))
@@ -87,13 +97,20 @@ class Engine:
         self._touched += [rows["debit"].copy(), rows["credit"].copy()]
         return applied
 
-    def publish(self) -> None:
-        """Show readers what was applied so far: called once it is durable."""
+    def seal(self) -> Sealed:
+        """What was applied since the last time, for readers to see once it is durable; more may be applied meanwhile."""
         touched = np.concatenate([*self._touched, np.zeros(0, np.int64)])
-        with self._publishing:
-            kernel.publish(*self._accounts.view, touched)
-            self.committed_position = self.next_position - 1
         self._touched = []
+        sums = np.empty((len(touched), 4), np.int64)
+        kernel.gather(*self._accounts.view, touched, sums)
+        return Sealed(touched, sums, self.next_position - 1)
+
+    def publish(self, sealed: Sealed | None = None) -> None:
+        """Show readers what was sealed (all that was applied, where nothing is named): called once it is durable, by any thread."""
+        accounts, sums, position = self.seal() if sealed is None else sealed
+        with self._publishing, self._placing:
+            kernel.publish(*self._accounts.view, accounts, sums)
+            self.committed_position = position
 
     def replay(self, rows: Rows) -> None:
         """Apply rows that the journal holds; raises DatabaseDamaged where one of them does not post as it did."""

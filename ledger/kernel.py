@@ -82,13 +82,21 @@ def rehash(keys: Any, values: Any, new_keys: Any, new_values: Any) -> None:
 
 
 @njit(cache=True)
-def publish(keys: Any, values: Any, accounts: Any) -> None:
-    """Show readers the live sums of these accounts."""
-    for account in accounts:
-        at = place_of(keys, account)
-        for column in range(COMMITTED):
-            if column != FLAGS:
-                values[at, COMMITTED + column] = values[at, column]
+def gather(keys: Any, values: Any, accounts: Any, sums: Any) -> None:
+    """Copy the live sums of accounts into `sums`, a row each; zeros for one that is not there."""
+    for row in range(len(accounts)):
+        at = place_of(keys, accounts[row])
+        for column in range(FLAGS):
+            sums[row, column] = values[at, column]
+
+
+@njit(cache=True)
+def publish(keys: Any, values: Any, accounts: Any, sums: Any) -> None:
+    """Show readers these sums of these accounts."""
+    for row in range(len(accounts)):
+        at = place_of(keys, accounts[row])
+        for column in range(FLAGS):
+            values[at, COMMITTED + column] = sums[row, column]
 
 
 @njit(cache=True)
@@ -258,7 +266,7 @@ def group(
     return -1, POSTED
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def apply(
     rows: Any,
     results: Any,

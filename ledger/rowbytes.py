@@ -1,4 +1,4 @@
-"""Journal rows as other programs hold them: Python tuples of a database driver, and PostgreSQL's binary COPY."""
+"""Journal rows as other programs hold them: Python tuples of a database driver, and a plain table of integers."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ledger.bulk.binary import SIGNATURE, TRAILER
 from ledger.errors import DatabaseDamaged
 from ledger.transfer import ROW
 
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
 _NAMES: Final = ROW.names or ()
 _BEYOND: Final = 1 << 63
-_FIELD: Final = [("length", ">i4"), ("value", ">i8")]
-_TUPLE: Final = np.dtype([("fields", ">i2"), *((name, _FIELD) for name in _NAMES)])
 
 
 def rows_from(tuples: Sequence[Sequence[object]]) -> Rows:
@@ -50,15 +47,6 @@ def _odd_place(tuples: Sequence[Sequence[object]]) -> str:
     return "a transfer"
 
 
-def copy_bytes(rows: Rows) -> bytes:
-    """Rows as the stream of `COPY transfers FROM STDIN (FORMAT BINARY)`.
-
-    PostgreSQL documentation, COPY, "Binary Format": signature, then a field count and length-prefixed big-endian values a tuple,
-    then -1 as the last field count.
-    """
-    out = np.zeros(len(rows), _TUPLE)
-    out["fields"] = len(_NAMES)
-    for name in _NAMES:
-        out[name]["length"] = 8
-        out[name]["value"] = rows[name]
-    return SIGNATURE + out.tobytes() + TRAILER
+def table_of(rows: Rows) -> npt.NDArray[np.int64]:
+    """Rows (ROW) as a table (rows, 16) of 64-bit integers."""
+    return np.ascontiguousarray(rows).view(np.int64).reshape(-1, len(_NAMES))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import psycopg2
 import sqlalchemy as sa
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from keys.clock import Day, UnixMs
 from ledger import rowbytes, tables
+from ledger.bulk.store import connect_noting_handle
 from ledger.errors import DatabaseBusy, DatabaseDamaged, DatabaseMissing, StorageError
 from ledger.journal import Block
 from ledger.tables import WHOLE
@@ -68,6 +69,7 @@ class Database:
         # A connection that died in the pool is replaced before it costs a commit.
         pool = sa.create_engine(self.url, pool_size=size, pool_pre_ping=not self.is_sqlite)
         if self.is_sqlite:
+            sa.event.listen(pool, "do_connect", connect_noting_handle)
             sa.event.listen(pool, "connect", _prepare_sqlite)
             sa.event.listen(pool, "begin", _begin_sqlite)
         return pool
@@ -110,7 +112,7 @@ class Database:
             yield
         except sa.exc.TimeoutError as error:
             raise StorageError(f"all connections to {self.name} are in use: try again in a moment") from error
-        except (DatabaseError, sqlite3.DatabaseError) as error:
+        except (DBAPIError, sqlite3.Error, psycopg2.Error) as error:
             said = _first_line(error)
             if _damaged(said):
                 raise DatabaseDamaged(f"{self.name} is damaged: {said}; restore it from backup") from error
@@ -118,7 +120,7 @@ class Database:
                 raise DatabaseBusy(
                     f"{self.name} is locked: another process is in the middle of a commit; wait for it, or end it"
                 ) from error
-            if isinstance(error, (OperationalError, sqlite3.OperationalError)):
+            if isinstance(_cause(error), _GONE):
                 raise StorageError(f"{self.name} does not answer: {said}; look at disk and server") from error
             raise
 
@@ -192,11 +194,19 @@ def _begin_sqlite(connection: sa.Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("ledger_begin", "BEGIN"))
 
 
-def _first_line(error: DatabaseError | sqlite3.DatabaseError) -> str:
-    cause = error.orig if isinstance(error, DatabaseError) else error
-    return (str(cause).splitlines() or [type(error).__name__])[0]
+def _cause(error: BaseException) -> BaseException:
+    """What the driver itself raised."""
+    return error.orig or error if isinstance(error, DBAPIError) else error
 
 
+def _first_line(error: BaseException) -> str:
+    cause = _cause(error)
+    return (str(cause).splitlines() or [type(cause).__name__])[0]
+
+
+_GONE: Final = (
+    sqlite3.OperationalError, sqlite3.InterfaceError, psycopg2.OperationalError, psycopg2.InterfaceError,
+)  # fmt: skip
 _DAMAGE: Final = (
     "malformed",
     "not a database",
@@ -214,20 +224,6 @@ def _meta(connection: sa.Connection, name: str) -> int | None:
     query = sa.select(tables.meta.c.value).where(tables.meta.c.partition == WHOLE, tables.meta.c.name == name)
     found: int | None = connection.execute(query).scalar()
     return found
-
-
-def insert_rows(connection: sa.Connection, rows: Rows) -> None:
-    """Append journal rows (ROW) by the driver's quickest way: SQLAlchemy's own costs as much again as SQLite does."""
-    names = ",".join(_COLUMNS)
-    if connection.dialect.name == "postgresql":
-        driver: Any = connection.connection  # psycopg2's: DBAPI has no COPY
-        with driver.cursor() as cursor:
-            copy = f"COPY transfers ({names}) FROM STDIN (FORMAT BINARY)"
-            cursor.copy_expert(copy, io.BytesIO(rowbytes.copy_bytes(rows)))
-        return
-    marks = ",".join("?" * len(_COLUMNS))
-    statement = f"INSERT INTO transfers ({names}) VALUES ({marks})"  # noqa: S608  our own names
-    connection.connection.cursor().executemany(statement, rows.tolist())
 
 
 def insert_block(connection: sa.Connection, block: Block, bodies: Iterable[bytes]) -> None:

@@ -62,7 +62,7 @@ class CloseWindow:
 
     def plan(self, tx: Transaction) -> Sequence[Transfer]:
         """Nothing to transfer; raises WindowClosed or WindowNotBegun where this date cannot be closed."""
-        done = {window.business_date: window for window in store.read_windows(tx.connection)}
+        done = {window.business_date: window for window in store.read_windows(tx.reading)}
         self._window = done.get(self.day)
         if self._window is None and done and self.day < max(done):
             raise WindowClosed(

@@ -65,6 +65,33 @@ def stream(fields: Sequence[Field]) -> bytes:
     return SIGNATURE + out.tobytes() + TRAILER
 
 
+def integer_rows(table: npt.NDArray[np.int64]) -> Octets:
+    """The whole stream for a table (rows, columns) of which every column is a 64-bit integer: what the journal is made of."""
+    rows, columns = table.shape
+    out = np.empty(len(SIGNATURE) + rows * (_COUNT + columns * (_LENGTH + 8)) + len(TRAILER), np.uint8)
+    out[: len(SIGNATURE)] = np.frombuffer(SIGNATURE, np.uint8)
+    out[-len(TRAILER) :] = np.frombuffer(TRAILER, np.uint8)
+    _integers(out, len(SIGNATURE), table)
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _integers(out: Any, at: Any, table: Any) -> None:
+    """Tuples of 64-bit integers; the eight stores of a value are written out, which the compiler turns into one."""
+    rows, columns = table.shape
+    for row in range(rows):
+        out[at], out[at + 1] = columns >> 8, columns & 0xFF
+        at += _COUNT
+        for column in range(columns):
+            value = table[row, column]
+            out[at], out[at + 1], out[at + 2], out[at + 3] = 0, 0, 0, 8
+            out[at + 4], out[at + 5] = (value >> 56) & 0xFF, (value >> 48) & 0xFF
+            out[at + 6], out[at + 7] = (value >> 40) & 0xFF, (value >> 32) & 0xFF
+            out[at + 8], out[at + 9] = (value >> 24) & 0xFF, (value >> 16) & 0xFF
+            out[at + 10], out[at + 11] = (value >> 8) & 0xFF, value & 0xFF
+            at += _LENGTH + 8
+
+
 @njit(cache=True, nogil=True)
 def _assemble(out: Any, source: Any, starts: Any, lengths: Any) -> None:
     """Tuples from columns: `starts` and `lengths` say where in `source` the value of (column, row) lies."""

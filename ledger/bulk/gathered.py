@@ -19,6 +19,11 @@ class Gathered:
     def __init__(self) -> None:
         self._waiting: dict[str, tuple[Table, list[Mapping[str, Values]]]] = {}
 
+    @property
+    def waits(self) -> bool:
+        """True where there is something to write."""
+        return bool(self._waiting)
+
     def add(self, table: Table, columns: Columns) -> None:
         """Take columns of a table; raises ValueError where they are not the table's, or differ in length."""
         _, chunks = self._waiting.setdefault(table.name, (table, []))

@@ -17,8 +17,9 @@ from sqlalchemy import text
 from keys.clock import UnixMs
 from ledger import journal
 from ledger.book import Ledger
+from ledger.bulk.binary import integer_rows
 from ledger.errors import DatabaseDamaged, LedgerStopped
-from ledger.rowbytes import copy_bytes, rows_from
+from ledger.rowbytes import rows_from, table_of
 from ledger.store import Database
 from ledger.tables import metadata
 from ledger.transfer import ROW
@@ -47,7 +48,7 @@ def test_binary_copy_is_what_postgresql_documents(tuples: list[tuple[int, ...]])
     expected = b"PGCOPY\n\xff\r\n\0" + struct.pack(">ii", 0, 0)
     for row in tuples:
         expected += struct.pack(">h", 16) + b"".join(struct.pack(">iq", 8, value) for value in row)
-    assert copy_bytes(np.array(tuples, ROW)) == expected + struct.pack(">h", -1)
+    assert bytes(integer_rows(table_of(np.array(tuples, ROW)))) == expected + struct.pack(">h", -1)
 
 
 @pytest.mark.parametrize("odd", [1.0, "1", None, b"\x01", 2**63])

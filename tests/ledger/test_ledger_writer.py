@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import text
 
-from ledger import writer
+from ledger import group, writer
 from ledger.book import Ledger
 from ledger.errors import AccountUnknown, LedgerStopped, Overloaded, StorageError, TransferInvalid
 from ledger.store import Database, last_block, read_documents
@@ -207,7 +207,7 @@ def test_closing_finishes_what_was_accepted(sqlite_url: str, clock: SetClock) ->
 def test_a_commit_takes_no_more_than_its_limit(
     sqlite_url: str, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "GROUP_ROWS_MAX", 10)
+    monkeypatch.setattr(group, "GROUP_ROWS_MAX", 10)
     with Ledger.open(sqlite_url, clock) as ledger:
         gate = Gate(ledger)
         answers = [ledger.writer.submit(Plain([transfer()] * 4)) for _ in range(6)]
