@@ -16,6 +16,8 @@ LedgerError
  ├── LoadRefused             a load that may not be authorised: limit, card, role
  ├── BlockRefused            a card that cannot be blocked or unblocked as asked
  ├── BundleUnknown           no such signed bundle
+ ├── ProofInvalid            a proof that does not prove what it says
+ ├── ProofUnknown            nothing in the books that could be proven
  ├── LoadSessionGone         a step of a load that is not under way
  ├── LoadStepRefused         a step of a load that is not due: a replay, or one too many
  ├── RequestRefused          what a partner or a member of staff asked over HTTP, and may not have
@@ -109,6 +111,14 @@ class BlockRefused(LedgerError):
 
 class BundleUnknown(LedgerError):
     """No signed bundle of this kind and number was issued."""
+
+
+class ProofInvalid(LedgerError):
+    """A proof, or a checkpoint, that does not prove what it says."""
+
+
+class ProofUnknown(LedgerError):
+    """Nothing that could be proven: no such transaction or checkpoint, or its business date is not closed yet."""
 
 
 class BatchRefused(LedgerError):
