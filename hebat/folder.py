@@ -57,6 +57,11 @@ class Folder:
         return self.root / "banks"
 
     @property
+    def checkpoints(self) -> Path:
+        """The published checkpoints, and the key that they are signed with."""
+        return self.root / "checkpoints"
+
+    @property
     def report(self) -> Path:
         """What the last run found, as JSON."""
         return self.root / "report.json"

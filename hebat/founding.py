@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from hebat.schema import TABLES
 from keys import ceremony
 from keys.bundle import LABEL as BUNDLE_LABEL
 from keys.ceremony import CeremonyRecord, Component
 from keys.filevault import FileVault, write_atomically
 from keys.identity import TerminalAuthority
 from keys.vault import Role
-from ledger.bundles import tables as bundle_tables
-from ledger.clients import tables as client_tables
-from ledger.intake import tables as intake_tables
 from ledger.intake.receipt import LABEL as LEDGER_LABEL
-from ledger.orders import tables as order_tables
 from ledger.store import Database
 from ledger.vaults.memory import VaultMemory
-from settlement import tables as settlement_tables
 
 if TYPE_CHECKING:
     from hebat.folder import Folder
@@ -44,13 +40,7 @@ def found(folder: Folder, clock: Clock, configuration: str) -> list[CeremonyReco
     authority = TerminalAuthority(vault, AUTHORITY_LABEL, clock)
     write_atomically(folder.root_certificate, authority.root_certificate())
     database = Database(folder.database_url)
-    database.create(
-        intake_tables.metadata,
-        bundle_tables.metadata,
-        client_tables.metadata,
-        order_tables.metadata,
-        settlement_tables.metadata,
-    )
+    database.create(*TABLES)
     VaultMemory(database).note(vault)
     database.close()
     return records

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from hebat.founding import AUTHORITY_LABEL
 from hebat.vaults import city_vault
-from keys.bundle import LABEL, NUMBER_MAX, BundleKind, opened
+from keys.bundle import LABEL, NUMBER_MAX, BundleKind, city_id, opened
 from keys.errors import EnvelopeError
 from keys.identity import TerminalAuthority
 from keys.money import Rupiah
@@ -20,6 +20,7 @@ from ledger.intake.loads import Loads
 from ledger.intake.receipt import LABEL as LEDGER_LABEL
 from ledger.intake.receive import Intake
 from ledger.intake.registry import Registry
+from ledger.proofs.book import Checkpoints, Signer
 from ledger.relay.desk import LoadDesk
 from ledger.store import Database
 from ledger.vaults.memory import VaultMemory
@@ -76,6 +77,13 @@ class Configuration:
     tariffs: tuple[Tariff, ...]
 
 
+def checkpoints_of(folder: Folder, database: Database, vault: Vault) -> Checkpoints:
+    """The book of checkpoints of a city's ledger; its origin names the city by its terminal authority."""
+    origin = f"kartu-semarang-hebat/{city_id(vault.public_key(AUTHORITY_LABEL)).hex()}"
+    signer = Signer(vault.public_key(LEDGER_LABEL), lambda data: vault.sign(LEDGER_LABEL, data))
+    return Checkpoints(database, origin, signer, folder.checkpoints)
+
+
 class City:
     """An open city: everything of one data folder, wired. A context manager; closing it closes the ledger."""
 
@@ -97,6 +105,9 @@ class City:
         self.intake = Intake(self.ledger, self.registry, self.vault, tariffs, clock)
         loads = Loads(self.ledger, self.registry, self.intake.intents, clock)
         self.desk = LoadDesk(self.ledger, self.intake, loads, self.vault, clock)
+        self.checkpoints = checkpoints_of(folder, database, self.vault)
+        self.checkpoints.make_all()
+        self.ledger.after_closing.append(lambda _: self.checkpoints.make_all())
         self.night = Night(self.ledger, configuration.participants, qris_rates(), folder.bank_out)
 
     def __enter__(self) -> Self:

@@ -21,7 +21,7 @@ from ledger.windows import CUT_OFF, CloseWindow, Windows
 from ledger.writer import Posted, PostedRows, Transaction, Unit, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import timedelta
     from types import TracebackType
 
@@ -115,6 +115,8 @@ class Ledger:
         self._engine = engine
         self._windows = windows
         self._clock = clock
+        self.after_closing: list[Callable[[Window], object]] = []
+        """Told of each window that is closed, in the caller's thread, once that is durable; again where it is closed again."""
         self._lease: Lease | None = lease
 
     @classmethod
@@ -276,6 +278,8 @@ class Ledger:
         Raises WindowClosed where a later one is closed but this one never was, WindowNotBegun where it lies ahead.
         """
         window: Window = self.writer.submit(CloseWindow(day)).result()
+        for told in self.after_closing:
+            told(window)
         return window
 
     def windows(self) -> list[Window]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
 
 metadata = MetaData()
 
@@ -102,6 +102,16 @@ taps = Table(
     Column("rules", Text, nullable=False),
     Column("seen_tmv", LargeBinary(8), nullable=False),
     Index("taps_by_record", "terminal", "sequence"),
+    # The few that moved no money and so have no place in the journal, as the proofs' tree takes them in.
+    Index(
+        "taps_without_money",
+        "business_date",
+        "partition",
+        "uid",
+        "tmc",
+        sqlite_where=text("position = 0"),
+        postgresql_where=text("position = 0"),
+    ),
 )
 
 quarantine = Table(

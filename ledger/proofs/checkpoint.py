@@ -46,9 +46,7 @@ class Checkpoint:
         day = date_of(self.business_date).isoformat()
         values = (day, self.closed_at, self.block, self.position, self.head.hex())
         named = [f"{name} {value}" for name, value in zip(_NAMES, values, strict=True)]
-        return "\n".join(
-            [self.origin, str(self.size), base64.b64encode(self.root).decode(), *named, ""]
-        )
+        return "\n".join([self.origin, str(self.size), base64.b64encode(self.root).decode(), *named, ""])
 
     def signed(self, public_key: bytes, sign: Callable[[bytes], bytes]) -> bytes:
         """The checkpoint as COSE_Sign1; `sign` signs with the key (Ed25519) whose public part is given.
@@ -56,7 +54,7 @@ class Checkpoint:
         Raises ProofInvalid for an origin that no line can hold.
         """
         payload = self.text().encode()
-        _parsed(payload)
+        parsed(payload)
         return envelope.seal(payload, kid=public_key[:KID_BYTES], sign=sign, content_type=CONTENT_TYPE)
 
 
@@ -78,10 +76,10 @@ def opened(data: bytes, public_key: bytes) -> Checkpoint:
         raise ProofInvalid(f"the checkpoint is no signed message: {error}") from None
     if message.content_type != CONTENT_TYPE or message.kid != public_key[:KID_BYTES]:
         raise ProofInvalid("the signed message is something else than a checkpoint of this key")
-    return _parsed(payload)
+    return parsed(payload)
 
 
-def _parsed(payload: bytes) -> Checkpoint:
+def parsed(payload: bytes) -> Checkpoint:
     """From the signed text; raises ProofInvalid for any that `text` would not have written."""
     try:
         origin, size, root, *rest, end = payload.decode().split("\n")

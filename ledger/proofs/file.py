@@ -14,7 +14,7 @@ from ledger.proofs import checkpoint, leaf, merkle
 from ledger.proofs.leaf import Leaf, Opening, What
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ledger.proofs.checkpoint import Checkpoint
 
@@ -88,7 +88,7 @@ def decode(data: bytes) -> Inclusion | Consistency:
         raise ProofInvalid(f"a proof has at most {FILE_BYTES_MAX} bytes, this file has {len(data)}")
     try:
         told = json.loads(data)
-        found = _DECODERS[told["format"]](told)
+        found: Inclusion | Consistency = _DECODERS[told["format"]](told)
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ProofInvalid("the file is no proof of this format, or it was changed") from None
     if found.encode() != data:
@@ -117,7 +117,10 @@ def _consistency(told: Any) -> Consistency:
     return Consistency(_hex(told["first"]), _hex(told["second"]), _path(told["path"]))
 
 
-_DECODERS: Final = {INCLUSION: _inclusion, CONSISTENCY: _consistency}
+_DECODERS: Final[dict[str, Callable[[Any], Inclusion | Consistency]]] = {
+    INCLUSION: _inclusion,
+    CONSISTENCY: _consistency,
+}
 _TEXTS: Final = {"salt", "digest", "card", "uid"}
 
 

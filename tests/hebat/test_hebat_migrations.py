@@ -9,12 +9,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from hebat.migrations.upgrade import upgrade
+from hebat.schema import TABLES
 from ledger import tables as ledger_tables
-from ledger.bundles import tables as bundle_tables
-from ledger.clients import tables as client_tables
-from ledger.intake import tables as intake_tables
-from ledger.orders import tables as order_tables
-from settlement import tables as settlement_tables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,8 +18,7 @@ if TYPE_CHECKING:
 
 def expected() -> sa.MetaData:
     whole = sa.MetaData()
-    packages = (ledger_tables, intake_tables, bundle_tables, client_tables, order_tables, settlement_tables)
-    for metadata in (package.metadata for package in packages):
+    for metadata in (ledger_tables.metadata, *TABLES):
         for table in metadata.tables.values():
             table.to_metadata(whole)
     return whole

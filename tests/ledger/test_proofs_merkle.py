@@ -79,7 +79,7 @@ def tree_of(leaves: list[bytes]) -> Tree:
 
 
 def test_every_root_up_to_300_leaves_is_that_of_the_standard() -> None:
-    assert EMPTY_ROOT == mth(0, 0)
+    assert mth(0, 0) == EMPTY_ROOT
     growing, tiles = Growing(), list[Tile]()
     for size in range(1, SIZES + 1):
         tiles += growing.grow([LEAVES[size - 1]])
@@ -173,7 +173,9 @@ def test_a_large_tree_spans_three_levels_of_tiles() -> None:
     leaves = [number.to_bytes(32, "big") for number in range(TILE_WIDTH * TILE_WIDTH + 300)]
     whole, root = tree_of(leaves), root_over(leaves)
     for index in (0, 255, 256, 65_535, 65_536, 65_791, 65_792, len(leaves) - 1):
-        assert root_of_inclusion(leaves[index], index, len(leaves), whole.inclusion(index, len(leaves))) == root
+        assert (
+            root_of_inclusion(leaves[index], index, len(leaves), whole.inclusion(index, len(leaves))) == root
+        )
     for first in (1, 255, 256, 257, 65_536, 65_537):
         proof = whole.consistency(first, len(leaves))
         assert is_consistent(first, root_over(leaves[:first]), len(leaves), root, proof)

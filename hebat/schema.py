@@ -1,0 +1,21 @@
+"""The tables of a whole city, package by package: what a new ledger gets beside its own, and what an export carries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ledger.bundles import tables as bundle_tables
+from ledger.clients import tables as client_tables
+from ledger.history import tables as history_tables
+from ledger.intake import tables as intake_tables
+from ledger.orders import tables as order_tables
+from ledger.proofs import tables as proof_tables
+from settlement import tables as settlement_tables
+
+if TYPE_CHECKING:
+    from ledger.store import TableSet
+
+TABLES: Final[tuple[TableSet, ...]] = (
+    intake_tables.metadata, bundle_tables.metadata, client_tables.metadata, order_tables.metadata, settlement_tables.metadata, proof_tables.metadata,
+    history_tables.metadata,
+)  # fmt: skip

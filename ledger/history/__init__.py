@@ -1,0 +1,1 @@
+"""What was: balances at any past moment, and statements of accounts."""
