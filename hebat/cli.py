@@ -20,9 +20,11 @@ from card.errors import CardError
 from hebat.bundles.commands import bundles_app
 from hebat.cards.commands import card_app
 from hebat.client_commands import clients_app
-from hebat.errors import HebatError
+from hebat.errors import HebatError, exit_code_of
 from hebat.folder import Folder
 from hebat.keyroom.carrying import keys_app
+from hebat.ledger_commands.app import ledger_app
+from hebat.ledger_commands.proofs import proof_app
 from hebat.logs import configure
 from hebat.progress import Quiet, Shown
 from hebat.settings import LogLevel, read_settings
@@ -45,8 +47,8 @@ app = typer.Typer(
     help="Kartu Semarang Hebat: cards, terminals, ledger and settlement of a city.", no_args_is_help=True,
     pretty_exceptions_enable=False, add_completion=False,
 )  # fmt: skip
-ledger_app = typer.Typer(help="Look after a ledger.", no_args_is_help=True)
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(proof_app, name="proof")
 app.add_typer(card_app, name="card")
 app.add_typer(bundles_app, name="bundles")
 app.add_typer(keys_app, name="keys")
@@ -65,7 +67,7 @@ def main() -> None:
         app()
     except _ERRORS as error:
         typer.echo(f"hebat: {error}", err=True)
-        sys.exit(error.exit_code if isinstance(error, HebatError) else 2)
+        sys.exit(exit_code_of(error))
     except KeyboardInterrupt:
         typer.echo("hebat: stopped", err=True)
         sys.exit(130)
@@ -190,19 +192,6 @@ def serve(
     ):
         Console(highlight=False).print(f"{server.address}/night  (Ctrl-C stops)")
         _wait()
-
-
-@ledger_app.command()
-def verify(data: DataOption, as_json: JsonOption = False) -> None:
-    """Replay the journal: every hash, every Transaction MAC, every balance."""
-    from hebat.verifying import verify_folder  # noqa: PLC0415  as above
-
-    console, progress = _console(machine=as_json)
-    found = verify_folder(Folder(data), progress)
-    if as_json:
-        typer.echo(json.dumps(found.as_json(), indent=1))
-    else:
-        console.print(found.sentence())
 
 
 if __name__ == "__main__":

@@ -9,6 +9,10 @@ HebatError
 
 from __future__ import annotations
 
+from typing import Final
+
+from ledger.errors import DatabaseBusy, DatabaseDamaged, ProofInvalid
+
 
 class HebatError(Exception):
     """Root of this package's errors. Each says what happened and what to do."""
@@ -20,6 +24,19 @@ class InputRefused(HebatError):
     """A file or an option that cannot be used as it is."""
 
     exit_code = 2
+
+
+def exit_code_of(error: Exception) -> int:
+    """What a command ends with: 1 a law or a proof does not hold, 2 the caller can mend it, 3 damage was found, 4 in use: come later."""
+    if isinstance(error, HebatError):
+        return error.exit_code
+    for kind, code in _CODES.items():
+        if isinstance(error, kind):
+            return code
+    return InputRefused.exit_code
+
+
+_CODES: Final = {ProofInvalid: 1, DatabaseDamaged: 3, DatabaseBusy: 4}
 
 
 class TapsRefused(InputRefused):

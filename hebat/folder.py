@@ -20,11 +20,18 @@ class Folder:
     """The paths below a data folder."""
 
     root: Path
+    database: str = ""
+    """The address of the ledger's database, where it is not the embedded one."""
 
     @property
     def database_url(self) -> str:
-        """The embedded ledger."""
-        return f"sqlite:///{self.ledger.absolute()}"
+        """The ledger's database: the embedded file, unless another one is named."""
+        return self.database or f"sqlite:///{self.ledger.absolute()}"
+
+    @property
+    def has_ledger(self) -> bool:
+        """True where there is a ledger, or a database is named that must have one."""
+        return bool(self.database) or self.ledger.exists()
 
     @property
     def ledger(self) -> Path:

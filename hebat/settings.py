@@ -1,4 +1,4 @@
-"""Settings from the environment, typed and checked: HEBAT_PORT, HEBAT_LOG_LEVEL."""
+"""Settings from the environment, typed and checked: HEBAT_PORT, HEBAT_LOG_LEVEL, HEBAT_DATABASE_URL."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Settings(BaseSettings):
 
     port: Annotated[int, Field(ge=0, le=65_535)] = 8460
     log_level: LogLevel = LogLevel.INFO
+    database_url: str = ""
 
 
 def read_settings() -> Settings:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @contextmanager
 def _memory(folder: Folder) -> Iterator[VaultMemory | None]:
     """None where there is no ledger (yet): the key room may come before it."""
-    if not folder.ledger.exists():
+    if not folder.has_ledger:
         yield None
         return
     from ledger.store import Database  # noqa: PLC0415  SQLAlchemy loads only where it is needed

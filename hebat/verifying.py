@@ -1,4 +1,4 @@
-"""Verify a data folder: the chain below, what cards and terminals signed above. Changes nothing, needs no lease."""
+"""Verify a ledger: the chain below, checkpoints beside it, what cards and terminals signed above. Changes nothing, needs no lease."""
 
 from __future__ import annotations
 
@@ -9,56 +9,84 @@ from hebat.vaults import city_vault
 from keys.money import display
 from ledger.intake.assess import Assessor
 from ledger.intake.audit import Audited, audit
+from ledger.intake.receipt import LABEL as LEDGER_LABEL
 from ledger.intake.registry import Registry
-from ledger.store import Database
+from ledger.proofs.verify import Proven
+from ledger.proofs.verify import verify as verify_proofs
 from ledger.verify import Verified, verify
 
 if TYPE_CHECKING:
     from hebat.folder import Folder
+    from hebat.ledger_commands.place import Place
     from hebat.progress import Progress
+    from keys.vault import Vault
+    from ledger.store import Database
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """What was checked and found whole."""
+    """What was checked and found whole; `evidence` is None where the city's keys were not at hand."""
 
     chain: Verified
-    evidence: Audited
+    proofs: Proven
+    evidence: Audited | None
 
     def as_json(self) -> dict[str, Any]:
         """For machines."""
-        chain, evidence = self.chain, self.evidence
-        return {
+        chain, proofs, evidence = self.chain, self.proofs, self.evidence
+        told = {
             "blocks": chain.blocks, "transfers": chain.transfers, "accounts": chain.accounts, "moved_sen": chain.moved,
-            "head": chain.head.hex(), "balances_compared_at": chain.snapshot, "batches": evidence.batches,
-            "records": evidence.records, "macs": evidence.macs, "taps": evidence.taps,
+            "head": chain.head.hex(), "balances_compared_at": chain.snapshot, "checkpoints": proofs.checkpoints,
+            "leaves": proofs.leaves, "checkpoint_signatures": proofs.signatures, "checkpoints_waiting": proofs.waiting,
         }  # fmt: skip
+        if evidence is not None:
+            told |= {
+                "batches": evidence.batches, "records": evidence.records, "macs": evidence.macs, "taps": evidence.taps,
+            }  # fmt: skip
+        return told
 
     def sentence(self) -> str:
         """For people."""
-        chain, evidence = self.chain, self.evidence
+        chain, proofs, evidence = self.chain, self.proofs, self.evidence
         compared = (
             "no stored balances to compare" if chain.snapshot is None else "balances equal the stored ones"
+        )
+        signed = (
+            "signatures verified" if proofs.signatures or not proofs.checkpoints else "signatures not checked"
+        )
+        above = (
+            "signatures of batches and Transaction MACs not checked: name the city's folder with --data"
+            if evidence is None
+            else f"{evidence.batches} signed batches with {evidence.records} records verified, "
+            f"{evidence.macs} Transaction MACs recomputed for {evidence.taps} taps"
         )
         return (
             f"whole: {chain.blocks} blocks chained to {chain.head.hex()}\n"
             f"{chain.transfers} transfers of {display(chain.moved)} replayed into {chain.accounts} accounts, {compared}\n"
-            f"{evidence.batches} signed batches with {evidence.records} records verified, "
-            f"{evidence.macs} Transaction MACs recomputed for {evidence.taps} taps"
+            f"{proofs.checkpoints} checkpoints over {proofs.leaves} leaves computed again, {signed}\n"
+            f"{above}"
         )
 
 
-def verify_folder(folder: Folder, progress: Progress) -> Sound:
+def verify_place(place: Place, progress: Progress) -> Sound:
     """Check everything; raises DatabaseDamaged with the place, or what opening says."""
-    vault = city_vault(folder)
-    database = Database(folder.database_url)
-    try:
-        with progress.step("Chain, rows, sums, balances", 1) as told:
-            chain = verify(database, lambda done, whole: told(done / max(whole, 1)))
-        registry = Registry(database, folder.root_certificate.read_bytes())
-        with progress.step("Signatures and Transaction MACs", 1) as told:
-            evidence = audit(database, registry, Assessor(registry, vault))
-            told(1)
-    finally:
-        database.close()
-    return Sound(chain, evidence)
+    folder = place.folder
+    with place.database() as database:
+        if folder is None:
+            return _verify(database, None, None, progress)
+        return _verify(database, folder, city_vault(folder), progress)
+
+
+def _verify(database: Database, folder: Folder | None, vault: Vault | None, progress: Progress) -> Sound:
+    with progress.step("Chain, rows, sums, balances", 1) as told:
+        chain = verify(database, lambda done, whole: told(done / max(whole, 1)))
+    key = None if vault is None else vault.public_key(LEDGER_LABEL)
+    with progress.step("Checkpoints, leaves, tiles", 1) as told:
+        proofs = verify_proofs(database, key, lambda done, whole: told(done / max(whole, 1)))
+    if vault is None or folder is None:
+        return Sound(chain, proofs, None)
+    registry = Registry(database, folder.root_certificate.read_bytes())
+    with progress.step("Signatures and Transaction MACs", 1) as told:
+        evidence = audit(database, registry, Assessor(registry, vault))
+        told(1)
+    return Sound(chain, proofs, evidence)

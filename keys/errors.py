@@ -15,6 +15,7 @@ KeysError
  ├── KeyBlockError         a key block that is changed, or under another transport key
  ├── EnvelopeError         bytes that are no signed envelope
  │    └── SignatureWrong   a well-formed envelope that this key did not sign
+ ├── PublicKeyUnusable     what was given as a public key is none
  └── IdentityError         a certificate that proves nothing here
 """
 
@@ -77,6 +78,10 @@ class EnvelopeError(KeysError):
 
 class SignatureWrong(EnvelopeError):
     """A well-formed envelope that this key did not sign."""
+
+
+class PublicKeyUnusable(KeysError):
+    """What was given as a public key is none, or is of another kind."""
 
 
 class IdentityError(KeysError):

@@ -10,11 +10,9 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-
 from keys.clock import date_of
 from keys.filevault import write_atomically
+from keys.publickey import pem_of
 from ledger import journal
 from ledger import store as ledger_store
 from ledger.errors import DatabaseDamaged, ProofUnknown
@@ -127,21 +125,20 @@ class Checkpoints:
         if self._folder is None:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
-        key = Ed25519PublicKey.from_public_bytes(self._signer.public_key)
-        pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        _publish(self._folder / KEY_FILE, pem)
+        _publish(self._folder / KEY_FILE, pem_of(self._signer.public_key))
         for kept in self.all():
             _publish(self._folder / f"{date_of(kept.business_date).isoformat()}{_SUFFIX}", kept.signed)
 
-    def consistency(self, first: Day, second: Day) -> Consistency:
-        """The proof that one checkpoint continues another; raises ProofUnknown where there is no such one."""
-        with self._database.transaction() as connection:
-            known = store.read_checkpoints(connection)
-            old, new = kept_at(known, first), kept_at(known, second)
-            if old.size > new.size:
-                raise ProofUnknown("the first checkpoint is the later one: name the earlier date first")
-            path = tree(connection).consistency(old.size, new.size)
-        return Consistency(old.signed, new.signed, tuple(path))
+
+def consistency(database: Database, first: Day, second: Day) -> Consistency:
+    """The proof that one checkpoint continues another; raises ProofUnknown where there is no such one."""
+    with database.transaction() as connection:
+        known = store.read_checkpoints(connection)
+        old, new = kept_at(known, first), kept_at(known, second)
+        if first > second:
+            raise ProofUnknown("the first checkpoint is the later one: name the earlier date first")
+        path = tree(connection).consistency(old.size, new.size)
+    return Consistency(old.signed, new.signed, tuple(path))
 
 
 def _publish(path: Path, data: bytes) -> None:

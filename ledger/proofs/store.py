@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from keys.clock import Day
 from ledger import tables as journal
+from ledger.chart import partition_of
 from ledger.errors import DatabaseDamaged
 from ledger.intake import tables as intake
 from ledger.proofs import tables
@@ -169,6 +170,13 @@ def free_before(connection: sa.Connection, after: Day, tap: np.void) -> int:
     )
     query = sa.select(sa.func.count()).where(table.c.position == 0, table.c.business_date > after, earlier)
     return int(connection.execute(query).scalar_one())
+
+
+def cards_of(connection: sa.Connection, number: int) -> list[tuple[int, int]]:
+    """Partition and UID of the cards of a number: two, where a torn one was made again."""
+    table, partition = intake.cards, partition_of(number // 10)
+    query = sa.select(table.c.uid).where(table.c.partition == partition, table.c.card_number == number)
+    return [(partition, uid) for uid in connection.execute(query.order_by(table.c.uid)).scalars()]
 
 
 def tap_of(connection: sa.Connection, partition: int, uid: int, tmc: int) -> np.void | None:

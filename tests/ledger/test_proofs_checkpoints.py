@@ -19,7 +19,7 @@ from keys.clock import UnixMs, date_of
 from ledger.book import Ledger
 from ledger.errors import DatabaseDamaged, ProofUnknown
 from ledger.proofs import store
-from ledger.proofs.book import KEY_FILE, Checkpoints, Signer
+from ledger.proofs.book import KEY_FILE, Checkpoints, Signer, consistency
 from ledger.proofs.checkpoint import opened
 from ledger.proofs.merkle import root_over
 from ledger.proofs.proving import prove_position
@@ -144,7 +144,7 @@ def test_every_group_of_random_days_is_proven_under_every_checkpoint_since(
             said = opened(kept.signed, SIGNER.public_key)
             assert said.root == root_over(hashes[: kept.size])
             for later in known[known.index(kept) :]:
-                both = book(database).consistency(kept.business_date, later.business_date)
+                both = consistency(database, kept.business_date, later.business_date)
                 assert [one.size for one in both.check(SIGNER.public_key)] == [kept.size, later.size]
         for row in ledger.rows():
             proof = prove_position(database, int(row["position"]))
@@ -221,7 +221,7 @@ def test_an_empty_day_has_a_checkpoint_too(whole_url: str, clock: SetClock) -> N
         made = book(ledger.database).make_all()
         assert [kept.size for kept in made] == [0, 0, 1]
         first, _, last = [kept.business_date for kept in made]
-        old, new = book(ledger.database).consistency(first, last).check(SIGNER.public_key)
+        old, new = consistency(ledger.database, first, last).check(SIGNER.public_key)
         assert (old.size, old.block, new.size) == (0, 0, 1)
         assert verify(ledger.database, None) == Proven(3, 1, 0, 0)
 
@@ -240,7 +240,7 @@ def test_what_is_not_closed_yet_cannot_be_proven(whole_url: str, clock: SetClock
         with pytest.raises(ProofUnknown, match="came later"):
             prove_position(ledger.database, 2, at=day)
         with pytest.raises(ProofUnknown, match="earlier date first"):
-            book(ledger.database).consistency(later, day)
+            consistency(ledger.database, later, day)
         with pytest.raises(ProofUnknown):
             prove_position(ledger.database, 0)
 

@@ -108,7 +108,7 @@ def test_verify_names_the_place_of_a_change(demo: Demo, tmp_path: Path, change: 
     with closing(sqlite3.connect(folder / "ledger.db", isolation_level=None)) as database:
         assert database.execute(CHANGES[change]).rowcount == 1
     ran = hebat("ledger", "verify", "--data", folder)
-    assert ran.code == 2
+    assert ran.code == 3
     assert "Traceback" not in ran.err
     assert any(place in ran.err for place in ("position", "block", "partition", "account")), ran.err
 
@@ -126,7 +126,7 @@ def test_verify_notices_one_changed_byte_of_the_file(demo: Demo, tmp_path: Path)
     # SQLite leaves stale copies of moved cells behind: the byte changes in each of them.
     path.write_bytes(whole.replace(piece, piece[:50] + bytes([piece[50] ^ 1]) + piece[51:]))
     ran = hebat("ledger", "verify", "--data", folder)
-    assert (ran.code, "block" in ran.err) == (2, True), ran.err
+    assert (ran.code, "block" in ran.err) == (3, True), ran.err
 
 
 def test_a_damaged_database_gets_one_clear_sentence(demo: Demo, tmp_path: Path) -> None:
@@ -135,7 +135,7 @@ def test_a_damaged_database_gets_one_clear_sentence(demo: Demo, tmp_path: Path) 
     (folder / "ledger.db").write_bytes(b"this is no database at all" * 100)
     for command in ("serve", "ledger verify"):
         ran = hebat(*command.split(), "--data", folder)
-        assert ran.code == 2
+        assert ran.code == 3
         assert ran.err.strip().splitlines()[-1].startswith("hebat: ")
         assert "restore" in ran.err
         assert "Traceback" not in ran.err

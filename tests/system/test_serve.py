@@ -47,7 +47,7 @@ def test_the_pages_that_the_demo_names_answer(demo: Demo, served: tuple[Path, st
 def test_a_second_server_on_the_same_database_is_refused(served: tuple[Path, str]) -> None:
     folder, _ = served
     ran = hebat("serve", "--data", folder, "--port", "0")
-    assert ran.code == 2
+    assert ran.code == 4
     assert "another server" in ran.err
     assert "Traceback" not in ran.err
 

@@ -1,0 +1,85 @@
+"""Where a ledger is: in a city's folder, or in a database that is named. What the ledger's commands have in common."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+from rich.console import Console
+
+from hebat.errors import InputRefused
+from hebat.folder import Folder
+from hebat.logs import configure
+from hebat.progress import Quiet, Shown
+from hebat.settings import read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hebat.progress import Progress
+    from ledger.store import Database
+
+WIDTH: Final = 118
+
+DataOption = Annotated[Path, typer.Option("--data", help="The city's data folder.")]
+PerhapsDataOption = Annotated[
+    Path | None, typer.Option("--data", help="The city's data folder: its ledger, and its keys.")
+]
+DatabaseOption = Annotated[
+    str | None,
+    typer.Option("--database", help="The ledger's database, such as postgresql+psycopg2:///city (HEBAT_DATABASE_URL)."),
+]  # fmt: skip
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A ledger's database, and the city's folder where there is one."""
+
+    url: str
+    folder: Folder | None
+
+    @property
+    def has_keys(self) -> bool:
+        """True where the city's vault is at hand, so that what it signed can be checked or signed."""
+        return self.folder is not None and self.folder.vault.exists()
+
+    @contextmanager
+    def database(self) -> Iterator[Database]:
+        """The database, opened and closed."""
+        from ledger.store import Database  # noqa: PLC0415  SQLAlchemy loads only where it is needed
+
+        database = Database(self.url)
+        try:
+            yield database
+        finally:
+            database.close()
+
+
+def place_of(data: Path | None, database: str | None) -> Place:
+    """Where the options say that the ledger is; raises InputRefused where they say nothing, or no database's address."""
+    named = database or read_settings().database_url
+    if data is not None:
+        folder = Folder(data, _checked(named) if named else "")
+        return Place(folder.database_url, folder)
+    if not named:
+        raise InputRefused("which ledger? Name a folder with --data, or a database with --database")
+    return Place(_checked(named), None)
+
+
+def _checked(url: str) -> str:
+    if not url.startswith(("sqlite:///", "postgresql+psycopg2://", "postgresql://")):
+        raise InputRefused("a database's address begins with sqlite:/// or postgresql+psycopg2://")
+    return url.replace("postgresql://", "postgresql+psycopg2://", 1)
+
+
+def console_of(*, machine: bool) -> tuple[Console, Progress]:
+    """Where to print, and how progress is shown: for machines on standard error, without bars. Logs follow HEBAT_LOG_LEVEL."""
+    configure(read_settings().log_level)
+    console = Console(stderr=machine, highlight=False)
+    if not console.is_terminal:
+        console.width = WIDTH  # a pipe has no width of its own
+    return console, Quiet() if machine else Shown(console)
