@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hebat.ledger_commands.place import Place
 from hebat.vaults import city_vault
 from keys.money import display
 from ledger.intake.assess import Assessor
@@ -17,7 +18,6 @@ from ledger.verify import Verified, verify
 
 if TYPE_CHECKING:
     from hebat.folder import Folder
-    from hebat.ledger_commands.place import Place
     from hebat.progress import Progress
     from keys.vault import Vault
     from ledger.store import Database
@@ -69,12 +69,18 @@ class Sound:
 
 
 def verify_place(place: Place, progress: Progress) -> Sound:
-    """Check everything; raises DatabaseDamaged with the place, or what opening says."""
-    folder = place.folder
+    """Check a ledger wherever it is; raises DatabaseDamaged with the place, or what opening says."""
+    if place.folder is not None:
+        return verify_folder(place.folder, progress)
     with place.database() as database:
-        if folder is None:
-            return _verify(database, None, None, progress)
-        return _verify(database, folder, city_vault(folder), progress)
+        return _verify(database, None, None, progress)
+
+
+def verify_folder(folder: Folder, progress: Progress) -> Sound:
+    """Check a city's ledger, with the keys at hand."""
+    vault = city_vault(folder)
+    with Place(folder.database_url, folder).database() as database:
+        return _verify(database, folder, vault, progress)
 
 
 def _verify(database: Database, folder: Folder | None, vault: Vault | None, progress: Progress) -> Sound:

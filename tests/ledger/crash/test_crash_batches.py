@@ -55,13 +55,14 @@ class Town:
 
     def look(self) -> None:
         """Chain, evidence and sums; and each receipt's batch with its taps, once."""
-        sound = verify_folder(place(self.folder, self.url), Quiet())
+        evidence = verify_folder(place(self.folder, self.url), Quiet()).evidence
+        assert evidence is not None
         database = Database(place(self.folder, self.url).database_url)
         with database.transaction() as connection:
             batches = {(row.terminal, row.first_sequence): row for row in store.all_batches(connection)}
             taps = [(tap.uid, tap.tmc) for tap in store.all_taps(connection)]
         database.close()
-        assert len(set(taps)) == len(taps) == sound.evidence.taps
+        assert len(set(taps)) == len(taps) == evidence.taps
         for at, terminal in enumerate(self.fleet.terminals):
             for told in terminal.told:
                 row = batches[1101 + at, told["results"][0]["sequence"]]
@@ -77,7 +78,9 @@ class Town:
         for terminal in self.fleet.terminals:
             assert terminal.ask_again(address) == terminal.told
         victim.kill()
-        assert verify_folder(place(self.folder, self.url), Quiet()).evidence.taps == taps
+        evidence = verify_folder(place(self.folder, self.url), Quiet()).evidence
+        assert evidence is not None
+        assert evidence.taps == taps
 
 
 def rounds(count: int) -> list[int]:

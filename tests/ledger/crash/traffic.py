@@ -24,21 +24,9 @@ TIMEOUT_SECONDS: Final = 10
 HEADERS: Final = {"Content-Type": "application/cose"}
 
 
-@dataclass(frozen=True, slots=True)
-class Elsewhere(Folder):
-    """A city's folder whose ledger is in a database of its own."""
-
-    url: str
-
-    @property
-    def database_url(self) -> str:
-        """That database."""
-        return self.url
-
-
 def place(root: Path, url: str = "") -> Folder:
-    """A city's folder."""
-    return Elsewhere(root, url) if url else Folder(root)
+    """A city's folder; its ledger in a database of its own where one is named."""
+    return Folder(root, url)
 
 
 @dataclass(frozen=True)
