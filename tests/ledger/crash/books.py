@@ -55,7 +55,7 @@ class Books:
 
     def told(self, lines: Iterable[bytes]) -> None:
         """Take note of what a run's clients were told."""
-        self.answered += [Answer.read(line) for line in lines if not line.startswith(b"!")]
+        self.answered += [Answer.read(line) for line in lines if line[:1].isdigit()]
         self.runs += 1
 
     def check(self) -> Verified:

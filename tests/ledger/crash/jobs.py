@@ -18,6 +18,7 @@ from ledger.book import Ledger
 from ledger.chart import Code, Partition, account_id
 from ledger.errors import StorageError
 from ledger.transfer import Flag
+from tests.ledger.crash import disk
 from tests.ledger.entries import CASH, OPERATOR, SUBSIDY, SetClock, transfer
 
 if TYPE_CHECKING:
@@ -74,19 +75,26 @@ def rows_of(number: int) -> int:
 
 def _work(ledger: Ledger, client: int, out: int, pause: float) -> None:
     for number in range(1, 1 << 31):
-        try:
-            hold = 0
-            for unit in units_of(client, number):
-                transfers = [replace(one, hold=hold) for one in unit]
-                posted = ledger.post(transfers, b"%d" % number if number % 5 == 0 else b"")
-                hold = posted[0].position
-                _say(out, client, number, posted)
-        except StorageError as error:
-            # Whether it is in the books is not known: a transfer without an identity is not sent again.
-            _say(out, client, number, ())
-            os.write(out, f"! {type(error).__name__}: {error}\n".encode())
+        if not _piece(ledger, client, number, out):
             time.sleep(PAUSE_SECONDS)
         time.sleep(pause)
+
+
+def _piece(ledger: Ledger, client: int, number: int, out: int) -> bool:
+    """One piece of work; False where it was not answered for."""
+    try:
+        hold = 0
+        for unit in units_of(client, number):
+            transfers = [replace(one, hold=hold) for one in unit]
+            posted = ledger.post(transfers, b"%d" % number if number % 5 == 0 else b"")
+            hold = posted[0].position
+            _say(out, client, number, posted)
+    except StorageError as error:
+        # Whether it is in the books is not known: a transfer without an identity is not sent again.
+        _say(out, client, number, ())
+        os.write(out, f"! {type(error).__name__}: {error}\n".encode())
+        return False
+    return True
 
 
 def _say(out: int, client: int, number: int, posted: Sequence[Posted]) -> None:
@@ -115,6 +123,25 @@ def _now() -> Any:
     return int(time.time() * 1000)
 
 
+def post_on(out: int, url: str, fate: int, at: int, kinds: int = 3, error: int = 0, pieces: int = 3) -> None:
+    """Post some pieces of work as one client on a disk to which something happens; says how many operations there were."""
+    ledger = Ledger.open(url, SetClock(_now()))
+    os.write(out, b"open\n")
+    disk.arm(disk.Fate(fate), disk.Kind(kinds), at, error)
+    for number in range(1, pieces + 1):
+        _piece(ledger, 1, number, out)
+    os.write(out, b"# %d\n" % disk.seen())
+    disk.arm(disk.Fate.NOTHING)
+    _piece(ledger, 1, pieces + 1, out)
+    ledger.close()
+
+
+def post_mirrored(out: int, url: str, first: int, folder: str) -> None:
+    """Post as several clients on a disk that keeps what was made durable."""
+    disk.mirror(folder)
+    post(out, url, first)
+
+
 def serve(out: int, folder: str, url: str = "") -> None:
     """Serve a city over HTTP, on a database of its own where one is named; says its address, then nothing."""
     from hebat.application import application  # noqa: PLC0415  loaded already
@@ -132,4 +159,9 @@ def serve(out: int, folder: str, url: str = "") -> None:
         signal.pause()
 
 
-JOBS: Final[dict[str, Callable[..., None]]] = {"post": post, "serve": serve}
+JOBS: Final[dict[str, Callable[..., None]]] = {
+    "post": post,
+    "post_on": post_on,
+    "post_mirrored": post_mirrored,
+    "serve": serve,
+}
