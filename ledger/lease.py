@@ -27,6 +27,8 @@ def take(database: Database) -> Lease:
     """Take the lease on a database; raises DatabaseBusy where another server holds it, StorageError where nothing can be written."""
     lease = Lease(database, FileLock(database.path) if database.is_sqlite else ServerLock(database))
     try:
+        if database.is_sqlite:
+            fencing.carry_log(database)
         lease.renew()
     except BaseException:
         lease.release()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
@@ -56,6 +57,24 @@ def raise_number(connection: sa.Connection) -> int:
     if number is None:
         connection.execute(sa.insert(meta), {"partition": WHOLE, "name": NAME, "value": 1})
     return int(number or 1)
+
+
+def carry_log(database: Database) -> None:
+    """Carry SQLite's log into its file, anew and synced: after a failed sync, memory may show commits that no disk has.
+
+    A server builds on what it read at its start, so that must be durable first. Raises StorageError where it cannot be made so.
+    """
+    with (
+        database.explained(),
+        closing(database.engine.raw_connection()) as connection,
+        closing(connection.cursor()) as cursor,
+    ):
+        cursor.execute("PRAGMA wal_checkpoint(FULL)")
+        busy, frames, carried = cursor.fetchone() or (1, 0, 0)
+    if busy or frames != carried:
+        raise DatabaseBusy(
+            f"another process reads {database.name} as it was a while ago: let it end, then start again"
+        )
 
 
 def locked(database: Database) -> sa.Connection:

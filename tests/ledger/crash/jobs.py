@@ -124,8 +124,17 @@ def _now() -> Any:
 
 
 def post_on(out: int, url: str, fate: int, at: int, kinds: int = 3, error: int = 0, pieces: int = 3) -> None:
-    """Post some pieces of work as one client on a disk to which something happens; says how many operations there were."""
-    ledger = Ledger.open(url, SetClock(_now()))
+    """Post some pieces of work as one client on a disk to which something happens; says how many operations there were.
+
+    With no pieces, it happens before the ledger is opened.
+    """
+    if not pieces:
+        disk.arm(disk.Fate(fate), disk.Kind(kinds), at, error)
+    try:
+        ledger = Ledger.open(url, SetClock(_now()))
+    except StorageError as refused:
+        os.write(out, f"! {type(refused).__name__}: {refused}\n".encode())
+        return
     os.write(out, b"open\n")
     disk.arm(disk.Fate(fate), disk.Kind(kinds), at, error)
     for number in range(1, pieces + 1):
