@@ -37,6 +37,7 @@ class Code(IntEnum):
     BANK_SETTLEMENT = 8  # asset: our account at a partner bank
     SUSPENSE = 9  # liability, by bank: what a statement shows and nobody explains yet
     OPENING = 10  # equity: a card's value from before its history
+    RULES = 11  # no money, ever: the register that changes of accounts' rules are entered against
 
 
 DEBIT_NORMAL = frozenset({Code.SUBSIDY_RECEIVABLE, Code.AGENT_CASH, Code.BANK_SETTLEMENT})

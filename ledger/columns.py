@@ -1,4 +1,4 @@
-"""Open-addressing columns: 64-bit keys, and a row of 64-bit integers for each."""
+"""Tables of 64-bit integers by key (`ledger.places`) that grow as they fill."""
 
 from __future__ import annotations
 
@@ -6,53 +6,66 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
-from ledger import kernel
+from ledger import places
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     Integers = npt.NDArray[np.int64]
 
-PLACES_MIN: Final = 1024
+ROWS_RESERVED: Final = 1 << 20
+"""Rows of address space that a table begins with. Memory is used by rows in use only: the system gives a page at its first touch."""
+ROWS_GROWTH: Final = 16
+PLACES_MIN: Final = 1 << 11
 
 
 class View(NamedTuple):
-    """Keys and their rows, taken together: a reader that holds one never sees half of a growth."""
+    """Index and rows, taken together: a reader that holds one never sees half of a growth."""
 
-    keys: Integers
-    values: Integers
+    where: Integers
+    rows: Integers
 
     def at(self, key: int) -> Integers | None:
         """The row of a key; None where there is none."""
-        place = kernel.place_of(self.keys, key)
-        return self.values[place] if self.keys[place] else None
+        row = places.row_of(self.where, self.rows, key)
+        return self.rows[row] if row else None
 
 
 class Columns:
-    """A table that grows by doubling and is never more than half full; key 0 marks a free place."""
+    """A table: places double before they are more than half full, rows stand where they were opened."""
 
     def __init__(self, width: int) -> None:
-        self.view = _empty(PLACES_MIN, width)
-        self._width = width
-        self._used = 0
+        self.view = View(_index(PLACES_MIN), np.zeros((ROWS_RESERVED, width), np.int64))
+
+    def __len__(self) -> int:
+        return int(self.view.rows[0, places.USED])
+
+    @property
+    def used(self) -> Integers:
+        """The rows in use, in the order in which they were opened."""
+        return self.view.rows[1 : len(self) + 1]
 
     def reserve(self, more: int) -> None:
-        """Make room for that many new keys.
+        """Make room for that many new keys."""
+        index, rows = self.view
+        wanted = len(self) + more
+        if 2 * wanted > len(index):
+            index = _index(1 << (2 * wanted).bit_length())
+            places.grow(self.view.where, index)
+        if wanted >= len(rows):
+            rows = np.zeros((max(wanted + 1, ROWS_GROWTH * len(rows)), rows.shape[1]), np.int64)
+            rows[: len(self) + 1] = self.view.rows[: len(self) + 1]
+        self.view = View(index, rows)
 
-        The count in use is an upper bound, and counted out only when it would make the table grow.
-        """
-        if 2 * (self._used + more) > len(self.view.keys):
-            self._used = int(np.count_nonzero(self.view.keys))
-            places = len(self.view.keys)
-            # A table that is a quarter full grows: one that stays just under its limit would be counted at every batch.
-            while 2 * (self._used + more) > places or 4 * self._used > places:
-                places *= 2
-            if places > len(self.view.keys):
-                grown = _empty(places, self._width)
-                kernel.rehash(self.view.keys, self.view.values, grown.keys, grown.values)
-                self.view = grown
-        self._used += more
+    def replace(self, rows: Integers) -> None:
+        """Hold these rows (n, width) and no others."""
+        fresh = Columns(rows.shape[1])
+        fresh.reserve(len(rows))
+        places.fill(*fresh.view, rows)
+        self.view = fresh.view
 
 
-def _empty(places: int, width: int) -> View:
-    return View(np.zeros(places, np.int64), np.zeros((places, width), np.int64))
+def _index(count: int) -> Integers:
+    index = np.zeros(count + 1, np.int64)
+    index[count] = places.HASH_BITS - (count.bit_length() - 1)
+    return index

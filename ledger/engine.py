@@ -6,22 +6,28 @@ State is a function of the journal (DESIGN law 8): feeding the journal's rows to
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from keys.money import Sen
-from ledger import kernel
+from ledger import cells, kernel, places, streams
 from ledger.chart import DEBIT_NORMAL, AccountId, split
 from ledger.columns import Columns
 from ledger.errors import DatabaseDamaged
+from ledger.expiry import Expiries
+from ledger.rules import AccountRules, default_rules
 from ledger.transfer import ROW, Flag, Freshness, Result
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy.typing as npt
+
+    from keys.clock import UnixMs
+    from ledger.expiry import Hold
 
     Integers = npt.NDArray[np.int64]
     Rows = npt.NDArray[np.void]
@@ -43,24 +49,42 @@ class Balance:
 
 
 NOTHING: Final = Balance()
-_LIVE: Final = slice(0, 4)
-_COMMITTED: Final = slice(kernel.COMMITTED, kernel.COMMITTED + 4)
+_LIVE: Final = slice(cells.DEBITS_POSTED, cells.DEBITS_POSTED + cells.SUMS)
+_COPIES_MAX: Final = 8
+HOLDS_REMEMBERED: Final = 1 << 16
+"""How many resolved holds are at least remembered: an older one is HOLD_UNKNOWN instead of HOLD_NOT_PENDING."""
 
 
 class Applied(NamedTuple):
-    """What became of a batch, a row each: `Result`, position (0 where not posted), `Freshness` before its group."""
+    """What became of a batch, a row each.
+
+    `results` is `Result`; `positions` 0 where not posted; `freshness` `Freshness` before its group; `overruled` the `Result` of the
+    rule that what has happened already broke (POSTED: none); `balances` (n, 8) the four sums of the debited account, then those of
+    the credited one, right after the row's linked group.
+    """
 
     results: Integers
     positions: Integers
     freshness: Integers
+    overruled: Integers
+    balances: Integers
 
 
 class Sealed(NamedTuple):
-    """What the batches of one commit moved: accounts and their four sums (a row each) as of a position."""
+    """What the batches of one commit moved: rows of accounts, and what readers are to see of each (n, 5) as of a position."""
 
-    accounts: Integers
-    sums: Integers
+    touched: Integers
+    shown: Integers
     position: int
+
+
+class Kept(NamedTuple):
+    """All that an engine knows as of a position: rows of accounts, of holds and of streams (`ledger.kernel` has the columns)."""
+
+    position: int
+    accounts: Integers
+    holds: Integers
+    streams: Integers
 
 
 class Engine:
@@ -71,46 +95,77 @@ class Engine:
 
     def __init__(self, apply: Callable[..., Any] = kernel.apply) -> None:
         self._apply = apply
-        self._accounts = Columns(kernel.ACCOUNT_WIDTH)
-        self._holds = Columns(kernel.HOLD_WIDTH)
-        self._streams = Columns(kernel.STREAM_WIDTH)
+        self._accounts = Columns(cells.ACCOUNT_WIDTH)
+        self._holds = Columns(cells.HOLD_WIDTH)
+        self._streams = Columns(streams.STREAM_WIDTH)
+        self._committed = np.zeros((len(self._accounts.view.rows), cells.COMMITTED_WIDTH), np.int64)
+        self._expiries = Expiries()
         self._touched: list[Integers] = []
         self._publishing = threading.Lock()
-        self._placing = threading.Lock()  # a table must not grow while sums are written into it
+        self._published = 0
         self.next_position = 1
         self.committed_position = 0
 
     def apply(self, rows: Rows) -> Applied:
         """Apply a batch (ROW) in order. Live balances move at once, committed ones at `publish`."""
-        with self._placing:
-            self._accounts.reserve(2 * len(rows))
-        self._holds.reserve(int(np.count_nonzero(rows["flags"] & Flag.PENDING)))
-        self._streams.reserve(2 * len(rows))
-        applied = Applied(*(np.zeros(len(rows), np.int64) for _ in Applied._fields))
+        count = len(rows)
+        self._reserve(rows)
+        table = np.ascontiguousarray(rows).view(np.int64).reshape(count, cells.ROW_WIDTH)
+        results, positions, freshness, overruled = np.zeros((4, count), np.int64)
+        balances = np.empty((count, 2 * cells.SUMS), np.int64)
+        applied = Applied(results, positions, freshness, overruled, balances)
+        located = np.empty((count, cells.LOCATED_WIDTH), np.int64)
+        saved = np.empty((count, cells.SAVED_WIDTH), np.int64)
         self.next_position = int(
             self._apply(
-                rows, *applied, *self._accounts.view, *self._holds.view, *self._streams.view,
+                table, *applied, located, saved, *self._accounts.view, *self._holds.view, *self._streams.view,
                 self.next_position,
             )
         )  # fmt: skip
         # Those of refused rows too: publishing sums that did not move changes nothing.
-        self._touched += [rows["debit"].copy(), rows["credit"].copy()]
+        self._touched += [located[:, cells.AT_DEBIT], located[:, cells.AT_CREDIT]]
+        self._expiries.add(rows, applied.positions)
         return applied
+
+    def _reserve(self, rows: Rows) -> None:
+        """Room for whatever a batch may open."""
+        self._accounts.reserve(2 * len(rows))
+        self._streams.reserve(2 * len(rows))
+        held = int(np.count_nonzero(rows["flags"] & Flag.PENDING))
+        if held:
+            self._forget_holds()
+            self._holds.reserve(held)
+        if len(self._committed) < len(self._accounts.view.rows):
+            grown = np.zeros((len(self._accounts.view.rows), cells.COMMITTED_WIDTH), np.int64)
+            with self._publishing:
+                grown[: len(self._committed)] = self._committed
+                self._committed = grown
+
+    def _forget_holds(self) -> None:
+        """Drop resolved holds once they are most of the table: memory stays flat, and the last ones are remembered."""
+        if len(self._holds) < HOLDS_REMEMBERED:
+            return
+        holds = self._holds.used
+        pending = holds[holds[:, cells.STATE] == cells.HOLD_PENDING]
+        if 2 * len(pending) + HOLDS_REMEMBERED <= len(holds):
+            self._holds.replace(pending)
 
     def seal(self) -> Sealed:
         """What was applied since the last time, for readers to see once it is durable; more may be applied meanwhile."""
         touched = np.concatenate([*self._touched, np.zeros(0, np.int64)])
         self._touched = []
-        sums = np.empty((len(touched), 4), np.int64)
-        kernel.gather(*self._accounts.view, touched, sums)
-        return Sealed(touched, sums, self.next_position - 1)
+        shown = np.empty((len(touched), cells.COMMITTED_WIDTH), np.int64)
+        kernel.gather(self._accounts.view.rows, touched, shown)
+        return Sealed(touched, shown, self.next_position - 1)
 
     def publish(self, sealed: Sealed | None = None) -> None:
         """Show readers what was sealed (all that was applied, where nothing is named): called once it is durable, by any thread."""
-        accounts, sums, position = self.seal() if sealed is None else sealed
-        with self._publishing, self._placing:
-            kernel.publish(*self._accounts.view, accounts, sums)
+        touched, shown, position = self.seal() if sealed is None else sealed
+        with self._publishing:
+            self._published += 1  # odd while sums move: a reader that copies all of them looks twice
+            kernel.publish(self._committed, touched, shown)
             self.committed_position = position
+            self._published += 1
 
     def replay(self, rows: Rows) -> None:
         """Apply rows that the journal holds; raises DatabaseDamaged where one of them does not post as it did."""
@@ -126,46 +181,130 @@ class Engine:
                 "restore the database from backup"
             )
 
+    def keep(self) -> Kept:
+        """All that is known now, as a copy; for the thread that applies, between two commits."""
+        tables = (self._accounts, self._holds, self._streams)
+        return Kept(self.next_position - 1, *(table.used.copy() for table in tables))
+
+    @classmethod
+    def of(cls, kept: Kept) -> Engine:
+        """An engine that knows what another one kept, and shows it to readers."""
+        engine = cls()
+        for table, rows in zip((engine._accounts, engine._holds, engine._streams), kept[1:], strict=True):
+            table.replace(rows)
+        engine.next_position = kept.position + 1
+        engine._show_all()
+        return engine
+
+    def _show_all(self) -> None:
+        """Everything is committed, and what of it runs out is known."""
+        rows = self._accounts.view.rows
+        self._committed = np.zeros((len(rows), cells.COMMITTED_WIDTH), np.int64)
+        self._committed[1 : len(self._accounts) + 1] = self._accounts.used[:, _SHOWN]
+        self.committed_position = self.next_position - 1
+        self._expiries.restore(self._holds.used)
+
     def balance(self, account: AccountId) -> Balance:
         """The live sums of an account: the writer's view; nothing for one that no transfer has moved."""
-        return self._sums(account, _LIVE)
+        row = self._accounts.view.at(account)
+        return NOTHING if row is None else Balance(*map(Sen, row[_LIVE].tolist()))
 
     def balances(self) -> dict[AccountId, Balance]:
         """The live sums of all accounts that something has moved, by number."""
-        return self._all(_LIVE)
+        used = self._accounts.used
+        return _named(used[:, places.KEY], used[:, _LIVE])
+
+    def rules(self, account: AccountId) -> AccountRules:
+        """The live rules of an account: the writer's view."""
+        row = self._accounts.view.at(account)
+        return default_rules(account) if row is None else AccountRules.unpacked(int(row[cells.RULES]))
 
     def committed(self, account: AccountId) -> Balance:
         """The committed sums of an account, for any thread."""
-        return self._sums(account, _COMMITTED)
+        row = self._row(account)
+        return NOTHING if row is None else Balance(*map(Sen, row[: cells.SUMS]))
+
+    def committed_rules(self, account: AccountId) -> AccountRules:
+        """The committed rules of an account, for any thread."""
+        row = self._row(account)
+        # Sums and rules of zero: opened, and nothing committed yet, or nothing at all; a kind's own rules hold in both cases but one.
+        return (
+            default_rules(account) if row is None or not any(row) else AccountRules.unpacked(row[cells.SUMS])
+        )
+
+    def _row(self, account: AccountId) -> list[int] | None:
+        """What readers see of an account: its committed columns, taken at one moment."""
+        view = self._accounts.view
+        at = places.row_of(*view, account)
+        row: list[int] | None = self._committed[at].tolist() if at else None
+        return row
+
+    def committed_columns(self) -> tuple[int, Integers, Integers]:
+        """A position, all account numbers, and their four sums (n, 4) as of exactly there, for any thread.
+
+        The writer is not kept waiting, unless it commits so often that no copy comes between eight commits.
+        """
+        for _ in range(_COPIES_MAX):
+            before = self._published
+            if before % 2 == 0:
+                copied = self._copied()
+                if self._published == before:
+                    return copied
+            time.sleep(0)
+        with self._publishing:
+            return self._copied()
+
+    def _copied(self) -> tuple[int, Integers, Integers]:
+        rows, committed, position = self._accounts.view.rows, self._committed, self.committed_position
+        count = int(rows[0, places.USED]) + 1
+        count = min(count, len(committed))
+        return position, rows[1:count, places.KEY].copy(), committed[1:count, : cells.SUMS].copy()
 
     def committed_balances(self) -> tuple[int, dict[AccountId, Balance]]:
         """A position, and the sums of all accounts as of exactly there, for any thread."""
-        with self._publishing:
-            return self.committed_position, self._all(_COMMITTED)
-
-    def _sums(self, account: AccountId, columns: slice) -> Balance:
-        row = self._accounts.view.at(account)
-        return NOTHING if row is None else Balance(*map(Sen, row[columns].tolist()))
-
-    def _all(self, columns: slice) -> dict[AccountId, Balance]:
-        keys, values = self._accounts.view
-        taken = np.flatnonzero((keys != 0) & values[:, columns].any(axis=1))
-        order = taken[np.argsort(keys[taken])]
-        numbers, sums = keys[order].tolist(), values[order, columns].tolist()
-        return {
-            AccountId(number): Balance(*map(Sen, four)) for number, four in zip(numbers, sums, strict=True)
-        }
+        position, numbers, sums = self.committed_columns()
+        return position, _named(numbers, sums)
 
     def pending(self, position: int) -> bool:
         """True where the hold at a position is neither posted nor voided."""
         row = self._holds.view.at(position)
-        return row is not None and int(row[kernel.STATE]) == kernel.HOLD_PENDING
+        return row is not None and int(row[cells.STATE]) == cells.HOLD_PENDING
+
+    def due(self, now: UnixMs, count: int) -> list[Hold]:
+        """At most so many pending holds whose time is over, the oldest first."""
+        return self._expiries.due(now, count, self._holds.view.at)
+
+    @property
+    def next_expiry(self) -> UnixMs | None:
+        """When the next hold's time is over, if it is still pending then; for any thread."""
+        return self._expiries.next_at
 
     def freshness(self, *, uid: int = 0, tmc: int = 0, terminal: int = 0, sequence: int = 0) -> Freshness:
         """Whether a transfer with a card's counter, or a terminal's sequence, may be in the journal already."""
-        streams = self._streams.view
-        card = kernel.freshness_of(*streams, uid, tmc)
-        return Freshness(max(card, kernel.freshness_of(*streams, -terminal, sequence)))
+        found = self.freshness_of(*(np.array([value]) for value in (uid, tmc, terminal, sequence)))
+        return Freshness(int(found[0]))
+
+    def freshness_of(
+        self, uids: Integers, tmcs: Integers, terminals: Integers, sequences: Integers
+    ) -> Integers:
+        """The same for columns, a `Freshness` each: only what is not FRESH can be in the tables already."""
+        found = np.zeros(len(uids), np.int64)
+        for names, counters in ((uids, tmcs), (-terminals, sequences)):
+            streams.freshness_of_all(*self._streams.view, names, counters, found)
+        return found
+
+
+_SHOWN: Final = slice(cells.DEBITS_POSTED, cells.DEBITS_POSTED + cells.COMMITTED_WIDTH)
+
+
+def _named(numbers: Integers, sums: Integers) -> dict[AccountId, Balance]:
+    """Accounts that something has moved, in order of number."""
+    moved = np.flatnonzero(sums.any(axis=1))
+    order = moved[np.argsort(numbers[moved])]
+    return {
+        AccountId(number): Balance(*map(Sen, four))
+        for number, four in zip(numbers[order].tolist(), sums[order].tolist(), strict=True)
+    }
 
 
 def warm() -> None:
@@ -175,4 +314,5 @@ def warm() -> None:
     engine.publish()
     engine.freshness()
     engine.balance(AccountId(1))
-    kernel.rehash(*engine._accounts.view, *Columns(kernel.ACCOUNT_WIDTH).view)  # noqa: SLF001  to compile it now
+    kept = Engine.of(engine.keep())
+    places.grow(kept._accounts.view.where, Columns(1).view.where)  # noqa: SLF001  to compile it now

@@ -1,307 +1,329 @@
 """The balance engine's kernel: one function applies a batch of transfers in order.
 
 Plain integers and arrays only, so that numba compiles it; the same source un-jitted is the oracle in tests. No sum may pass
-`SUM_MAX`, so no 64-bit integer here can overflow in either form. Accounts, holds and streams are found by open addressing in
-arrays that the engine keeps at most half full; key 0 marks a free place.
+`SUM_MAX`, so no 64-bit integer here can overflow in either form. First every key of the batch is looked up (`locate`), so that the
+processor waits for many memory cells at once; then the rows are applied one after the other, on cells that are near.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numba import njit
-
+from ledger.cells import (
+    ACCOUNT_WIDTH,
+    AMOUNT,
+    AT_CARD,
+    AT_CREDIT,
+    AT_DEBIT,
+    AT_TERMINAL,
+    BUSINESS_DATE,
+    COMMITTED_WIDTH,
+    CREDIT,
+    CREDITS_PENDING,
+    CREDITS_POSTED,
+    DEBIT,
+    DEBITS_PENDING,
+    DEBITS_POSTED,
+    EXPIRES_AT,
+    FLAGS,
+    HELD_AMOUNT,
+    HELD_CREDIT,
+    HELD_DEBIT,
+    HELD_MONTH,
+    HOLD,
+    HOLD_PENDING,
+    HOLD_POSTED,
+    HOLD_VOIDED,
+    INCOMING,
+    MONTH,
+    RECEIVED_AT,
+    RULES,
+    SAVED_HOLD,
+    SAVED_STATE,
+    SEQUENCE,
+    STATE,
+    SUMS,
+    TERMINAL,
+    TMC,
+    UID,
+)
+from ledger.chart import Code
+from ledger.compiled import compiled, inlined, unlocked
+from ledger.places import opened, row_of, touch
+from ledger.refusals import (
+    CLOSED,
+    CODE_SHIFT,
+    HOLD_EXPIRED,
+    PENDING,
+    POSTED,
+    REGISTER,
+    RULES_CHANGE,
+    WITHIN_CREDITS,
+    against_rules,
+    check,
+    month_of,
+    stopped,
+)
+from ledger.streams import freshness_of, mark
 from ledger.transfer import Flag, Result
 
 LINKED = int(Flag.LINKED)
-PENDING = int(Flag.PENDING)
 POST_PENDING = int(Flag.POST_PENDING)
 VOID_PENDING = int(Flag.VOID_PENDING)
+PROVEN = int(Flag.PROVEN)
 
-POSTED = int(Result.POSTED)
 LINKED_FAILED = int(Result.LINKED_FAILED)
 LINKED_OPEN = int(Result.LINKED_OPEN)
-SAME_ACCOUNT = int(Result.SAME_ACCOUNT)
-AMOUNT_NOT_POSITIVE = int(Result.AMOUNT_NOT_POSITIVE)
-PARTITIONS_DIFFER = int(Result.PARTITIONS_DIFFER)
-EXCEEDS_CREDITS = int(Result.EXCEEDS_CREDITS)
 HOLD_UNKNOWN = int(Result.HOLD_UNKNOWN)
 HOLD_NOT_PENDING = int(Result.HOLD_NOT_PENDING)
 HOLD_DIFFERS = int(Result.HOLD_DIFFERS)
 OVERFLOW = int(Result.OVERFLOW)
-ACCOUNT_INVALID = int(Result.ACCOUNT_INVALID)
-FLAGS_INVALID = int(Result.FLAGS_INVALID)
-
-# Columns of an account: four live sums, its flags, and the four sums that readers see (as of the last commit).
-DEBITS_POSTED, CREDITS_POSTED, DEBITS_PENDING, CREDITS_PENDING, FLAGS, COMMITTED = 0, 1, 2, 3, 4, 5
-ACCOUNT_WIDTH = 9
-# Columns of a hold.
-STATE, HELD_DEBIT, HELD_CREDIT, HELD_AMOUNT = 0, 1, 2, 3
-HOLD_WIDTH = 4
-HOLD_PENDING, HOLD_POSTED, HOLD_VOIDED = 1, 2, 3
-# Columns of a stream: the highest counter posted, and which of the 64 counters up to it were.
-HIGHEST, BITMAP = 0, 1
-STREAM_WIDTH = 2
-WINDOW = 64
-FRESH, SEEN, TOO_OLD = 0, 1, 2
 
 SUM_MAX = 1 << 61
 """No sum of an account may pass this: two of them, and an amount, still fit 64 bits."""
-DEBITS_WITHIN_CREDITS = 1
-"""Account flag: debits, pending ones included, must not exceed posted credits."""
-WALLET_CODE = 2
-_PARTITION_SHIFT = 50
-_PARTITION_MASK = 63
-_CODE_SHIFT = 56
-_LOW = 0x7FFF_FFFF
-_SPREAD_LOW = (
-    0x61C8_8647  # 2^32 less 2^32 over the golden ratio: Knuth's multiplicative hash, kept under 2^31
-)
-_SPREAD_HIGH = 0x2545_F491
+_PURSE, _WALLET = int(Code.PURSE), int(Code.WALLET)
+_BLOCK = 256  # rows that are looked up at a time: what they need fits the nearest cache
 
 
-@njit(cache=True)
-def place_of(keys: Any, key: Any) -> Any:
-    """Where a key stands in an open-addressing table, or the free place (0) where it would."""
-    mask = len(keys) - 1
-    at = ((((key & _LOW) * _SPREAD_LOW) ^ (((key >> 31) & _LOW) * _SPREAD_HIGH)) >> 13) & mask
-    while keys[at] != 0 and keys[at] != key:
-        at = (at + 1) & mask
+@compiled
+def gather(accounts: Any, touched: Any, shown: Any) -> None:
+    """What readers are to see of these rows of accounts: their live sums and rules, a row each."""
+    for at in range(len(touched)):
+        for column in range(COMMITTED_WIDTH):
+            shown[at, column] = accounts[touched[at], DEBITS_POSTED + column]
+
+
+@compiled
+def publish(committed: Any, touched: Any, shown: Any) -> None:
+    """Show it to them."""
+    for at in range(len(touched)):
+        for column in range(COMMITTED_WIDTH):
+            committed[touched[at], column] = shown[at, column]
+
+
+@inlined
+def account_of(index: Any, accounts: Any, account: Any) -> Any:
+    """The row of an account, opened on first use with the rules of its kind; 0 for a number that names none."""
+    if account <= 0:
+        return 0
+    used = accounts[0, 1]
+    at = opened(index, accounts, account)
+    if accounts[0, 1] != used:
+        code = account >> CODE_SHIFT
+        if code == _WALLET:
+            accounts[at, RULES] = WITHIN_CREDITS
+        elif code == REGISTER:
+            accounts[at, RULES] = CLOSED
     return at
 
 
-@njit(cache=True)
-def rehash(keys: Any, values: Any, new_keys: Any, new_values: Any) -> None:
-    """Carry every key and its columns over into a larger table."""
-    for old in range(len(keys)):
-        if keys[old] != 0:
-            new = place_of(new_keys, keys[old])
-            new_keys[new] = keys[old]
-            new_values[new, :] = values[old, :]
+@compiled
+def locate(
+    rows: Any, first: Any, last: Any, located: Any, account_index: Any, accounts: Any, stream_index: Any, streams: Any
+) -> Any:  # fmt: skip
+    """Find or open the accounts and streams of rows first to last (not included)."""
+    seen = touch(account_index, rows, DEBIT, first, last) ^ touch(stream_index, rows, UID, first, last)
+    for at in range(first, last):
+        located[at, AT_DEBIT] = account_of(account_index, accounts, rows[at, DEBIT])
+        located[at, AT_CREDIT] = account_of(account_index, accounts, rows[at, CREDIT])
+        located[at, AT_CARD] = opened(stream_index, streams, rows[at, UID]) if rows[at, UID] else 0
+        terminal = rows[at, TERMINAL]
+        if at > first and terminal == rows[at - 1, TERMINAL]:
+            located[at, AT_TERMINAL] = located[at - 1, AT_TERMINAL]
+        else:
+            located[at, AT_TERMINAL] = opened(stream_index, streams, -terminal) if terminal else 0
+    return seen
 
 
-@njit(cache=True)
-def gather(keys: Any, values: Any, accounts: Any, sums: Any) -> None:
-    """Copy the live sums of accounts into `sums`, a row each; zeros for one that is not there."""
-    for row in range(len(accounts)):
-        at = place_of(keys, accounts[row])
-        for column in range(FLAGS):
-            sums[row, column] = values[at, column]
+@inlined
+def move(accounts: Any, debit: Any, credit: Any, amount: Any, side: Any, month: Any) -> None:
+    """Add to both sides, to posted sums or to pending ones (`side`), and to what came in this month."""
+    accounts[debit, side] += amount
+    accounts[credit, side + 1] += amount
+    if accounts[credit, MONTH] != month:
+        accounts[credit, MONTH] = month
+        accounts[credit, INCOMING] = 0
+    accounts[credit, INCOMING] += amount
 
 
-@njit(cache=True)
-def publish(keys: Any, values: Any, accounts: Any, sums: Any) -> None:
-    """Show readers these sums of these accounts."""
-    for row in range(len(accounts)):
-        at = place_of(keys, accounts[row])
-        for column in range(FLAGS):
-            values[at, COMMITTED + column] = sums[row, column]
-
-
-@njit(cache=True)
-def freshness_of(stream_keys: Any, streams: Any, stream: Any, counter: Any) -> Any:
-    """Whether a counter of a stream was posted before: FRESH is certain, SEEN and TOO_OLD are candidates."""
-    if stream == 0:
-        return FRESH
-    at = place_of(stream_keys, stream)
-    if stream_keys[at] == 0 or counter > streams[at, HIGHEST]:
-        return FRESH
-    age = streams[at, HIGHEST] - counter
-    if age >= WINDOW:
-        return TOO_OLD
-    return SEEN if (streams[at, BITMAP] >> age) & 1 else FRESH
-
-
-@njit(cache=True)
-def mark(stream_keys: Any, streams: Any, stream: Any, counter: Any) -> None:
-    """Remember a posted counter of a stream."""
-    if stream == 0:
-        return
-    at = place_of(stream_keys, stream)
-    if stream_keys[at] == 0:
-        stream_keys[at] = stream
-        streams[at, HIGHEST] = counter
-        streams[at, BITMAP] = 1
-        return
-    ahead = counter - streams[at, HIGHEST]
-    if ahead > 0:
-        streams[at, BITMAP] = (streams[at, BITMAP] << ahead) | 1 if ahead < WINDOW else 1
-        streams[at, HIGHEST] = counter
-    elif -ahead < WINDOW:
-        streams[at, BITMAP] |= np.int64(1) << -ahead
-
-
-@njit(cache=True)
-def account_of(accounts: Any, sums: Any, account: Any) -> Any:
-    """The place of an account, opened on first use with the flags of its kind."""
-    at = place_of(accounts, account)
-    if accounts[at] == 0:
-        accounts[at] = account
-        sums[at, FLAGS] = DEBITS_WITHIN_CREDITS if account >> _CODE_SHIFT == WALLET_CODE else 0
-    return at
-
-
-@njit(cache=True)
-def check(row: Any) -> Any:
-    """What is wrong with a transfer whatever the balances are."""
-    if row["debit"] <= 0 or row["credit"] <= 0:
-        return ACCOUNT_INVALID
-    if row["debit"] == row["credit"]:
-        return SAME_ACCOUNT
-    if row["amount"] <= 0:
-        return AMOUNT_NOT_POSITIVE
-    if (row["debit"] >> _PARTITION_SHIFT) & _PARTITION_MASK != (
-        row["credit"] >> _PARTITION_SHIFT
-    ) & _PARTITION_MASK:
-        return PARTITIONS_DIFFER
-    two_phase = row["flags"] & (PENDING | POST_PENDING | VOID_PENDING)
-    if two_phase & (two_phase - 1):
-        return FLAGS_INVALID
-    return POSTED
-
-
-@njit(cache=True)
-def move(sums: Any, debit: Any, credit: Any, amount: Any, pending: Any) -> Any:
-    """Add to both sides, posted (0) or pending (2), where flags and sums allow."""
+@inlined
+def enter(
+    rows: Any, at: Any, located: Any, accounts: Any, hold_index: Any, holds: Any, position: Any, month: Any, overruled: Any
+) -> Any:  # fmt: skip
+    """A new transfer or hold. What has happened already is entered against the rules too, and `overruled` says against which."""
+    debit, credit = located[at, AT_DEBIT], located[at, AT_CREDIT]
+    amount, flags = rows[at, AMOUNT], rows[at, FLAGS]
+    pending = flags & PENDING
+    side = DEBITS_PENDING if pending else DEBITS_POSTED
     room = SUM_MAX - amount
-    if sums[debit, pending] > room or sums[credit, pending + 1] > room:
+    if accounts[debit, side] > room or accounts[credit, side + 1] > room:
         return OVERFLOW
-    used = sums[debit, DEBITS_POSTED] + sums[debit, DEBITS_PENDING]
-    if sums[debit, FLAGS] & DEBITS_WITHIN_CREDITS and used > sums[debit, CREDITS_POSTED] - amount:
-        return EXCEEDS_CREDITS
-    sums[debit, pending] += amount
-    sums[credit, pending + 1] += amount
+    reason = against_rules(accounts, debit, credit, amount, month)
+    if reason != POSTED:
+        # A purse lies on a card's chip: what it has paid, it has paid.
+        if not flags & PROVEN and (pending or rows[at, DEBIT] >> CODE_SHIFT != _PURSE):
+            return reason
+        overruled[at] = reason
+    if pending:
+        held = opened(hold_index, holds, position)
+        holds[held, STATE] = HOLD_PENDING
+        holds[held, HELD_DEBIT] = rows[at, DEBIT]
+        holds[held, HELD_CREDIT] = rows[at, CREDIT]
+        holds[held, HELD_AMOUNT] = amount
+        holds[held, EXPIRES_AT] = rows[at, HOLD]
+        holds[held, HELD_MONTH] = month
+    move(accounts, debit, credit, amount, side, month)
     return POSTED
 
 
-@njit(cache=True)
-def resolve(row: Any, sums: Any, debit: Any, credit: Any, hold_keys: Any, holds: Any) -> Any:
-    """Post or void the hold that a row names; the hold's own accounts and amount must be its own too."""
-    held = place_of(hold_keys, row["hold"])
-    if row["hold"] <= 0 or hold_keys[held] == 0 or holds[held, STATE] == 0:
+@compiled
+def resolve(
+    rows: Any, at: Any, located: Any, accounts: Any, hold_index: Any, holds: Any, overruled: Any
+) -> Any:
+    """Post the hold that a row names, whole or in part, or void it; the hold's own accounts must be the row's too."""
+    held = row_of(hold_index, holds, rows[at, HOLD]) if rows[at, HOLD] > 0 else 0
+    if not held or holds[held, STATE] == 0:
         return HOLD_UNKNOWN
     if holds[held, STATE] != HOLD_PENDING:
         return HOLD_NOT_PENDING
-    amount = row["amount"]
-    same_sides = holds[held, HELD_DEBIT] == row["debit"] and holds[held, HELD_CREDIT] == row["credit"]
-    if not same_sides or holds[held, HELD_AMOUNT] != amount:
+    debit, credit = located[at, AT_DEBIT], located[at, AT_CREDIT]
+    amount, whole = rows[at, AMOUNT], holds[held, HELD_AMOUNT]
+    post = rows[at, FLAGS] & POST_PENDING
+    same_sides = holds[held, HELD_DEBIT] == rows[at, DEBIT] and holds[held, HELD_CREDIT] == rows[at, CREDIT]
+    if not same_sides or amount > whole or (amount < whole and not post):
         return HOLD_DIFFERS
-    if row["flags"] & POST_PENDING:
+    if post:
         room = SUM_MAX - amount
-        if sums[debit, DEBITS_POSTED] > room or sums[credit, CREDITS_POSTED] > room:
+        if accounts[debit, DEBITS_POSTED] > room or accounts[credit, CREDITS_POSTED] > room:
             return OVERFLOW
-        sums[debit, DEBITS_POSTED] += amount
-        sums[credit, CREDITS_POSTED] += amount
-    sums[debit, DEBITS_PENDING] -= amount
-    sums[credit, CREDITS_PENDING] -= amount
-    holds[held, STATE] = HOLD_POSTED if row["flags"] & POST_PENDING else HOLD_VOIDED
+        expires_at = holds[held, EXPIRES_AT]
+        reason = HOLD_EXPIRED if expires_at and rows[at, RECEIVED_AT] >= expires_at else POSTED
+        if reason == POSTED:
+            reason = stopped(accounts[debit, RULES], accounts[credit, RULES])
+        if reason != POSTED and not rows[at, FLAGS] & PROVEN:
+            return reason
+        overruled[at] = reason
+        accounts[debit, DEBITS_POSTED] += amount
+        accounts[credit, CREDITS_POSTED] += amount
+    accounts[debit, DEBITS_PENDING] -= whole
+    accounts[credit, CREDITS_PENDING] -= whole
+    if accounts[credit, MONTH] == holds[held, HELD_MONTH]:
+        accounts[credit, INCOMING] -= whole - amount if post else whole
+    holds[held, STATE] = HOLD_POSTED if post else HOLD_VOIDED
     return POSTED
 
 
-@njit(cache=True)
-def undo(row: Any, accounts: Any, sums: Any, hold_keys: Any, holds: Any, position: Any) -> None:
-    """Take back a transfer of a linked group that failed later: exactly what `move` or `resolve` did."""
-    debit, credit, amount = place_of(accounts, row["debit"]), place_of(accounts, row["credit"]), row["amount"]
-    if row["flags"] & (POST_PENDING | VOID_PENDING):
-        if row["flags"] & POST_PENDING:
-            sums[debit, DEBITS_POSTED] -= amount
-            sums[credit, CREDITS_POSTED] -= amount
-        sums[debit, DEBITS_PENDING] += amount
-        sums[credit, CREDITS_PENDING] += amount
-        holds[place_of(hold_keys, row["hold"]), STATE] = HOLD_PENDING
-        return
-    pending = DEBITS_PENDING if row["flags"] & PENDING else DEBITS_POSTED
-    sums[debit, pending] -= amount
-    sums[credit, pending + 1] -= amount
-    if row["flags"] & PENDING:
-        # The key stays, since open addressing must not lose a place; a hold without state is unknown.
-        holds[place_of(hold_keys, position), :] = 0
-
-
-@njit(cache=True)
-def one(row: Any, accounts: Any, sums: Any, hold_keys: Any, holds: Any, position: Any) -> Any:
+@inlined
+def one(
+    rows: Any, at: Any, located: Any, accounts: Any, hold_index: Any, holds: Any, position: Any, month: Any, overruled: Any
+) -> Any:  # fmt: skip
     """Apply one transfer that would get this position."""
-    wrong = check(row)
+    wrong = check(rows, at)
     if wrong != POSTED:
         return wrong
-    debit = account_of(accounts, sums, row["debit"])
-    credit = account_of(accounts, sums, row["credit"])
-    if row["flags"] & (POST_PENDING | VOID_PENDING):
-        return resolve(row, sums, debit, credit, hold_keys, holds)
-    pending = DEBITS_PENDING if row["flags"] & PENDING else DEBITS_POSTED
-    result = move(sums, debit, credit, row["amount"], pending)
-    if result == POSTED and row["flags"] & PENDING:
-        held = place_of(hold_keys, position)
-        hold_keys[held] = position
-        holds[held, STATE] = HOLD_PENDING
-        holds[held, HELD_DEBIT] = row["debit"]
-        holds[held, HELD_CREDIT] = row["credit"]
-        holds[held, HELD_AMOUNT] = row["amount"]
-    return result
+    if rows[at, FLAGS] & (POST_PENDING | VOID_PENDING):
+        return resolve(rows, at, located, accounts, hold_index, holds, overruled)
+    if rows[at, FLAGS] & RULES_CHANGE:
+        accounts[located[at, AT_DEBIT], RULES] = rows[at, HOLD]
+        return POSTED
+    return enter(rows, at, located, accounts, hold_index, holds, position, month, overruled)
 
 
-@njit(cache=True)
-def group_end(rows: Any, start: Any) -> Any:
-    """The last row of the linked group that begins here; a lone transfer is a group of one."""
-    end = start
-    while end < len(rows) - 1 and rows[end]["flags"] & LINKED:
-        end += 1
-    return end
+@compiled
+def save(rows: Any, at: Any, located: Any, saved: Any, accounts: Any, hold_index: Any, holds: Any) -> None:
+    """Keep what a row of a linked group may change."""
+    for column in range(ACCOUNT_WIDTH):
+        saved[at, column] = accounts[located[at, AT_DEBIT], column]
+        saved[at, ACCOUNT_WIDTH + column] = accounts[located[at, AT_CREDIT], column]
+    resolves = rows[at, FLAGS] & (POST_PENDING | VOID_PENDING) and rows[at, HOLD] > 0
+    held = row_of(hold_index, holds, rows[at, HOLD]) if resolves else 0
+    saved[at, SAVED_HOLD] = held
+    saved[at, SAVED_STATE] = holds[held, STATE]
 
 
-@njit(cache=True)
+@compiled
+def restore(
+    rows: Any, at: Any, located: Any, saved: Any, accounts: Any, hold_index: Any, holds: Any, position: Any
+) -> None:
+    """Put back what `save` kept; a hold that the row placed never was."""
+    for column in range(ACCOUNT_WIDTH):
+        accounts[located[at, AT_CREDIT], column] = saved[at, ACCOUNT_WIDTH + column]
+        accounts[located[at, AT_DEBIT], column] = saved[at, column]
+    if saved[at, SAVED_HOLD]:
+        holds[saved[at, SAVED_HOLD], STATE] = saved[at, SAVED_STATE]
+    if rows[at, FLAGS] & PENDING:
+        holds[row_of(hold_index, holds, position), STATE] = 0
+
+
+@inlined
 def group(
-    rows: Any, start: Any, end: Any, accounts: Any, sums: Any, hold_keys: Any, holds: Any, position: Any
-) -> Any:
-    """Apply rows start to end whole or not at all: the row that failed (-1: none) and why."""
-    if rows[end]["flags"] & LINKED:
-        return end, LINKED_OPEN
-    for at in range(start, end + 1):
-        reason = one(rows[at], accounts, sums, hold_keys, holds, position + at - start)
+    rows: Any, first: Any, last: Any, located: Any, saved: Any, accounts: Any, hold_index: Any, holds: Any,
+    position: Any, month: Any, overruled: Any,
+) -> Any:  # fmt: skip
+    """Apply rows first to last whole or not at all: the row that failed (-1: none) and why."""
+    if rows[last, FLAGS] & LINKED:
+        return last, LINKED_OPEN
+    for at in range(first, last + 1):
+        if last > first:
+            save(rows, at, located, saved, accounts, hold_index, holds)
+        reason = one(rows, at, located, accounts, hold_index, holds, position + at - first, month, overruled)
         if reason != POSTED:
-            for back in range(at - 1, start - 1, -1):
-                undo(rows[back], accounts, sums, hold_keys, holds, position + back - start)
+            for back in range(at - 1, first - 1, -1):
+                where = position + back - first
+                restore(rows, back, located, saved, accounts, hold_index, holds, where)
+                overruled[back] = POSTED
             return at, reason
     return -1, POSTED
 
 
-@njit(cache=True, nogil=True)
-def apply(
-    rows: Any,
-    results: Any,
-    positions: Any,
-    freshness: Any,
-    accounts: Any,
-    sums: Any,
-    hold_keys: Any,
-    holds: Any,
-    stream_keys: Any,
-    streams: Any,
-    position: Any,
-) -> Any:
-    """Apply rows in order, linked ones whole or not at all; returns the next free position.
+@inlined
+def tell(at: Any, located: Any, accounts: Any, balances: Any) -> None:
+    """The four sums of both accounts of a row as they are now; of an account that does not exist, nothing."""
+    debit, credit = located[at, AT_DEBIT], located[at, AT_CREDIT]
+    for column in range(SUMS):
+        balances[at, column] = accounts[debit, DEBITS_POSTED + column] if debit else 0
+        balances[at, SUMS + column] = accounts[credit, DEBITS_POSTED + column] if credit else 0
 
-    A row each of `results` (`Result`), `positions` (0 where not posted) and `freshness` is filled: the worse of the card's and the
-    terminal's stream, as they stood before the row's group. `position` is the next free one, from 1.
+
+@unlocked
+def apply(
+    rows: Any, results: Any, positions: Any, freshness: Any, overruled: Any, balances: Any, located: Any, saved: Any,
+    account_index: Any, accounts: Any, hold_index: Any, holds: Any, stream_index: Any, streams: Any, position: Any,
+) -> Any:  # fmt: skip
+    """Apply rows (n, 16) in order, linked ones whole or not at all; returns the next free position.
+
+    A row each of `results` (`Result`), `positions` (0 where not posted), `freshness` (the worse of the card's and the terminal's
+    stream, as they stood before the row's group), `overruled` (`Result` of the rule that a proven row broke) and `balances` (n, 8;
+    four sums of the debited account and of the credited one, right after the row's group) is filled.
+    `position` is the next free one, from 1. The tables must have room for all that the rows may open.
     """
-    start = 0
-    while start < len(rows):
-        end = group_end(rows, start)
-        for at in range(start, end + 1):
-            card = freshness_of(stream_keys, streams, rows[at]["uid"], rows[at]["tmc"])
-            record = freshness_of(stream_keys, streams, -rows[at]["terminal"], rows[at]["sequence"])
+    day, month, first, known = -1, 0, 0, 0
+    while first < len(rows):
+        last = first
+        while last < len(rows) - 1 and rows[last, FLAGS] & LINKED:
+            last += 1
+        while known <= last:
+            block = min(known + _BLOCK, len(rows))
+            locate(rows, known, block, located, account_index, accounts, stream_index, streams)
+            known = block
+        if rows[first, BUSINESS_DATE] != day:
+            day = rows[first, BUSINESS_DATE]
+            month = month_of(day)
+        for at in range(first, last + 1):
+            card = freshness_of(streams, located[at, AT_CARD], rows[at, TMC])
+            record = freshness_of(streams, located[at, AT_TERMINAL], rows[at, SEQUENCE])
             freshness[at] = max(card, record)
-        failed, reason = group(rows, start, end, accounts, sums, hold_keys, holds, position)
-        for at in range(start, end + 1):
+        failed, reason = group(
+            rows, first, last, located, saved, accounts, hold_index, holds, position, month, overruled
+        )
+        for at in range(first, last + 1):
             if failed >= 0:
                 results[at] = reason if at == failed else LINKED_FAILED
-                positions[at] = 0
             else:
-                results[at] = POSTED
                 positions[at] = position
                 position += 1
-                mark(stream_keys, streams, rows[at]["uid"], rows[at]["tmc"])
-                mark(stream_keys, streams, -rows[at]["terminal"], rows[at]["sequence"])
-        start = end + 1
+                mark(streams, located[at, AT_CARD], rows[at, TMC])
+                mark(streams, located[at, AT_TERMINAL], rows[at, SEQUENCE])
+            tell(at, located, accounts, balances)
+        first = last + 1
     return position

@@ -33,7 +33,8 @@ transfers = Table(
         Column(name, BigInteger, primary_key=name in _KEY, autoincrement=False, nullable=False)
         for name in ROW.names or ()
     ),
-    CheckConstraint("amount > 0", name="transfers_amount_positive"),
+    # A change of an account's rules moves nothing; everything else moves something.
+    CheckConstraint("amount > 0 OR (amount = 0 AND kind = 12)", name="transfers_amount_positive"),
     CheckConstraint("debit <> credit", name="transfers_two_sides"),
     Index("transfers_by_position", "position"),
     Index("transfers_by_card", "partition", "uid", "tmc"),

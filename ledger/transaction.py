@@ -8,11 +8,13 @@ writer prepare it while the commit before still runs.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, overload
 
+from keys.money import Sen
 from ledger import journal
 from ledger.bulk.gathered import Gathered
+from ledger.engine import NOTHING, Balance
 from ledger.transfer import Freshness, Result
 
 if TYPE_CHECKING:
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
     from keys.clock import Day, UnixMs
     from ledger.bulk.store import Columns, Table
     from ledger.chart import AccountId
-    from ledger.engine import Applied, Balance, Engine
+    from ledger.engine import Applied, Engine
+    from ledger.expiry import Hold
     from ledger.journal import Block
+    from ledger.rules import AccountRules
     from ledger.store import Connection
     from ledger.transfer import Transfer
 
@@ -41,6 +45,11 @@ class Posted:
 
     result: Result
     position: int
+    overruled: Result = field(default=Result.POSTED, compare=False)
+    """The rule that what has happened already broke: somebody must look."""
+    debited: Balance = field(default=NOTHING, compare=False)
+    """The debited account right after it, or after what refused it."""
+    credited: Balance = field(default=NOTHING, compare=False)
 
 
 class PostedRows(Sequence[Posted]):
@@ -79,11 +88,13 @@ class PostedRows(Sequence[Posted]):
     def __getitem__(self, at: int | slice) -> Posted | PostedRows:
         if isinstance(at, slice):
             return PostedRows(self.rows[at], type(self.applied)(*(column[at] for column in self.applied)))
-        return Posted(_RESULTS[int(self.results[at])], int(self.positions[at]))
+        return next(iter(self[at : at + 1 or None]))
 
     def __iter__(self) -> Iterator[Posted]:
-        for result, position in zip(self.results.tolist(), self.positions.tolist(), strict=True):
-            yield Posted(_RESULTS[result], position)
+        told = (self.results, self.positions, self.applied.overruled, self.applied.balances)
+        for result, position, overruled, sums in zip(*(column.tolist() for column in told), strict=True):
+            balances = (Balance(*map(Sen, sums[:4])), Balance(*map(Sen, sums[4:])))
+            yield Posted(_RESULTS[result], position, _RESULTS[overruled], *balances)
 
 
 class Transaction:
@@ -148,6 +159,14 @@ class Transaction:
         """An account's balance, earlier units of the same commit included."""
         return self._engine.balance(account)
 
+    def rules(self, account: AccountId) -> AccountRules:
+        """An account's flags and limits, as earlier units of the same commit left them."""
+        return self._engine.rules(account)
+
+    def due(self, count: int) -> list[Hold]:
+        """At most so many pending holds whose time is over."""
+        return self._engine.due(self.received_at, count)
+
     def pending(self, hold: int) -> bool:
         """True where the hold at a position is neither posted nor voided."""
         return self._engine.pending(hold)
@@ -155,6 +174,12 @@ class Transaction:
     def freshness(self, *, uid: int = 0, tmc: int = 0, terminal: int = 0, sequence: int = 0) -> Freshness:
         """FRESH where surely no transfer has this card's counter, or this terminal's sequence; else ask the tables."""
         return self._engine.freshness(uid=uid, tmc=tmc, terminal=terminal, sequence=sequence)
+
+    def freshness_of(
+        self, uids: Integers, tmcs: Integers, terminals: Integers, sequences: Integers
+    ) -> Integers:
+        """The same for columns, a `Freshness` each: only what is not FRESH can be in the tables already."""
+        return self._engine.freshness_of(uids, tmcs, terminals, sequences)
 
     def planned(self, unit: Unit) -> Rows:
         """The rows of a unit's plan; what it wrote is taken back where it raises."""

@@ -28,6 +28,8 @@ class Kind(IntEnum):
     DEPOSIT = 9
     SUBSIDY_PAID = 10
     ADJUSTMENT = 11
+    RULES = 12  # an account's flags and limits from here on: no money moves
+    EXPIRY = 13  # the ledger gives a hold back whose time is over
 
 
 class Flag(IntFlag):
@@ -36,8 +38,12 @@ class Flag(IntFlag):
     NONE = 0
     LINKED = 1  # stands or falls with the next transfer of the same unit
     PENDING = 2  # reserves: a hold
-    POST_PENDING = 4  # completes the hold at `hold`
+    POST_PENDING = 4  # completes the hold at `hold`, whole or in part; the rest goes back
     VOID_PENDING = 8  # gives the hold at `hold` back
+    RULES = 16  # changes the debited account's rules (`ledger.rules`), packed in `hold`; moves nothing
+    PROVEN = 32  # has happened already, by a card's evidence: no rule of an account refuses it (DESIGN law 5)
+
+    UNPOSTED = PENDING | VOID_PENDING | RULES  # any of these: the row posts no money
 
 
 class Freshness(IntEnum):
@@ -68,6 +74,14 @@ class Result(IntEnum):
     OVERFLOW = 10
     ACCOUNT_INVALID = 11
     FLAGS_INVALID = 12
+    EXCEEDS_DEBITS = 13
+    DEBITS_FROZEN = 14
+    CREDITS_FROZEN = 15
+    ACCOUNT_CLOSED = 16
+    EXCEEDS_CEILING = 17
+    EXCEEDS_MONTH = 18
+    HOLD_EXPIRED = 19
+    RULES_INVALID = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +89,8 @@ class Transfer:
     """One movement of money from the debited to the credited account, in sen.
 
     `uid` and `tmc` name the card transaction it was posted from (0 where there is none), `terminal` and
-    `sequence` the terminal's record; `hold` is the journal position of the hold that it completes or voids.
+    `sequence` the terminal's record. `hold` is the journal position of the hold that it completes or voids; for a hold itself, the
+    moment (UnixMs) at which its time is over, 0 for never.
     """
 
     debit: AccountId

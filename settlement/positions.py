@@ -160,7 +160,7 @@ def positions(
 
 def _moved(rows: Columns, business_date: Day) -> Columns:
     """Rows of the date that moved money and are none of settlement's own."""
-    still = rows["flags"] & int(Flag.PENDING | Flag.VOID_PENDING) != 0
+    still = rows["flags"] & int(Flag.UNPOSTED) != 0
     own = np.isin(rows["kind"], SETTLEMENT_KINDS)
     moved: Columns = rows[(rows["business_date"] == business_date) & ~still & ~own]
     return moved

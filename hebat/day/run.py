@@ -171,7 +171,7 @@ class _Run:
         loads: Counter[int] = Counter()
         for rows in self._city.ledger.row_chunks():
             for kind, side, sums in ((Kind.FARE, "debit", fares), (Kind.LOAD, "credit", loads)):
-                real = (rows["kind"] == kind) & (rows["flags"] & (Flag.PENDING | Flag.VOID_PENDING) == 0)
+                real = (rows["kind"] == kind) & (rows["flags"] & Flag.UNPOSTED == 0)
                 mine = rows[real & (rows[side] >> 56 == Code.PURSE)]
                 issuer = (mine[side] & (1 << 50) - 1) // 10_000_000 % 10_000
                 for code in town.PARTICIPANTS.banks:

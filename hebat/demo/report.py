@@ -147,7 +147,7 @@ def _free_transfers(done: DemoDay) -> int:
 
 def _kinds(done: DemoDay) -> tuple[KindLine, ...]:
     rows = done.city.ledger.rows()
-    real = rows[rows["flags"] & (Flag.PENDING | Flag.VOID_PENDING) == 0]
+    real = rows[rows["flags"] & Flag.UNPOSTED == 0]
     lines = []
     for kind in _KINDS:
         mine = real[real["kind"] == kind]

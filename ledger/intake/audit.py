@@ -167,7 +167,7 @@ class _Audit:
         """What each card transaction moved by the journal: negative where the purse was debited."""
         sums: dict[tuple[int, int], int] = defaultdict(int)
         for rows in read_rows(self._connection):
-            real = rows["flags"] & (Flag.PENDING | Flag.VOID_PENDING) == 0
+            real = rows["flags"] & Flag.UNPOSTED == 0
             for row in rows[np.isin(rows["kind"], _CARD_KINDS) & real & (rows["tmc"] > 0)]:
                 gained = int(row["kind"]) in {Kind.LOAD, Kind.REFUND}
                 sums[int(row["uid"]), int(row["tmc"])] += int(row["amount"]) * (1 if gained else -1)

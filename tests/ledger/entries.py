@@ -54,13 +54,21 @@ def transfer(
 
 
 def unjitted() -> Callable[..., Any]:
-    """The kernel's `apply` as plain Python, and everything that it calls too."""
-    plain = dict(vars(kernel))
-    for name, thing in vars(kernel).items():
-        if hasattr(thing, "py_func"):
-            plain[name] = FunctionType(thing.py_func.__code__, plain, name)
-    function: Callable[..., Any] = plain["apply"]
-    return function
+    """The kernel's `apply` as plain Python, and everything that it calls too, in whichever module it stands."""
+    plain: dict[str, dict[str, Any]] = {}
+
+    def bare(thing: Any) -> Any:
+        if not hasattr(thing, "py_func"):
+            return thing
+        function = thing.py_func
+        known = plain.get(function.__module__)
+        if known is None:
+            known = plain[function.__module__] = {}
+            known.update({name: bare(other) for name, other in function.__globals__.items()})
+        return FunctionType(function.__code__, known, function.__name__)
+
+    apply: Callable[..., Any] = bare(kernel.apply)
+    return apply
 
 
 class SetClock:

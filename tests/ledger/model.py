@@ -1,178 +1,257 @@
-"""What the engine must do, in dictionaries, and batches that make it do it."""
+"""What the engine must do, in dictionaries and Python's own integers, written apart from the kernel and with no thought for speed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
-from hypothesis import strategies as st
-
+from keys.clock import Day, date_of
 from ledger.chart import Code
 from ledger.transfer import ROW, Flag, Freshness, Result
-from tests.ledger.entries import CASH, FAR_OPERATOR, OPERATOR, PURSE, WALLET
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import numpy.typing as npt
-
-    Rows = npt.NDArray[np.void]
+    from collections.abc import Iterable
 
 SUM_MAX = 2**61
-ACCOUNTS = [PURSE, WALLET, OPERATOR, CASH, FAR_OPERATOR]
+RULES_MAX = 2**60
+THOUSAND = 100_000  # sen
+PHASES = (0, Flag.PENDING, Flag.POST_PENDING, Flag.VOID_PENDING, Flag.RULES)
+_FIELDS = {name: at for at, name in enumerate(ROW.names or ())}
 
 
 class Outcome(NamedTuple):
     result: Result
     position: int
     freshness: Freshness
+    overruled: Result
+    balances: tuple[int, ...]
+
+
+@dataclass
+class Account:
+    sums: tuple[int, int, int, int] = (0, 0, 0, 0)
+    rules: int = 0
+    came: dict[int, int] = field(default_factory=dict)
+    """What came in, by month."""
+
+    def limit(self, shift: int) -> int:
+        """Sen; a limit of 0 is none."""
+        return (self.rules >> shift) % 2**26 * THOUSAND or SUM_MAX * 4
+
+    def copy(self) -> Account:
+        return Account(self.sums, self.rules, dict(self.came))
+
+
+@dataclass
+class Hold:
+    debit: int
+    credit: int
+    amount: int
+    expires_at: int
+    month: int
+    state: str = "pending"
+
+
+class Row:
+    """A journal row as plain integers."""
+
+    def __init__(self, values: Iterable[int]) -> None:
+        values = tuple(values)
+        self.debit, self.credit, self.amount = (
+            values[_FIELDS[name]] for name in ("debit", "credit", "amount")
+        )
+        self.flags, self.hold = Flag(values[_FIELDS["flags"]]), values[_FIELDS["hold"]]
+        self.received_at = values[_FIELDS["received_at"]]
+        day = date_of(Day(values[_FIELDS["business_date"]]))
+        self.month = day.year * 12 + day.month
+        self.streams = (
+            (values[_FIELDS["uid"]], values[_FIELDS["tmc"]]),
+            (-values[_FIELDS["terminal"]], values[_FIELDS["sequence"]]),
+        )
+
+
+class Refused(Exception):
+    def __init__(self, result: Result) -> None:
+        super().__init__(result.name)
+        self.result = result
+
+
+def refuse_if(wrong: bool, result: Result) -> None:
+    if wrong:
+        raise Refused(result)
 
 
 @dataclass
 class Model:
-    """Dictionaries and copies: what the engine must do, with no thought for speed."""
-
-    sums: dict[int, list[int]] = field(default_factory=dict)
-    holds: dict[int, tuple[str, int, int, int]] = field(default_factory=dict)
+    accounts: dict[int, Account] = field(default_factory=dict)
+    holds: dict[int, Hold] = field(default_factory=dict)
     seen: dict[int, set[int]] = field(default_factory=dict)
+    highest: dict[int, int] = field(default_factory=dict)
     position: int = 1
 
-    def apply(self, batch: Sequence[np.void]) -> list[Outcome]:
-        outcomes: list[Outcome] = []
-        while batch:
-            size = 1
-            while size < len(batch) and batch[size - 1]["flags"] & Flag.LINKED:
-                size += 1
-            outcomes += self._group(batch[:size])
-            batch = batch[size:]
+    def apply(self, batch: Iterable[Any]) -> list[Outcome]:
+        rows, outcomes, first = [Row(map(int, row)) for row in batch], list[Outcome](), 0
+        while first < len(rows):
+            last = first
+            while last < len(rows) - 1 and rows[last].flags & Flag.LINKED:
+                last += 1
+            outcomes += self._group(rows[first : last + 1])
+            first = last + 1
         return outcomes
 
-    def _group(self, group: Sequence[np.void]) -> list[Outcome]:
-        fresh = [
-            max(self._fresh(row["uid"], row["tmc"]), self._fresh(-row["terminal"], row["sequence"]))
-            for row in group
-        ]
-        before = ({key: list(four) for key, four in self.sums.items()}, dict(self.holds), self.position)
-        failed = len(group) - 1 if group[-1]["flags"] & Flag.LINKED else -1
-        reason, done = Result.LINKED_OPEN, []
+    def _group(self, rows: list[Row]) -> list[Outcome]:
+        fresh = [max(self._fresh(*stream) for stream in row.streams) for row in rows]
+        before = self._saved(rows)
+        failed = len(rows) - 1 if rows[-1].flags & Flag.LINKED else -1
+        reason, overruled = Result.LINKED_OPEN, [Result.POSTED] * len(rows)
         if failed < 0:
-            for at, row in enumerate(group):
-                reason = self._one({name: int(row[name]) for name in ROW.names or ()})
-                if reason is not Result.POSTED:
-                    failed = at
+            for at, row in enumerate(rows):
+                try:
+                    overruled[at] = self._one(row, self.position + at)
+                except Refused as refused:
+                    failed, reason = at, refused.result
                     break
-                done.append(self.position)
-                self.position += 1
         if failed >= 0:
-            self.sums, self.holds, self.position = before
-            return [
-                Outcome(reason if at == failed else Result.LINKED_FAILED, 0, fresh[at])
-                for at in range(len(group))
-            ]
-        for row in group:
-            self.seen.setdefault(int(row["uid"]), set()).add(int(row["tmc"]))
-            self.seen.setdefault(-int(row["terminal"]), set()).add(int(row["sequence"]))
-        return [Outcome(Result.POSTED, position, fresh[at]) for at, position in enumerate(done)]
+            self._put_back(before)
+            results = [reason if at == failed else Result.LINKED_FAILED for at in range(len(rows))]
+            positions, overruled = [0] * len(rows), [Result.POSTED] * len(rows)
+        else:
+            results = [Result.POSTED] * len(rows)
+            positions = list(range(self.position, self.position + len(rows)))
+            self.position += len(rows)
+            for row in rows:
+                self._mark(row)
+        balances = [self.sums(row.debit) + self.sums(row.credit) for row in rows]
+        return [Outcome(*one) for one in zip(results, positions, fresh, overruled, balances, strict=True)]
+
+    def _saved(self, rows: list[Row]) -> tuple[dict[int, Account | None], dict[int, str]]:
+        named = {number for row in rows for number in (row.debit, row.credit)}
+        accounts = {number: self.accounts.get(number) for number in named}
+        copies = {number: account.copy() if account else None for number, account in accounts.items()}
+        return copies, {row.hold: self.holds[row.hold].state for row in rows if row.hold in self.holds}
+
+    def _put_back(self, before: tuple[dict[int, Account | None], dict[int, str]]) -> None:
+        for number, account in before[0].items():
+            if account is None:
+                self.accounts.pop(number, None)
+            else:
+                self.accounts[number] = account
+        for position in [position for position in self.holds if position >= self.position]:
+            del self.holds[position]
+        for position, state in before[1].items():
+            self.holds[position].state = state
 
     def _fresh(self, stream: int, counter: int) -> Freshness:
-        known = self.seen.get(int(stream), set()) if stream else set()
-        if not known or counter > max(known):
+        if not stream or stream not in self.highest or counter > self.highest[stream]:
             return Freshness.FRESH
-        if max(known) - counter >= 64:
+        if self.highest[stream] - counter >= 64:
             return Freshness.TOO_OLD
-        return Freshness.SEEN if int(counter) in known else Freshness.FRESH
+        return Freshness.SEEN if counter in self.seen[stream] else Freshness.FRESH
 
-    def _one(self, row: dict[str, int]) -> Result:
-        debit, credit, amount, flags = row["debit"], row["credit"], row["amount"], Flag(row["flags"])
-        phases = flags & (Flag.PENDING | Flag.POST_PENDING | Flag.VOID_PENDING)
+    def _mark(self, row: Row) -> None:
+        for stream, counter in row.streams:
+            if stream:
+                self.seen.setdefault(stream, set()).add(counter)
+                self.highest[stream] = max(counter, self.highest.get(stream, counter))
+
+    def account(self, number: int) -> Account:
+        rules = {Code.WALLET: 1, Code.RULES: 16}
+        known = number >> 56 in rules
+        return self.accounts.setdefault(number, Account(rules=rules[Code(number >> 56)] if known else 0))
+
+    def sums(self, number: int) -> tuple[int, ...]:
+        return self.accounts[number].sums if number in self.accounts else (0, 0, 0, 0)
+
+    def _one(self, row: Row, position: int) -> Result:
+        refuse_if(row.debit <= 0 or row.credit <= 0, Result.ACCOUNT_INVALID)
+        refuse_if(row.debit == row.credit, Result.SAME_ACCOUNT)
+        refuse_if(row.debit >> 50 & 63 != row.credit >> 50 & 63, Result.PARTITIONS_DIFFER)
+        phase = row.flags & (Flag.UNPOSTED | Flag.POST_PENDING)
+        refuse_if(phase not in PHASES or not 0 <= row.flags < 64, Result.FLAGS_INVALID)
+        if phase == Flag.RULES:
+            return self._change_rules(row)
+        refuse_if(row.amount <= 0, Result.AMOUNT_NOT_POSITIVE)
+        if phase in (Flag.POST_PENDING, Flag.VOID_PENDING):
+            return self._resolve(row, post=phase == Flag.POST_PENDING)
+        hold = phase == Flag.PENDING
+        refuse_if(hold and 0 < row.hold <= row.received_at, Result.HOLD_EXPIRED)
+        place = 2 if hold else 0
+        full = max(self.sums(row.debit)[place], self.sums(row.credit)[place + 1]) + row.amount > SUM_MAX
+        refuse_if(full, Result.OVERFLOW)
+        broken = self._broken(row, self.account(row.debit), self.account(row.credit))
+        already = bool(row.flags & Flag.PROVEN) or (row.debit >> 56 == Code.PURSE and not hold)
+        refuse_if(broken is not Result.POSTED and not already, broken)
+        self._move(row, place, row.amount)
+        credited = self.account(row.credit)
+        credited.came = {row.month: credited.came.get(row.month, 0) + row.amount}
+        if hold:
+            self.holds[position] = Hold(row.debit, row.credit, row.amount, row.hold, row.month)
+        return broken
+
+    def _change_rules(self, row: Row) -> Result:
+        wrong = row.amount != 0 or row.credit >> 56 != Code.RULES
+        refuse_if(wrong or not 0 <= row.hold < RULES_MAX or row.hold % 256 > 31, Result.RULES_INVALID)
+        self.account(row.debit).rules = row.hold
+        return Result.POSTED
+
+    @staticmethod
+    def _stopped(debit: Account, credit: Account) -> Result:
+        if debit.rules & 16 or credit.rules & 16:
+            return Result.ACCOUNT_CLOSED
+        if debit.rules & 4:
+            return Result.DEBITS_FROZEN
+        return Result.CREDITS_FROZEN if credit.rules & 8 else Result.POSTED
+
+    def _broken(self, row: Row, debit: Account, credit: Account) -> Result:
+        stopped = self._stopped(debit, credit)
+        spent, had = debit.sums[0] + debit.sums[2], debit.sums[1]
+        owed, come = credit.sums[0], credit.sums[1] + credit.sums[3]
         for wrong, result in (
-            (debit == credit, Result.SAME_ACCOUNT),
-            (amount <= 0, Result.AMOUNT_NOT_POSITIVE),
-            (debit >> 50 & 63 != credit >> 50 & 63, Result.PARTITIONS_DIFFER),
-            (phases not in (0, 2, 4, 8), Result.FLAGS_INVALID),
+            (stopped is not Result.POSTED, stopped),
+            (debit.rules & 1 and spent + row.amount > had, Result.EXCEEDS_CREDITS),
+            (credit.rules & 2 and come + row.amount > owed, Result.EXCEEDS_DEBITS),
+            (come - owed + row.amount > credit.limit(8), Result.EXCEEDS_CEILING),
+            (credit.came.get(row.month, 0) + row.amount > credit.limit(34), Result.EXCEEDS_MONTH),
         ):
             if wrong:
                 return result
-        if phases in (Flag.POST_PENDING, Flag.VOID_PENDING):
-            return self._resolve(row["hold"], debit, credit, amount, post=phases == Flag.POST_PENDING)
-        left, right = self.sums.get(debit, [0] * 4), self.sums.get(credit, [0] * 4)
-        place = 2 if phases else 0
-        if max(left[place], right[place + 1]) + amount > SUM_MAX:
-            return Result.OVERFLOW
-        if debit >> 56 == Code.WALLET and left[0] + left[2] + amount > left[1]:
-            return Result.EXCEEDS_CREDITS
-        self._move(debit, credit, place, amount)
-        if phases:
-            self.holds[self.position] = ("pending", debit, credit, amount)
         return Result.POSTED
 
-    def _resolve(self, hold: int, debit: int, credit: int, amount: int, *, post: bool) -> Result:
-        if hold not in self.holds:
-            return Result.HOLD_UNKNOWN
-        state, *held = self.holds[hold]
-        if state != "pending":
-            return Result.HOLD_NOT_PENDING
-        if held != [debit, credit, amount]:
-            return Result.HOLD_DIFFERS
+    def _resolve(self, row: Row, *, post: bool) -> Result:
+        hold = self.holds.get(row.hold)
+        if hold is None:
+            raise Refused(Result.HOLD_UNKNOWN)
+        refuse_if(hold.state != "pending", Result.HOLD_NOT_PENDING)
+        fits = row.amount <= hold.amount if post else row.amount == hold.amount
+        refuse_if((hold.debit, hold.credit) != (row.debit, row.credit) or not fits, Result.HOLD_DIFFERS)
+        broken = Result.POSTED
         if post:
-            if max(self.sums[debit][0], self.sums[credit][1]) + amount > SUM_MAX:
-                return Result.OVERFLOW
-            self._move(debit, credit, 0, amount)
-        self._move(debit, credit, 2, -amount)
-        self.holds[hold] = ("posted" if post else "voided", debit, credit, amount)
-        return Result.POSTED
+            full = max(self.sums(row.debit)[0], self.sums(row.credit)[1]) + row.amount > SUM_MAX
+            refuse_if(full, Result.OVERFLOW)
+            late = bool(hold.expires_at) and hold.expires_at <= row.received_at
+            stopped = self._stopped(self.account(row.debit), self.account(row.credit))
+            broken = Result.HOLD_EXPIRED if late else stopped
+            refuse_if(broken is not Result.POSTED and not row.flags & Flag.PROVEN, broken)
+            self._move(row, 0, row.amount)
+        self._move(row, 2, -hold.amount)
+        credited = self.account(row.credit)
+        if hold.month in credited.came:
+            credited.came[hold.month] -= hold.amount - (row.amount if post else 0)
+        hold.state = "posted" if post else "voided"
+        return broken
 
-    def _move(self, debit: int, credit: int, place: int, amount: int) -> None:
-        self.sums.setdefault(debit, [0] * 4)[place] += amount
-        self.sums.setdefault(credit, [0] * 4)[place + 1] += amount
+    def _move(self, row: Row, place: int, amount: int) -> None:
+        for number, at in ((row.debit, place), (row.credit, place + 1)):
+            account = self.account(number)
+            sums = list(account.sums)
+            sums[at] += amount
+            account.sums = (sums[0], sums[1], sums[2], sums[3])
 
     def balances(self) -> dict[int, tuple[int, ...]]:
-        return {key: tuple(four) for key, four in self.sums.items() if any(four)}
+        return {number: account.sums for number, account in self.accounts.items() if any(account.sums)}
 
+    def rules(self) -> dict[int, int]:
+        return {number: account.rules for number, account in self.accounts.items()}
 
-AMOUNTS = st.one_of(st.integers(1, 6), st.sampled_from([-1, 0, SUM_MAX - 3, SUM_MAX, SUM_MAX + 1, 2**63 - 1]))
-FLAGS = st.sampled_from([0, 0, 0, 1, 1, 2, 2, 3, 4, 8, 6, 12])
-STEPS = st.sampled_from([-65, -64, -63, -62, -2, -1, 0, 1, 1, 1, 2, 62, 63, 64, 65])
-SOURCES = st.sampled_from(ACCOUNTS[:4] * 2 + ACCOUNTS)
-
-
-@st.composite
-def batches(draw: st.DrawFn) -> list[Rows]:
-    """Batches of rows over few accounts; the model says which holds are there to be met, and where counters stand."""
-    model, made = Model(), []
-    for _ in range(draw(st.integers(1, 6))):
-        batch = np.zeros(draw(st.integers(0, 8)), ROW)
-        for at, row in enumerate(batch):
-            row["debit"], row["credit"], row["amount"] = draw(SOURCES), draw(SOURCES), draw(AMOUNTS)
-            row["flags"], row["hold"] = draw(FLAGS), draw(st.integers(0, 12))
-            if draw(st.booleans()):
-                _meet_a_hold(draw, row, model, batch[:at])
-            for stream, counter, choices in (
-                ("uid", "tmc", [0, 0x04A1, 0x04A2]),
-                ("terminal", "sequence", [0, 1001]),
-            ):
-                row[stream] = draw(st.sampled_from(choices))
-                name = int(row[stream]) if stream == "uid" else -int(row[stream])
-                row[counter] = max(0, max(model.seen.get(name, {70})) + draw(STEPS))
-        model.apply(list(batch))
-        made.append(batch)
-    return made
-
-
-def _meet_a_hold(draw: st.DrawFn, row: np.void, model: Model, before: Rows) -> None:
-    """Make a row complete or void a hold of an earlier batch, or of this one if all before it post; often exactly."""
-    holds = [(position, *held[1:]) for position, held in model.holds.items()] + [
-        (model.position + at, int(one["debit"]), int(one["credit"]), int(one["amount"]))
-        for at, one in enumerate(before)
-        if one["flags"] & Flag.PENDING
-    ]
-    if not holds:
-        return
-    row["hold"], row["debit"], row["credit"], row["amount"] = draw(st.sampled_from(holds))
-    row["flags"] = draw(st.sampled_from([4, 4, 5, 8, 8, 9]))
-    twist = draw(st.sampled_from(["", "", "", "", "debit", "credit", "amount"]))
-    if twist == "amount":
-        row["amount"] += 1 if row["amount"] < SUM_MAX else -1
-    elif twist:
-        row[twist] = draw(SOURCES)
+    def pending(self) -> set[int]:
+        return {position for position, hold in self.holds.items() if hold.state == "pending"}
