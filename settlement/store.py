@@ -164,7 +164,9 @@ def unsettled_before(connection: sa.Connection, day: Day) -> Day | None:
     settled = sa.select(done.c.business_date).where(done.c.partition == WHOLE)
     query = sa.select(sa.func.min(journal.c.business_date)).where(
         journal.c.business_date < day,
-        journal.c.kind.not_in([int(kind) for kind in (*SETTLEMENT_KINDS, Kind.OPENING, Kind.RULES, Kind.EXPIRY)]),
+        journal.c.kind.not_in(
+            [int(kind) for kind in (*SETTLEMENT_KINDS, Kind.OPENING, Kind.RULES, Kind.EXPIRY)]
+        ),
         journal.c.business_date.not_in(settled),
     )
     found = connection.execute(query).scalar()
