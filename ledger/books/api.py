@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
 from pydantic import BaseModel
 
 from keys.money import display
 from ledger.chart import AccountId, describe, split
 from ledger.clients.scopes import Scope
 from ledger.errors import AccountUnknown, ScopeMissing, StorageError, TokenRefused
-from ledger.http.api import answered_by, described, secured
+from ledger.http.api import answered_by, as_response, described, secured
+from ledger.http.asgi import Reply
 from ledger.http.examples import shown
 from ledger.problems import BAD_REQUEST
 
 if TYPE_CHECKING:
+    from fastapi.responses import Response
+
     from ledger.book import Ledger
     from ledger.http.api import Guard
     from ledger.http.front import HotRoutes
@@ -110,13 +112,13 @@ def router(ledger: Ledger, guard: Guard, hot: HotRoutes) -> APIRouter:
 
 
 def _add_account(routes: APIRouter, ledger: Ledger, guard: Guard, hot: HotRoutes) -> None:
-    async def balance(request: Request) -> Response:
+    async def balance(request: Request) -> Reply:
         """A balance, live and without waiting for the writer."""
         client = await guard.admit(request, Scope.ACCOUNTS)
         account = read_account(request.path_params["account"])
         if client.party is not None and not client.party.owns(account):
             raise ScopeMissing(f"{client.name} sees the accounts of {client.party} only")
-        return Response(account_json(ledger, account), media_type="application/json")
+        return Reply(account_json(ledger, account))
 
     hot.add("GET", "/v1/accounts/{account}", answered_by(balance))
 
@@ -129,7 +131,7 @@ def _add_account(routes: APIRouter, ledger: Ledger, guard: Guard, hot: HotRoutes
         account: Annotated[int, Path(ge=1, lt=ACCOUNT_MAX)],  # noqa: ARG001  described here, read below
     ) -> Response:
         """An account's balance, as of the last commit."""
-        return await balance(request)
+        return as_response(await balance(request))
 
 
 def read_account(text: Any) -> AccountId:

@@ -8,24 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 from fastapi import Depends, FastAPI, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
 from card.batch import BATCH_BYTES_MAX
 from ledger import problems
 from ledger.clients.register import FRESH_SECONDS
 from ledger.errors import BatchMalformed, BatchTooLarge, LedgerError, Overloaded, TokenRefused
-from ledger.http.asgi import JSON, problem_reply
+from ledger.http.asgi import JSON, Reply, problem_reply
 from ledger.http.cursors import CURSOR_CHARS_MAX, PAGE, PAGE_MAX
 from ledger.http.front import fault
 from ledger.problems import CONTENT_TYPE, Problem, ProblemType, problem_of, type_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
-
-    from starlette.responses import Response
 
     from ledger.clients.register import Clients
     from ledger.clients.scopes import Client, Scope
@@ -176,15 +173,23 @@ async def limited_body(request: Request, media_type: str = COSE, bytes_max: int 
 
 
 async def _streamed(request: Request, bytes_max: int) -> bytes:
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > bytes_max:
-                raise BatchTooLarge(f"a body has at most {bytes_max} bytes: send it in parts")
-    except ClientDisconnect:
-        raise HTTPException(408, "the caller hung up before the body was whole") from None
-    return bytes(body)
+    body = b""
+    receive = request.receive
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise HTTPException(408, "the caller hung up before the body was whole")
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > bytes_max:
+            raise BatchTooLarge(f"a body has at most {bytes_max} bytes: send it in parts")
+    return body
+
+
+def as_response(reply: Reply) -> Response:
+    """An answer of a hot route, as the framework takes it."""
+    return Response(reply.body, reply.status, dict(reply.headers), reply.media_type)
 
 
 def read_json(body: bytes, model: type[Model]) -> Model:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from ledger.http.access import Lines, access_log
 from ledger.http.asgi import problem_reply
 from ledger.problems import BUSY, CONTENT_TYPE, UNKNOWN
 
@@ -70,6 +71,8 @@ class Front:
         self._hot = hot
         self._seen = seen
         self._calls_max = calls_max
+        self._lines = Lines()
+        self._log = access_log(self._lines)
         self.under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -110,7 +113,7 @@ class Front:
         method = scope["method"]
         self._seen(method, route, status, seconds)
         client = scope["state"].get("client")
-        _log.info(
+        self._log.info(
             "call", method=method, route=route, status=status, ms=round(seconds * 1000, 1),
             client=client.name if client is not None else "",
         )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -48,12 +47,13 @@ def not_posted(result: Result) -> Problem:
 
 def done(order: Order, posted: Posted, amount: int, wallet: Wallet, tx: Transaction) -> Answer:
     """An order that is in the books; the wallet as it stands right after it."""
-    said = {
-        "act": order.act.value, "position": posted.position, "hold": order.hold or None, "amount": amount,
-        "received_at": tx.received_at, "business_date": tx.business_date,
-        "wallet": {"posted": wallet.posted, "held": wallet.held, "available": wallet.posted - wallet.held},
-    }  # fmt: skip
-    return Answer(CREATED, json.dumps(said, separators=(",", ":")).encode())
+    # Whole numbers and words of ours alone, so that nothing has to be escaped.
+    body = (
+        f'{{"act":"{order.act.value}","position":{posted.position},"hold":{order.hold or "null"},"amount":{amount},'
+        f'"received_at":{tx.received_at},"business_date":{tx.business_date},"wallet":{{"posted":{wallet.posted},'
+        f'"held":{wallet.held},"available":{wallet.posted - wallet.held}}}}}'
+    )
+    return Answer(CREATED, body.encode())
 
 
 @dataclass(slots=True)

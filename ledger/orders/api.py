@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import APIRouter, Path, Request
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from keys.money import Sen
@@ -25,8 +24,17 @@ from ledger.errors import (
     StorageError,
     TokenRefused,
 )
-from ledger.http.api import ORDER_BYTES_MAX, answered_by, body_of, described, limited_body, read_json, secured
-from ledger.http.asgi import JSON
+from ledger.http.api import (
+    ORDER_BYTES_MAX,
+    answered_by,
+    as_response,
+    body_of,
+    described,
+    limited_body,
+    read_json,
+    secured,
+)
+from ledger.http.asgi import JSON, Reply
 from ledger.http.examples import asked, shown
 from ledger.orders import order as orders
 from ledger.orders.holds import hold_of
@@ -36,6 +44,8 @@ from ledger.transfer import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from fastapi.responses import Response
 
     from ledger.book import Ledger
     from ledger.http.api import Guard
@@ -137,7 +147,7 @@ class _Counter:
         self._guard = guard
         self._answered = answered
 
-    async def asked(self, request: Request, act: Act) -> Response:
+    async def asked(self, request: Request, act: Act) -> Reply:
         """A debit, a credit or a hold."""
         client = await self._guard.admit(request, _SCOPES[act])
         body = await limited_body(request, JSON, ORDER_BYTES_MAX)
@@ -148,7 +158,7 @@ class _Counter:
             return await self._placed(orders.credit(caller, asked.card, party, asked.amount))
         return await self._placed(orders.debit(caller, asked.card, party, asked.amount, act))
 
-    async def resolved(self, request: Request, hold: int, act: Act) -> Response:
+    async def resolved(self, request: Request, hold: int, act: Act) -> Reply:
         """A capture, with or without a body, or a void."""
         client = await self._guard.admit(request, Scope.HOLDS)
         body = b""
@@ -160,11 +170,10 @@ class _Counter:
         none = AccountId(0)
         return await self._placed(Order(caller, act, none, none, Sen(amount), Kind.SALE, hold))
 
-    async def _placed(self, order: Order) -> Response:
+    async def _placed(self, order: Order) -> Reply:
         answer = await self._desk.place(order)
         self._answered(order.act, answer.status)
-        media_type = CONTENT_TYPE if answer.is_problem else JSON
-        return Response(answer.body, answer.status, media_type=media_type)
+        return Reply(answer.body, answer.status, CONTENT_TYPE if answer.is_problem else JSON)
 
 
 _SCOPES: Final = {Act.DEBIT: Scope.DEBITS, Act.CREDIT: Scope.CREDITS, Act.HOLD: Scope.HOLDS}
@@ -193,10 +202,13 @@ def router(
 def _add_order(
     routes: APIRouter, counter: _Counter, hot: HotRoutes, path: str, act: Act, summary: str
 ) -> None:
-    async def post_order(request: Request) -> Response:
+    async def asked(request: Request) -> Reply:
         return await counter.asked(request, act)
 
-    hot.add("POST", path, answered_by(post_order))
+    async def post_order(request: Request) -> Response:
+        return as_response(await asked(request))
+
+    hot.add("POST", path, answered_by(asked))
     routes.add_api_route(
         path, post_order, methods=["POST"], status_code=201, response_model=Done, name=f"post_{act}", description=summary,
         operation_id=f"post_{act}", responses=described(*ALWAYS, SHORT, OrderInvalid),
@@ -218,7 +230,7 @@ def _add_holds(routes: APIRouter, counter: _Counter, ledger: Ledger, guard: Guar
     )  # fmt: skip
     async def post_capture(request: Request, hold: HoldNumber) -> Response:
         """Take what is held, whole or in part; the rest goes back to the wallet."""
-        return await counter.resolved(request, hold, Act.CAPTURE)
+        return as_response(await counter.resolved(request, hold, Act.CAPTURE))
 
     @routes.post(
         "/v1/holds/{hold}/void", status_code=201, response_model=Done, openapi_extra=keyed,
@@ -226,7 +238,7 @@ def _add_holds(routes: APIRouter, counter: _Counter, ledger: Ledger, guard: Guar
     )  # fmt: skip
     async def post_void(request: Request, hold: HoldNumber) -> Response:
         """Give what is held back to the wallet."""
-        return await counter.resolved(request, hold, Act.VOID)
+        return as_response(await counter.resolved(request, hold, Act.VOID))
 
     @routes.get(
         "/v1/holds/{hold}", openapi_extra=secured(Scope.HOLDS),

@@ -29,8 +29,8 @@ WAITING_MAX: Final = 1024
 """Orders that may wait, besides those under way."""
 UNIT_MAX: Final = 256
 """Orders that one unit takes."""
-UNITS_MAX: Final = 2
-"""Units under way: while one is committed, the next stands behind it."""
+UNITS_MAX: Final = 1
+"""Units under way: a second one behind the first would halve both, and cost more than the pause between them."""
 WAIT_SECONDS_MAX: Final = 2.0
 """How long the oldest unit may have been under way before new orders are sent away."""
 CLEARED_EVERY: Final = 1.0

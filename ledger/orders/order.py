@@ -10,6 +10,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NewType
 
 from card.layout import luhn_ok
@@ -28,6 +29,8 @@ AMOUNT_MAX: Final = Sen(100_000_000_000)
 """Sen that one order may move: Rp1.000.000.000."""
 NUMBER_MAX: Final = (1 << 50) - 1
 KEY_CHARS_MAX: Final = 64
+CARDS_KNOWN: Final = 1 << 16
+"""Card numbers whose check digit need not be computed again."""
 _KEY: Final = re.compile(r'(")?([A-Za-z0-9._:~+/=-]{1,64})(?(1)")\Z')
 _CARD: Final = re.compile(r"9360[0-9]{12}\Z")
 _TAKEN: Final = {PartyKind.MERCHANT: Kind.SALE, PartyKind.OPERATOR: Kind.FARE}
@@ -89,6 +92,7 @@ def caller_of(client: Client, key: str | None, *asked: bytes) -> Caller:
     return Caller(client, found[2], Fingerprint(fingerprint))
 
 
+@lru_cache(CARDS_KNOWN)
 def wallet_of(card: str) -> AccountId:
     """The wallet of a card by its 16 digits; raises OrderInvalid."""
     if not _CARD.match(card) or not luhn_ok(int(card)):
