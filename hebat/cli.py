@@ -179,11 +179,12 @@ def serve(
     """Serve a city's ledger and pages on loopback until Ctrl-C."""
     from hebat.application import application  # noqa: PLC0415  as above
     from hebat.configurations import configuration_of  # noqa: PLC0415
-    from hebat.serving import LoopbackServer  # noqa: PLC0415
+    from hebat.serving import LoopbackServer, take_short_turns  # noqa: PLC0415
     from hebat.wiring import City  # noqa: PLC0415
     from keys.clock import SystemClock  # noqa: PLC0415
 
     settings = read_settings()
+    take_short_turns()
     configure(settings.log_level)
     folder = Folder(data)
     with (
