@@ -34,9 +34,9 @@ SEQUENCE_MAX: Final = 0xFFFF_FFFF
 RELAYED_FROM: Final = 1 << 31
 """From here on a terminal's numbers are those of loads, whose records the ledger writes in its name: this plus the request's number."""
 FIRST_DIGEST: Final = bytes(32)
-_AMOUNT_MAX: Final = 20_000_000
+AMOUNT_MAX: Final = 20_000_000
 _UID_BYTES: Final = 7
-_TIME_MAX: Final = 1 << 47
+TIME_MAX: Final = 1 << 47
 _RECORD_FIELDS: Final = 12
 _BATCH_FIELDS: Final = 6
 
@@ -147,7 +147,7 @@ def decode_batch(payload: bytes) -> Batch:
         raise BatchInvalid(f"batch version {version!r} is unknown here: update one of the two sides")
     _integer(terminal, 1, TERMINAL_MAX, "terminal")
     _integer(first, 1, SEQUENCE_MAX, "first sequence")
-    _integer(sent_at, 0, _TIME_MAX, "sent at")
+    _integer(sent_at, 0, TIME_MAX, "sent at")
     _octets(previous, len(FIRST_DIGEST), len(FIRST_DIGEST), "previous digest")
     if not isinstance(records, list) or not 1 <= len(records) <= RECORDS_MAX:
         raise BatchInvalid(f"a batch has 1 to {RECORDS_MAX} records")
@@ -178,8 +178,8 @@ def decode_record(raw: bytes, sequence: int) -> TapRecord:
     _integer(tmc, 0 if status == RecordStatus.WITNESS else 1, TMC_MAX, "tmc")
     _octets(tmv, *_tmv_sizes(status), "tmv")
     _octets(tmi, 0, 0 if status == RecordStatus.WITNESS else TMI_BYTES_MAX, "tmi")
-    _integer(amount, -_AMOUNT_MAX, _AMOUNT_MAX, "amount")
-    _integer(at, 0, _TIME_MAX, "occurred at")
+    _integer(amount, -AMOUNT_MAX, AMOUNT_MAX, "amount")
+    _integer(at, 0, TIME_MAX, "occurred at")
     _integer(seen_tmc, 0, TMC_MAX, "seen tmc")
     _octets(seen_tmv, 0, TMV_BYTES, "seen tmv")
     return TapRecord(
