@@ -93,6 +93,22 @@ class MalformedRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchFrame:
+    """A batch whose records nobody has read yet: their bytes as they came."""
+
+    terminal: int
+    first_sequence: int
+    previous_digest: bytes
+    sent_at: UnixMs
+    raws: tuple[bytes, ...]
+
+    @property
+    def last_sequence(self) -> int:
+        """The sequence of the last record."""
+        return self.first_sequence + len(self.raws) - 1
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Records of one terminal in order, chained to the batch before."""
 
@@ -139,8 +155,8 @@ def encode_batch(
     return cbor2.dumps([VERSION, terminal, first_sequence, previous_digest, sent_at, records], canonical=True)
 
 
-def decode_batch(payload: bytes) -> Batch:
-    """A batch from CBOR; raises BatchInvalid, naming the field, where it is none."""
+def decode_frame(payload: bytes) -> BatchFrame:
+    """A batch from CBOR, its records unread; raises BatchInvalid, naming the field, where it is none."""
     fields = _fields(payload, _BATCH_FIELDS, "batch")
     version, terminal, first, previous, sent_at, records = fields
     if version != VERSION:
@@ -151,16 +167,25 @@ def decode_batch(payload: bytes) -> Batch:
     _octets(previous, len(FIRST_DIGEST), len(FIRST_DIGEST), "previous digest")
     if not isinstance(records, list) or not 1 <= len(records) <= RECORDS_MAX:
         raise BatchInvalid(f"a batch has 1 to {RECORDS_MAX} records")
-    taken = tuple(_record_or_malformed(raw, first + place) for place, raw in enumerate(records))
-    return Batch(terminal, first, previous, UnixMs(sent_at), taken)
+    raws = tuple(raw if isinstance(raw, bytes) else cbor2.dumps(raw) for raw in records)
+    return BatchFrame(terminal, first, previous, UnixMs(sent_at), raws)
 
 
-def _record_or_malformed(raw: object, sequence: int) -> TapRecord | MalformedRecord:
-    data = raw if isinstance(raw, bytes) else cbor2.dumps(raw)
+def decode_batch(payload: bytes) -> Batch:
+    """A batch from CBOR with its records; raises BatchInvalid, naming the field, where it is none."""
+    frame = decode_frame(payload)
+    taken = tuple(
+        record_or_malformed(raw, frame.first_sequence + place) for place, raw in enumerate(frame.raws)
+    )
+    return Batch(frame.terminal, frame.first_sequence, frame.previous_digest, frame.sent_at, taken)
+
+
+def record_or_malformed(raw: bytes, sequence: int) -> TapRecord | MalformedRecord:
+    """One record from CBOR, or what cannot be read as one, with the reason."""
     try:
-        return decode_record(data, sequence)
+        return decode_record(raw, sequence)
     except BatchInvalid as error:
-        return MalformedRecord(sequence, data, str(error))
+        return MalformedRecord(sequence, raw, str(error))
 
 
 def decode_record(raw: bytes, sequence: int) -> TapRecord:

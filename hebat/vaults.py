@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from keys.filevault import FileVault
 
@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hebat.folder import Folder
+    from keys.ledgervault import LedgerVault
     from keys.vault import KeyVault, VaultRecord
     from ledger.vaults.memory import VaultMemory
+
+_V = TypeVar("_V", bound=FileVault)
 
 
 @contextmanager
@@ -53,8 +56,18 @@ def remember(folder: Folder, vault: KeyVault, *, restored: bool = False) -> None
 
 def city_vault(folder: Folder, passphrase: str | None = None) -> FileVault:
     """The city's vault; raises InputRefused where the folder holds none, VaultRolledBack for an older copy, VaultError."""
-    typed = folder.passphrase() if passphrase is None else passphrase
+    return _opened(folder, FileVault, folder.passphrase() if passphrase is None else passphrase)
+
+
+def ledger_vault(folder: Folder) -> LedgerVault:
+    """The same as a server opens it, which proves whole batches of taps at once; raises as `city_vault`."""
+    from keys.ledgervault import LedgerVault  # noqa: PLC0415  numba loads only where it is needed
+
+    return _opened(folder, LedgerVault, folder.passphrase())
+
+
+def _opened(folder: Folder, kind: type[_V], passphrase: str) -> _V:
     known = known_vaults(folder)
-    vault = FileVault.open(folder.vault, typed, folder.vault.name)
+    vault = kind.open(folder.vault, passphrase, folder.vault.name)
     agree(vault, known)
     return vault

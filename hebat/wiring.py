@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from hebat.founding import AUTHORITY_LABEL
-from hebat.vaults import city_vault
+from hebat.vaults import ledger_vault
 from keys.bundle import LABEL, NUMBER_MAX, BundleKind, city_id, opened
 from keys.errors import EnvelopeError
 from keys.identity import TerminalAuthority
@@ -91,7 +91,7 @@ class City:
         self.folder = folder
         self.clock = clock
         self.configuration = configuration
-        self.vault = city_vault(folder)
+        self.vault = ledger_vault(folder)
         self.authority = TerminalAuthority(self.vault, AUTHORITY_LABEL, clock)
         self.root = folder.root_certificate.read_bytes()
         database = Database(folder.database_url)

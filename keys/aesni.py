@@ -9,16 +9,13 @@ All three work on arrays of bytes: round keys are 176 bytes (11 blocks), a block
 from __future__ import annotations
 
 import platform
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import config, types
-from numba.core import cgutils
 from numba.extending import intrinsic
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 ROUND_KEY_BYTES: Final = 176
 _ROUNDS: Final = 10
@@ -31,27 +28,24 @@ _WORDS: Final = ir.VectorType(_I32, 4)
 
 def _usable() -> bool:
     """True where numba compiles for this processor, and this processor has the instructions."""
-    compiled_here = not (config.DISABLE_JIT or config.CPU_NAME or config.CPU_FEATURES)
+    chosen = [getattr(config, name) for name in ("DISABLE_JIT", "CPU_NAME", "CPU_FEATURES")]
     is_x86 = platform.machine() in {"x86_64", "AMD64"}
-    return compiled_here and is_x86 and bool(llvm.get_host_cpu_features().get("aes"))
+    return not any(chosen) and is_x86 and bool(llvm.get_host_cpu_features().get("aes"))
 
 
 USABLE: Final = _usable()
 
 
 def _instruction(builder: Any, name: str, kinds: list[Any]) -> Any:
-    return cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(_BLOCK, kinds), f"llvm.x86.aesni.{name}"
-    )
+    module, called = builder.module, f"llvm.x86.aesni.{name}"
+    return module.globals.get(called) or ir.Function(module, ir.FunctionType(_BLOCK, kinds), called)
 
 
 def _pointer(context: Any, builder: Any, kind: Any, array: Any, offset: Any = None) -> Any:
     """Where an array's bytes stand, as a pointer to blocks that need no alignment."""
     data = context.make_array(kind)(context, builder, array).data
     raw = builder.bitcast(data, _I8.as_pointer())
-    return builder.bitcast(
-        raw if offset is None else builder.gep(raw, [offset]), _BLOCK.as_pointer()
-    )
+    return builder.bitcast(raw if offset is None else builder.gep(raw, [offset]), _BLOCK.as_pointer())
 
 
 def _load(builder: Any, pointer: Any, index: int = 0) -> Any:
@@ -73,9 +67,8 @@ def _encrypted(builder: Any, state: Any, keys: Any) -> Any:
     return builder.call(last, [state, _load(builder, keys, _ROUNDS)])
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def absorb(_context: Any, round_keys: Any, state: Any, data: Any, offset: Any) -> Any:
-    """state = AES(state XOR the block of `data` at `offset`): a step of CBC-MAC."""
+def _absorb(_context: Any, round_keys: Any, state: Any, data: Any, offset: Any) -> Any:
+    """State = AES(state XOR the block of `data` at `offset`): a step of CBC-MAC."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kinds = signature.args
@@ -89,8 +82,10 @@ def absorb(_context: Any, round_keys: Any, state: Any, data: Any, offset: Any) -
     return types.void(round_keys, state, data, types.int64), generate
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def expand(_context: Any, key: Any, round_keys: Any) -> Any:
+absorb: Callable[..., Any] = intrinsic(_absorb)
+
+
+def _expand(_context: Any, key: Any, round_keys: Any) -> Any:
     """The key schedule (FIPS 197 section 5.2): 16 bytes of `key` to 176 bytes of `round_keys`."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -104,6 +99,9 @@ def expand(_context: Any, key: Any, round_keys: Any) -> Any:
         return context.get_dummy_value()
 
     return types.void(key, round_keys), generate
+
+
+expand: Callable[..., Any] = intrinsic(_expand)
 
 
 def _next_round_key(builder: Any, key: Any, constant: int) -> Any:

@@ -107,7 +107,14 @@ def _macs(
 
 
 def by_instructions(
-    master: bytes, key_no: int, version: int, uids: Octets, tmcs: Integers, data: Octets, starts: Integers, ends: Integers
+    master: bytes,
+    key_no: int,
+    version: int,
+    uids: Octets,
+    tmcs: Integers,
+    data: Octets,
+    starts: Integers,
+    ends: Integers,
 ) -> Octets:
     """The values, 8 bytes each; `uids` has 7 columns, `starts` and `ends` say where each input stands in `data`."""
     out = np.zeros((len(uids), TMV_BYTES), np.uint8)
@@ -118,7 +125,14 @@ def by_instructions(
 
 
 def one_by_one(
-    master: bytes, key_no: int, version: int, uids: Octets, tmcs: Integers, data: Octets, starts: Integers, ends: Integers
+    master: bytes,
+    key_no: int,
+    version: int,
+    uids: Octets,
+    tmcs: Integers,
+    data: Octets,
+    starts: Integers,
+    ends: Integers,
 ) -> Octets:
     """The same without the instructions: through OpenSSL, whatever the processor."""
     out = np.zeros((len(uids), TMV_BYTES), np.uint8)

@@ -92,7 +92,7 @@ def rows_of(transfers: Sequence[Transfer] | Rows, received_at: UnixMs, business_
     Raises AccountUnknown for a number that names no account, TransferInvalid for one that 64 bits cannot hold, a negative identity
     or an array of another kind.
     """
-    rows = transfers.copy() if isinstance(transfers, np.ndarray) else _listed(transfers)
+    rows = transfers.copy() if isinstance(transfers, np.ndarray) else listed(transfers)
     if rows.dtype != ROW or rows.ndim != 1:
         raise TransferInvalid(f"transfers as an array have the columns of ROW, not {rows.dtype}")
     for side in ("debit", "credit"):
@@ -108,7 +108,7 @@ def rows_of(transfers: Sequence[Transfer] | Rows, received_at: UnixMs, business_
     return rows
 
 
-def _listed(transfers: Sequence[Transfer]) -> Rows:
+def listed(transfers: Sequence[Transfer]) -> Rows:
     try:
         return np.array(
             [

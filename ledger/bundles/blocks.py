@@ -10,8 +10,6 @@ from ledger.bundles.store import Block
 from ledger.errors import BlockRefused
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from ledger.intake.registry import Card
     from ledger.store import Connection, Database
 
@@ -20,12 +18,16 @@ STILL: Final = UnixMs(0)
 
 
 class BlockedThen:
-    """The blocks that the cards (partition, UID) of a batch ever had, to tell which was blocked when it was tapped."""
+    """The blocks that cards ever had, to tell which was blocked when it was tapped; `ledger.watch` says when to read them anew."""
 
-    def __init__(self, connection: Connection, cards: Iterable[tuple[int, int]]) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._blocks: dict[int, list[Block]] = {}
-        for block in store.blocks_of(connection, cards):
+        for block in store.all_blocks(connection):
             self._blocks.setdefault(block.uid, []).append(block)
+
+    def uids(self) -> list[int]:
+        """The cards that ever were blocked."""
+        return list(self._blocks)
 
     def said(self, uid: int, at: UnixMs) -> str:
         """What to tell of a card that was blocked at a moment; "" where it was not."""

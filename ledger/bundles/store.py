@@ -11,6 +11,7 @@ from keys.bundle import EVERY, BundleKind
 from keys.clock import UnixMs
 from ledger.bundles import tables
 from ledger.tables import WHOLE
+from ledger.watch import store as watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -127,6 +128,11 @@ def blocked_now(connection: sa.Connection) -> list[Block]:
     return [_block(row) for row in connection.execute(query)]
 
 
+def all_blocks(connection: sa.Connection) -> list[Block]:
+    """Every block that any card ever had, those of one card oldest first."""
+    return [_block(row) for row in connection.execute(_blocks())]
+
+
 def _blocks() -> sa.Select[Any]:
     table = tables.card_blocks
     columns = (table.c.uid, table.c.reason, table.c.blocked_at, table.c.unblocked_at)
@@ -147,6 +153,7 @@ def insert_block(connection: sa.Connection, partition: int, place: int, block: B
             "blocked_at": block.blocked_at, "unblocked_at": block.unblocked_at,
         },
     )  # fmt: skip
+    watch.moved(connection, watch.BLOCKS)
 
 
 def end_block(connection: sa.Connection, partition: int, uid: int, at: UnixMs) -> None:
@@ -154,3 +161,4 @@ def end_block(connection: sa.Connection, partition: int, uid: int, at: UnixMs) -
     table = tables.card_blocks
     holds = (table.c.partition == partition, table.c.uid == uid, table.c.unblocked_at == 0)
     connection.execute(sa.update(table).where(*holds).values(unblocked_at=at))
+    watch.moved(connection, watch.BLOCKS)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from keys.clock import Day, UnixMs
 from ledger.intake import tables
 from ledger.tables import WHOLE
+from ledger.watch import store as watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,12 +78,14 @@ def add_certificate(connection: sa.Connection, terminal: int, certificate: bytes
         connection.execute(sa.insert(table), row | {"revoked_at": 0})
     else:
         connection.execute(sa.update(table).where(_of(table, terminal)).values(certificate=certificate))
+    watch.moved(connection, watch.TERMINALS)
 
 
 def revoke_terminal(connection: sa.Connection, terminal: int, at: UnixMs) -> None:
     """Mark a terminal as revoked."""
     table = tables.terminals
     connection.execute(sa.update(table).where(_of(table, terminal)).values(revoked_at=at))
+    watch.moved(connection, watch.TERMINALS)
 
 
 def put_invitation(connection: sa.Connection, row: InvitationRow) -> None:
@@ -119,15 +122,6 @@ def use_invitation(connection: sa.Connection, terminal: int, at: UnixMs) -> bool
 
 def moved_in(connection: sa.Connection, terminal: int, day: Day) -> int:
     """What a terminal has moved in a service day so far, in sen."""
-    table = tables.terminal_days
+    table = tables.terminal_moves
     where = sa.and_(_of(table, terminal), table.c.service_day == day)
-    return int(connection.execute(sa.select(table.c.amount).where(where)).scalar() or 0)
-
-
-def put_moved(connection: sa.Connection, terminal: int, day: Day, amount: int) -> None:
-    """Store what a terminal has moved in a service day, in sen."""
-    table = tables.terminal_days
-    where = sa.and_(_of(table, terminal), table.c.service_day == day)
-    row = {"partition": WHOLE, "terminal": terminal, "service_day": day, "amount": amount}
-    if not connection.execute(sa.update(table).where(where).values(amount=amount)).rowcount:
-        connection.execute(sa.insert(table), row)
+    return int(connection.execute(sa.select(sa.func.sum(table.c.amount)).where(where)).scalar() or 0)

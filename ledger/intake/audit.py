@@ -88,10 +88,11 @@ class _Audit:
             batch = decode_batch(self._signed(row, self._documents[row.ordinal]))
         except (KeysError, CardError, LedgerError) as error:
             raise DatabaseDamaged(f"{where} does not verify: {error}") from error
-        if [result["sequence"] for result in row.results] != [record.sequence for record in batch.records]:
+        results = row.results
+        if [result["sequence"] for result in results] != [record.sequence for record in batch.records]:
             raise DatabaseDamaged(f"{where} has not one answer a record; restore from backup")
         self.batches += 1
-        for record, result in zip(batch.records, row.results, strict=True):
+        for record, result in zip(batch.records, results, strict=True):
             self._record(row, record, result["result"], where)
 
     def _signed(self, row: BatchRow, document: bytes) -> bytes:

@@ -15,15 +15,17 @@ from keys.money import sen_of
 from keys.rights import Right
 from ledger.enrolment import store as terminals
 from ledger.errors import TerminalUnknown
+from ledger.intake.columnar import store as lookups
 from ledger.intake.reasons import ExceptionKind, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from card.batch import Batch, TapRecord
+    from card.batch import TapRecord
     from card.evidence import CardTransaction
     from keys.clock import Day
     from keys.identity import TerminalCertificate
+    from ledger.intake.memory import Memory
     from ledger.intake.posting import Tap
     from ledger.writer import Transaction
 
@@ -32,7 +34,7 @@ LATE_DAYS: Final = 14
 CLOCK_SECONDS_MAX: Final = 300
 """How far a terminal's clock may be wrong before somebody is asked to look."""
 _DAY_MS: Final = 86_400_000
-_RIGHTS: Final = {
+RIGHTS: Final = {
     TapKind.FARE: Right.FARE,
     TapKind.TAP_IN: Right.FARE,
     TapKind.TAP_OUT: Right.FARE,
@@ -80,7 +82,7 @@ def check_dates(certificate: TerminalCertificate, sent_at: UnixMs, now: UnixMs) 
 def outside_rights(transaction: CardTransaction, certificate: TerminalCertificate) -> Doubt | None:
     """A kind of transaction that the terminal may not post."""
     kind = transaction.record.kind
-    if _RIGHTS[kind] in certificate.rights.kinds:
+    if RIGHTS[kind] in certificate.rights.kinds:
         return None
     detail = f"a {certificate.role} may not post a {kind.name.lower()}"
     return Doubt(ExceptionKind.RIGHT_MISSING, detail)
@@ -90,7 +92,7 @@ def outside_area(transaction: CardTransaction, certificate: TerminalCertificate)
     """A fare on a route that is not the terminal's, by the log record that the card signed."""
     routes, record = certificate.rights.routes, transaction.record
     route = record.reference >> 32
-    if not routes or route in routes or _RIGHTS[record.kind] is not Right.FARE:
+    if not routes or route in routes or RIGHTS[record.kind] is not Right.FARE:
         return None
     return Doubt(ExceptionKind.OUTSIDE_AREA, f"a fare on route {route}; the terminal's are {sorted(routes)}")
 
@@ -98,11 +100,26 @@ def outside_area(transaction: CardTransaction, certificate: TerminalCertificate)
 class Bounds:
     """The bounds of one batch while it is planned: the terminal's clock from record to record, and sums by day."""
 
-    def __init__(self, batch: Batch, sender: Sender) -> None:
+    def __init__(self, sender: Sender, memory: Memory) -> None:
         self._sender = sender
-        self._batch = batch
+        self._memory = memory
         self._sums: dict[tuple[int, Day], int] = {}
+        self._before: dict[tuple[int, Day], int] = {}
         self.last_occurred_at = UnixMs(0)
+
+    def moved(self, terminal: int, day: Day, tx: Transaction) -> int:
+        """What a terminal moved in a service day, this batch's records so far included, in sen."""
+        name = (terminal, day)
+        if name not in self._sums:
+            known = self._memory.sum_of(terminal, day)
+            found = terminals.moved_in(tx.reading, terminal, day) if known is None else known
+            self._sums[name] = self._before[name] = found
+        return self._sums[name]
+
+    def count(self, terminal: int, day: Day, amount: int, tx: Transaction) -> int:
+        """Count an amount in a terminal's service day; what it moved with it."""
+        total = self._sums[terminal, day] = self.moved(terminal, day, tx) + amount
+        return total
 
     def time_doubts(self, record: TapRecord, tx: Transaction) -> list[Doubt]:
         """What is wrong with a record's time; to be asked once a record, in order."""
@@ -121,15 +138,11 @@ class Bounds:
 
     def limit_doubt(self, tap: Tap, certificate: TerminalCertificate, tx: Transaction) -> Doubt | None:
         """Count a transaction in its terminal's service day; a doubt where that goes beyond the limit."""
-        name, amount = (tap.terminal, tap.service_day), sen_of(tap.transaction.record.amount)
-        limit = sen_of(certificate.rights.daily_limit)
-        before = self._sums.get(name)
-        if before is None:
-            before = terminals.moved_in(tx.connection, *name)
-        self._sums[name] = before + amount
-        if not amount or self._sums[name] <= limit:
+        amount, limit = sen_of(tap.transaction.record.amount), sen_of(certificate.rights.daily_limit)
+        total = self.count(tap.terminal, tap.service_day, amount, tx)
+        if not amount or total <= limit:
             return None
-        detail = f"{self._sums[name] // 100} rupiah in a service day; the terminal's limit is {limit // 100}"
+        detail = f"{total // 100} rupiah in a service day; the terminal's limit is {limit // 100}"
         return Doubt(ExceptionKind.OVER_DAILY_LIMIT, detail)
 
     def take_back(self, tap: Tap) -> None:
@@ -137,9 +150,12 @@ class Bounds:
         self._sums[tap.terminal, tap.service_day] -= sen_of(tap.transaction.record.amount)
 
     def settle(self, tx: Transaction) -> None:
-        """Write the sums."""
+        """Write what this batch moved, and remember the sums."""
         for (terminal, day), amount in self._sums.items():
-            terminals.put_moved(tx.connection, terminal, day, amount)
+            self._memory.keep_sum(terminal, day, amount)
+            moved = amount - self._before[terminal, day]
+            if moved:
+                lookups.add_move(tx, terminal, day, moved)
 
 
 _REASONS: Final = {

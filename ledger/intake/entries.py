@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Entry:
-    """A transaction on its way into the books: from a record of this batch, or from an intent that it settles."""
+    """A transaction on its way into the books: the record at `place`, or an intent that this record settles."""
 
     tap: Tap
     card: Card
     identity: bytes
     record: TapRecord
     transfers: list[Transfer]
-    place: int | None
+    place: int
     intent: OpenIntent | None = None
     void: bool = False
     unauthorised: bool = False

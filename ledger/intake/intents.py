@@ -47,6 +47,12 @@ class Intents:
     def remove(self, uid: int, intent: OpenIntent) -> None:
         """The card has told."""
         self._open[uid].remove(intent)
+        if not self._open[uid]:
+            del self._open[uid]
+
+    def uids(self) -> list[int]:
+        """The cards that have open intents."""
+        return list(self._open)
 
     def of(self, uid: int) -> list[OpenIntent]:
         """The open intents of a card."""

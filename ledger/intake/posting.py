@@ -19,14 +19,17 @@ if TYPE_CHECKING:
 
 CITY: Final = 1
 """Number of the city among those who owe subsidies."""
-_TRANSIT = {TapKind.FARE, TapKind.TAP_IN, TapKind.TAP_OUT}
+TRANSIT = {TapKind.FARE, TapKind.TAP_IN, TapKind.TAP_OUT}
 
 
 class Tariffs(Protocol):
     """What the ledger needs to know of fares: nothing but who else pays."""
 
     def subsidy(self, tariff: str, identity: Identity, paid: Rupiah, rules: tuple[str, ...]) -> Rupiah:
-        """What the city adds to a fare that was paid; 0 for a full fare or a free transfer."""
+        """What the city adds to a fare that was paid; 0 for a full fare or a free transfer.
+
+        Of the identity it may ask the rider class alone: the answer for one card is taken for others of that class.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def post(tap: Tap, certificate: TerminalCertificate, tariffs: Tariffs) -> list[T
         return []
     if kind is TapKind.LOAD:
         return [_load(tap, account, certificate.owner)]
-    if kind in _TRANSIT:
+    if kind in TRANSIT:
         return _fare(tap, account, certificate.owner, tariffs)
     merchant = _beside(account, Code.MERCHANT_PAYABLE, certificate.owner)
     if kind is TapKind.REFUND:

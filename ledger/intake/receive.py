@@ -6,35 +6,37 @@ import base64
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import structlog
 
-from card.batch import (
-    BATCH_BYTES_MAX,
-    CONTENT_TYPE,
-    RELAYED_FROM,
-    Batch,
-    MalformedRecord,
-    decode_batch,
-    digest,
-    encode_record,
-)
+from card.batch import BATCH_BYTES_MAX, CONTENT_TYPE, RELAYED_FROM, BatchFrame, decode_frame, digest
 from card.errors import BatchInvalid
 from keys import envelope
 from keys.errors import EnvelopeError, SignatureWrong
+from ledger.bundles.blocks import BlockedThen
 from ledger.errors import BatchMalformed, BatchRefused, BatchTooLarge, LedgerError, SignatureRefused
 from ledger.intake import store
 from ledger.intake.assess import Assessor
 from ledger.intake.batch_unit import BatchUnit, Taken
 from ledger.intake.bounds import Sender, check_dates
+from ledger.intake.columnar.columns import Columns
+from ledger.intake.columnar.fields import UID
+from ledger.intake.columnar.posting import subsidies
+from ledger.intake.columnar.store import highest_counters
+from ledger.intake.examined import Examined, assess_rest
 from ledger.intake.intents import Intents
+from ledger.intake.memory import Memory
 from ledger.intake.reasons import Reason
 from ledger.intake.receipt import Receipt
-from ledger.intake.records import raw_records
 from ledger.relay import own
 from ledger.relay.unit import RelayedUnit
+from ledger.watch.changes import Changes, Remembered
+from ledger.watch.store import BLOCKS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    import numpy.typing as npt
 
     from card.batch import TapRecord
     from keys.clock import Clock
@@ -42,11 +44,13 @@ if TYPE_CHECKING:
     from keys.identity import TerminalCertificate
     from keys.vault import Vault
     from ledger.book import Ledger
+    from ledger.intake.outcomes import Outcomes
     from ledger.intake.posting import Tariffs
     from ledger.intake.registry import Registry
     from ledger.transfer import Transfer
     from ledger.writer import Posted, Transaction
 
+    Integers = npt.NDArray[np.int64]
 
 CERTIFICATES_TRIED: Final = 6
 """How many of a terminal's newest certificates may have signed a batch: four months of renewals."""
@@ -55,14 +59,24 @@ _log = structlog.get_logger("ledger.intake")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One result a record, and the signed receipt."""
+    """What became of each record, and the signed receipt."""
 
-    results: list[dict[str, Any]]
+    outcomes: Outcomes
     receipt: bytes
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        """One result a record."""
+        return self.outcomes.said()
 
     def as_json(self) -> dict[str, Any]:
         """What travels: the receipt in base64."""
         return {"results": self.results, "receipt": base64.b64encode(self.receipt).decode()}
+
+    def encoded(self) -> bytes:
+        """The same as the bytes that travel, without an object a record."""
+        receipt = base64.b64encode(self.receipt).decode()
+        return f'{{"results":{self.outcomes.as_json()},"receipt":"{receipt}"}}'.encode()
 
 
 @dataclass(slots=True)
@@ -91,6 +105,9 @@ class Intake:
         self._tariffs = tariffs
         self._clock = clock
         self.assessor = Assessor(registry, vault)
+        self.memory = Memory()
+        self._changes = Changes(ledger.database)
+        self._blocked = Remembered(BLOCKS, self._read_blocks)
         with ledger.database.transaction() as connection:
             open_rows = store.read_quarantine(connection, only_open=True)
         self.intents = Intents(row for row in open_rows if row.reason is Reason.UNCONFIRMED)
@@ -105,13 +122,14 @@ class Intake:
                 f"a batch has at most {BATCH_BYTES_MAX} bytes, this one has {len(body)}: send it in parts"
             )
         try:
-            sender, batch = self._opened(body)
-            return self._taken(body, sender, batch)
+            counts = self._changes.counts()
+            sender, frame = self._opened(body, counts)
+            return self._taken(BatchUnit(self._examined(body, sender, frame, counts), self))
         except BatchRefused as refusal:
             self._keep(body, refusal)
             raise
 
-    def _opened(self, body: bytes) -> tuple[Sender, Batch]:
+    def _opened(self, body: bytes, counts: Mapping[str, int]) -> tuple[Sender, BatchFrame]:
         try:
             message = envelope.parse(body)
         except EnvelopeError as error:
@@ -119,22 +137,26 @@ class Intake:
         if message.content_type != CONTENT_TYPE:
             raise BatchMalformed(f"the envelope holds {message.content_type[:60]!r}, not {CONTENT_TYPE}")
         if own.signed_here(message, self._vault):
-            certificate, batch = own.opened(message, self._registry, self._vault)
-            return self._sender(certificate), batch
-        known = self._registry.certificates(int.from_bytes(message.kid, "big"))
+            certificate, frame = own.opened(message, self._registry, self._vault)
+            return self._sender(certificate), frame
+        known = self._registry.certificates(int.from_bytes(message.kid, "big"), counts)
         certificate = _signer(message, known)
         try:
-            batch = decode_batch(message.payload)
+            frame = decode_frame(message.payload)
         except BatchInvalid as error:
             raise BatchMalformed(str(error)) from None
-        if batch.terminal != certificate.terminal:
+        if frame.terminal != certificate.terminal:
             raise SignatureRefused(
-                f"terminal {certificate.terminal} signed a batch in the name of {batch.terminal}"
+                f"terminal {certificate.terminal} signed a batch in the name of {frame.terminal}"
             )
-        if batch.last_sequence >= RELAYED_FROM:
+        if frame.last_sequence >= RELAYED_FROM:
             raise BatchMalformed(f"numbers from {RELAYED_FROM} are those of loads: the ledger writes them")
-        check_dates(certificate, batch.sent_at, self._clock.now())
-        return Sender(certificate, known[-1].not_before), batch
+        check_dates(certificate, frame.sent_at, self._clock.now())
+        return Sender(certificate, known[-1].not_before), frame
+
+    def _read_blocks(self) -> BlockedThen:
+        with self._ledger.database.transaction() as connection:
+            return BlockedThen(connection)
 
     def _sender(self, certificate: TerminalCertificate) -> Sender:
         return Sender(certificate, self._registry.history(certificate.terminal)[-1].not_before)
@@ -144,29 +166,43 @@ class Intake:
 
         Durable when this returns. Raises Overloaded, LedgerStopped.
         """
-        body, batch = own.written(certificate.terminal, record, self._vault, self._clock.now())
-        assessed = self.assessor.assess(record, encode_record(record), certificate)
-        unit = RelayedUnit(body, batch, self._sender(certificate), [assessed], self)
-        return self._answer(body, batch, self._ledger.writer.submit(unit).result()).receipt
+        body, frame = own.written(certificate.terminal, record, self._vault, self._clock.now())
+        examined = self._examined(body, self._sender(certificate), frame, self._changes.counts())
+        return self._taken(RelayedUnit(examined, self)).receipt
 
-    def _taken(self, body: bytes, sender: Sender, batch: Batch) -> Answer:
-        raws = raw_records(body)
-        assessed = [
-            self.assessor.assess(
-                record, record.raw if isinstance(record, MalformedRecord) else raw, sender.certificate
-            )
-            for record, raw in zip(batch.records, raws, strict=True)
-        ]
-        unit = BatchUnit(body, batch, sender, assessed, self)
-        return self._answer(body, batch, self._ledger.writer.submit(unit).result())
-
-    def _answer(self, body: bytes, batch: Batch, taken: Taken) -> Answer:
-        head = self._ledger.block(taken.block)
-        receipt = Receipt(batch.terminal, batch.first_sequence, batch.last_sequence, digest(body), head)
-        _log.info(
-            "batch taken", terminal=batch.terminal, first=batch.first_sequence, records=len(batch.records)
+    def _examined(
+        self, body: bytes, sender: Sender, frame: BatchFrame, counts: Mapping[str, int]
+    ) -> Examined:
+        """Everything that can be found out about a batch before the writer's turn; safe in several threads at once."""
+        certificate = sender.certificate
+        columns = Columns(frame.raws, frame.first_sequence).prove(
+            certificate, self._registry.columns, self._vault
         )
-        return Answer(taken.results, receipt.signed(self._vault))
+        assessed, occurred_at, uids = assess_rest(columns, self.assessor, certificate)
+        unread = self.memory.counters.unread(columns.places[columns.plain])
+        return Examined(
+            body, digest(body), frame, sender, columns, assessed, occurred_at, uids,
+            subsidies(columns, self._tariffs), unread, self._highest(columns, unread), self._blocked.as_of(counts),
+        )  # fmt: skip
+
+    def _highest(self, columns: Columns, unread: Integers) -> Integers:
+        """The highest counters of the cards at some places, from the table of taps."""
+        if not len(unread):
+            return unread
+        uids = dict(zip(columns.places.tolist(), columns.at[UID].tolist(), strict=True))
+        partitions = self._registry.columns.columns.partition[unread]
+        cards = list(zip(partitions.tolist(), (uids[place] for place in unread.tolist()), strict=True))
+        with self._ledger.database.transaction() as connection:
+            found = highest_counters(connection, cards)
+        return np.array([found[uid] for _, uid in cards], np.int64)
+
+    def _taken(self, unit: BatchUnit) -> Answer:
+        taken: Taken = self._ledger.writer.submit(unit).result()
+        examined, head = unit.examined, self._ledger.block(taken.block)
+        frame = examined.frame
+        receipt = Receipt(frame.terminal, frame.first_sequence, frame.last_sequence, examined.digest, head)
+        _log.info("batch taken", terminal=frame.terminal, first=frame.first_sequence, records=len(frame.raws))
+        return Answer(taken.outcomes, receipt.signed(self._vault))
 
     @property
     def registry(self) -> Registry:

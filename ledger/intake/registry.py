@@ -1,6 +1,6 @@
 """Who is known: cards by UID, terminals by number.
 
-Cards are in memory. Terminals are looked up once a batch: a revocation holds from the next batch on, whichever process wrote it.
+Cards are in memory. Terminals are too, until some process changed one: a revocation holds from the next batch on, whoever wrote it.
 """
 
 from __future__ import annotations
@@ -17,15 +17,21 @@ from ledger.chart import partition_of
 from ledger.enrolment import store as terminals
 from ledger.errors import TerminalUnknown
 from ledger.intake import store
+from ledger.intake.columnar.cards import CardColumns
 from ledger.relay import store as relay_store
+from ledger.watch.changes import Changes, Remembered
+from ledger.watch.store import TERMINALS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from keys.clock import UnixMs
     from keys.identity import TerminalCertificate
     from ledger.chart import Partition
+    from ledger.enrolment.store import TerminalRow
     from ledger.store import Database
+
+    Known = tuple[TerminalRow, list[TerminalCertificate]]
 
 TOKEN_BYTES = 16
 
@@ -71,12 +77,16 @@ class Registry:
         with database.transaction() as connection:
             self._cards = {card.uid: card for card in store.read_cards(connection)}
         self._by_token = {card.token_digest: card for card in self._cards.values()}
+        self.columns = CardColumns(self._cards.values())
         self._certificates: dict[bytes, TerminalCertificate] = {}
+        self._changes = Changes(database)
+        self._terminals: Remembered[dict[int, Known]] = Remembered(TERMINALS, dict)
 
     def add_cards(self, cards: Sequence[Card]) -> None:
         """Take issued cards in; durable when this returns."""
         with self._database.transaction() as connection:
             store.insert_cards(connection, cards)
+        self.columns.add(cards)
         self._cards.update((card.uid, card) for card in cards)
         self._by_token.update((card.token_digest, card) for card in cards)
 
@@ -120,19 +130,28 @@ class Registry:
             )
         return newest
 
-    def certificates(self, number: int) -> list[TerminalCertificate]:
-        """A terminal's certificates, newest first, whatever their dates; raises TerminalUnknown, also for a revoked one."""
-        with self._database.transaction() as connection:
-            row = terminals.terminal_row(connection, number)
-            pems = terminals.certificates_of(connection, number)
-        if row is None:
+    def certificates(self, number: int, counts: Mapping[str, int] | None = None) -> list[TerminalCertificate]:
+        """A terminal's certificates, newest first, whatever their dates; raises TerminalUnknown, also for a revoked one.
+
+        `counts` are those of `ledger.watch`, where the caller has just read them.
+        """
+        known = self._terminals.as_of(self._changes.counts() if counts is None else counts)
+        found = known.get(number) or self._look_up(number)
+        if found is None:
             raise TerminalUnknown(f"terminal {number} is not enrolled here: enrol it first")
+        row, certificates = known[number] = found
         if row.revoked_at:
             since = local(row.revoked_at).strftime("%Y-%m-%d %H:%M")
             raise TerminalUnknown(
                 f"terminal {number} was revoked on {since}: its batches are kept, not posted"
             )
-        return self._read(number, pems)
+        return certificates
+
+    def _look_up(self, number: int) -> Known | None:
+        with self._database.transaction() as connection:
+            row = terminals.terminal_row(connection, number)
+            pems = terminals.certificates_of(connection, number)
+        return None if row is None else (row, [] if row.revoked_at else self._read(number, pems))
 
     def _read(self, number: int, pems: list[bytes]) -> list[TerminalCertificate]:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +10,8 @@ import sqlalchemy as sa
 from card.batch import RELAYED_FROM
 from keys.clock import Day, UnixMs
 from ledger.intake import tables
+from ledger.intake.memory import Tail
+from ledger.intake.outcomes import Outcomes
 from ledger.intake.reasons import ExceptionKind, Reason
 from ledger.tables import WHOLE
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from ledger.intake.registry import Card
+    from ledger.writer import Transaction
 
 
 CLOSED: Final = "closed"
@@ -38,8 +40,13 @@ class BatchRow:
     block: int
     ordinal: int
     received_at: UnixMs
-    results: list[dict[str, Any]]
+    outcomes: Outcomes
     last_occurred_at: UnixMs
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        """One result a record, as the terminal was told."""
+        return self.outcomes.said()
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +173,14 @@ def read_cards(connection: sa.Connection) -> Iterator[Card]:
         yield Card(uid, number, bool(registered), version, bytes(digest), *held)
 
 
-def last_batch(connection: sa.Connection, terminal: int) -> BatchRow | None:
-    """The newest batch that a terminal sent itself."""
+def tail_of(connection: sa.Connection, terminal: int) -> Tail | None:
+    """The end of the chain of batches that a terminal sent itself."""
     table = tables.batches
-    own = sa.and_(table.c.terminal == terminal, table.c.first_sequence < RELAYED_FROM)
-    found = _batches(connection, own, order=(table.c.first_sequence.desc(),), limit=1)
-    return next(found, None)
+    query = sa.select(table.c.last_sequence, table.c.digest, table.c.last_occurred_at).where(
+        table.c.partition == WHOLE, table.c.terminal == terminal, table.c.first_sequence < RELAYED_FROM
+    )
+    row = connection.execute(query.order_by(table.c.first_sequence.desc()).limit(1)).first()
+    return None if row is None else Tail(row[0], bytes(row[1]), UnixMs(row[2]))
 
 
 def batch_at(connection: sa.Connection, terminal: int, first_sequence: int) -> BatchRow | None:
@@ -191,28 +200,20 @@ def _batches(
     connection: sa.Connection, where: Any, order: tuple[Any, ...] = (), limit: int | None = None
 ) -> Iterator[BatchRow]:
     table = tables.batches
-    query = sa.select(*_columns(table, BatchRow)).where(table.c.partition == WHOLE, where)
+    columns = [table.c["results" if name == "outcomes" else name] for name in BatchRow.__slots__]
+    query = sa.select(*columns).where(table.c.partition == WHOLE, where)
     for row in connection.execute(query.order_by(*order).limit(limit)):
         terminal, first, last, digest, block, ordinal, at, results, occurred = row
         yield BatchRow(
-            terminal, first, last, bytes(digest), block, ordinal, UnixMs(at), json.loads(results), UnixMs(occurred)
+            terminal, first, last, bytes(digest), block, ordinal, UnixMs(at), Outcomes.read(results), UnixMs(occurred)
         )  # fmt: skip
 
 
-def insert_batch(connection: sa.Connection, row: BatchRow) -> None:
+def insert_batch(tx: Transaction, row: BatchRow) -> None:
     """Record a batch and what became of its records."""
-    values = _values(row) | {"results": json.dumps(row.results)}
-    connection.execute(sa.insert(tables.batches), {"partition": WHOLE, **values})
-
-
-def tap_identity(connection: sa.Connection, partition: int, uid: int, tmc: int) -> bytes | None:
-    """The digest of what a card signed at a counter, if that is in the books."""
-    table = tables.taps
-    query = sa.select(table.c.identity).where(
-        table.c.partition == partition, table.c.uid == uid, table.c.tmc == tmc
-    )
-    found = connection.execute(query).scalar()
-    return None if found is None else bytes(found)
+    values = _values(row)
+    values["results"] = values.pop("outcomes").stored()
+    tx.add(tables.batches, {"partition": WHOLE, **values})
 
 
 def seen_after(connection: sa.Connection, partition: int, uid: int, tmc: int) -> bytes:
@@ -224,10 +225,9 @@ def seen_after(connection: sa.Connection, partition: int, uid: int, tmc: int) ->
     return bytes(connection.execute(query).scalar() or b"")
 
 
-def insert_taps(connection: sa.Connection, rows: Sequence[TapRow]) -> None:
-    """Take card transactions into the books."""
-    if rows:
-        connection.execute(sa.insert(tables.taps), [_values(row) for row in rows])
+def insert_tap(tx: Transaction, row: TapRow) -> None:
+    """Take a card transaction into the books."""
+    tx.add(tables.taps, _values(row))
 
 
 def taps_of(connection: sa.Connection, partition: int, uid: int, limit: int) -> list[TapRow]:
@@ -251,12 +251,10 @@ def _tap(row: Any) -> TapRow:
     return TapRow(*values)
 
 
-def insert_quarantine(connection: sa.Connection, rows: Sequence[QuarantineRow]) -> None:
+def insert_quarantine(tx: Transaction, rows: Sequence[QuarantineRow]) -> None:
     """Keep records that were not posted."""
-    if rows:
-        connection.execute(
-            sa.insert(tables.quarantine), [{"partition": WHOLE, **_values(row)} for row in rows]
-        )
+    for row in rows:
+        tx.add(tables.quarantine, {"partition": WHOLE, **_values(row)})
 
 
 def resolve_quarantine(
@@ -285,11 +283,10 @@ def read_quarantine(connection: sa.Connection, *, only_open: bool = False) -> li
     return found
 
 
-def insert_exceptions(connection: sa.Connection, rows: Iterable[ExceptionRow]) -> None:
+def insert_exceptions(tx: Transaction, rows: Iterable[ExceptionRow]) -> None:
     """Raise exceptions."""
-    values = [_values(row) for row in rows]
-    if values:
-        connection.execute(sa.insert(tables.exceptions), values)
+    for row in rows:
+        tx.add(tables.exceptions, _values(row))
 
 
 def read_exceptions(connection: sa.Connection) -> list[ExceptionRow]:

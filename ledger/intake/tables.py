@@ -57,14 +57,17 @@ invitations = Table(
     Column("used_at", BigInteger, nullable=False),
 )
 
-terminal_days = Table(
-    "terminal_days",
+terminal_moves = Table(
+    "terminal_moves",
     metadata,
     _key("partition"),
     _key("terminal"),
     _key("service_day"),
+    _key("block"),
+    _key("ordinal"),
     Column("amount", BigInteger, nullable=False),
 )
+"""What each batch (block, ordinal) moved in a terminal's service day, in sen; the sum of them is what the terminal moved."""
 
 batches = Table(
     "batches",
@@ -101,7 +104,6 @@ taps = Table(
     Column("stop", String(64), nullable=False),
     Column("rules", Text, nullable=False),
     Column("seen_tmv", LargeBinary(8), nullable=False),
-    Index("taps_by_record", "terminal", "sequence"),
     # The few that moved no money and so have no place in the journal, as the proofs' tree takes them in.
     Index(
         "taps_without_money",
@@ -113,6 +115,18 @@ taps = Table(
         postgresql_where=text("position = 0"),
     ),
 )
+
+sights = Table(
+    "sights",
+    metadata,
+    _key("partition"),
+    _key("uid"),
+    _key("tmc"),
+    Column("tmv", LargeBinary(8), primary_key=True),
+    _key("block"),
+    _key("ordinal"),
+)
+"""What terminals saw of transactions that had not come in by then: the counter, and the value that the card showed for it."""
 
 quarantine = Table(
     "quarantine",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from card.batch import CONTENT_TYPE, FIRST_DIGEST, Batch, decode_batch, encode_batch, encode_record
+from card.batch import CONTENT_TYPE, FIRST_DIGEST, BatchFrame, decode_frame, encode_batch, encode_record
 from card.errors import BatchInvalid
 from keys import envelope
 from keys.errors import SignatureWrong
@@ -26,13 +26,14 @@ def _kid(vault: Vault) -> bytes:
     return vault.public_key(LABEL)[:_KID_BYTES]
 
 
-def written(terminal: int, record: TapRecord, vault: Vault, at: UnixMs) -> tuple[bytes, Batch]:
+def written(terminal: int, record: TapRecord, vault: Vault, at: UnixMs) -> tuple[bytes, BatchFrame]:
     """A batch of one record, signed by the ledger."""
-    payload = encode_batch(terminal, record.sequence, FIRST_DIGEST, at, [encode_record(record)])
+    raw = encode_record(record)
+    payload = encode_batch(terminal, record.sequence, FIRST_DIGEST, at, [raw])
     body = envelope.seal(
         payload, kid=_kid(vault), sign=lambda data: vault.sign(LABEL, data), content_type=CONTENT_TYPE
     )
-    return body, Batch(terminal, record.sequence, FIRST_DIGEST, at, (record,))
+    return body, BatchFrame(terminal, record.sequence, FIRST_DIGEST, at, (raw,))
 
 
 def signed_here(message: Envelope, vault: Vault) -> bool:
@@ -40,12 +41,12 @@ def signed_here(message: Envelope, vault: Vault) -> bool:
     return message.kid == _kid(vault)
 
 
-def opened(message: Envelope, registry: Registry, vault: Vault) -> tuple[TerminalCertificate, Batch]:
+def opened(message: Envelope, registry: Registry, vault: Vault) -> tuple[TerminalCertificate, BatchFrame]:
     """One of our own batches, come back; it is in the books already. Raises SignatureRefused, BatchMalformed."""
     try:
-        batch = decode_batch(message.verify(vault.public_key(LABEL)))
+        frame = decode_frame(message.verify(vault.public_key(LABEL)))
     except SignatureWrong:
         raise SignatureRefused("the signature is not this ledger's: kept for review") from None
     except BatchInvalid as error:
         raise BatchMalformed(str(error)) from None
-    return registry.enrolled(batch.terminal), batch
+    return registry.enrolled(frame.terminal), frame

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ledger.intake.batch_unit import Taken
     from ledger.transfer import Transfer
-    from ledger.writer import Posted, Transaction
+    from ledger.writer import PostedRows, Transaction
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class Intend:
         """Nothing moves."""
         return ()
 
-    def settle(self, _posted: Sequence[Posted], tx: Transaction) -> None:
+    def settle(self, _posted: PostedRows, tx: Transaction) -> None:
         """Keep it."""
         store.change_load(tx.connection, self.terminal, self.request, store.INTENDED, self.raw)
 
@@ -39,10 +39,10 @@ class Intend:
 class RelayedUnit(BatchUnit):
     """A load's record, and the end of its row, in one."""
 
-    def settle(self, posted: Sequence[Posted], tx: Transaction) -> Taken:
+    def settle(self, posted: PostedRows, tx: Transaction) -> Taken:
         """Write the record as any batch, and close the load."""
         taken = super().settle(posted, tx)
-        batch = self._batch
-        request = batch.first_sequence - RELAYED_FROM
-        store.change_load(tx.connection, batch.terminal, request, CLOSED, b"")
+        frame = self.examined.frame
+        request = frame.first_sequence - RELAYED_FROM
+        store.change_load(tx.connection, frame.terminal, request, CLOSED, b"")
         return taken

@@ -36,10 +36,24 @@ class Holder:
     def registered(self) -> Card:
         """The card as the ledger knows it."""
         number = int.from_bytes(self.uid, "big")
-        return Card(number, self.identity.card_number, registered=False, key_version=self.key.version, token_digest=self.uid.ljust(32, b"\0"))
+        return Card(
+            number,
+            self.identity.card_number,
+            registered=False,
+            key_version=self.key.version,
+            token_digest=self.uid.ljust(32, b"\0"),
+        )
 
     def tap(
-        self, kind: TapKind, amount: int, at: UnixMs, terminal: int, sequence: int, context: Context, *, moved_on: bool = False
+        self,
+        kind: TapKind,
+        amount: int,
+        at: UnixMs,
+        terminal: int,
+        sequence: int,
+        context: Context,
+        *,
+        moved_on: bool = False,
     ) -> TapRecord:
         """What a terminal has in its outbox after this card was held to it."""
         signed = amount if kind.credits_card else -amount
@@ -56,7 +70,13 @@ class Holder:
     ) -> bytes:
         reference = 1 << 32
         record = LogRecord(
-            kind, Rupiah(abs(signed)), Rupiah(self.balance + signed), at // 1000, terminal, sequence, reference
+            kind,
+            Rupiah(abs(signed)),
+            Rupiah(self.balance + signed),
+            at // 1000,
+            terminal,
+            sequence,
+            reference,
         )
         parts = [
             tmac.data_entry(Ins.READ_DATA, File.IDENTITY, 0, self.identity.encode()),

@@ -23,7 +23,11 @@ from ledger.intake.columnar import reading
 from tests.ledger.streams import holders
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from card.evidence import CardTransaction
+
+    Integers = npt.NDArray[np.int64]
 
 EXAMPLES = 2_000 if os.environ.get("HEBAT_LONG") else 150
 AT = UnixMs(1_795_000_000_000)
@@ -38,13 +42,18 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     (holder,) = holders(vault, 1)
     return [
         encode_record(holder.tap(kind, amount, AT, 1001, 7, context, moved_on=moved_on))
-        for kind, amount in [(TapKind.FARE, 3_500), (TapKind.SALE, 25_000), (TapKind.LOAD, 50_000), (TapKind.TAP_IN, 0)]
+        for kind, amount in [
+            (TapKind.FARE, 3_500),
+            (TapKind.SALE, 25_000),
+            (TapKind.LOAD, 50_000),
+            (TapKind.TAP_IN, 0),
+        ]
         for context in PLACES
         for moved_on in (False, True)
     ]
 
 
-def by_columns(raws: list[bytes], first: int) -> tuple[np.ndarray, bytes]:  # type: ignore[type-arg]
+def by_columns(raws: list[bytes], first: int) -> tuple[Integers, bytes]:
     data = b"".join(raws)
     ends = np.cumsum([len(raw) for raw in raws], dtype=np.int64)
     starts = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
@@ -59,7 +68,7 @@ def one_by_one(raw: bytes, sequence: int) -> tuple[TapRecord, CardTransaction] |
         return None
 
 
-def expect_the_same(raw: bytes, columns: np.ndarray, data: bytes, row: int, sequence: int) -> None:  # type: ignore[type-arg]
+def expect_the_same(raw: bytes, columns: Integers, data: bytes, row: int, sequence: int) -> None:
     """Where the columns say that a record is plain, the decoders take it, with the same values."""
     column = columns[:, row]
     if not column[f.PLAIN]:
@@ -84,7 +93,18 @@ def expect_the_same(raw: bytes, columns: np.ndarray, data: bytes, row: int, sequ
         record.kind, int.from_bytes(record.uid, "big"), record.tmc, record.amount, record.occurred_at, record.seen_tmc,
         place.authorisation,
     ]  # fmt: skip
-    proven = [f.CARD_NUMBER, f.CONCESSION, f.MOVED, f.SIGNED_KIND, f.PAID, f.BALANCE_AFTER, f.SIGNED_AT, f.TERMINAL, f.SEQUENCE, f.ROUTE]
+    proven = [
+        f.CARD_NUMBER,
+        f.CONCESSION,
+        f.MOVED,
+        f.SIGNED_KIND,
+        f.PAID,
+        f.BALANCE_AFTER,
+        f.SIGNED_AT,
+        f.TERMINAL,
+        f.SEQUENCE,
+        f.ROUTE,
+    ]
     log = signed.record
     assert column[proven].tolist() == [
         signed.identity.card_number, signed.identity.concession, signed.amount, log.kind, log.amount, log.balance_after,
@@ -101,7 +121,11 @@ def test_every_layout_that_terminals_leave_is_plain(good: list[bytes]) -> None:
 
 def test_no_flipped_bit_of_a_record_is_read_otherwise_than_by_the_decoders(good: list[bytes]) -> None:
     for raw in good[2:4]:
-        bent = [raw[:at] + bytes((raw[at] ^ 1 << bit,)) + raw[at + 1 :] for at in range(len(raw)) for bit in range(8)]
+        bent = [
+            raw[:at] + bytes((raw[at] ^ 1 << bit,)) + raw[at + 1 :]
+            for at in range(len(raw))
+            for bit in range(8)
+        ]
         for one in bent:
             columns, data = by_columns([one], 7)
             expect_the_same(one, columns, data, 0, 7)
@@ -136,7 +160,28 @@ def bent(draw: st.DrawFn, raw: bytes) -> bytes:
 def rewritten(draw: st.DrawFn, raw: bytes) -> bytes:
     """A record with some fields of other values, encoded anew: what a terminal that lies, or a newer one, would send."""
     fields = cbor2.loads(raw)
-    numbers = st.sampled_from([-1, 0, 1, 2, 3, 7, 23, 24, 255, 256, 65_535, 65_536, 2**32 - 1, 2**32, 2**47, 2**47 + 1, 2**63, 2**64])
+    numbers = st.sampled_from(
+        [
+            -1,
+            0,
+            1,
+            2,
+            3,
+            7,
+            23,
+            24,
+            255,
+            256,
+            65_535,
+            65_536,
+            2**32 - 1,
+            2**32,
+            2**47,
+            2**47 + 1,
+            2**63,
+            2**64,
+        ]
+    )
     texts = st.text(max_size=66) | st.text("ab", min_size=23, max_size=66)
     values = numbers | texts | st.binary(max_size=9) | st.booleans() | st.none() | st.floats()
     for _ in range(draw(st.integers(1, 3))):
@@ -152,7 +197,9 @@ def rewritten(draw: st.DrawFn, raw: bytes) -> bytes:
 
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(data=st.data())
-def test_bent_records_among_good_ones_are_read_as_the_decoders_read_them(good: list[bytes], data: st.DataObject) -> None:
+def test_bent_records_among_good_ones_are_read_as_the_decoders_read_them(
+    good: list[bytes], data: st.DataObject
+) -> None:
     raws = []
     for _ in range(data.draw(st.integers(1, 4))):
         raw = data.draw(st.sampled_from(good))

@@ -49,7 +49,7 @@ def test_a_block_covers_the_time_from_its_beginning_to_its_end(database: Databas
     blocks.unblock(CARD, UnixMs(NOW + 10))
     blocks.block(CARD, "stolen", UnixMs(NOW + 20))
     with database.transaction() as connection:
-        then = BlockedThen(connection, [(CARD.partition, CARD.uid)])
+        then = BlockedThen(connection)
     said = [
         then.said(CARD.uid, UnixMs(NOW + after)).partition("(")[2].partition(")")[0]
         for after in (-1, 0, 9, 10, 20, 99)

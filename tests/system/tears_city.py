@@ -20,8 +20,8 @@ from hebat.demo import town
 from hebat.fleet import Post
 from hebat.folder import Folder
 from keys.clock import UnixMs, day_of
-from keys.filevault import FileVault
 from keys.identity import TerminalIdentity, TerminalRole, read_certificate
+from keys.ledgervault import LedgerVault
 from keys.money import Rupiah, sen_of
 from keys.vault import Role
 from ledger.chart import PARTITIONS, AccountId, Code, Partition, account_id, split
@@ -104,7 +104,7 @@ class Rig:
     def other_desk(self) -> City:
         """The same city at another desk, with its keys opened there."""
         desk = copy(self.city)
-        desk.vault = FileVault.open(self.city.folder.vault, self.city.folder.passphrase())
+        desk.vault = LedgerVault.open(self.city.folder.vault, self.city.folder.passphrase())
         return desk
 
     def terminal(self, post: Post) -> Terminal:
@@ -123,7 +123,7 @@ class Rig:
         self.terminals[post.number] = self._switched_on(post.number)
 
     def _switched_on(self, number: int) -> Terminal:
-        vault = FileVault.open(self.folder / f"terminal-{number}" / "device.vault", "x")
+        vault = LedgerVault.open(self.folder / f"terminal-{number}" / "device.vault", "x")
         client = httpx2.Client(base_url="http://ledger", transport=httpx2.MockTransport(self._answer))
         key = self.city.vault.public_key(LEDGER_LABEL)
         link = Link(client, number, self._identities[number].sign, key, self.clock, attempts=1)

@@ -100,7 +100,9 @@ def _group(data: Any, out: Any, row: int, firsts: Any, groups: int) -> int:
     at, length = out[f.FARE_AT, row], out[f.FARE_END, row] - out[f.FARE_AT, row]
     for group in range(groups):
         first = firsts[group]
-        if out[f.FARE_END, first] - out[f.FARE_AT, first] == length and _same(data, out[f.FARE_AT, first], at, length):
+        if out[f.FARE_END, first] - out[f.FARE_AT, first] == length and _same(
+            data, out[f.FARE_AT, first], at, length
+        ):
             return group
     return groups
 

@@ -1,0 +1,124 @@
+"""Plain records in the table of taps, and what they leave to explain: a purse below zero, a card that was blocked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from keys.clock import UnixMs
+from keys.money import SEN_PER_RUPIAH
+from ledger.chart import AccountId
+from ledger.intake.columnar import fields as f
+from ledger.intake.columnar.posting import fare_of, service_days
+from ledger.intake.reasons import ExceptionKind
+from ledger.intake.store import ExceptionRow
+from ledger.transfer import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+    from keys.clock import Day
+    from ledger.intake.columnar.cards import Cards
+    from ledger.intake.examined import Examined
+    from ledger.intake.placing import Told
+    from ledger.writer import Transaction
+
+    Integers = npt.NDArray[np.int64]
+    Flags = npt.NDArray[np.bool_]
+
+_REFUSED_ALONG = (Result.POSTED, Result.LINKED_FAILED)
+
+
+class TapColumns:
+    """The records of a batch that were posted by columns; `failed` are those that the books refused, with the first reason."""
+
+    def __init__(self, examined: Examined, fast: Flags, told: Told, cards: Cards) -> None:
+        self._examined = examined
+        self._cards = cards
+        self._told = told
+        self._columns = examined.columns
+        results = told.posted.results[told.at]
+        bad = results != Result.POSTED
+        self._taken = fast
+        self.failed: list[tuple[int, Result]] = []
+        if bad.any():
+            self._taken = fast.copy()
+            self._taken[told.records[bad]] = False
+            own = bad & ~np.isin(results, _REFUSED_ALONG)
+            self.failed = [
+                (int(place), Result(int(result)))
+                for place, result in zip(told.records[own], results[own], strict=True)
+            ]
+        self._rows: Integers = np.flatnonzero(self._taken)
+
+    @property
+    def count(self) -> int:
+        """How many were posted."""
+        return len(self._rows)
+
+    def columns(self, business_date: Day) -> dict[str, Any]:
+        """The columns of the table of taps."""
+        columns, rows = self._columns, self._rows
+        at = columns.at[:, rows]
+        rules = [" ".join(fare_of(columns, group)[1]) for group in range(len(columns.groups))]
+        return {
+            "partition": self._partition_of(rows), "uid": at[f.UID], "tmc": at[f.TMC],
+            "identity": [columns.identities[row] for row in rows.tolist()], "terminal": at[f.TERMINAL],
+            "sequence": at[f.SEQUENCE], "kind": at[f.KIND], "amount": at[f.MOVED] * SEN_PER_RUPIAH,
+            "balance_after": at[f.BALANCE_AFTER] * SEN_PER_RUPIAH, "position": self._positions()[rows],
+            "occurred_at": at[f.SIGNED_AT] * 1000, "service_day": service_days(at[f.SIGNED_AT]),
+            "business_date": np.full(len(rows), business_date, np.int64), "route": self._texts(at, f.ROUTE_AT, f.ROUTE_END),
+            "stop": self._texts(at, f.STOP_AT, f.STOP_END), "rules": [rules[group] for group in at[f.GROUP].tolist()],
+            "seen_tmv": self._octets(at, f.SEEN_AT, f.SEEN_END),
+        }  # fmt: skip
+
+    def _partition_of(self, rows: Any) -> Any:
+        return self._cards.partition[self._columns.places[rows]]
+
+    def _positions(self) -> Integers:
+        """Of each record the position of its first transfer; 0 where no money moved."""
+        found = np.zeros(len(self._taken), np.int64)
+        # Of several rows of one record the last assignment stays: backwards, that is its first row.
+        found[self._told.records[::-1]] = self._told.posted.positions[self._told.at][::-1]
+        return found
+
+    def _octets(self, at: Integers, start: int, end: int) -> list[bytes]:
+        data = self._columns.data
+        return [data[one:other] for one, other in zip(at[start].tolist(), at[end].tolist(), strict=True)]
+
+    def _texts(self, at: Integers, start: int, end: int) -> list[str]:
+        return [octets.decode("ascii") for octets in self._octets(at, start, end)]
+
+    def exceptions(self, tx: Transaction) -> list[ExceptionRow]:
+        """What the posted ones leave to explain."""
+        return [*self._below_zero(tx), *self._blocked(tx)]
+
+    def _below_zero(self, tx: Transaction) -> Iterator[ExceptionRow]:
+        paid = self._rows[self._columns.at[f.PAID, self._rows] > 0]
+        accounts = self._cards.account[self._columns.places[paid]]
+        for row, account in zip(paid.tolist(), accounts.tolist(), strict=True):
+            shadow = -tx.balance(AccountId(account)).net(AccountId(account))
+            if shadow > 0:
+                told = f"the books are {shadow} sen below what the card has spent"
+                yield self._exception(row, ExceptionKind.NEGATIVE_SHADOW, told, tx)
+
+    def _blocked(self, tx: Transaction) -> Iterator[ExceptionRow]:
+        blocked = self._examined.blocked
+        ever = blocked.uids()
+        if not ever:
+            return
+        at = self._columns.at
+        for row in self._rows[np.isin(at[f.UID, self._rows], ever)].tolist():
+            why = blocked.said(int(at[f.UID, row]), UnixMs(int(at[f.OCCURRED_AT, row])))
+            if why:
+                yield self._exception(row, ExceptionKind.CARD_BLOCKED, why, tx)
+
+    def _exception(self, row: int, kind: ExceptionKind, detail: str, tx: Transaction) -> ExceptionRow:
+        at = self._columns.at
+        return ExceptionRow(
+            int(self._partition_of(row)), int(at[f.UID, row]), int(at[f.TMC, row]), kind, self._examined.frame.terminal,
+            int(at[f.SEQUENCE, row]), detail, tx.received_at,
+        )  # fmt: skip
