@@ -9,13 +9,15 @@ All three work on arrays of bytes: round keys are 176 bytes (11 blocks), a block
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import llvmlite.binding as llvm
 from llvmlite import ir
 from numba import config, types
 from numba.extending import intrinsic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROUND_KEY_BYTES: Final = 176
 _ROUNDS: Final = 10
@@ -67,7 +69,7 @@ def _encrypted(builder: Any, state: Any, keys: Any) -> Any:
     return builder.call(last, [state, _load(builder, keys, _ROUNDS)])
 
 
-def _absorb(_context: Any, round_keys: Any, state: Any, data: Any, offset: Any) -> Any:
+def _absorb(_context: Any, round_keys: Any, state: Any, data: Any, _offset: Any) -> Any:
     """State = AES(state XOR the block of `data` at `offset`): a step of CBC-MAC."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

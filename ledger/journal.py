@@ -109,6 +109,7 @@ def rows_of(transfers: Sequence[Transfer] | Rows, received_at: UnixMs, business_
 
 
 def listed(transfers: Sequence[Transfer]) -> Rows:
+    """Transfers one by one as an array of ROW, what the writer fills still 0; raises TransferInvalid."""
     try:
         return np.array(
             [

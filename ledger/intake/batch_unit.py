@@ -17,7 +17,6 @@ from ledger.intake.columnar.sifting import sift, times_before
 from ledger.intake.deciding import Decisions
 from ledger.intake.examined import assess_at
 from ledger.intake.memory import Tail
-from ledger.intake.outcomes import Outcomes
 from ledger.intake.placing import Placed
 from ledger.intake.settling import Settlement
 from ledger.transfer import ROW
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from ledger.intake.assess import Assessed
     from ledger.intake.examined import Examined
+    from ledger.intake.outcomes import Outcomes
     from ledger.intake.receive import Intake
     from ledger.writer import PostedRows, Transaction
 

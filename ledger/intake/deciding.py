@@ -90,7 +90,7 @@ class Decisions:
             if one.reason is Reason.UNCONFIRMED:
                 self._open_intent(one.card, OpenIntent(self._terminal, record, one.raw), tx)
         elif one.transaction is not None:
-            self._decide_tap(one, record, one.transaction, one.card, tx)
+            self._decide_tap(record, one.transaction, one.card, tx)
         else:
             self._remember(record, one.card, tx)
             self._give_back(record, one.card, tx)
@@ -112,7 +112,7 @@ class Decisions:
             )
 
     def _decide_tap(
-        self, one: Assessed, record: TapRecord, transaction: CardTransaction, card: Card, tx: Transaction
+        self, record: TapRecord, transaction: CardTransaction, card: Card, tx: Transaction
     ) -> None:
         identity = identity_of(record.tmi, record.tmv)
         known = self._identity_at(card, record.tmc, tx)
@@ -170,7 +170,7 @@ class Decisions:
                 intent,
                 unauthorised=unauthorised,
                 doubts=doubts,
-            )  # fmt: skip
+            )
         )
 
     def _transfers(self, tap: Tap, owner: TerminalCertificate, doubts: tuple[Doubt, ...]) -> list[Transfer]:

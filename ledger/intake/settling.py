@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from card.batch import TapRecord
 from keys.money import sen_of
 from ledger.intake import store
@@ -20,6 +18,7 @@ from ledger.intake.reasons import ExceptionKind, Outcome, Reason, Resolution
 from ledger.transfer import Result
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
 
     from ledger.intake.assess import Assessed

@@ -28,4 +28,4 @@ def counts(connection: sa.Connection) -> dict[str, int]:
     query = sa.select(meta.c.name, meta.c.value).where(
         meta.c.partition == WHOLE, meta.c.name.in_((TERMINALS, BLOCKS))
     )
-    return {name: value for name, value in connection.execute(query)}
+    return {row.name: row.value for row in connection.execute(query)}

@@ -34,7 +34,7 @@ def head(data: Any, at: int, end: int, major: int) -> Any:
     if short > _WIDTH_64:
         return 0, BAD
     octets = 1 << (short - _WIDTH_8)
-    if at + 1 + octets > end or (octets == 8 and data[at + 1] & 0x80):
+    if at + 1 + octets > end or (short == _WIDTH_64 and data[at + 1] & 0x80):
         return 0, BAD
     value = 0
     for place in range(octets):

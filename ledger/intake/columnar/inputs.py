@@ -17,6 +17,7 @@ from card.apdu import Ins
 from card.layout import LAYOUT_VERSION, RECORD_BYTES, Concession, File, JourneyState, TapKind
 from keys.cmac import BLOCK
 from ledger.intake.columnar import fields as f
+from ledger.intake.columnar.cbor import BAD
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -58,7 +59,7 @@ def _signed(data: Any, at: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _begins(data: Any, at: int, wanted: Any) -> bool:
-    for place in range(len(wanted)):
+    for place in range(len(wanted)):  # noqa: SIM110  numba compiles no generators
         if data[at + place] != wanted[place]:
             return False
     return True
@@ -66,7 +67,7 @@ def _begins(data: Any, at: int, wanted: Any) -> bool:
 
 @njit(cache=True, nogil=True)
 def _empty(data: Any, at: int, end: int) -> bool:
-    for place in range(at, end):
+    for place in range(at, end):  # noqa: SIM110  as above
         if data[place] != 0:
             return False
     return True
@@ -79,7 +80,7 @@ def _luhn(number: int) -> bool:
     while number:
         digit = number % 10
         if doubled:
-            digit = 2 * digit - 9 if digit > 4 else 2 * digit
+            digit = digit // 5 + 2 * digit % 10
         total += digit
         doubled = not doubled
         number //= 10
@@ -132,7 +133,7 @@ def _moved(data: Any, at: int) -> Any:
         return 0, at
     value = _signed(data, at + 2)
     if not _value(data, at) or value <= 0:
-        return 0, -1
+        return 0, BAD
     return (value if credit else -value), at + _BLOCK
 
 
@@ -153,31 +154,41 @@ def _adds_up(data: Any, reader: int, before: int, out: Any, row: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
+def _what_was_read(data: Any, at: int, out: Any, row: int) -> int:
+    """Identity and journey; the place of what follows."""
+    if not _begins(data, at, _IDENTITY) or not _identity(data, at + _BLOCK, out, row):
+        return BAD
+    at += _DATA_ENTRY
+    return at + _DATA_ENTRY if _begins(data, at, _JOURNEY) and _journey(data, at + _BLOCK) else BAD
+
+
+@njit(cache=True, nogil=True)
+def _what_was_written(data: Any, at: int, end: int, out: Any, row: int) -> int:
+    """The log record, and a new journey where there is one; the place of what follows."""
+    if end - at < _DATA_ENTRY + _READER_ENTRY or not _begins(data, at, _LOG):
+        return BAD
+    if not _log(data, at + _BLOCK, out, row):
+        return BAD
+    at += _DATA_ENTRY
+    if end - at != _DATA_ENTRY + _READER_ENTRY:
+        return at
+    return at + _DATA_ENTRY if _begins(data, at, _MOVED_ON) and _journey(data, at + _BLOCK) else BAD
+
+
+@njit(cache=True, nogil=True)
 def read_input(data: Any, out: Any, row: int) -> bool:
     """Fill the columns of what the chip signed; False where this is none of the layouts."""
     at, end = out[f.TMI_AT, row], out[f.TMI_END, row]
-    length = end - at
-    if length < _SHORTEST or length % _BLOCK or not _begins(data, at, _IDENTITY):
+    if end - at < _SHORTEST or (end - at) % _BLOCK:
         return False
-    if not _identity(data, at + _BLOCK, out, row):
+    at = _what_was_read(data, at, out, row)
+    if at == BAD or data[at] != _GET_VALUE or not _value(data, at):
         return False
-    at += _DATA_ENTRY
-    if not _begins(data, at, _JOURNEY) or not _journey(data, at + _BLOCK):
-        return False
-    at += _DATA_ENTRY
     before = _signed(data, at + 2)
-    if data[at] != _GET_VALUE or not _value(data, at):
-        return False
     out[f.MOVED, row], at = _moved(data, at + _BLOCK)
-    if at < 0 or end - at < _DATA_ENTRY + _READER_ENTRY or not _begins(data, at, _LOG):
+    if at == BAD:
         return False
-    if not _log(data, at + _BLOCK, out, row):
-        return False
-    at += _DATA_ENTRY
-    if end - at == _DATA_ENTRY + _READER_ENTRY:
-        if not _begins(data, at, _MOVED_ON) or not _journey(data, at + _BLOCK):
-            return False
-        at += _DATA_ENTRY
-    if end - at != _READER_ENTRY or data[at] != _COMMIT or not _empty(data, at + 33, end):
+    at = _what_was_written(data, at, end, out, row)
+    if at == BAD or end - at != _READER_ENTRY or data[at] != _COMMIT or not _empty(data, at + 33, end):
         return False
     return _adds_up(data, at + 1, before, out, row)

@@ -88,7 +88,7 @@ def _context(data: Any, at: int, end: int, out: Any, row: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _same(data: Any, one: int, other: int, length: int) -> bool:
-    for place in range(length):
+    for place in range(length):  # noqa: SIM110  numba compiles no generators
         if data[one + place] != data[other + place]:
             return False
     return True
