@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 2.5)
@@ -60,13 +60,9 @@ class Metrics:
         children[0].inc()
         children[1].observe(seconds)
 
-    def took(self, results: Iterable[Mapping[str, Any]]) -> None:
-        """A batch was taken in."""
-        counted: dict[str, int] = {}
-        for one in results:
-            result = one["result"]
-            counted[result] = counted.get(result, 0) + 1
-        for result, times in counted.items():
+    def took(self, counts: Mapping[str, int]) -> None:
+        """A batch was taken in: how many records had each result."""
+        for result, times in counts.items():
             self._taps.labels(result).inc(times)
 
     def committed(self, orders: int, seconds: float) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from ledger.errors import (
@@ -23,7 +22,7 @@ from ledger.http.examples import shown
 from ledger.problems import MEDIA_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from ledger.intake.receive import Intake
 
@@ -54,9 +53,9 @@ class BatchAnswer(BaseModel):
 
 
 def router(
-    intake: Intake, sweep: Callable[[], object], taken: Callable[[list[dict[str, Any]]], None]
+    intake: Intake, sweep: Callable[[], object], taken: Callable[[Mapping[str, int]], None]
 ) -> APIRouter:
-    """The routes of batches. `sweep` ends loads whose time is over; `taken` is told the results of each batch."""
+    """The routes of batches. `sweep` ends loads whose time is over; `taken` is told how many records of each batch had each result."""
     routes = APIRouter(tags=["terminals"])
     gate = Gate("batches", BATCHES_MAX)
 
@@ -64,13 +63,13 @@ def router(
         "/v1/batches", response_model=BatchAnswer, openapi_extra=COSE_BODY,
         responses=described(*SIGNED, BatchConflict, BatchOutOfOrder),
     )  # fmt: skip
-    async def post_batch(request: Request) -> JSONResponse:
+    async def post_batch(request: Request) -> Response:
         """Take a signed batch in: COSE_Sign1 over CBOR (see `card.batch`)."""
         with gate:
             body = await limited_body(request)
             answer = await run_in_threadpool(intake.receive, body)
             await run_in_threadpool(sweep)
-        taken(answer.results)
-        return JSONResponse(answer.as_json())
+        taken(answer.outcomes.counted())
+        return Response(answer.encoded(), media_type="application/json")
 
     return routes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -27,6 +28,12 @@ class Outcomes:
         outcome, reason = self.others.get(place, (Outcome.POSTED, None))
         told = {"sequence": self.first + place, "result": outcome.value}
         return told if reason is None else told | {"reason": reason.value}
+
+    def counted(self) -> dict[str, int]:
+        """How many records had each outcome."""
+        counts = Counter(outcome.value for outcome, _ in self.others.values())
+        posted = self.count - len(self.others)
+        return dict(counts) | ({Outcome.POSTED.value: posted} if posted else {})
 
     def as_json(self) -> str:
         """The same list as JSON, without spaces."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import subprocess
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -28,6 +27,8 @@ from tests.ledger.crash.nursery import DYING
 from tests.ledger.streams import encoded, holders
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.ledger.streams import Holder
 
 OPERATOR: Final = town.OPERATORS[0]

@@ -67,7 +67,7 @@ async def _run(address: str, streams: list[list[bytes]], connections: int) -> No
     took.sort()
     latency = {"p50": took[len(took) // 2], "p99": took[int(len(took) * 0.99)]}
     odd = [one.decode(errors="replace") for _, answers in told for one in answers]
-    print(
+    sys.stdout.write(
         json.dumps(
             {"seconds": seconds, "posted": sum(posted for posted, _ in told), "odd": odd[:3], **latency}
         )

@@ -15,12 +15,14 @@ import tempfile
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import make_url
 
 from tests.benchmarks.taps.city import BenchCluster, PostgresFolder, Rush, prepared
-from tests.ledger.crash.cluster import Cluster
+
+if TYPE_CHECKING:
+    from tests.ledger.crash.cluster import Cluster
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -99,4 +101,4 @@ def _stored(cluster: Cluster, folder: PostgresFolder) -> dict[str, int]:
 
 if __name__ == "__main__":
     numbers = [int(word) for word in sys.argv[1:]]
-    print(json.dumps(run(Rush(batches=numbers[0] if numbers else 8), *numbers[1:2]), indent=1))
+    sys.stdout.write(json.dumps(run(Rush(batches=numbers[0] if numbers else 8), *numbers[1:2]), indent=1))

@@ -43,7 +43,8 @@ def main() -> None:
         _profiled(Intake, "_opened", profiles)
         _profiled(Intake, "_examined", profiles)
     with City(folder, town.CONFIGURATION, SystemClock()) as city, LoopbackServer(application(city)) as server:
-        print(server.address, flush=True)
+        sys.stdout.write(f"{server.address}\n")
+        sys.stdout.flush()
         sys.stdin.readline()
         time.sleep(0)
     if profile:
