@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import psycopg2
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from keys.clock import Day, UnixMs
 from ledger import rowbytes, tables
+from ledger.bulk import store as bulk
 from ledger.bulk.store import connect_noting_handle
 from ledger.errors import DatabaseBusy, DatabaseDamaged, DatabaseMissing, StorageError
 from ledger.journal import Block
@@ -23,7 +25,6 @@ from ledger.transfer import ROW
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    import numpy as np
     import numpy.typing as npt
 
     Rows = npt.NDArray[np.void]
@@ -230,12 +231,10 @@ def insert_block(connection: sa.Connection, block: Block, bodies: Iterable[bytes
     """Append a block and its documents."""
     values = {name: getattr(block, name) for name in Block.__slots__}
     connection.execute(sa.insert(tables.blocks), {"partition": WHOLE, **values})
-    written = [
-        {"partition": WHOLE, "block": block.block, "ordinal": ordinal, "body": body}
-        for ordinal, body in enumerate(bodies)
-    ]
-    if written:
-        connection.execute(sa.insert(tables.documents), written)
+    kept = list(bodies)
+    if kept:
+        columns = {"partition": WHOLE, "block": block.block, "ordinal": np.arange(len(kept)), "body": kept}
+        bulk.write(connection, tables.documents, [bulk.spread(tables.documents, columns)])
 
 
 def insert_window(connection: sa.Connection, window: Window) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     CheckConstraint,
     Column,
@@ -14,6 +15,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    event,
 )
 
 from ledger.transfer import ROW
@@ -61,6 +63,13 @@ documents = Table(
     Column("block", BigInteger, primary_key=True, autoincrement=False),
     Column("ordinal", Integer, primary_key=True, autoincrement=False),
     Column("body", LargeBinary, nullable=False),
+)
+
+# Signed bytes are as good as random: PostgreSQL would try in vain to compress each document before it stores it.
+event.listen(
+    documents,
+    "after_create",
+    DDL("ALTER TABLE documents ALTER COLUMN body SET STORAGE EXTERNAL").execute_if(dialect="postgresql"),
 )
 
 windows = Table(

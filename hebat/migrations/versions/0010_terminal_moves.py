@@ -36,6 +36,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("partition", "uid", "tmc", "tmv", "block", "ordinal"),
     )
     op.drop_index("taps_by_record", "taps")
+    if op.get_bind().dialect.name == "postgresql":
+        op.execute("ALTER TABLE documents ALTER COLUMN body SET STORAGE EXTERNAL")
 
 
 def downgrade() -> None:

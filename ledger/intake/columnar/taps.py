@@ -97,13 +97,24 @@ class TapColumns:
         return [*self._below_zero(tx), *self._blocked(tx)]
 
     def _below_zero(self, tx: Transaction) -> Iterator[ExceptionRow]:
-        paid = self._rows[self._columns.at[f.PAID, self._rows] > 0]
-        accounts = self._cards.account[self._columns.places[paid]]
-        for row, account in zip(paid.tolist(), accounts.tolist(), strict=True):
-            shadow = -tx.balance(AccountId(account)).net(AccountId(account))
+        for row in self._doubtful().tolist():
+            account = AccountId(int(self._cards.account[self._columns.places[row]]))
+            shadow = -tx.balance(account).net(account)
             if shadow > 0:
                 told = f"the books are {shadow} sen below what the card has spent"
                 yield self._exception(row, ExceptionKind.NEGATIVE_SHADOW, told, tx)
+
+    def _doubtful(self) -> Integers:
+        """The records whose purse has less than nothing after them, and all others of the same cards."""
+        paid: Integers = self._rows[self._columns.at[f.PAID, self._rows] > 0]
+        balances = getattr(self._told.posted.applied, "balances", None)
+        if balances is None:
+            return paid
+        after = balances[self._told.at]
+        below = self._told.records[after[:, 0] > after[:, 1]]
+        uids = self._columns.at[f.UID]
+        some: Integers = paid[np.isin(uids[paid], uids[below])]
+        return some
 
     def _blocked(self, tx: Transaction) -> Iterator[ExceptionRow]:
         blocked = self._examined.blocked
