@@ -233,7 +233,12 @@ def insert_block(connection: sa.Connection, block: Block, bodies: Iterable[bytes
     connection.execute(sa.insert(tables.blocks), {"partition": WHOLE, **values})
     kept = list(bodies)
     if kept:
-        columns = {"partition": WHOLE, "block": block.block, "ordinal": np.arange(len(kept)), "body": kept}
+        columns: bulk.Columns = {
+            "partition": WHOLE,
+            "block": block.block,
+            "ordinal": np.arange(len(kept)),
+            "body": kept,
+        }
         bulk.write(connection, tables.documents, [bulk.spread(tables.documents, columns)])
 
 

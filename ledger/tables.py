@@ -69,7 +69,7 @@ documents = Table(
 event.listen(
     documents,
     "after_create",
-    DDL("ALTER TABLE documents ALTER COLUMN body SET STORAGE EXTERNAL").execute_if(dialect="postgresql"),
+    DDL("ALTER TABLE documents ALTER COLUMN body SET STORAGE EXTERNAL").execute_if(dialect="postgresql"),  # type: ignore[no-untyped-call]
 )
 
 windows = Table(
