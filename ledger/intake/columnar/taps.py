@@ -107,10 +107,7 @@ class TapColumns:
     def _doubtful(self) -> Integers:
         """The records whose purse has less than nothing after them, and all others of the same cards."""
         paid: Integers = self._rows[self._columns.at[f.PAID, self._rows] > 0]
-        balances = getattr(self._told.posted.applied, "balances", None)
-        if balances is None:
-            return paid
-        after = balances[self._told.at]
+        after = self._told.posted.applied.balances[self._told.at]
         below = self._told.records[after[:, 0] > after[:, 1]]
         uids = self._columns.at[f.UID]
         some: Integers = paid[np.isin(uids[paid], uids[below])]
