@@ -13,7 +13,9 @@ from ledger import journal, store
 from ledger.chart import Code, describe, split
 from ledger.engine import NOTHING, Engine
 from ledger.errors import DatabaseDamaged
+from ledger.expiry import Sweeper
 from ledger.lease import take
+from ledger.rules import change
 from ledger.store import Database
 from ledger.tail import check_last
 from ledger.transfer import ROW, Transfer
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from ledger.engine import Balance
     from ledger.journal import Block
     from ledger.lease import Lease
+    from ledger.rules import AccountRules
     from ledger.store import Connection, TableSet, Window
 
     Rows = npt.NDArray[np.void]
@@ -118,6 +121,7 @@ class Ledger:
         self.after_closing: list[Callable[[Window], object]] = []
         """Told of each window that is closed, in the caller's thread, once that is durable; again where it is closed again."""
         self._lease: Lease | None = lease
+        self._sweeper = Sweeper(writer, clock, lambda: engine.next_expiry)
 
     @classmethod
     def create(cls, url: str, *others: TableSet) -> Database:
@@ -164,6 +168,7 @@ class Ledger:
 
     def close(self) -> None:
         """Finish what was accepted, keep a snapshot of the balances, and give the database back."""
+        self._sweeper.close()
         self.writer.close()
         if self._lease is None:
             return
@@ -223,6 +228,14 @@ class Ledger:
     def is_pending(self, hold: int) -> bool:
         """True where the hold at a position is neither posted nor voided."""
         return self._engine.pending(hold)
+
+    def rules(self, account: AccountId) -> AccountRules:
+        """An account's flags and limits, as of the last commit."""
+        return self._engine.committed_rules(account)
+
+    def change_rules(self, account: AccountId, rules: AccountRules) -> Posted:
+        """Give an account these flags and limits from here on; in the journal when this returns."""
+        return self.post([change(account, rules, self._clock.now())])[0]
 
     def balances(self) -> dict[AccountId, Balance]:
         """All accounts that a transfer has moved, as of one commit."""
