@@ -1,4 +1,4 @@
-"""The card application KSH: its files, sizes, rights, and what their bytes mean (DESIGN section 4).
+"""The card application KSH: its files, sizes, rights, and what their bytes mean (DESIGN section 4). The journey file: `card.journey`.
 
 All records are 32 bytes, integers least significant byte first, times in Unix seconds, days since 1970-01-01, money in whole rupiah.
 """
@@ -11,8 +11,31 @@ from enum import IntEnum
 from typing import Final, Self, TypeVar
 
 from card.errors import EvidenceError
+from card.journey import JOURNEY_VERSION, Journey, JourneyState
 from keys.clock import Day
 from keys.money import Rupiah
+
+__all__ = [
+    "AID",
+    "JOURNEY_VERSION",
+    "LAYOUT_VERSION",
+    "LOG_RECORDS",
+    "NEVER",
+    "PURSE_LIMIT_REGISTERED",
+    "PURSE_LIMIT_UNREGISTERED",
+    "RECORD_BYTES",
+    "Concession",
+    "File",
+    "Identity",
+    "Journey",
+    "JourneyState",
+    "LogRecord",
+    "ReaderId",
+    "TapKind",
+    "card_number",
+    "luhn_digit",
+    "luhn_ok",
+]
 
 AID: Final = bytes.fromhex("4b5348")
 LAYOUT_VERSION: Final = 1
@@ -26,10 +49,7 @@ NEVER: Final = Day(0xFFFF)
 """No such day: a concession that does not exist, or does not end."""
 
 _E = TypeVar("_E", bound=IntEnum)
-_NOTHING = Rupiah(0)
-_NO_DAY = Day(0)
 _IDENTITY = struct.Struct("<BQHBBBHH14x")
-_JOURNEY = struct.Struct("<BIIHIIHII3x")
 _LOG = struct.Struct("<BIIIIIQ3x")
 _READER = struct.Struct("<III4x")
 _CARD_PREFIX = 9360
@@ -72,13 +92,6 @@ class TapKind(IntEnum):
     def credits_card(self) -> bool:
         """True where value goes onto the card."""
         return self in {TapKind.LOAD, TapKind.REFUND}
-
-
-class JourneyState(IntEnum):
-    """Whether the card is between a tap-in and its tap-out."""
-
-    OUTSIDE = 0
-    INSIDE = 1
 
 
 def luhn_digit(number: int) -> int:
@@ -149,42 +162,6 @@ class Identity:
     def purse_limit(self) -> Rupiah:
         """The most that the purse may hold."""
         return PURSE_LIMIT_REGISTERED if self.registered else PURSE_LIMIT_UNREGISTERED
-
-
-@dataclass(frozen=True, slots=True)
-class Journey:
-    """File 02: what the fare rules remember. Times in Unix seconds, 0 where there is none."""
-
-    state: JourneyState = JourneyState.OUTSIDE
-    tap_in_at: int = 0
-    tap_in_stop: int = 0
-    tap_in_route: int = 0
-    window_started_at: int = 0
-    window_paid: Rupiah = _NOTHING
-    service_day: Day = _NO_DAY
-    day_total: Rupiah = _NOTHING
-    last_terminal: int = 0
-
-    def encode(self) -> bytes:
-        """The file's 32 bytes."""
-        return _JOURNEY.pack(
-            self.state,
-            self.tap_in_at,
-            self.tap_in_stop,
-            self.tap_in_route,
-            self.window_started_at,
-            self.window_paid,
-            self.service_day,
-            self.day_total,
-            self.last_terminal,
-        )
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """From the file's 32 bytes; raises EvidenceError."""
-        state, at, stop, route, window, paid, day, total, terminal = _unpack(_JOURNEY, data, "journey file")
-        inside = _member(JourneyState, state, "journey state")
-        return cls(inside, at, stop, route, window, Rupiah(paid), Day(day), Rupiah(total), terminal)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from hebat.bundles.commands import bundles_app
 from hebat.cards.commands import card_app
 from hebat.client_commands import clients_app
 from hebat.errors import HebatError, exit_code_of
+from hebat.fares.commands import fares_app
 from hebat.folder import Folder
 from hebat.keyroom.carrying import keys_app
 from hebat.ledger_commands.app import ledger_app
@@ -51,6 +52,7 @@ app.add_typer(ledger_app, name="ledger")
 app.add_typer(proof_app, name="proof")
 app.add_typer(card_app, name="card")
 app.add_typer(bundles_app, name="bundles")
+app.add_typer(fares_app, name="fares")
 app.add_typer(keys_app, name="keys")
 app.add_typer(terminals_app, name="terminals")
 app.add_typer(clients_app, name="clients")

@@ -17,6 +17,8 @@ SERVICE_DAY_STARTS = timedelta(hours=3)
 """Transit's day rolls over at 03:00 (FACTS, rails and calendars)."""
 
 _EPOCH = date(1970, 1, 1)
+_DAY_MS = 86_400_000
+_SERVICE_OFFSET_MS = (timedelta(hours=7) - SERVICE_DAY_STARTS) // timedelta(milliseconds=1)
 
 
 class Clock(Protocol):
@@ -57,4 +59,4 @@ def date_of(day: Day) -> date:
 
 def service_day(at: UnixMs) -> Day:
     """The service day that a moment belongs to: a tap at 01:30 belongs to the day before."""
-    return day_of((local(at) - SERVICE_DAY_STARTS).date())
+    return Day((at + _SERVICE_OFFSET_MS) // _DAY_MS)

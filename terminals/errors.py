@@ -11,6 +11,8 @@ TerminalError
  ├── CertificateEnded     too late to renew: enrol anew
  ├── LoadDenied           the ledger does not authorise a load
  ├── PlacesMissing        no such corridor in the shipped data
+ ├── TariffWrong          parts of a tariff that do not fit together, or bytes that are none
+ ├── FeedWrong            a GTFS feed that cannot be used: file, row and column
  └── BundleRefused        a bundle that is not taken; what was in force stays so
       ├── BundleMalformed  not a bundle, or not one that this software can read
       ├── BundleTooLarge   over its kind's limit
@@ -68,6 +70,29 @@ class LoadDenied(TerminalError):
 
 class PlacesMissing(TerminalError):
     """No such corridor in the shipped data."""
+
+
+class TariffWrong(TerminalError):
+    """Parts of a tariff that do not fit together, or bytes that are no tariff; names the part."""
+
+    def __init__(self, part: str, reason: str) -> None:
+        super().__init__(f"{part}: {reason}")
+        self.part = part
+        self.reason = reason
+
+
+class FeedWrong(TerminalError):
+    """A GTFS feed that cannot be used; names file, row (the header is row 1; 0 for the whole file) and column."""
+
+    def __init__(self, file: str, row: int, column: str, reason: str) -> None:
+        place = ", ".join(
+            filter(None, (file, f"row {row}" if row else "", f"column {column}" if column else ""))
+        )
+        super().__init__(f"{place}: {reason}")
+        self.file = file
+        self.row = row
+        self.column = column
+        self.reason = reason
 
 
 class BundleRefused(TerminalError):

@@ -73,13 +73,13 @@ class Terminal:
         self._parts.link.close()
         self.outbox.close()
 
-    def fare(self, card: Transport, place: Place) -> Outcome:
-        """Take the flat fare."""
+    def fare(self, card: Transport, place: Place, *, companion: bool = False) -> Outcome:
+        """Take the fare of a single tap, or with `companion` once more for somebody beside the card's holder."""
 
         def wish(open_: OpenCard, sequence: int) -> Wish:
             at = self._parts.clock.now()
             tariff = self._rules.tariff(at)
-            decided = fares.decide(tariff, open_.identity, open_.journey, at, place)
+            decided = fares.decide(tariff, open_.identity, open_.journey, at, place, companion=companion)
             return self._ride(TapKind.FARE, decided, place, sequence, at)
 
         return self._machine.run(card, Role.DEBIT, wish)
@@ -89,24 +89,25 @@ class Terminal:
 
         def wish(open_: OpenCard, sequence: int) -> Wish:
             at = self._parts.clock.now()
-            decided = fares.tap_in(open_.identity, open_.journey, at, place)
+            decided = fares.tap_in(self._rules.tariff(at), open_.identity, open_.journey, at, place)
             return self._ride(TapKind.TAP_IN, decided, place, sequence, at)
 
         return self._machine.run(card, Role.DEBIT, wish)
 
-    def tap_out(self, card: Transport, place: Place, price: Rupiah) -> Outcome:
-        """End a ride at its price."""
+    def tap_out(self, card: Transport, place: Place) -> Outcome:
+        """End a ride."""
 
         def wish(open_: OpenCard, sequence: int) -> Wish:
             at = self._parts.clock.now()
-            decided = fares.tap_out(open_.journey, place, price)
+            decided = fares.tap_out(self._rules.tariff(at), open_.identity, open_.journey, at, place)
             return self._ride(TapKind.TAP_OUT, decided, place, sequence, at)
 
         return self._machine.run(card, Role.DEBIT, wish)
 
     def _ride(self, kind: TapKind, decided: FareDecision, place: Place, sequence: int, at: UnixMs) -> Wish:
         reference = place.route_number << 32 | place.stop_number
-        change = Change(kind, decided.amount, decided.journey, self.number, sequence, at, reference)
+        journey = decided.journey if decided.journey.known else None
+        change = Change(kind, decided.amount, journey, self.number, sequence, at, reference)
         tariff = self._rules.tariff(at).version
         return Wish(change, Context(place.route, place.stop, str(place.vehicle), tariff, decided.rules))
 

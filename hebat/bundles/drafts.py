@@ -2,7 +2,7 @@
 
 tariff: name, valid_from (date), full_fare, concession_fare, and as you like transfer_minutes, passback_minutes; limits: sale_max, load_max, and as you like
 hotlist_hours_max, offline_sum_max, offline_count_max;
-calendar: holidays (dates). Money in whole rupiah, dates as 2027-01-31.
+calendar: holidays (dates). A tariff may also be a file of `hebat fares import`. Money in whole rupiah, dates as 2027-01-31.
 """
 
 from __future__ import annotations
@@ -12,16 +12,20 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from hebat.errors import InputRefused
+from hebat.fares.tariffs import SUFFIX
+from hebat.fares.tariffs import read_tariff as read_tariff_file
 from keys.clock import Day, day_of
 from keys.money import Rupiah
 from terminals.bundles import contents
 from terminals.bundles.contents import Limits
 from terminals.errors import BundleMalformed
-from terminals.fares import Tariff
+from terminals.fares import flat_tariff
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from terminals.fares import Tariff
 
 DRAFT_BYTES_MAX: Final = 64 << 10
 _TARIFF: Final = {"name", "valid_from", "full_fare", "concession_fare"}
@@ -91,9 +95,11 @@ class _Draft:
 
 
 def read_tariff(path: Path) -> Tariff:
-    """A tariff; raises InputRefused."""
+    """A tariff, from a draft or from a tariff file of `hebat fares import`; raises InputRefused."""
+    if path.suffix == SUFFIX:
+        return read_tariff_file(path)
     draft = _Draft(path, _TARIFF, _MINUTES)
-    made = Tariff(
+    made = flat_tariff(
         draft.text("name"), draft.day("valid_from", draft.text("valid_from")), Rupiah(draft.whole("full_fare")),
         Rupiah(draft.whole("concession_fare")), draft.whole("transfer_minutes", 120), draft.whole("passback_minutes", 3),
     )  # fmt: skip

@@ -48,7 +48,7 @@ UNCONFIRMED: Final = "sale, answer lost, tapped again"
 _WIDTH: Final = 118
 _START: Final = UnixMs(1_795_000_000_000)
 _HOUR: Final = 3_600_000
-_LOAD, _PRICE, _SALE = Rupiah(50_000), Rupiah(4_000), Rupiah(12_500)
+_LOAD, _SALE = Rupiah(50_000), Rupiah(12_500)
 _IN = Place("1", "Simpang Lima", 1, 7, 1001)
 _OUT = Place("1", "Tugu Muda", 1, 8, 1001)
 _TERMINAL: Final = 1001
@@ -147,7 +147,7 @@ _STEPS: Final[tuple[_Step, ...]] = (
     ("load", lambda at, card: at.load(card)),
     ("fare, flat", lambda at, card: at.terminal.fare(card, _IN)),
     ("tap in", lambda at, card: at.terminal.tap_in(card, _IN)),
-    ("tap out", lambda at, card: at.terminal.tap_out(card, _OUT, _PRICE)),
+    ("tap out", lambda at, card: at.terminal.tap_out(card, _OUT)),
     ("sale", lambda at, card: at.terminal.sale(card, _SALE)),
     ("balance and log", lambda at, card: last_records(card, at.vault)),
     (UNCONFIRMED, lambda at, card: at.terminal.sale(card, _SALE)),

@@ -38,12 +38,15 @@ class Stop:
 class Feed:
     """The stops and routes of one GTFS folder."""
 
-    def __init__(self, stops: list[Stop], routes: list[str]) -> None:
+    def __init__(
+        self, stops: list[Stop], routes: list[str], served: dict[str, set[str]] | None = None
+    ) -> None:
         self._by_id = {stop.stop_id: stop for stop in stops}
         self._cells: dict[tuple[int, int], list[Stop]] = {}
         for stop in stops:
             self._cells.setdefault(_cell(stop.latitude, stop.longitude), []).append(stop)
         self._routes = {route: number for number, route in enumerate(routes, 1)}
+        self._served = served or {}
         self._count = len(stops)
         self._added: dict[tuple[float, float], Stop] = {}
 
@@ -60,6 +63,13 @@ class Feed:
     def route(self, name: str) -> int:
         """The route's number in the feed; 0 where the row names none or the feed lacks it."""
         return self._routes.get(name, 0)
+
+    def routes_between(self, tap_in: Stop, tap_out: Stop | None) -> list[int]:
+        """The numbers of the routes that serve a stop, or both ends of a ride, by the feed's timetable; empty where it does not tell."""
+        found = self._served.get(tap_in.stop_id, set())
+        if tap_out is not None:
+            found = found & self._served.get(tap_out.stop_id, set())
+        return sorted(self._routes[route] for route in found)
 
     def locate(self, ref: StopRef) -> Stop | None:
         """The stop that a row means; None where neither id nor position tells."""
@@ -97,7 +107,7 @@ def metres(latitude: float, longitude: float, other_latitude: float, other_longi
 def read_feed(folder: Path) -> Feed:
     """Stops and routes of a GTFS folder.
 
-    Raises FeedRefused where stops.txt or routes.txt is absent or lacks what a day needs.
+    Raises FeedRefused where stops.txt or routes.txt is absent or lacks what a day needs. A timetable may be absent.
     """
     stops = [
         _stop(number, row, folder)
@@ -108,7 +118,20 @@ def read_feed(folder: Path) -> Feed:
     routes = [row["route_id"] for row in _rows(folder / "routes.txt", "route_id")]
     if not stops:
         raise FeedRefused(f"{folder / 'stops.txt'} holds no stop; give --gtfs a whole GTFS folder")
-    return Feed(stops, routes)
+    return Feed(stops, routes, _served(folder, set(routes)))
+
+
+def _served(folder: Path, routes: set[str]) -> dict[str, set[str]]:
+    """Which routes call at a stop (trips.txt, stop_times.txt)."""
+    if not ((folder / "trips.txt").is_file() and (folder / "stop_times.txt").is_file()):
+        return {}
+    route_of = {row["trip_id"]: row["route_id"] for row in _rows(folder / "trips.txt", "trip_id", "route_id")}
+    found: dict[str, set[str]] = {}
+    for row in _rows(folder / "stop_times.txt", "trip_id", "stop_id"):
+        route = route_of.get(row["trip_id"], "")
+        if route in routes:
+            found.setdefault(row["stop_id"], set()).add(route)
+    return found
 
 
 def _stop(number: int, row: dict[str, str], folder: Path) -> Stop:

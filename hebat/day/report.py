@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class DayLine:
-    """One day: rows of the file by fate, what was posted for them, and the process's memory after its night (MiB)."""
+    """One day: rows of the file by fate and by verdict on their fares, and the process's memory after its night (MiB).
+
+    Fares in sen: `filed` as the file says them, `expected` as the feed's tariff does, `posted` as they stand in the journal.
+    """
 
     day: str
     rows: int
     fates: dict[str, int]
+    verdicts: dict[str, int]
+    filed: Sen
     expected: Sen
     posted: Sen
     new_cards: int
@@ -54,8 +60,13 @@ class Report:
 
     @property
     def expected(self) -> Sen:
-        """Fares of the rows that can be posted, from the file."""
+        """Fares by the feed's tariff."""
         return Sen(sum(line.expected for line in self.days))
+
+    @property
+    def filed(self) -> Sen:
+        """Fares as the file says them."""
+        return Sen(sum(line.filed for line in self.days))
 
     @property
     def posted(self) -> Sen:
@@ -64,29 +75,50 @@ class Report:
 
     @property
     def sound(self) -> bool:
-        """True where file and journal agree day by day, all statements matched, and every law held."""
+        """True where rules and journal agree day by day, all statements matched, and every law held."""
         agree = all(line.expected == line.posted for line in self.days)
         return agree and not self.breaks and all(held for _, _, held, _ in self.laws)
 
     def as_json(self) -> dict[str, Any]:
         """The same for machines."""
-        return {**asdict(self), "expected": self.expected, "posted": self.posted, "sound": self.sound}
+        return {
+            **asdict(self),
+            "filed": self.filed,
+            "expected": self.expected,
+            "posted": self.posted,
+            "sound": self.sound,
+        }
 
 
 def show(report: Report, console: Console) -> None:
     """Print the report."""
     names = sorted({name for line in report.days for name in line.fates})
     table = _table(
-        f"\n{report.file}", "service day", "rows", *names, "fares in the file", "fares in the journal"
+        f"\n{report.file}",
+        "service day",
+        "rows",
+        *names,
+        "fares in the file",
+        "fares by the rules",
+        "fares in the journal",
     )
     for line in report.days:
         counts = (str(line.fates.get(name, 0)) for name in names)
-        table.add_row(line.day, str(line.rows), *counts, display(line.expected), display(line.posted))
+        table.add_row(
+            line.day, str(line.rows), *counts, *map(display, (line.filed, line.expected, line.posted))
+        )
     totals = [sum(line.fates.get(name, 0) for line in report.days) for name in names]
     table.add_section()
     rows = str(sum(line.rows for line in report.days))
-    table.add_row("sum", rows, *map(str, totals), display(report.expected), display(report.posted))
+    table.add_row(
+        "sum", rows, *map(str, totals), *map(display, (report.filed, report.expected, report.posted))
+    )
     console.print(table)
+    verdicts = _table("\nFares by the rules against the file", "verdict", "rows")
+    counted = sum((Counter(line.verdicts) for line in report.days), Counter[str]())
+    for name, count in counted.most_common():
+        verdicts.add_row(name, str(count))
+    console.print(verdicts)
     issuers = _table(
         "\nIssuers", "bank", "paid to the operator", "loaded onto cards", "statement lines matched"
     )

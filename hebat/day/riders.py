@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from card.layout import Concession
-from hebat.day.fates import Fate
 from hebat.day.town import GATES, ISSUERS
 from hebat.errors import HebatError, TapsRefused
 from keys.clock import UnixMs, day_of, local
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hebat.day.fates import Ruling
-    from hebat.day.feed import Feed, Stop
+    from hebat.day.feed import Stop
     from hebat.day.trips import Trip
     from hebat.issuing import Issued, Issuer
     from hebat.story_clock import StoryClock
@@ -32,13 +31,13 @@ UPLOAD_EVERY_MS: Final = 30 * 60 * 1000
 
 @dataclass(frozen=True, slots=True)
 class Tap:
-    """One end of a trip; tap-outs of a moment come before tap-ins, so that a card may change buses within a second."""
+    """One end of a trip, and the number of its route; tap-outs of a moment come before tap-ins, so that a card may change buses within a second."""
 
     at: UnixMs
     is_in: bool
     trip: Trip
     stop: Stop
-    price: Rupiah
+    route: int
 
     @property
     def order(self) -> tuple[int, bool, int]:
@@ -47,37 +46,43 @@ class Tap:
 
 
 def taps_of(
-    trips: list[Trip], rulings: dict[int, Ruling], places: dict[int, tuple[Stop, Stop | None]]
+    trips: list[Trip],
+    rulings: dict[int, Ruling],
+    places: dict[int, tuple[Stop, Stop | None]],
+    routes: dict[int, int],
 ) -> list[Tap]:
-    """The taps of trips in order of time; a ride whose price is unknown or that went nowhere costs nothing."""
-    return sorted(_taps(trips, rulings, places), key=lambda tap: tap.order)
+    """The taps of trips in order of time; `routes` holds the number of each row's route by its line, 0 where nobody knows it."""
+    return sorted(_taps(trips, rulings, places, routes), key=lambda tap: tap.order)
 
 
 def _taps(
-    trips: list[Trip], rulings: dict[int, Ruling], places: dict[int, tuple[Stop, Stop | None]]
+    trips: list[Trip],
+    rulings: dict[int, Ruling],
+    places: dict[int, tuple[Stop, Stop | None]],
+    routes: dict[int, int],
 ) -> Iterator[Tap]:
     for trip in trips:
         if not rulings[trip.line].runs:
             continue
         tap_in, tap_out = places[trip.line]
-        yield Tap(trip.tap_in_at, is_in=True, trip=trip, stop=tap_in, price=Rupiah(0))
+        yield Tap(trip.tap_in_at, is_in=True, trip=trip, stop=tap_in, route=routes[trip.line])
         if tap_out is not None and trip.tap_out_at is not None:
-            posted = rulings[trip.line].fate is Fate.POSTED
-            price = trip.amount if posted and trip.amount is not None else Rupiah(0)
-            yield Tap(trip.tap_out_at, is_in=False, trip=trip, stop=tap_out, price=price)
+            yield Tap(trip.tap_out_at, is_in=False, trip=trip, stop=tap_out, route=routes[trip.line])
+
+
+def place_of(tap: Tap, gate: int) -> Place:
+    """Where a tap is made."""
+    return Place(tap.trip.corridor[:64], tap.stop.name[:64], tap.route, tap.stop.number, gate)
 
 
 class Riders:
     """All cards seen so far, and the machines that they meet."""
 
-    def __init__(
-        self, issuer: Issuer, gates: list[Terminal], kiosk: Terminal, clock: StoryClock, feed: Feed
-    ) -> None:
+    def __init__(self, issuer: Issuer, gates: list[Terminal], kiosk: Terminal, clock: StoryClock) -> None:
         self._issuer = issuer
         self._gates = gates
         self._kiosk = kiosk
         self._clock = clock
-        self._feed = feed
         self._cards: dict[str, Issued] = {}
         self._next_upload = UnixMs(0)
         self.records = 0
@@ -122,16 +127,8 @@ class Riders:
         if tap.is_in and card.chip_balance < LOW:
             self._green(self._kiosk.load(card.chip, LOADED), tap)
         gate = self._gates[tap.stop.number % GATES]
-        place = Place(
-            tap.trip.corridor[:64],
-            tap.stop.name[:64],
-            self._feed.route(tap.trip.corridor),
-            tap.stop.number,
-            gate.number,
-        )
-        self._green(
-            gate.tap_in(card.chip, place) if tap.is_in else gate.tap_out(card.chip, place, tap.price), tap
-        )
+        place = place_of(tap, gate.number)
+        self._green(gate.tap_in(card.chip, place) if tap.is_in else gate.tap_out(card.chip, place), tap)
         self._upload_when_due()
 
     def _green(self, outcome: Outcome, tap: Tap) -> None:

@@ -17,12 +17,14 @@ from hebat.bundles.office import first_bundles
 from hebat.day import town
 from hebat.day.fates import Fate, Ruling, fates
 from hebat.day.feed import Feed, Stop, read_feed
+from hebat.day.pricing import Priced, price, routes_of
 from hebat.day.report import DayLine, IssuerLine, Report
 from hebat.day.riders import Riders, taps_of
 from hebat.day.trips import Trip, read_trips
 from hebat.demo import banks
 from hebat.demo.statements import Account
 from hebat.errors import InputRefused, TapsRefused
+from hebat.fares.tariffs import read_tariff
 from hebat.fleet import enrol
 from hebat.founding import found
 from hebat.issuing import Issuer
@@ -30,10 +32,12 @@ from hebat.serving import LoopbackServer
 from hebat.story_clock import StoryClock
 from hebat.wiring import City
 from keys.clock import Day, date_of, day_of, local, moment
-from keys.money import Sen, sen_of
+from keys.money import Rupiah, Sen, sen_of
 from ledger.chart import Code
 from ledger.transfer import Flag, Kind
 from settlement.view import view
+from terminals.fares.words import words
+from terminals.gtfs.importing import Naming
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -41,7 +45,9 @@ if TYPE_CHECKING:
 
     from hebat.folder import Folder
     from hebat.progress import Progress
+    from terminals.fares import Tariff
 
+VERSION: Final = "day-of-feed"
 FOUNDED_AT: Final = wall_time(3, 30)
 LAST_UPLOAD_AT: Final = wall_time(23, 59, 30)
 SEED: Final = 2023
@@ -56,13 +62,16 @@ class Input:
     by_day: dict[date, list[Trip]]
     places: dict[int, tuple[Stop, Stop | None]]
     rulings: dict[int, Ruling]
+    routes: dict[int, int]
+    tariff: Tariff
+    priced: Priced
 
 
 def read_input(taps: Path, gtfs: Path, wanted: date | None) -> Input:
     """Read everything before anything runs.
 
     Raises TapsRefused (line and column, also for a stop that neither the feed nor the row itself places), FeedRefused,
-    InputRefused where the file has no trip on the wanted day.
+    InputRefused where the file has no trip on the wanted day, or the feed has no fares that can be used.
     """
     feed, trips = read_feed(gtfs), read_trips(taps)
     by_day: dict[date, list[Trip]] = defaultdict(list)
@@ -74,7 +83,11 @@ def read_input(taps: Path, gtfs: Path, wanted: date | None) -> Input:
         raise InputRefused(f"{taps} has no trip on {wanted}: choose a --date within the file")
     chosen = [trip for day in by_day.values() for trip in day]
     places = {trip.line: _located(trip, feed, taps) for trip in chosen}
-    return Input(taps, feed, dict(sorted(by_day.items())), places, fates(chosen, places))
+    rulings = fates(chosen, places)
+    tariff = read_tariff(gtfs, Naming(VERSION, day_of(min(by_day))))
+    routes = routes_of(chosen, feed, places, tariff)
+    priced = price(taps_of(chosen, rulings, places, routes), chosen, rulings, tariff)
+    return Input(taps, feed, dict(sorted(by_day.items())), places, rulings, routes, tariff, priced)
 
 
 def _located(trip: Trip, feed: Feed, path: Path) -> tuple[Stop, Stop | None]:
@@ -107,7 +120,7 @@ class _Run:
 
     def day(self, day: date, trips: list[Trip], progress: Progress) -> DayLine:
         """One service day and its night."""
-        taps = taps_of(trips, self._source.rulings, self._source.places)
+        taps = taps_of(trips, self._source.rulings, self._source.places, self._source.routes)
         with progress.step(f"{day} · {len(trips)} trips", len(taps) + 1) as told:
             self._clock.move_to(moment(datetime.combine(day, FOUNDED_AT)))
             new_cards = self._riders.issue(trips, str(self._source.path))
@@ -118,12 +131,13 @@ class _Run:
             self._riders.upload()
             self.nights_until(day_of(day))
             told(len(taps) + 1)
-        rulings = self._source.rulings
+        rulings, priced = self._source.rulings, self._source.priced
         counted = Counter(rulings[trip.line].fate.value for trip in trips)
-        expected = sum(trip.amount or 0 for trip in trips if rulings[trip.line].fate is Fate.POSTED)
+        verdicts = Counter(priced.rows[trip.line].verdict.value for trip in trips)
+        filed = sum(trip.amount or 0 for trip in trips if rulings[trip.line].fate is Fate.POSTED)
         return DayLine(
-            day.isoformat(), len(trips), dict(counted), Sen(expected * 100), self._posted(day_of(day)), new_cards,
-            _memory_mib(),
+            day.isoformat(), len(trips), dict(counted), dict(verdicts), Sen(filed * 100),
+            sen_of(priced.charged.get(day_of(day), Rupiah(0))), self._posted(day_of(day)), new_cards, _memory_mib(),
         )  # fmt: skip
 
     def _posted(self, service: Day) -> Sen:
@@ -195,12 +209,14 @@ def run(
     with progress.step("Key ceremony, terminal authority, gates", 1) as told:
         found(folder, clock, "day")
         city = stack.enter_context(City(folder, town.CONFIGURATION, clock))
-        first_bundles(city, town.TARIFF)
+        first_bundles(city, source.tariff)
         server = stack.enter_context(LoopbackServer(application(city)))
-        gates = [stack.enter_context(enrol(city, post, server.address, town.TARIFF)) for post in town.gates()]
-        kiosk = stack.enter_context(enrol(city, town.kiosk(), server.address, town.TARIFF))
+        gates = [
+            stack.enter_context(enrol(city, post, server.address, source.tariff)) for post in town.gates()
+        ]
+        kiosk = stack.enter_context(enrol(city, town.kiosk(), server.address, source.tariff))
         told(1)
-    riders = Riders(Issuer(city, SEED), gates, kiosk, clock, source.feed)
+    riders = Riders(Issuer(city, SEED), gates, kiosk, clock)
     running = _Run(source, city, clock, riders)
     days = tuple(running.day(day, trips, progress) for day, trips in source.by_day.items())
     # What came in after the last cut-off settles with the next business date.
@@ -218,14 +234,20 @@ def run(
 
 
 def _write_rows(folder: Folder, source: Input) -> None:
-    """Every input row with its fate, so that none is unexplained."""
+    """Every input row with its fate, its fare, and the rules that made it, so that none is unexplained."""
     with (folder.root / "rows.csv").open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file)
-        out.writerow(["line", "transID", "fate", "payAmount sen"])
+        out.writerow(["line", "transID", "fate", "payAmount sen", "fare sen", "rules", "why", "verdict"])
         for trips in source.by_day.values():
             for trip in trips:
                 amount = "" if trip.amount is None else sen_of(trip.amount)
-                out.writerow([trip.line, trip.trip_id, source.rulings[trip.line].fate.value, amount])
+                row = source.priced.rows[trip.line]
+                rules = " ".join(f"{step.code}={step.amount:+d}" for step in row.steps)
+                why = "; ".join(words(step, "en") for step in row.steps)
+                fate = source.rulings[trip.line].fate.value
+                out.writerow(
+                    [trip.line, trip.trip_id, fate, amount, sen_of(row.price), rules, why, row.verdict.value]
+                )
 
 
 def _memory_mib() -> int:

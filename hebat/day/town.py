@@ -6,17 +6,14 @@ code of its own. Accounts are invented.
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Final
 
 from hebat.fleet import Post
 from hebat.wiring import Configuration
-from keys.clock import day_of
 from keys.identity import TerminalRole
 from keys.money import Rupiah
 from ledger.intake.posting import CITY
 from settlement.participants import Agent, Bank, City, Operator, Participants
-from terminals.fares import Tariff
 
 ISSUERS: Final = {"emoney": 8, "dki": 111, "brizzi": 2, "flazz": 14, "online": 900, "bni": 9}
 """The issuer code of each `payCardBank` of the file."""
@@ -40,15 +37,18 @@ PARTICIPANTS: Final = Participants(
     city=City(CITY, "Pemerintah Provinsi DKI Jakarta", _DKI, "5040000001"),
 )
 
-TARIFF: Final = Tariff("transjakarta-2023-04", day_of(date(2023, 4, 1)), Rupiah(3_500), Rupiah(3_500))
-"""The price of each ride comes from the file; the tariff only names the version."""
-
-CONFIGURATION: Final = Configuration(PARTICIPANTS, (TARIFF,))
+CONFIGURATION: Final = Configuration(PARTICIPANTS, ())
+"""The tariff comes from the feed, and goes to the terminals by bundle, where the ledger finds it too."""
 
 
 def gates() -> list[Post]:
     """The validators that all stops share."""
-    return [Post(4001 + gate, TerminalRole.VALIDATOR, OPERATOR) for gate in range(GATES)]
+    return [Post(gate_number(gate), TerminalRole.VALIDATOR, OPERATOR) for gate in range(GATES)]
+
+
+def gate_number(gate: int) -> int:
+    """The terminal's number of a validator."""
+    return 4001 + gate
 
 
 def kiosk() -> Post:

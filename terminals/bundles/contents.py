@@ -11,17 +11,19 @@ from keys.clock import Day
 from keys.envelope import is_deterministic
 from keys.money import Rupiah
 from keys.vault import Role
-from terminals.errors import BundleMalformed
-from terminals.fares import Tariff
+from terminals.errors import BundleMalformed, TariffWrong
+from terminals.fares import codec, flat_tariff
+from terminals.fares.codec import NAME_CHARS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from terminals.fares import Tariff
 
 AMOUNT_MAX: Final = 20_000_000
 OFFLINE_SUM_MAX: Final = 100_000_000
 OFFLINE_COUNT_MAX: Final = 100_000
 OFFLINE_HOURS_MAX: Final = 90 * 24
-NAME_CHARS_MAX: Final = 48
 HOLIDAYS_MAX: Final = 1_000
 VERSIONS_MAX: Final = 16
 _DAY_MAX: Final = 0xFFFF
@@ -69,30 +71,33 @@ def tariff_number(version: str) -> int:
 
 
 def encode_tariff(tariff: Tariff) -> bytes:
-    """A tariff's body; its holidays go by calendar."""
-    return cbor2.dumps(
-        {
-            "name": tariff.version.partition("#")[0], "valid_from": tariff.valid_from,
-            "full_fare": tariff.full_fare, "concession_fare": tariff.concession_fare,
-            "transfer_minutes": tariff.transfer_minutes, "passback_minutes": tariff.passback_minutes,
-        },
-        canonical=True,
-    )  # fmt: skip
+    """A tariff's body, in the newest format."""
+    return codec.encode(tariff)
 
 
 def decode_tariff(body: bytes, number: int) -> Tariff:
-    """The tariff of a bundle of this number; raises BundleMalformed."""
+    """The tariff of a bundle of this number, of any format that ever went out; raises BundleMalformed."""
+    if not codec.is_this_format(body):
+        return _flat(body, number)
+    try:
+        return codec.decode(body, number)
+    except TariffWrong as error:
+        raise BundleMalformed(f"the tariff cannot be used: {error}") from None
+
+
+def _flat(body: bytes, number: int) -> Tariff:
+    """Format 1, which names no format: a flat fare, whose holidays go by calendar."""
     found = _map(body, "tariff", _TARIFF)
     name = found["name"]
     if not isinstance(name, str) or not 1 <= len(name) <= NAME_CHARS_MAX or "#" in name:
         raise BundleMalformed(f"a tariff's name has 1 to {NAME_CHARS_MAX} characters, and no #")
-    return Tariff(
-        version=tariff_version(name, number),
-        valid_from=Day(_whole(found, "valid_from", _DAY_MAX)),
-        full_fare=Rupiah(_whole(found, "full_fare", AMOUNT_MAX)),
-        concession_fare=Rupiah(_whole(found, "concession_fare", AMOUNT_MAX)),
-        transfer_minutes=_whole(found, "transfer_minutes", _MINUTES_MAX),
-        passback_minutes=_whole(found, "passback_minutes", _MINUTES_MAX),
+    return flat_tariff(
+        tariff_version(name, number),
+        Day(_whole(found, "valid_from", _DAY_MAX)),
+        Rupiah(_whole(found, "full_fare", AMOUNT_MAX)),
+        Rupiah(_whole(found, "concession_fare", AMOUNT_MAX)),
+        _whole(found, "transfer_minutes", _MINUTES_MAX),
+        _whole(found, "passback_minutes", _MINUTES_MAX),
     )
 
 

@@ -1,92 +1,76 @@
-"""The flat fare: one price a ride, free transfers within a window that the first tap opens. Pure."""
+"""The flat fare of one city as a tariff: one price a ride, a concession with its calendar, free transfers within a window.
+
+Source of the figures: Trans Semarang since 2022-07-01 (FACTS, Trans Semarang (BRT)): non-cash Rp3,500; Rp1,000 for elderly, veterans, disabled, pupils, students and
+child-card holders; pupils and students pay the full fare on Sundays and holidays. The city publishes no transfer window: 120 minutes from the first tap.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Final
 
-from card.layout import Identity, Journey, JourneyState
-from keys.clock import UnixMs, service_day
+from card.layout import NEVER, Concession
+from keys.clock import Day, day_of
 from keys.money import Rupiah
+from terminals.fares.tariff import (
+    Category,
+    Cost,
+    Days,
+    Follows,
+    LegRule,
+    Limit,
+    Policy,
+    Product,
+    Tariff,
+    Timeframe,
+    TransferRule,
+)
 
 if TYPE_CHECKING:
-    from terminals.fares.tariff import Tariff
+    from collections.abc import Iterator
+
+SCHOOL_CLASSES: Final = frozenset({Concession.PUPIL, Concession.STUDENT})
+"""Classes whose concession rests on Sundays and holidays."""
+_SUNDAY: Final = 0b100_0000
+_RIDE: Final = "ride"
+_NO_HOLIDAYS: Final[frozenset[Day]] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a terminal stands: names for people, numbers for the card; `vehicle` is the terminal's own number."""
-
-    route: str
-    stop: str
-    route_number: int
-    stop_number: int
-    vehicle: int
-
-
-@dataclass(frozen=True, slots=True)
-class FareDecision:
-    """What to charge, what the card remembers afterwards, and which rules made it so."""
-
-    amount: Rupiah
-    journey: Journey
-    rules: tuple[str, ...]
-
-
-class FareRefused(Exception):  # a decision of the rules, shown on the screen: no error of the program
-    """The rules do not let this card ride here now."""
-
-    def __init__(self, rule: str, reason: str) -> None:
-        super().__init__(reason)
-        self.rule = rule
-
-
-def decide(tariff: Tariff, identity: Identity, journey: Journey, at: UnixMs, place: Place) -> FareDecision:
-    """The fare of a tap.
-
-    Raises FareRefused: the card is past its date, or was tapped here a moment ago (passback).
-    """
-    seconds, day = at // 1000, service_day(at)
-    _may_ride(tariff, identity, journey, at, place)
-    price, rule = tariff.price(identity, day)
-    if _in_window(tariff, journey, seconds):
-        amount = Rupiah(0)
-        rules: tuple[str, ...] = (rule, "transfer")
-        started, paid = journey.window_started_at, journey.window_paid
-    else:
-        amount, rules = price, (rule,)
-        started, paid = seconds, price
-    total = Rupiah((journey.day_total if journey.service_day == day else 0) + amount)
-    after = Journey(
-        JourneyState.OUTSIDE,
-        seconds,
-        place.stop_number,
-        place.route_number,
-        started,
-        paid,
-        day,
-        total,
-        place.vehicle,
+def flat_tariff(
+    version: str, valid_from: Day, full_fare: Rupiah, concession_fare: Rupiah,
+    transfer_minutes: int = 120, passback_minutes: int = 3, holidays: frozenset[Day] = _NO_HOLIDAYS,
+) -> Tariff:  # fmt: skip
+    """Prices in whole rupiah; minutes; `valid_from` is the first service day. Pupils and students pay the full fare on Sundays and holidays."""
+    return Tariff(
+        version,
+        valid_from,
+        products=tuple(_products(full_fare, concession_fare)),
+        legs=tuple(LegRule(f"{_RIDE}-{days}", _RIDE, from_frame=days) for days in ("school", "rest")),
+        transfers=(_free(transfer_minutes),) if transfer_minutes else (),
+        categories=tuple(Category(one.name.lower(), one.name.capitalize(), not one) for one in Concession),
+        frames=tuple(Timeframe(days, days) for days in ("school", "rest")),
+        services=(
+            Days("school", ~_SUNDAY & 0b111_1111, Day(0), NEVER, Follows.REMOVES),
+            Days("rest", _SUNDAY, Day(0), NEVER, Follows.ADDS),
+        ),
+        policy=Policy(passback_minutes=passback_minutes),
+        holidays=holidays,
     )
-    return FareDecision(amount, after, rules)
 
 
-def _in_window(tariff: Tariff, journey: Journey, seconds: int) -> bool:
-    """A window opens with a paid ride and is never prolonged by a transfer; a clock set back opens none."""
-    since = seconds - journey.window_started_at
-    return bool(journey.window_started_at) and 0 <= since < 60 * tariff.transfer_minutes
+def _products(full: Rupiah, conceded: Rupiah) -> Iterator[Product]:
+    for days in ("school", "rest"):
+        for one in Concession:
+            is_full = one is Concession.GENERAL or (days == "rest" and one in SCHOOL_CLASSES)
+            yield Product(f"{_RIDE}-{days}", one.name.lower(), "", full if is_full else conceded)
 
 
-def need_in_date(identity: Identity, at: UnixMs) -> None:
-    """Raises FareRefused for a card past its date: it rides, pays and is loaded no more."""
-    if identity.valid_until < service_day(at):
-        raise FareRefused("expired", "the card is past its date: exchange it at a counter")
+def _free(minutes: int) -> TransferRule:
+    return TransferRule(
+        _RIDE, _RIDE, Cost.A_PLUS_AB, count=-1, seconds=60 * minutes, limit=Limit.DEPARTURE_TO_DEPARTURE
+    )
 
 
-def _may_ride(tariff: Tariff, identity: Identity, journey: Journey, at: UnixMs, place: Place) -> None:
-    need_in_date(identity, at)
-    since = at // 1000 - journey.tap_in_at
-    if journey.last_terminal == place.vehicle and 0 <= since < 60 * tariff.passback_minutes:
-        raise FareRefused(
-            "passback", "the card was tapped here a moment ago: pay for a companion with another card"
-        )
+TRANS_SEMARANG_2022: Final = flat_tariff(
+    "trans-semarang-2022-07", day_of(date(2022, 7, 1)), full_fare=Rupiah(3_500), concession_fare=Rupiah(1_000)
+)

@@ -12,7 +12,7 @@ from card.errors import CardForeign, CardRefused, EvidenceError, StatusError
 from card.layout import AID, File, Journey, JourneyState, LogRecord, TapKind
 from card.purse import Change, OpenCard
 from card.virtual import VirtualCard
-from keys.clock import Day, UnixMs
+from keys.clock import UnixMs
 from keys.money import Rupiah
 from keys.vault import Role
 from tests.card.known import IDENTITY
@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 
 AT = UnixMs(1_795_000_000_000)
 JOURNEY = Journey(
-    JourneyState.OUTSIDE, 1_795_000_000, 7, 1, 1_795_000_000, Rupiah(3_500), Day(20_775), Rupiah(3_500), 1001
+    JourneyState.OUTSIDE,
+    1_795_000_000,
+    7,
+    1,
+    1_795_000_000,
+    Rupiah(3_500),
+    day_total=Rupiah(3_500),
+    last_terminal=1001,
 )
 
 

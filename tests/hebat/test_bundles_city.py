@@ -27,7 +27,7 @@ from ledger.intake.reasons import ExceptionKind
 from ledger.transfer import Kind
 from terminals.bundles.contents import Limits
 from terminals.errors import LoadDenied
-from terminals.fares import TRANS_SEMARANG_2022, Place, Tariff
+from terminals.fares import TRANS_SEMARANG_2022, Place, flat_tariff
 from terminals.tap import Colour
 from tests.ledger.desk import OPERATOR, Scene, open_scene
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 PLACE = Place("1", "Simpang Lima", 1, 7, 1001)
 TOMORROW = day_of(date(2026, 11, 19))
-DEARER = Tariff("semarang-2027", TOMORROW, Rupiah(4_000), Rupiah(1_500))
+DEARER = flat_tariff("semarang-2027", TOMORROW, Rupiah(4_000), Rupiah(1_500))
 
 
 @dataclass

@@ -80,7 +80,7 @@ class Flow:
 FLOWS: Final = {
     "flat fare": Flow(fare, fare, BUSES, 3_500),
     "tap-in": Flow(tap_in, tap_in, BUSES, 0),
-    "tap-out": Flow(tap_out, tap_in, BUSES, 4_000, first=(tap_in,)),
+    "tap-out": Flow(tap_out, tap_in, BUSES, 3_500, first=(tap_in,)),
     "sale": Flow(sale, sale, TILLS, 12_000, again=True),
     "load": Flow(load, load, KIOSKS, 20_000, given=2, again=True),
     "resolving a paid fare": Flow(fare, fare, BUSES, 3_500, torn=(True,)),
@@ -90,7 +90,7 @@ FLOWS: Final = {
     "elsewhere after an unpaid fare": Flow(fare, fare, BUSES, 3_500, torn=(False,), away=True),
 }
 LONGER: Final = {
-    "resolving a paid tap-out": Flow(tap_out, tap_in, BUSES, 4_000, first=(tap_in,), torn=(True,)),
+    "resolving a paid tap-out": Flow(tap_out, tap_in, BUSES, 3_500, first=(tap_in,), torn=(True,)),
     "resolving a paid sale": Flow(sale, sale, TILLS, 12_000, torn=(True,), again=True),
     "resolving an unpaid sale": Flow(sale, sale, TILLS, 12_000, torn=(False,), again=True),
     "overtaken after a paid fare": Flow(fare, fare, BUSES, 3_500, torn=(True,), overtaken=True),

@@ -258,7 +258,7 @@ def tap_in(terminal: Terminal, chip: VirtualCard) -> Outcome:
 
 def tap_out(terminal: Terminal, chip: VirtualCard) -> Outcome:
     """The end of a ride, two stops on."""
-    return terminal.tap_out(chip, place_of(terminal, 9), Rupiah(4_000))
+    return terminal.tap_out(chip, place_of(terminal, 9))
 
 
 def sale(terminal: Terminal, chip: VirtualCard) -> Outcome:

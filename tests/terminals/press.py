@@ -14,7 +14,7 @@ from keys.money import Rupiah
 from terminals.bundles import contents, hotlist
 from terminals.bundles.hotlist import Hotlist
 from terminals.bundles.kept import KeptBundles, Trust
-from terminals.fares import Tariff
+from terminals.fares import Tariff, flat_tariff
 from tests.terminals.depot import START
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ DAY_MS = 86_400_000
 
 
 def tariff(full: int, name: str = "semarang") -> Tariff:
-    return Tariff(name, day_of(date(2026, 11, 18)), Rupiah(full), Rupiah(1_000))
+    return flat_tariff(name, day_of(date(2026, 11, 18)), Rupiah(full), Rupiah(1_000))
 
 
 @dataclass

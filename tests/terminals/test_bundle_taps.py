@@ -125,7 +125,7 @@ class Heard:
 FLOWS: dict[str, Callable[[Terminal, Transport], Outcome]] = {
     "fare": lambda bus, chip: bus.fare(chip, PLACE),
     "tap in": lambda bus, chip: bus.tap_in(chip, PLACE),
-    "tap out": lambda bus, chip: bus.tap_out(chip, PLACE, Rupiah(3_500)),
+    "tap out": lambda bus, chip: bus.tap_out(chip, PLACE),
     "sale": lambda bus, chip: bus.sale(chip, Rupiah(1_000)),
     "load": lambda bus, chip: bus.load(chip, Rupiah(10_000)),
 }

@@ -62,7 +62,10 @@ def test_each_kind_says_what_the_city_wrote(tmp_path: Path) -> None:
         assert found.content == wanted
     tariff = again.in_force(TARIFF, START)
     assert tariff is not None
-    assert (tariff.content.version, tariff.content.full_fare) == ("semarang#1", 4_000)
+    assert (tariff.content.version, tariff.content.prices.amount("ride-rest", "general")) == (
+        "semarang#1",
+        4_000,
+    )
 
 
 def test_a_bundle_with_a_date_ahead_waits_for_it_also_over_a_restart(tmp_path: Path) -> None:

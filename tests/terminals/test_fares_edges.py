@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -11,10 +12,12 @@ from hypothesis import strategies as st
 
 from card.layout import Concession, Identity, Journey
 from keys.clock import Day, UnixMs, day_of, service_day
-from keys.money import Rupiah
-from terminals.fares import FareRefused, Place, decide, tap_in, tap_out
+from terminals.fares import FareRefused, Place, decide
 from tests.terminals.depot import IDENTITY
 from tests.terminals.test_fares_flat import BUS, HOLIDAY, OTHER_BUS, SUNDAY, TARIFF, WEDNESDAY, at, rider
+
+if TYPE_CHECKING:
+    from keys.money import Rupiah
 
 SECOND = 1_000
 SCHOOL_RULES = {
@@ -104,12 +107,3 @@ def test_under_any_clock_a_free_ride_lies_within_two_hours_after_a_paid_one(
         assert (decided.journey.service_day, decided.journey.day_total) == (day, totals[day])
         assert Journey.decode(decided.journey.encode()) == decided.journey
         journey = decided.journey
-
-
-def test_a_gated_ride_over_the_days_end_counts_for_the_day_that_it_began() -> None:
-    inside = tap_in(IDENTITY, Journey(), at(WEDNESDAY, 23), BUS)
-    out = tap_out(inside.journey, OTHER_BUS, Rupiah(9_000))
-    assert (out.journey.service_day, out.journey.day_total) == (day_of(WEDNESDAY), 9_000)
-    next_day = tap_in(IDENTITY, out.journey, at(WEDNESDAY + timedelta(days=1), 5), BUS)
-    assert next_day.journey.day_total == 0
-    assert next_day.rules == ("tap-in",)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from card.layout import NEVER, Concession, Identity, Journey, JourneyState, card_number
+from card.layout import NEVER, Concession, Identity, Journey, card_number
 from keys.clock import Day, UnixMs, day_of, moment
 from keys.money import Rupiah
-from terminals.fares import TRANS_SEMARANG_2022, FareRefused, Place, decide, tap_in, tap_out
+from terminals.fares import TRANS_SEMARANG_2022, FareRefused, Place, decide, tap_in
 
 HOLIDAY = date(2026, 12, 25)
 TARIFF = replace(TRANS_SEMARANG_2022, holidays=frozenset({day_of(HOLIDAY)}))
@@ -82,7 +82,7 @@ def test_a_card_past_its_date_does_not_ride() -> None:
     with pytest.raises(FareRefused, match="past its date"):
         decide(TARIFF, old, Journey(), at(WEDNESDAY), BUS)
     with pytest.raises(FareRefused, match="past its date"):
-        tap_in(old, Journey(), at(WEDNESDAY), BUS)
+        tap_in(TARIFF, old, Journey(), at(WEDNESDAY), BUS)
 
 
 def test_the_days_total_starts_afresh_at_three_in_the_morning() -> None:
@@ -110,42 +110,13 @@ def test_over_any_taps_a_window_is_paid_for_once_and_prices_are_the_tariffs(
         except FareRefused:
             continue
         assert decided == decide(TARIFF, identity, journey, now, BUS if first_bus else OTHER_BUS)
-        assert decided.amount in {0, TARIFF.concession_fare, TARIFF.full_fare}
-        assert (decided.amount == 0) == (paid_at is not None and minute - paid_at < TARIFF.transfer_minutes)
+        assert decided.amount in {0, 1_000, 3_500}
+        assert (decided.amount == 0) == (paid_at is not None and minute - paid_at < 120)
         paid_at = minute if decided.amount else paid_at
         journey = decided.journey
-
-
-@given(st.sampled_from(Concession), st.integers(3_501, 9_999))
-def test_a_later_tariff_never_changes_what_an_earlier_one_decided(
-    concession: Concession, dearer: int
-) -> None:
-    before = decide(TARIFF, rider(concession), Journey(), at(WEDNESDAY), BUS)
-    replace(TARIFF, version="later", full_fare=Rupiah(dearer))
-    assert decide(TARIFF, rider(concession), Journey(), at(WEDNESDAY), BUS) == before
 
 
 def test_the_city_pays_what_a_concession_leaves_and_nothing_for_a_free_transfer() -> None:
     assert TARIFF.subsidy(Rupiah(1_000), ("concession:pupil",)) == 2_500
     assert TARIFF.subsidy(Rupiah(0), ("concession:pupil", "transfer")) == 0
     assert TARIFF.subsidy(Rupiah(3_500), ("full",)) == 0
-
-
-def test_a_gated_ride_costs_its_price_at_the_end_and_nothing_where_it_began() -> None:
-    inside = tap_in(rider(Concession.GENERAL), Journey(), at(WEDNESDAY), BUS)
-    assert (inside.amount, inside.journey.state) == (0, JourneyState.INSIDE)
-    out = tap_out(inside.journey, OTHER_BUS, Rupiah(20_000))
-    assert (out.amount, out.rules) == (20_000, ("tap-out",))
-    back = tap_out(inside.journey, BUS, Rupiah(20_000))
-    assert (back.amount, back.rules) == (0, ("tap-out", "reversal"))
-    with pytest.raises(FareRefused) as refused:
-        tap_out(out.journey, BUS, Rupiah(20_000))
-    assert refused.value.rule == "missing-tap-in"
-
-
-def test_a_missing_tap_out_is_noted_at_the_next_tap_in() -> None:
-    inside = tap_in(rider(Concession.GENERAL), Journey(), at(WEDNESDAY), BUS)
-    assert (
-        "missing-tap-out"
-        in tap_in(rider(Concession.GENERAL), inside.journey, at(WEDNESDAY, 9), OTHER_BUS).rules
-    )

@@ -1,0 +1,240 @@
+"""A tariff as bytes: the body of a tariff bundle, and of a tariff file. Deterministic CBOR (RFC 8949 section 4.2), strict in what it holds.
+
+One map: format (2), name, valid_from, and a list of rows for each part of `Tariff`, every row with the fields of its class in their order. Format 1, the
+flat fare alone, is read by `terminals.bundles.contents`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import cbor2
+
+from card.layout import Concession
+from keys.clock import Day
+from keys.envelope import is_deterministic
+from keys.money import Rupiah
+from terminals.errors import TariffWrong
+from terminals.fares.checks import check
+from terminals.fares.tariff import (
+    AMOUNT_MAX,
+    WEEKLY_CAP_MAX,
+    Category,
+    Cost,
+    Days,
+    Follows,
+    LegRule,
+    Limit,
+    Medium,
+    Policy,
+    Product,
+    Tariff,
+    Timeframe,
+    TransferRule,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FORMAT: Final = 2
+NAME_CHARS_MAX: Final = 48
+TEXT_CHARS_MAX: Final = 64
+ROWS_MAX: Final = 10_000
+DAYS_MAX: Final = 1_000
+_DAY_MAX: Final = 0xFFFF
+_DAY_SECONDS: Final = 86_400
+_MINUTES_MAX: Final = 24 * 60
+_SECONDS_MAX: Final = 2 * _DAY_SECONDS
+_PARTS: Final = (
+    "products", "legs", "transfers", "categories", "media", "frames", "services", "networks", "areas",
+)  # fmt: skip
+_MINUTES: Final = ("passback_minutes", "reversal_minutes", "continuation_minutes", "ride_minutes")
+_FARES: Final = {"daily_caps": AMOUNT_MAX, "weekly_caps": WEEKLY_CAP_MAX, "degraded": AMOUNT_MAX}
+
+
+def encode(tariff: Tariff) -> bytes:
+    """The tariff's bytes; its version stands there without the number of a bundle."""
+    services = [
+        [one.service, one.weekdays, one.first, one.last, one.follows.value, sorted(one.added), sorted(one.removed)]
+        for one in tariff.services
+    ]  # fmt: skip
+    told: dict[str, Any] = {
+        "format": FORMAT, "name": tariff.version.partition("#")[0], "valid_from": tariff.valid_from,
+        "prioritised": tariff.prioritised, "holidays": sorted(tariff.holidays), "policy": _policy_told(tariff.policy),
+        "products": [[one.product, one.category, one.medium, one.amount, one.name] for one in tariff.products],
+        "legs": [
+            [
+                one.product, one.group, one.network, one.from_area, one.to_area, one.from_frame, one.to_frame,
+                one.priority,
+            ]
+            for one in tariff.legs
+        ],
+        "transfers": [
+            [one.from_group, one.to_group, int(one.cost), one.product, one.count, one.seconds, int(one.limit)]
+            for one in tariff.transfers
+        ],
+        "categories": [[one.category, one.name, one.default] for one in tariff.categories],
+        "media": [[one.medium, one.name, one.kind] for one in tariff.media],
+        "frames": [[one.group, one.service, one.start, one.end] for one in tariff.frames],
+        "services": services,
+        "networks": [list(one) for one in tariff.networks],
+        "areas": [[stop, list(areas)] for stop, areas in tariff.areas],
+    }  # fmt: skip
+    return cbor2.dumps(told, canonical=True)
+
+
+def _policy_told(policy: Policy) -> dict[str, Any]:
+    return {
+        "medium": policy.medium,
+        "classes": [[int(one), category] for one, category in policy.classes],
+        "gated": sorted(policy.gated),
+        "calendar_days": policy.calendar_days,
+        **{name: getattr(policy, name) for name in _MINUTES},
+        **{name: [list(one) for one in getattr(policy, name)] for name in _FARES},
+    }
+
+
+def is_this_format(body: bytes) -> bool:
+    """Whether bytes are meant to be a tariff of this format: a map that names it."""
+    try:
+        found: Any = cbor2.loads(body)
+    except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
+        return False
+    return isinstance(found, dict) and "format" in found
+
+
+def decode(body: bytes, number: int = 0) -> Tariff:
+    """The tariff of bytes, with the number of the bundle that it came by in its version.
+
+    Raises TariffWrong, naming the part and the row.
+    """
+    found = _Fields(cbor2.loads(body) if is_this_format(body) else None, "tariff")
+    found.need({"format", "name", "valid_from", "prioritised", "holidays", "policy", *_PARTS})
+    if found.whole("format", 255) != FORMAT:
+        raise TariffWrong("format", f"this software reads format {FORMAT}: update it")
+    if not is_deterministic(found.values, body):
+        raise TariffWrong("tariff", "it is not in deterministic encoding")
+    name = found.text("name", NAME_CHARS_MAX)
+    if not name or "#" in name:
+        raise TariffWrong("name", f"it has 1 to {NAME_CHARS_MAX} characters, and no #")
+    rows = {part: found.rows(part) for part in _PARTS}
+    tariff = Tariff(
+        f"{name}#{number}" if number else name,
+        Day(found.whole("valid_from", _DAY_MAX)),
+        prioritised=found.flag("prioritised"),
+        holidays=frozenset(found.days("holidays")),
+        policy=_policy(found.values["policy"]),
+        networks=tuple((row.text(0), row.text(1)) for row in rows["networks"]),
+        areas=tuple((row.text(0), tuple(row.texts(1))) for row in rows["areas"]),
+        **{part: tuple(map(make, rows[part])) for part, make in _MAKERS.items()},
+    )
+    check(tariff)
+    return tariff
+
+
+class _Fields:
+    """A map or a row whose values are taken one by one; every complaint names where it is."""
+
+    def __init__(self, values: Any, where: str, count: int = 0) -> None:
+        if not isinstance(values, list if count else dict) or (count and len(values) != count):
+            raise TariffWrong(where, f"a row of {count} is expected" if count else "a map is expected")
+        self.values: Any = values
+        self._where = where
+
+    def need(self, names: set[str]) -> None:
+        if set(self.values) != names:
+            raise TariffWrong(self._where, f"it must hold {', '.join(sorted(names))}, nothing else")
+
+    def _wrong(self, name: Any, wanted: str) -> TariffWrong:
+        return TariffWrong(f"{self._where}, {name}", f"{wanted} is expected")
+
+    def text(self, name: Any, most: int = TEXT_CHARS_MAX) -> str:
+        value = self.values[name]
+        if not isinstance(value, str) or len(value) > most:
+            raise self._wrong(name, f"a text of at most {most} characters")
+        return value
+
+    def whole(self, name: Any, most: int, least: int = 0) -> int:
+        value = self.values[name]
+        if type(value) is not int or not least <= value <= most:
+            raise self._wrong(name, f"a whole number from {least} to {most}")
+        return value
+
+    def flag(self, name: Any) -> bool:
+        value = self.values[name]
+        if not isinstance(value, bool):
+            raise self._wrong(name, "yes or no")
+        return value
+
+    def texts(self, name: Any) -> list[str]:
+        value = self.values[name]
+        if not isinstance(value, list) or len(value) > ROWS_MAX:
+            raise self._wrong(name, f"a list of at most {ROWS_MAX}")
+        return [_Fields([one], f"{self._where}, {name}", 1).text(0) for one in value]
+
+    def days(self, name: Any) -> list[Day]:
+        value = self.values[name]
+        whole = isinstance(value, list) and all(type(one) is int and 0 <= one <= _DAY_MAX for one in value)
+        if not whole or len(value) > DAYS_MAX or sorted(set(value)) != value:
+            raise self._wrong(name, f"at most {DAYS_MAX} days in order")
+        return list(map(Day, value))
+
+    def rows(self, name: str) -> list[_Fields]:
+        value, count = self.values[name], _WIDTHS[name]
+        if not isinstance(value, list) or len(value) > ROWS_MAX:
+            raise self._wrong(name, f"a list of at most {ROWS_MAX} rows")
+        return [_Fields(row, f"{name}, row {place}", count) for place, row in enumerate(value, 1)]
+
+
+def _policy(values: Any) -> Policy:
+    found = _Fields(values, "policy")
+    found.need({"medium", "classes", "gated", "calendar_days", *_MINUTES, *_FARES})
+    fares = {
+        name: tuple((row.text(0), Rupiah(row.whole(1, most))) for row in found.rows(name))
+        for name, most in _FARES.items()
+    }
+    minutes = {name: found.whole(name, _MINUTES_MAX) for name in _MINUTES}
+    told: dict[str, Any] = {**fares, **minutes}
+    return Policy(
+        medium=found.text("medium"),
+        classes=tuple(
+            (Concession(row.whole(0, max(Concession))), row.text(1)) for row in found.rows("classes")
+        ),
+        gated=frozenset(found.texts("gated")),
+        calendar_days=found.flag("calendar_days"),
+        **told,
+    )
+
+
+_WIDTHS: Final = {
+    "products": 5, "legs": 8, "transfers": 7, "categories": 3, "media": 3, "frames": 4, "services": 7, "networks": 2,
+    "areas": 2, "classes": 2, "daily_caps": 2, "weekly_caps": 2, "degraded": 2,
+}  # fmt: skip
+_MAKERS: Final[dict[str, Callable[[_Fields], Any]]] = {
+    "products": lambda row: Product(
+        row.text(0), row.text(1), row.text(2), Rupiah(row.whole(3, AMOUNT_MAX, -AMOUNT_MAX)), row.text(4)
+    ),
+    "legs": lambda row: LegRule(
+        row.text(0), row.text(1), row.text(2), row.text(3), row.text(4), row.text(5), row.text(6), row.whole(7, 1_000_000)
+    ),
+    "transfers": lambda row: TransferRule(
+        row.text(0), row.text(1), Cost(row.whole(2, max(Cost))), row.text(3), row.whole(4, 1_000, -1),
+        row.whole(5, _SECONDS_MAX), Limit(row.whole(6, max(Limit))),
+    ),
+    "categories": lambda row: Category(row.text(0), row.text(1), row.flag(2)),
+    "media": lambda row: Medium(row.text(0), row.text(1), row.whole(2, 4)),
+    "frames": lambda row: Timeframe(
+        row.text(0), row.text(1), row.whole(2, _DAY_SECONDS), row.whole(3, _DAY_SECONDS)
+    ),
+    "services": lambda row: Days(
+        row.text(0), row.whole(1, 127), Day(row.whole(2, _DAY_MAX)), Day(row.whole(3, _DAY_MAX)),
+        _follows(row), frozenset(row.days(5)), frozenset(row.days(6)),
+    ),
+}  # fmt: skip
+
+
+def _follows(row: _Fields) -> Follows:
+    try:
+        return Follows(row.text(4))
+    except ValueError:
+        raise TariffWrong("services", "a holiday removes a day, adds it, or does nothing") from None
