@@ -66,8 +66,9 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(problems.NOT_HTTP.problem("the bytes are no HTTP/1.1 request"))
             return
         except httptools.HttpParserUpgrade:
-            self._refuse(problems.NOT_HTTP.problem("this server speaks HTTP/1.1 and nothing else"))
-            return
+            # A server may go on in HTTP/1.1 (RFC 9110 section 7.8); behind this call nothing can be read any more.
+            if self._cycle is not None:
+                self._cycle.keep_alive = False
         if self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES_MAX:
