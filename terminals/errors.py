@@ -10,6 +10,8 @@ TerminalError
  ├── EnrolmentDenied      the ledger gives no certificate
  ├── CertificateEnded     too late to renew: enrol anew
  ├── LoadDenied           the ledger does not authorise a load
+ ├── ShiftRefused         no shift is open, or its data are wrong
+ │    └── ShiftOpen       one is open already
  ├── PlacesMissing        no such corridor in the shipped data
  ├── TariffWrong          parts of a tariff that do not fit together, or bytes that are none
  ├── FeedWrong            a GTFS feed that cannot be used: file, row and column
@@ -66,6 +68,14 @@ class CertificateEnded(TerminalError):
 
 class LoadDenied(TerminalError):
     """The ledger does not authorise a load."""
+
+
+class ShiftRefused(TerminalError):
+    """No shift is open, or what was entered for one is wrong."""
+
+
+class ShiftOpen(ShiftRefused):
+    """A shift is open already."""
 
 
 class PlacesMissing(TerminalError):

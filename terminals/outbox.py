@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from card.batch import FIRST_DIGEST, RecordStatus, TapRecord, decode_record, digest, encode_record
 from keys.clock import UnixMs
 from keys.money import Rupiah
+from terminals import shifts
 from terminals.errors import OutboxError, OutboxFull
 from terminals.offline import Standing
 from terminals.outbox_file import OutboxFile
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from terminals.shifts import Shift
 
 RECORDS_MAX: Final = 100_000
 RECORDS_WARNING: Final = 90_000
@@ -142,6 +145,7 @@ class Outbox:
                 "INSERT INTO records VALUES (?, ?, ?, ?, ?)",
                 (record.sequence, state, record.uid, encode_record(record), record.amount),
             )
+            shifts.count(db, record)
             self._note("last sequence", record.sequence)
             self._note("newest at", max(record.occurred_at, self._number("newest at")))
         self._last = record.sequence
@@ -185,15 +189,41 @@ class Outbox:
     def _change(self, record: TapRecord) -> None:
         with self._writing() as db:
             before = db.execute(
-                "SELECT amount FROM records WHERE sequence = ? AND state = 'intent'", (record.sequence,)
+                "SELECT raw FROM records WHERE sequence = ? AND state = 'intent'", (record.sequence,)
             ).fetchone()
             if before is None:  # it was given up meanwhile, and goes up as it was
                 return
+            was = decode_record(before[0], record.sequence)
+            shifts.count(db, was, -1)
+            shifts.count(db, record)
             db.execute(
                 "UPDATE records SET state = 'ready', raw = ?, amount = ? WHERE sequence = ?",
                 (encode_record(record), record.amount, record.sequence),
             )
-        self._owed += before[0] - record.amount
+        self._owed += was.amount - record.amount
+
+    def open_shift(self, person: str, at: UnixMs) -> int:
+        """Open a shift for somebody; its number. Raises ShiftOpen, ShiftRefused."""
+        with self._writing() as db:
+            return shifts.begin(db, person, at, self.next_sequence)
+
+    def close_shift(self, at: UnixMs) -> Shift:
+        """Close the open shift; what it came to. Raises ShiftRefused."""
+        with self._writing() as db:
+            shifts.end(db, at, self._last)
+            closed = shifts.current(db)
+        assert closed is not None  # noqa: S101  it was closed a line ago
+        return closed
+
+    def shift(self) -> Shift | None:
+        """The newest shift, open or closed; None before the first."""
+        with self._alone:
+            return shifts.current(self._db)
+
+    def add_cash(self, amount: Rupiah) -> None:
+        """Count a fare that was paid in cash (whole rupiah); raises ShiftRefused."""
+        with self._writing() as db:
+            shifts.add_cash(db, amount)
 
     def ready(self) -> int:
         """How many records could go up now: those before the first open intent, and what waits for its receipt."""

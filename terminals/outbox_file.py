@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from card.batch import decode_record
 from card.errors import BatchInvalid
+from terminals import shifts
 from terminals.errors import OutboxBusy, OutboxError
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     try:
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")
-        db.executescript(_SCHEMA)
+        db.executescript(_SCHEMA + shifts.SCHEMA)
         _add_amounts(db)
     except BaseException:
         db.close()

@@ -1,0 +1,114 @@
+"""Shifts: what a person took is counted with the record itself, whatever tears, crashes or uploads come between."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from keys.clock import UnixMs
+from keys.money import Rupiah
+from terminals.errors import ShiftOpen, ShiftRefused
+from terminals.outbox import Outbox, RecordState
+from tests.terminals.depot import START
+from tests.terminals.test_terminal_outbox import record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    made = Outbox(tmp_path / "outbox.db")
+    yield made
+    made.close()
+
+
+def sums(outbox: Outbox) -> dict[str, tuple[int, int]]:
+    shift = outbox.shift()
+    assert shift is not None
+    return {line.kind: (line.count, line.amount) for line in shift.lines}
+
+
+def test_a_shift_counts_what_was_paid_what_is_open_and_cash(outbox: Outbox) -> None:
+    assert outbox.shift() is None
+    assert outbox.open_shift("  Bu   Siti ", START) == 1
+    for sequence in (1, 2, 3):
+        outbox.save(record(sequence, uid=bytes([sequence] * 7)), RecordState.INTENT)
+    assert sums(outbox) == {"open": (3, 10_500)}
+    outbox.confirm(record(1), bytes(8))
+    outbox.void(record(2), 1, bytes(8))
+    outbox.add_cash(Rupiah(4_000))
+    assert sums(outbox) == {"open": (1, 3_500), "sale": (1, 3_500), "cash": (1, 4_000)}
+    closed = outbox.close_shift(UnixMs(START + 1))
+    assert (closed.person, closed.taken, closed.first, closed.last, closed.is_open) == (
+        "Bu Siti",
+        3_500,
+        1,
+        3,
+        False,
+    )
+
+
+def test_a_torn_card_that_comes_back_after_closing_counts_in_the_shift_that_tapped_it(outbox: Outbox) -> None:
+    outbox.open_shift("Siti", START)
+    outbox.save(record(1), RecordState.INTENT)
+    outbox.close_shift(START)
+    outbox.confirm(record(1), bytes(8))
+    assert sums(outbox) == {"sale": (1, 3_500)}
+    outbox.open_shift("Budi", START)
+    outbox.save(record(2), RecordState.READY)
+    assert sums(outbox) == {"open": (1, 3_500)}
+
+
+def test_one_shift_at_a_time_and_none_without_a_name(outbox: Outbox) -> None:
+    with pytest.raises(ShiftRefused, match="no shift is open"):
+        outbox.close_shift(START)
+    with pytest.raises(ShiftRefused, match="no shift is open"):
+        outbox.add_cash(Rupiah(4_000))
+    for bad in ("", "   ", "x" * 41, "a\x07b"):
+        with pytest.raises(ShiftRefused, match="1 to 40 letters"):
+            outbox.open_shift(bad, START)
+    outbox.open_shift("Siti", START)
+    with pytest.raises(ShiftOpen, match="Siti"):
+        outbox.open_shift("Budi", START)
+
+
+@given(
+    st.lists(st.sampled_from(["tap", "paid", "void", "reopen", "shift", "send"]), max_size=25),
+)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_shift_sums_are_the_records_however_the_day_goes(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[str]
+) -> None:
+    path = tmp_path_factory.mktemp("shift") / "outbox.db"
+    outbox, fate, shift_of, now = Outbox(path), dict[int, str](), dict[int, int](), 1
+    outbox.open_shift("Siti", START)
+    for step in steps:
+        pending = next((number for number, state in fate.items() if state == "open"), None)
+        if step == "tap":
+            number = outbox.next_sequence
+            outbox.save(record(number, uid=number.to_bytes(7, "big")), RecordState.INTENT)
+            fate[number], shift_of[number] = "open", now
+        elif step == "paid" and pending:
+            outbox.confirm(record(pending, uid=pending.to_bytes(7, "big")), bytes(8))
+            fate[pending] = "sale"
+        elif step == "void" and pending:
+            outbox.void(record(pending, uid=pending.to_bytes(7, "big")), 0, b"")
+            fate[pending] = ""
+        elif step == "reopen":
+            outbox.close()
+            outbox = Outbox(path)
+        elif step == "shift":
+            outbox.close_shift(START)
+            now = outbox.open_shift("Budi", START)
+        elif step == "send":
+            batch = outbox.batch(lambda first, _previous, records: b"%d:%d" % (first, len(records)))
+            if batch is not None:
+                outbox.settle(batch)
+    mine = [fate[number] for number, shift in shift_of.items() if shift == now and fate[number]]
+    assert sums(outbox) == {kind: (mine.count(kind), 3_500 * mine.count(kind)) for kind in set(mine)}
+    outbox.close()
