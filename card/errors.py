@@ -65,7 +65,11 @@ class CardForeign(CardError):
 
 
 class CardRefused(CardError):
-    """A card of this city that may not do this: expired, blocked, short of value, over a limit."""
+    """A card of this city that may not do this; `reason` says why in a word that screens have a text for."""
+
+    def __init__(self, message: str, reason: str = "refused") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class ReaderError(CardError):

@@ -106,10 +106,14 @@ class OpenCard:
         after = Rupiah(self.balance + change.signed_amount)
         if after < 0:
             raise CardRefused(
-                f"the purse holds {self.balance} rupiah and {change.amount} are due: load the card"
+                f"the purse holds {self.balance} rupiah and {change.amount} are due: load the card",
+                reason="short",
             )
         if change.kind.credits_card and after > self.identity.purse_limit:
-            raise CardRefused(f"the purse may hold {self.identity.purse_limit} rupiah at most: load less")
+            raise CardRefused(
+                f"the purse may hold {self.identity.purse_limit} rupiah at most: load less",
+                reason="purse-full",
+            )
         self._move_value(change)
         self._write_record(change, after)
         if change.journey is not None:
@@ -227,8 +231,32 @@ def last_records(
     return _records(transport, vault, role, count)
 
 
-def _records(transport: Transport, vault: Vault, role: Role, count: int) -> list[LogRecord]:
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What a card tells somebody who may only look: whose it is, and its log, newest first."""
+
+    identity: Identity
+    records: list[LogRecord]
+
+    @property
+    def balance(self) -> Rupiah:
+        """What the purse held after the newest transaction; a card without one holds nothing."""
+        return self.records[0].balance_after if self.records else Rupiah(0)
+
+
+def inspected(transport: Transport, vault: Vault, role: Role = Role.READ) -> Inspection:
+    """Read identity and log under a role's key, and change nothing. Raises as `open_card`."""
+    _select(transport)
     session = _authenticated(transport, vault, role)
+    identity = Identity.decode(session.read(File.IDENTITY, CommMode.MAC))
+    return Inspection(identity, _logged(session, 0))
+
+
+def _records(transport: Transport, vault: Vault, role: Role, count: int) -> list[LogRecord]:
+    return _logged(_authenticated(transport, vault, role), count)
+
+
+def _logged(session: client.Session, count: int) -> list[LogRecord]:
     try:
         data = session.read_records(File.LOG, CommMode.MAC, count)
     except StatusError as error:

@@ -10,8 +10,11 @@ TerminalError
  ├── EnrolmentDenied      the ledger gives no certificate
  ├── CertificateEnded     too late to renew: enrol anew
  ├── LoadDenied           the ledger does not authorise a load
+ ├── InputWrong           what a person entered is no amount, no name
+ ├── NotSold              a button that this role does not have
  ├── ShiftRefused         no shift is open, or its data are wrong
  │    └── ShiftOpen       one is open already
+ ├── WordsMissing         no catalogue of that language
  ├── PlacesMissing        no such corridor in the shipped data
  ├── TariffWrong          parts of a tariff that do not fit together, or bytes that are none
  ├── FeedWrong            a GTFS feed that cannot be used: file, row and column
@@ -70,12 +73,24 @@ class LoadDenied(TerminalError):
     """The ledger does not authorise a load."""
 
 
+class InputWrong(TerminalError):
+    """What a person entered cannot be meant."""
+
+
+class NotSold(TerminalError):
+    """A button that this role of a terminal does not have."""
+
+
 class ShiftRefused(TerminalError):
     """No shift is open, or what was entered for one is wrong."""
 
 
 class ShiftOpen(ShiftRefused):
     """A shift is open already."""
+
+
+class WordsMissing(TerminalError):
+    """No catalogue of that language in the shipped data."""
 
 
 class PlacesMissing(TerminalError):

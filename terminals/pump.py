@@ -66,6 +66,7 @@ class Pump:
         self._terminal = terminal
         self._now = now
         self._stopping = threading.Event()
+        self._sending = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="terminal-pump", daemon=True)
         self.line = Line()
 
@@ -90,10 +91,14 @@ class Pump:
             return None
         return self.send()
 
-    def send(self) -> Uploaded | None:
-        """Send now, whatever the time: at the end of a shift, or because somebody asks."""
+    def send(self, *, ending: bool = False) -> Uploaded | None:
+        """Send now, whatever the time; at the end of a shift, torn cards too, since they will not come back."""
+        with self._sending:
+            return self._sent(ending=ending)
+
+    def _sent(self, *, ending: bool) -> Uploaded | None:
         try:
-            sent = self._terminal.upload()
+            sent = self._terminal.close_shift() if ending else self._terminal.upload()
         except TerminalError as error:
             self._failed(error)
             return None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from card.layout import LogRecord
-    from card.purse import Change, Intent, OpenCard
+    from card.purse import Change, Inspection, Intent, OpenCard
     from card.transport import Transport
     from keys.clock import Clock
     from keys.vault import Role, Vault
@@ -79,18 +79,19 @@ class TapMachine:
         An earlier tap of this card that turns out to be paid is green where it is the `wanted` one; else it is told, and this
         one is not taken yet. Never raises for what a card or a person does: every end has a colour and a reason.
         """
-        try:
-            return self._recover(card, role, wanted) or self._transact(self._opened(card, role), wish)
-        except FareRefused as refusal:
-            return Outcome(Colour.RED, refusal.rule, str(refusal))
-        except CardForeign as error:
-            return Outcome(Colour.RED, "foreign", str(error))
-        except CardRefused as error:
-            return Outcome(Colour.RED, "refused", str(error))
-        except (CardLost, SessionBroken) as error:
-            return Outcome(Colour.AMBER, "tap-again", str(error))
-        except CardError as error:
-            return Outcome(Colour.RED, "unreadable", str(error))
+        return _told(
+            lambda: self._recover(card, role, wanted) or self._transact(self._opened(card, role), wish)
+        )
+
+    def look(self, card: Transport, role: Role) -> tuple[Outcome, Inspection | None]:
+        """Look at a card without changing it: green with its balance, and what it told; never raises, as `run`."""
+        seen: list[Inspection] = []
+
+        def looked() -> Outcome:
+            seen.append(purse.inspected(card, self._vault, role))
+            return Outcome(Colour.GREEN, "balance", balance=seen[0].balance)
+
+        return _told(looked), (seen[0] if seen else None)
 
     def _opened(self, card: Transport, role: Role) -> OpenCard:
         if self._need_admitted is not None:
@@ -130,6 +131,22 @@ class TapMachine:
         # Another terminal acted since: the back office settles it from what the card shows.
         self._outbox.release(pending)
         return None
+
+
+def _told(act: Callable[[], Outcome]) -> Outcome:
+    """What an act with a card came to: whatever it raises for what a card or a person does becomes colour and reason."""
+    try:
+        return act()
+    except FareRefused as refusal:
+        return Outcome(Colour.RED, refusal.rule, str(refusal))
+    except CardForeign as error:
+        return Outcome(Colour.RED, "foreign", str(error))
+    except CardRefused as error:
+        return Outcome(Colour.RED, error.reason, str(error))
+    except (CardLost, SessionBroken) as error:
+        return Outcome(Colour.AMBER, "tap-again", str(error))
+    except CardError as error:
+        return Outcome(Colour.RED, "unreadable", str(error))
 
 
 def _is_ours(newest: LogRecord, pending: TapRecord) -> bool:

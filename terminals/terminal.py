@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from card.batch import TapRecord
-    from card.purse import OpenCard
+    from card.purse import Inspection, OpenCard
     from card.transport import Transport
     from keys.clock import Clock
     from keys.money import Rupiah
@@ -84,6 +84,15 @@ class Terminal:
 
         return self._machine.run(card, Role.DEBIT, wish)
 
+    @property
+    def full_fare(self) -> Rupiah:
+        """The full fare of now, for a screen that says it before anybody taps."""
+        return self._rules.tariff(self._parts.clock.now()).full_fare
+
+    def inspect(self, card: Transport) -> tuple[Outcome, Inspection | None]:
+        """Look at a card without changing it: green with its balance, and what it told (None where it told nothing)."""
+        return self._machine.look(card, Role.READ)
+
     def tap_in(self, card: Transport, place: Place) -> Outcome:
         """Begin a ride."""
 
@@ -118,7 +127,7 @@ class Terminal:
             at = self._parts.clock.now()
             fares.need_in_date(open_.identity, at)
             if amount <= 0:
-                raise CardRefused("a sale has a price: enter one")
+                raise CardRefused("a sale has a price: enter one", reason="no-price")
             self._rules.need_sale_within(amount, at)
             change = Change(TapKind.SALE, amount, None, self.number, sequence, at)
             return Wish(change, Context(rules=("sale",)))

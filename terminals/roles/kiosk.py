@@ -1,0 +1,90 @@
+"""A load kiosk: the balance of any card, and cash onto it through the ledger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from keys.clock import UnixMs, local
+from keys.money import Rupiah
+from terminals.errors import LoadDenied, Offline, TerminalError
+from terminals.roles.panel import Button, Entry, amount_of, nothing_here, refused
+from terminals.screen.board import Board, Row, Sound, Tone
+from terminals.screen.showing import board_of
+
+if TYPE_CHECKING:
+    from card.transport import Transport
+    from terminals.terminal import Terminal
+
+BALANCE_MS: Final = 10_000
+TAPS_SHOWN: Final = 5
+USUAL: Final = (10_000, 20_000, 50_000, 100_000)
+_NOTHING = Rupiah(0)
+
+
+class Kiosk:
+    """Implements `Panel`: a card shows its balance, unless an amount was entered: then it is loaded."""
+
+    needs_shift = False
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._amount = _NOTHING
+
+    @property
+    def buttons(self) -> tuple[Button, ...]:
+        """The usual amounts, another one, and back."""
+        usual = (
+            Button(f"load-{amount}", "load", str(place), amount=Rupiah(amount))
+            for place, amount in enumerate(USUAL, 1)
+        )
+        other = Button("load", "other-amount", "5", Entry.AMOUNT)
+        return (*usual, other, Button("cancel", "cancel", "Escape"))
+
+    def idle(self) -> Board:
+        """The amount that the next card gets, or the invitation to look."""
+        if self._amount:
+            return Board(Tone.IDLE, "hold-card-load", amount=self._amount)
+        return Board(Tone.IDLE, "hold-card-balance")
+
+    def press(self, action: str, value: str) -> Board:
+        """Choose an amount, or none; raises InputWrong, NotSold."""
+        head, _, amount = action.partition("-")
+        if head == "load":
+            self._amount = amount_of(amount or value)
+        elif action == "cancel":
+            self._amount = _NOTHING
+        else:
+            raise nothing_here(action)
+        return self.idle()
+
+    def card(self, card: Transport) -> Board:
+        """Load the amount, or show what is on the card."""
+        if not self._amount:
+            return self._balance(card)
+        try:
+            board = board_of(self._terminal.load(card, self._amount), _NOTHING)
+        except LoadDenied:
+            return refused("load-denied")
+        except Offline:
+            return refused("offline")
+        except TerminalError:
+            return refused("not-now")
+        if board.tone is not Tone.AMBER:
+            self._amount = _NOTHING
+        return board
+
+    def _balance(self, card: Transport) -> Board:
+        outcome, found = self._terminal.inspect(card)
+        if found is None:
+            return board_of(outcome, _NOTHING)
+        rows = tuple(
+            Row(
+                tap.kind.name.lower().replace("_", "-"),
+                f"{local(UnixMs(1000 * tap.at)):%d.%m. %H:%M}",
+                tap.amount,
+            )
+            for tap in found.records[:TAPS_SHOWN]
+        )
+        return Board(
+            Tone.GREEN, "balance", Sound.ADULT, balance=outcome.balance, rows=rows, hold_ms=BALANCE_MS
+        )
