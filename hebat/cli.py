@@ -29,6 +29,7 @@ from hebat.ledger_commands.proofs import proof_app
 from hebat.logs import configure
 from hebat.progress import Quiet, Shown
 from hebat.settings import LogLevel, read_settings
+from hebat.station_commands import terminal_app
 from hebat.terminal_commands import terminals_app
 from keys.errors import KeysError
 from keys.hardening import forbid_dumps
@@ -56,6 +57,7 @@ app.add_typer(fares_app, name="fares")
 app.add_typer(keys_app, name="keys")
 app.add_typer(terminals_app, name="terminals")
 app.add_typer(clients_app, name="clients")
+app.add_typer(terminal_app, name="terminal")
 
 DataOption = Annotated[Path, typer.Option("--data", help="The city's data folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]

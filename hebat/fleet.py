@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-
-import httpx2
 
 from hebat.founding import AUTHORITY_LABEL
 from keys.bundle import LABEL as BUNDLE_LABEL
@@ -13,17 +12,12 @@ from keys.bundle import city_id
 from keys.clock import local
 from keys.device import device_secret, secret_beside, vault_passphrase
 from keys.errors import KeyMissing
-from keys.filevault import FileVault
 from keys.identity import read_certificate
 from keys.rights import Rights, TerminalRole
 from keys.vault import Role
 from ledger.enrolment.desk import Invitation, invite
 from ledger.enrolment.store import all_terminals
-from terminals.bundles.kept import KeptBundles, Trust
-from terminals.enrolment import Device, Renewal
-from terminals.outbox import Outbox
-from terminals.terminal import Parts, Terminal
-from terminals.upload import Link
+from terminals.opening import VAULT_FILE, client_of, device_of, keep_trust, opened, vault_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,8 +30,8 @@ if TYPE_CHECKING:
     from ledger.enrolment.store import TerminalRow
     from ledger.store import Database
     from terminals.fares import Tariff
+    from terminals.terminal import Terminal
 
-TIMEOUT_SECONDS: Final = 30.0
 DEVICE_COST: Final = 2**12
 """scrypt's N on a small device; its passphrase comes from 32 random bytes, so that guessing gains nothing."""
 _KEYS: Final = {
@@ -69,11 +63,6 @@ class Post:
         return Invitation(self.number, self.role, self.owner, rights)
 
 
-def vault_name(terminal: int) -> str:
-    """What a terminal's vault is bound to: that of another terminal does not open in its place."""
-    return f"terminal {terminal}"
-
-
 def enrol(city: City, post: Post, address: str, tariff: Tariff) -> Terminal:
     """Invite a terminal, enrol it over HTTP as it would on its own, and put it to work against a ledger's address."""
     folder = city.folder.terminal(post.number)
@@ -82,38 +71,20 @@ def enrol(city: City, post: Post, address: str, tariff: Tariff) -> Terminal:
     with client_of(address) as client:
         device.enrol(client, ticket)
     passphrase = vault_passphrase(device_secret(secret_beside(folder)))
-    city.vault.subset(
-        folder / "device.vault", passphrase, _KEYS[post.role], DEVICE_COST, vault_name(post.number)
-    )
+    city.vault.subset(folder / VAULT_FILE, passphrase, _KEYS[post.role], DEVICE_COST, vault_name(post.number))
     made = reopen(folder, city.clock, address, tariff, city.vault)
     made.refresh()
     return made
 
 
-def client_of(address: str) -> httpx2.Client:
-    """A terminal's HTTP client for a ledger's address."""
-    return httpx2.Client(base_url=address, timeout=TIMEOUT_SECONDS)
-
-
-def device_of(folder: Path, secret: Path | None = None) -> Device:
-    """A device by its folder, with its secret in a file; raises IdentityError."""
-    return Device(folder, device_secret(secret_beside(folder) if secret is None else secret))
-
-
 def reopen(folder: Path, clock: Clock, address: str, tariff: Tariff, city: Vault) -> Terminal:
-    """An enrolled terminal as it was left: its key, its vault, its outbox, its bundles; `city` tells whose bundles it believes.
+    """An enrolled terminal as it was left; `city` tells whose bundles it believes.
 
     Raises IdentityError, VaultError, OutboxBusy.
     """
-    secret = device_secret(secret_beside(folder))
-    device = Device(folder, secret)
-    certificate = device.certificate()
-    number, bundles = certificate.terminal, kept_bundles(folder, city, certificate.role)
-    vault = FileVault.open(folder / "device.vault", vault_passphrase(secret), vault_name(number))
-    client = client_of(address)
-    link = Link(client, number, device.identity.sign, device.ledger_key(), clock)
-    renewal = Renewal(device, client, clock)
-    return Terminal(Parts(number, Outbox(folder / "outbox.db"), vault, link, clock, tariff, bundles, renewal))
+    with suppress(KeyMissing):  # a city that was founded before it signed any bundle
+        keep_trust(folder, city_id(city.public_key(AUTHORITY_LABEL)), city.public_key(BUNDLE_LABEL))
+    return opened(folder, clock, address, tariff).terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +116,3 @@ def _standing(certificate: TerminalCertificate, row: TerminalRow, now: UnixMs) -
         tuple(sorted(kind.value for kind in rights.kinds)), rights.daily_limit, rights.routes,
         f"{local(certificate.not_after):%Y-%m-%d}",
     )  # fmt: skip
-
-
-def kept_bundles(folder: Path, vault: Vault, role: TerminalRole) -> KeptBundles | None:
-    """The bundles on a terminal's disk; None where the city was founded before it signed any."""
-    try:
-        key = vault.public_key(BUNDLE_LABEL)
-    except KeyMissing:
-        return None
-    city = city_id(vault.public_key(AUTHORITY_LABEL))
-    return KeptBundles(folder / "bundles", Trust(city, key, role.value))

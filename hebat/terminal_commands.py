@@ -105,8 +105,8 @@ def enrol(
     secret: SecretOption = None,
 ) -> None:
     """Make this device a terminal: its key is made here, sealed with the device's secret, and never leaves."""
-    from hebat.fleet import client_of, device_of  # noqa: PLC0415  as above
     from keys.ticket import Ticket  # noqa: PLC0415
+    from terminals.opening import client_of, device_of  # noqa: PLC0415  as above
 
     ticket = Ticket.read(code)
     with client_of(_address(ledger)) as client:
@@ -119,7 +119,7 @@ def enrol(
 @terminals_app.command()
 def renew(folder: DeviceOption, ledger: LedgerOption, secret: SecretOption = None) -> None:
     """Renew this device's certificate now; a terminal at work does so by itself."""
-    from hebat.fleet import client_of, device_of  # noqa: PLC0415  as above
+    from terminals.opening import client_of, device_of  # noqa: PLC0415  as above
 
     with client_of(_address(ledger)) as client:
         certificate = device_of(folder, secret).renew(client, SystemClock().now())

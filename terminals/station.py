@@ -66,6 +66,7 @@ class Station:
         self._clock = clock
         self._acting = threading.Lock()
         self._present: set[str] = set()
+        self._hold: threading.Timer | None = None
         self._show_idle()
 
     # Cards
@@ -89,7 +90,7 @@ class Station:
     def _came(self, readers: Readers, reader: str) -> None:
         self._present.add(reader)
         if len(self._present) > 1:
-            self.boards.show(Board(Tone.AMBER, "two-cards", Sound.AGAIN, hold_ms=HOLD_RED_MS))
+            self._show(Board(Tone.AMBER, "two-cards", Sound.AGAIN, hold_ms=HOLD_RED_MS))
             return
         try:
             card = readers.wait_for_card(reader, OPEN_SECONDS)
@@ -165,15 +166,27 @@ class Station:
     def _show(self, board: Board) -> Board:
         shown = self.boards.show(board)
         if shown.hold_ms:
-            timer = threading.Timer(shown.hold_ms / 1000, self._release, (shown.number,))
-            timer.daemon = True
-            timer.start()
+            self._end_hold()
+            self._hold = threading.Timer(shown.hold_ms / 1000, self._release, (shown.number,))
+            self._hold.daemon = True
+            self._hold.start()
         return shown
+
+    def _end_hold(self) -> None:
+        if self._hold is not None:
+            self._hold.cancel()
+            self._hold = None
+
+    def close(self) -> None:
+        """Show nothing more: whatever is shown now stays."""
+        with self._acting:
+            self._end_hold()
 
     def _release(self, number: int) -> None:
         """Back to waiting, unless something newer is shown."""
-        if self.boards.now.number == number:
-            self._show_idle()
+        with self._acting:
+            if self._hold is not None and self.boards.now.number == number:
+                self._show_idle()
 
     def _show_idle(self) -> Board:
         shift = self.terminal.outbox.shift()
@@ -201,3 +214,4 @@ def at_work(station: Station, readers: Readers) -> Iterator[Station]:
         stop.set()
         thread.join()
         station.pump.close()
+        station.close()

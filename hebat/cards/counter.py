@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from card.errors import CardError
 from hebat.errors import InputRefused
-from hebat.fleet import Post, client_of, device_of, enrol, reopen
+from hebat.fleet import Post, enrol, reopen
 from keys.clock import SystemClock
 from keys.rights import TerminalRole
 from ledger.enrolment.desk import invite
 from terminals.errors import TerminalError
+from terminals.opening import client_of, device_of
 from terminals.tap import Colour
 
 if TYPE_CHECKING:

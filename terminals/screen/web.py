@@ -29,7 +29,7 @@ HEADERS: Final = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-_FILES: Final = {"": ("page.html", "text/html"), "screen.css": ("screen.css", "text/css"),
+_FILES: Final = {"page.html": ("page.html", "text/html"), "screen.css": ("screen.css", "text/css"),
                  "screen.js": ("screen.js", "text/javascript")}  # fmt: skip
 _UNPROCESSABLE: Final = 422
 
@@ -75,8 +75,9 @@ def screen(station: Station, stop: threading.Event | None = None) -> FastAPI:
             return JSONResponse({"detail": str(error)}, _UNPROCESSABLE, HEADERS)
         return Response(status_code=204, headers=HEADERS)
 
+    @served.get("/")
     @served.get("/{name}")
-    def get_file(name: str) -> Response:
+    def get_file(name: str = "page.html") -> Response:
         if name not in _FILES:
             raise HTTPException(404, "there is no such page")
         file, kind = _FILES[name]

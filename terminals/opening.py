@@ -1,0 +1,89 @@
+"""Open an enrolled terminal from its own folder: nothing of the city's is needed but what enrolment left there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import cbor2
+import httpx2
+
+from keys.device import device_secret, secret_beside, vault_passphrase
+from keys.filevault import FileVault
+from keys.sealedfile import write_atomically
+from terminals.bundles.kept import KeptBundles, Trust
+from terminals.enrolment import Device, Renewal
+from terminals.errors import TerminalError
+from terminals.outbox import Outbox
+from terminals.terminal import Parts, Terminal
+from terminals.upload import Link
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from keys.clock import Clock
+    from keys.rights import TerminalRole
+    from terminals.fares import Tariff
+
+TIMEOUT_SECONDS: Final = 30.0
+TRUST_FILE: Final = "bundles.trust"
+VAULT_FILE: Final = "device.vault"
+OUTBOX_FILE: Final = "outbox.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A terminal, and what its certificate makes of it."""
+
+    terminal: Terminal
+    role: TerminalRole
+    routes: tuple[int, ...]
+
+
+def vault_name(terminal: int) -> str:
+    """What a terminal's vault is bound to: that of another terminal does not open in its place."""
+    return f"terminal {terminal}"
+
+
+def client_of(address: str) -> httpx2.Client:
+    """A terminal's HTTP client for a ledger's address."""
+    return httpx2.Client(base_url=address, timeout=TIMEOUT_SECONDS)
+
+
+def device_of(folder: Path, secret: Path | None = None) -> Device:
+    """A device by its folder, with its secret in a file; raises IdentityError."""
+    return Device(folder, device_secret(secret_beside(folder) if secret is None else secret))
+
+
+def keep_trust(folder: Path, city: bytes, key: bytes) -> None:
+    """Keep whose bundles this terminal believes: its city, and the city's bundle key (32 bytes)."""
+    write_atomically(folder / TRUST_FILE, cbor2.dumps([city, key], canonical=True))
+
+
+def opened(folder: Path, clock: Clock, address: str, tariff: Tariff) -> Opened:
+    """An enrolled terminal as it was left: key, vault, outbox, bundles; `tariff` holds until one comes by bundle.
+
+    Raises IdentityError, VaultError, OutboxBusy, TerminalError.
+    """
+    device = device_of(folder)
+    certificate = device.certificate()
+    number, bundles = certificate.terminal, _bundles(folder, certificate.role)
+    passphrase = vault_passphrase(device_secret(secret_beside(folder)))
+    vault = FileVault.open(folder / VAULT_FILE, passphrase, vault_name(number))
+    client = client_of(address)
+    link = Link(client, number, device.identity.sign, device.ledger_key(), clock)
+    renewal = Renewal(device, client, clock)
+    parts = Parts(number, Outbox(folder / OUTBOX_FILE), vault, link, clock, tariff, bundles, renewal)
+    return Opened(Terminal(parts), certificate.role, certificate.rights.routes)
+
+
+def _bundles(folder: Path, role: TerminalRole) -> KeptBundles | None:
+    """The bundles on this disk; None where the city signed none when this terminal was enrolled."""
+    path = folder / TRUST_FILE
+    if not path.exists():
+        return None
+    try:
+        city, key = cbor2.loads(path.read_bytes())
+    except (cbor2.CBORDecodeError, ValueError, TypeError):
+        raise TerminalError(f"{path.name} cannot be read: enrol this terminal again") from None
+    return KeptBundles(folder / "bundles", Trust(city, key, role.value))

@@ -1,0 +1,46 @@
+"""Which panel a terminal gets, from the role in its certificate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from keys.rights import TerminalRole
+from terminals.errors import PlacesMissing
+from terminals.fares import Place
+from terminals.places import corridors
+from terminals.roles.conductor import Conductor
+from terminals.roles.kiosk import Kiosk
+from terminals.roles.merchant import Merchant
+from terminals.roles.validator import Validator
+
+if TYPE_CHECKING:
+    from terminals.opening import Opened
+    from terminals.roles.panel import Panel
+
+
+def place_of(vehicle: int, routes: tuple[int, ...], stop: str = "") -> Place:
+    """Where a terminal stands: on the first route of its certificate, at a stop named by id or name (the first without).
+
+    Raises PlacesMissing.
+    """
+    known = corridors()
+    number = routes[0] if routes else 1
+    if not 1 <= number <= len(known):
+        raise PlacesMissing(f"route {number} is not in the shipped data: name one of 1 to {len(known)}")
+    corridor = known[number - 1]
+    before = sum(len(one.stops) for one in known[: number - 1])
+    for place, one in enumerate(corridor.stops, before + 1):
+        if not stop or stop.casefold() in {one.stop_id.casefold(), one.name.casefold()}:
+            return Place(corridor.name, one.name, number, place, vehicle)
+    raise PlacesMissing(f"corridor {corridor.name} has no stop {stop[:40]!r}: name one by its id or name")
+
+
+def panel_of(opened: Opened, stop: str = "") -> Panel:
+    """The panel of a terminal's role; raises PlacesMissing where a bus's place is unknown."""
+    terminal, role = opened.terminal, opened.role
+    if role is TerminalRole.MERCHANT:
+        return Merchant(terminal)
+    if role is TerminalRole.KIOSK:
+        return Kiosk(terminal)
+    place = place_of(terminal.number, opened.routes, stop)
+    return Conductor(terminal, place) if role is TerminalRole.CONDUCTOR else Validator(terminal, place)
