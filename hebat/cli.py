@@ -67,6 +67,7 @@ KeepOption = Annotated[Path | None, typer.Option("--keep", help="Keep the data i
 def main() -> None:
     """Run the command; no error of ours shows a traceback."""
     forbid_dumps()
+    configure(LogLevel.WARNING)  # on standard error; a command that wants to hear more says so
     try:
         app()
     except _ERRORS as error:

@@ -155,9 +155,9 @@ def value_of(chip: VirtualCard) -> int:
     return chip.applications[AID].files[File.PURSE].value
 
 
-def one_sentence(ran: Ran) -> str:
-    """The error of a command: one line, code 2, no traceback."""
-    assert ran.code == 2, ran
+def one_sentence(ran: Ran, code: int = 2) -> str:
+    """The error of a command: one line, its code, no traceback."""
+    assert ran.code == code, ran
     lines = [line for line in ran.err.splitlines() if line.startswith("hebat: ")]
     assert len(lines) == 1, ran.err
     assert "Traceback" not in ran.err
