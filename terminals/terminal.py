@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from card.batch import RELAYED_FROM, Context
 from card.errors import CardRefused
-from card.layout import TapKind
+from card.layout import NEVER, Concession, Identity, Journey, TapKind
 from card.purse import Change
 from keys.clock import UnixMs
+from keys.money import Rupiah
 from keys.vault import Role
 from terminals import fares, loading, offline
 from terminals.bundles.fetch import Refreshed, refresh
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from card.purse import Inspection, OpenCard
     from card.transport import Transport
     from keys.clock import Clock
-    from keys.money import Rupiah
     from keys.vault import Vault
     from terminals.bundles.kept import KeptBundles
     from terminals.enrolment import Renewal
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from terminals.outbox import Outbox
     from terminals.upload import Link, Uploaded
 
+SOMEBODY: Final = Identity(
+    0, 0, 0, registered=False, concession=Concession.GENERAL, concession_until=NEVER, valid_until=NEVER
+)
+"""A rider of whom nothing is known."""
 GIVE_UP_SECONDS = 120
 """How long a torn card may take to come back before its intent goes up as unconfirmed."""
 
@@ -84,10 +88,13 @@ class Terminal:
 
         return self._machine.run(card, Role.DEBIT, wish)
 
-    @property
-    def full_fare(self) -> Rupiah:
-        """The full fare of now, for a screen that says it before anybody taps."""
-        return self._rules.tariff(self._parts.clock.now()).full_fare
+    def full_fare(self, place: Place) -> Rupiah:
+        """What a rider without a concession pays here now, for a screen that says it before anybody taps; 0 where none is known."""
+        at = self._parts.clock.now()
+        try:
+            return fares.decide(self._rules.tariff(at), SOMEBODY, Journey(), at, place).amount
+        except FareRefused:
+            return Rupiah(0)
 
     def inspect(self, card: Transport) -> tuple[Outcome, Inspection | None]:
         """Look at a card without changing it: green with its balance, and what it told (None where it told nothing)."""

@@ -35,19 +35,20 @@ class Conductor:
         """What the next card is for, and cash."""
         return (
             Button("fare", "fare", "1"),
-            Button("inspect", "inspect", "2"),
-            Button("cash", "cash", "3", Entry.AMOUNT),
+            Button("companion", "companion", "2"),
+            Button("inspect", "inspect", "3"),
+            Button("cash", "cash", "4", Entry.AMOUNT),
         )
 
     def idle(self) -> Board:
         """The fare, or what the next card is for."""
         word = "hold-card" if self._next == "fare" else f"hold-card-{self._next}"
         place = Row("route", f"{self._place.route} · {self._place.stop}")
-        return Board(Tone.IDLE, word, amount=self._terminal.full_fare, rows=(place,))
+        return Board(Tone.IDLE, word, amount=self._terminal.full_fare(self._place), rows=(place,))
 
     def press(self, action: str, value: str) -> Board:
         """Choose what the next card is for, or count a fare in cash; raises InputWrong, NotSold, ShiftRefused."""
-        if action in {"fare", "inspect"}:
+        if action in {"fare", "companion", "inspect"}:
             self._next = action
             return self.idle()
         if action == "cash":
@@ -61,7 +62,8 @@ class Conductor:
         chosen, self._next = self._next, "fare"
         if chosen == "inspect":
             return self._inspected(card)
-        return board_of(self._terminal.fare(card, self._place), self._terminal.full_fare)
+        outcome = self._terminal.fare(card, self._place, companion=chosen == "companion")
+        return board_of(outcome, self._terminal.full_fare(self._place))
 
     def _inspected(self, card: Transport) -> Board:
         outcome, found = self._terminal.inspect(card)

@@ -34,13 +34,13 @@ class Validator:
         return Board(
             Tone.IDLE,
             "hold-card",
-            amount=self._terminal.full_fare,
+            amount=self._terminal.full_fare(self._place),
             rows=(Row("route", f"{self._place.route} · {self._place.stop}"),),
         )
 
     def card(self, card: Transport) -> Board:
         """Take the fare."""
-        return board_of(self._terminal.fare(card, self._place), self._terminal.full_fare)
+        return board_of(self._terminal.fare(card, self._place), self._terminal.full_fare(self._place))
 
     def press(self, action: str, value: str) -> Board:
         """There is nothing to press; raises NotSold."""

@@ -218,9 +218,13 @@ def test_a_conductor_takes_fares_inspects_and_counts_cash(
     assert (seen.word, seen.balance, seen.letter, seen.rows[0].amount) == ("paid-here", 46_500, "U", 3_500)
     handheld.press("inspect")
     assert handheld.tapped(other).word == "not-paid-here"
+    assert handheld.tapped(rider).word == "passback"
+    assert handheld.press("companion").word == "hold-card-companion"
+    assert handheld.tapped(rider).balance == 43_000
+    assert handheld.tapped(rider).word == "passback"
     assert handheld.press("cash", "4000").word == "cash-taken"
     totals = {row.word: row.amount for row in handheld.press("close-shift").rows}
-    assert (totals["fare"], totals["cash"]) == (3_500, 4_000)
+    assert (totals["fare"], totals["cash"]) == (7_000, 4_000)
 
 
 class Held:
