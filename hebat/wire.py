@@ -34,6 +34,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     _head_bytes = 0
     _in_head = True
+    _completed = False
     _timer: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
 
@@ -60,6 +61,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         if self._in_head and self._timer is None:
             self._await_head()
+        self._completed = False
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
@@ -69,7 +71,7 @@ class BoundedProtocol(HttpToolsProtocol):
             # A server may go on in HTTP/1.1 (RFC 9110 section 7.8); behind this call nothing can be read any more.
             if self._cycle is not None:
                 self._cycle.keep_alive = False
-        if self._in_head:
+        if self._in_head and not self._completed:  # else these were a body's last bytes, however many
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES_MAX:
                 self._refuse(_too_long())
@@ -93,7 +95,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The body is whole: what follows is the next head."""
-        self._in_head = True
+        self._in_head = self._completed = True
         self._head_bytes = 0
         if self._cycle is not None:
             super().on_message_complete()

@@ -12,7 +12,6 @@ import numpy as np
 from card.batch import CONTENT_TYPE, FIRST_DIGEST, Context, digest, encode_batch
 from card.layout import TapKind
 from hebat.demo import town
-from hebat.folder import Folder
 from hebat.founding import found
 from hebat.wiring import City
 from keys import envelope
@@ -27,8 +26,7 @@ from tests.ledger.crash.nursery import DYING
 from tests.ledger.streams import encoded, holders
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from hebat.folder import Folder
     from tests.ledger.streams import Holder
 
 OPERATOR: Final = town.OPERATORS[0]
@@ -63,23 +61,6 @@ class BenchCluster(Cluster):
 
 
 @dataclass(frozen=True, slots=True)
-class PostgresFolder(Folder):
-    """A data folder whose ledger lies in PostgreSQL."""
-
-    url: str = ""
-
-    @property
-    def database_url(self) -> str:
-        """The ledger's database."""
-        return self.url
-
-    @property
-    def ledger(self) -> Path:
-        """A file that is always there: the vault is compared with what the ledger remembers of it."""
-        return self.vault
-
-
-@dataclass(frozen=True, slots=True)
 class Rush:
     """How much is sent: cards, terminals, batches of each, taps of each batch."""
 
@@ -94,7 +75,7 @@ class Rush:
         return self.terminals * self.batches * self.taps
 
 
-def prepared(folder: PostgresFolder, rush: Rush) -> list[list[bytes]]:
+def prepared(folder: Folder, rush: Rush) -> list[list[bytes]]:
     """Found the city, issue cards, enrol terminals; for each terminal its batches, chained and signed."""
     clock = SystemClock()
     found(folder, clock, "demo")

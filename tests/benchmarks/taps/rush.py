@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import make_url
 
-from tests.benchmarks.taps.city import BenchCluster, PostgresFolder, Rush, prepared
+from hebat.folder import Folder
+from tests.benchmarks.taps.city import BenchCluster, Rush, prepared
 
 if TYPE_CHECKING:
     from tests.ledger.crash.cluster import Cluster
@@ -43,7 +44,7 @@ def run(rush: Rush, connections: int = 16) -> dict[str, Any]:
     """One rush: figures, with the conditions that they hold for."""
     cluster = BenchCluster()
     with cluster, tempfile.TemporaryDirectory() as where:
-        folder = PostgresFolder(Path(where) / "city", cluster.database())
+        folder = Folder(Path(where) / "city", cluster.database())
         bodies = Path(where) / "bodies"
         bodies.write_bytes(pickle.dumps(prepared(folder, rush)))
         checked = _measured(cluster, folder, bodies, connections)
@@ -51,11 +52,10 @@ def run(rush: Rush, connections: int = 16) -> dict[str, Any]:
         return checked | conditions | {"stored": _stored(cluster, folder)}
 
 
-def _measured(
-    cluster: BenchCluster, folder: PostgresFolder, bodies: Path, connections: int
-) -> dict[str, Any]:
-    module = [sys.executable, "-m", "tests.benchmarks.taps.server", str(folder.root), folder.url]
-    server = subprocess.Popen(module, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+def _measured(cluster: BenchCluster, folder: Folder, bodies: Path, connections: int) -> dict[str, Any]:
+    module = [sys.executable, "-m", "tests.benchmarks.taps.server", str(folder.root), folder.database]
+    log = (folder.root / "log").open("w")
+    server = subprocess.Popen(module, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True)
     assert server.stdin is not None
     assert server.stdout is not None
     try:
@@ -69,6 +69,11 @@ def _measured(
     finally:
         server.stdin.close()
         server.wait(60)
+        log.close()
+        if os.environ.get("KSH_PROFILE"):
+            text = (folder.root / "log").read_text()
+            Path("/tmp/intake_server.log").write_text(text)
+            sys.stderr.write(text[text.find("function calls") - 20 :])
     each = {f"{name}_us_a_tap": round(1e6 * seconds / told["posted"], 2) for name, seconds in used.items()}
     return told | each | {
         "taps_a_second": round(told["posted"] / told["seconds"]),
@@ -87,9 +92,9 @@ def _client(address: str, bodies: Path, connections: int) -> dict[str, Any]:
     return told | {"client_cpu": whole}
 
 
-def _stored(cluster: Cluster, folder: PostgresFolder) -> dict[str, int]:
+def _stored(cluster: Cluster, folder: Folder) -> dict[str, int]:
     with (
-        closing(cluster.connect(str(make_url(folder.url).database))) as connection,
+        closing(cluster.connect(str(make_url(folder.database).database))) as connection,
         connection.cursor() as cursor,
     ):
         found = {}

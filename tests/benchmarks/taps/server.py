@@ -7,18 +7,19 @@ import os
 import pstats
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from hebat.application import application
 from hebat.demo import town
+from hebat.folder import Folder
 from hebat.serving import LoopbackServer
 from hebat.wiring import City
 from keys.clock import SystemClock
 from ledger.intake.receive import Intake
 from ledger.writer import Writer
-from tests.benchmarks.taps.city import PostgresFolder
 
 
 def _profiled(owner: Any, name: str, profile: cProfile.Profile) -> None:
@@ -33,8 +34,9 @@ def _profiled(owner: Any, name: str, profile: cProfile.Profile) -> None:
 
 
 def main() -> None:
-    """Serve until the input ends."""
-    folder = PostgresFolder(Path(sys.argv[1]), sys.argv[2])
+    """Serve until the input ends; logs go to the standard error."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    folder = Folder(Path(sys.argv[1]), sys.argv[2])
     profile = os.environ.get("KSH_PROFILE", "")
     profiles = cProfile.Profile()
     if profile == "writer":
@@ -46,7 +48,6 @@ def main() -> None:
         sys.stdout.write(f"{server.address}\n")
         sys.stdout.flush()
         sys.stdin.readline()
-        time.sleep(0)
     if profile:
         pstats.Stats(profiles, stream=sys.stderr).sort_stats("tottime").print_stats(45)
 
