@@ -94,19 +94,22 @@ def test_a_hold_whose_end_is_not_ahead_is_refused(file_ledger: Ledger, clock: Se
 
 
 def test_expiry_racing_capture_has_exactly_one_winner(ledger: Ledger, clock: SetClock) -> None:
-    """Threads capture, others have the ledger give back, while the clock passes the end of every hold."""
-    count = 120
-    ledger.post([hold(clock, 1 + number % 3, 1 + number) for number in range(count)])
+    """Two threads capture hold after hold while a third one moves the clock past the ends of those that they are at."""
+    count, a_second = 120, 4
+    ledger.post([hold(clock, 2 + number // a_second, 1 + number) for number in range(count)])
     captures: dict[int, list[Posted]] = {position: [] for position in range(1, count + 1)}
-    given_back: list[int] = []
+    reached, given_back = [0, 0], list[int]()
 
     def capturing(first: int) -> None:
         for position in range(1 + first, count + 1, 2):
-            for _ in range(2):
-                captures[position] += ledger.post([capture(position, position)])
+            captures[position] += ledger.post([capture(position, position)])
+            reached[first] = position
+            captures[position] += ledger.post([capture(position, position)])
 
     def giving_back() -> None:
-        for _ in range(20):
+        for second in range(2 + count // a_second):
+            while max(reached) < min(a_second * second - 1, count - 2):
+                time.sleep(0)
             later(clock, 1)
             given_back.append(ledger.writer.submit(GiveBack()).result())
 
@@ -124,6 +127,8 @@ def test_expiry_racing_capture_has_exactly_one_winner(ledger: Ledger, clock: Set
         assert won == int(ends["kind"][0] != Kind.EXPIRY)
         lost = {one.result for one in answers} - {Result.POSTED}
         assert lost <= {Result.HOLD_EXPIRED, Result.HOLD_NOT_PENDING}
+    winners = set((rows["kind"][count:] == Kind.EXPIRY).tolist())
+    assert winners == {True, False}, "no race: one side won them all"
     assert ledger.balance(PURSE).credits_pending == 0
     assert sum(given_back) <= count
 
