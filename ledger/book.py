@@ -15,7 +15,10 @@ from ledger.engine import NOTHING, Engine
 from ledger.errors import DatabaseDamaged
 from ledger.expiry import Sweeper
 from ledger.lease import take
+from ledger.opening import start
 from ledger.rules import change
+from ledger.snapshots.form import Snapshot
+from ledger.snapshots.taking import EVERY_TRANSFERS, Snapshotter, write_now
 from ledger.store import Database
 from ledger.tail import check_last
 from ledger.transfer import ROW, Transfer
@@ -34,8 +37,9 @@ if TYPE_CHECKING:
     from ledger.engine import Balance
     from ledger.journal import Block
     from ledger.lease import Lease
+    from ledger.opening import Start
     from ledger.rules import AccountRules
-    from ledger.store import Connection, TableSet, Window
+    from ledger.store import TableSet, Window
 
     Rows = npt.NDArray[np.void]
 
@@ -111,7 +115,15 @@ class Ledger:
     """A double-entry ledger on one database, with one writer."""
 
     def __init__(
-        self, database: Database, engine: Engine, writer: Writer, windows: Windows, clock: Clock, lease: Lease
+        self,
+        database: Database,
+        engine: Engine,
+        writer: Writer,
+        windows: Windows,
+        clock: Clock,
+        lease: Lease,
+        snapshotter: Snapshotter,
+        started: Start,
     ) -> None:
         self.database = database
         self.writer = writer
@@ -122,6 +134,8 @@ class Ledger:
         """Told of each window that is closed, in the caller's thread, once that is durable; again where it is closed again."""
         self._lease: Lease | None = lease
         self._sweeper = Sweeper(writer, clock, lambda: engine.next_expiry)
+        self._snapshots = snapshotter
+        self.started = started
 
     @classmethod
     def create(cls, url: str, *others: TableSet) -> Database:
@@ -134,8 +148,14 @@ class Ledger:
         return database
 
     @classmethod
-    def open(cls, where: Database | str, clock: Clock, cut_off: timedelta = CUT_OFF) -> Self:
-        """Open the ledger at a URL, and rebuild its balances from the journal.
+    def open(
+        cls,
+        where: Database | str,
+        clock: Clock,
+        cut_off: timedelta = CUT_OFF,
+        snapshot_every: int = EVERY_TRANSFERS,
+    ) -> Self:
+        """Open the ledger at a URL: its balances from the newest good snapshot and the journal's tail (`started` tells which).
 
         Raises DatabaseMissing, DatabaseDamaged, DatabaseBusy, StorageError.
         """
@@ -147,13 +167,13 @@ class Ledger:
                 before = store.last_block(connection)
                 windows = Windows(store.read_windows(connection), cut_off)
                 check_last(connection, before)
-                engine = _rebuilt(connection, before)
+                engine, started = start(connection, before)
         except BaseException:
             lease.release()
             raise
-        ledger = cls(
-            database, engine, Writer(database, engine, clock, windows, before), windows, clock, lease
-        )
+        writer = Writer(database, engine, clock, windows, before)
+        snapshotter = Snapshotter(writer, engine, started.snapshot or 0, snapshot_every)
+        ledger = cls(database, engine, writer, windows, clock, lease, snapshotter, started)
         head = ledger.head()
         _log.info("ledger opened", block=head.block, position=head.position, digest=head.digest.hex())
         return ledger
@@ -170,23 +190,28 @@ class Ledger:
         """Finish what was accepted, keep a snapshot of the balances, and give the database back."""
         self._sweeper.close()
         self.writer.close()
+        self._snapshots.join()
         if self._lease is None:
             return
         try:
             # After a failed commit nobody knows whether the database has it: only a restart may look.
             if not self.writer.stopped:
-                self.snapshot()
+                self._keep_last_snapshot()
         finally:
             self.database.close()
             self._lease.release()
             self._lease = None
 
-    def snapshot(self) -> None:
-        """Write all balances beside the journal, so that a later check has live figures to compare with."""
-        position, balances = self._engine.committed_balances()
-        rows = [(split(account).partition, account, *_sums(balance)) for account, balance in balances.items()]
+    def snapshot(self) -> int:
+        """Keep all that the engine knows beside the journal, for the next start and for checks; the position as of which it is."""
+        return self._snapshots.take()
+
+    def _keep_last_snapshot(self) -> None:
+        """The same for a ledger that nothing is posted to any more."""
+        head, at = self.head(), self._clock.now()
+        snapshot = Snapshot(self._engine.keep(), head.block, head.digest)
         with self.database.writing() as connection:
-            store.write_balances(connection, position, rows)
+            write_now(connection, snapshot, at)
 
     def rebuild_check(self) -> int:
         """Rebuild all balances from the journal and compare them with the live ones (DESIGN law 8).
@@ -305,26 +330,5 @@ class Ledger:
         return describe(account)
 
 
-def _rebuilt(connection: Connection, before: Block | None) -> Engine:
-    """An engine fed with the whole journal; raises DatabaseDamaged where rows and blocks do not end together."""
-    engine = Engine()
-    for rows in store.read_rows(connection):
-        engine.replay(rows)
-    last = 0 if before is None else before.last_position
-    if engine.next_position - 1 != last:
-        raise DatabaseDamaged(
-            f"the journal has rows up to position {engine.next_position - 1}, and blocks up to {last}: "
-            "restore the database from backup"
-        )
-    engine.publish()
-    return engine
-
-
 def _head_at(block: Block) -> ChainHead:
     return ChainHead(block.block, block.last_position, block.digest)
-
-
-def _sums(balance: Balance) -> tuple[Sen, Sen, Sen, Sen]:
-    return (
-        balance.debits_posted, balance.credits_posted, balance.debits_pending, balance.credits_pending
-    )  # fmt: skip

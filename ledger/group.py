@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from ledger.bulk.store import JournalRows
     from ledger.engine import Sealed
     from ledger.journal import Block
+    from ledger.rows.store import JournalRows
     from ledger.store import Connection
     from ledger.transaction import Transaction, Unit
 

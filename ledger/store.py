@@ -14,29 +14,24 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from keys.clock import Day, UnixMs
-from ledger import rowbytes, tables
+from ledger import tables
 from ledger.bulk import store as bulk
 from ledger.bulk.store import connect_noting_handle
 from ledger.errors import DatabaseBusy, DatabaseDamaged, DatabaseMissing, StorageError
 from ledger.journal import Block
+from ledger.rows import store as rows_store
 from ledger.tables import WHOLE
-from ledger.transfer import ROW
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    import numpy.typing as npt
-
-    Rows = npt.NDArray[np.void]
-
 # What other modules hold without knowing the library behind.
 Connection = sa.Connection
+read_rows = rows_store.read_rows
 TableSet = sa.MetaData
 
-ROWS_A_CHUNK: Final = 50_000
 BLOCK_ROWS_MAX: Final = 1_000_000
 """More rows than any block can have: a larger number is damage, not a reason to read."""
-_COLUMNS: Final = list(ROW.names or ())
 _SQLITE_PRAGMAS: Final = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",  # an answer means durable: the commit waits for the disk
@@ -150,7 +145,9 @@ class Database:
                 self._check_pages(connection)
             version = self._version(connection)
         if version != tables.SCHEMA_VERSION:
-            do = "migrate the database" if version < tables.SCHEMA_VERSION else "install a newer release"
+            do = (
+                "run `hebat ledger upgrade`" if version < tables.SCHEMA_VERSION else "install a newer release"
+            )
             raise StorageError(
                 f"{self.name} has schema {version}, this software wants {tables.SCHEMA_VERSION}: {do}"
             )
@@ -169,6 +166,9 @@ class Database:
 
     def _version(self, connection: sa.Connection) -> int:
         found = set(sa.inspect(connection).get_table_names())
+        version = _meta(connection, "schema") if "meta" in found else None
+        if version is not None and version != tables.SCHEMA_VERSION:
+            return version  # tables of another release are neither lost nor too many
         if not found & set(tables.metadata.tables):
             raise DatabaseMissing(f"{self.name} holds no ledger: make one with `hebat ledger init`")
         lost = sorted(set(tables.metadata.tables) - found)
@@ -327,25 +327,6 @@ def documents_of(connection: sa.Connection, first: int, last: int) -> dict[int, 
     return found
 
 
-def read_rows(
-    connection: sa.Connection, first: int = 1, last: int | None = None, business_date: Day | None = None
-) -> Iterator[Rows]:
-    """Journal rows in order of position, in chunks of at most ROWS_A_CHUNK; `last` is included."""
-    table = tables.transfers
-    top = _top(connection) if last is None else last
-    for start in range(first, top + 1, ROWS_A_CHUNK):
-        end = min(start + ROWS_A_CHUNK - 1, top)
-        query = sa.select(*[table.c[name] for name in _COLUMNS]).where(table.c.position.between(start, end))
-        if business_date is not None:
-            query = query.where(table.c.business_date == business_date)
-        found = connection.execute(query.order_by(table.c.position)).all()
-        yield rowbytes.rows_from([tuple(row) for row in found])
-
-
-def _top(connection: sa.Connection) -> int:
-    return int(connection.execute(sa.select(sa.func.max(tables.transfers.c.position))).scalar() or 0)
-
-
 def span_of(connection: sa.Connection, business_date: Day) -> tuple[int, int]:
     """The first and last position that blocks of a business date cover; an empty span where there is none."""
     table = tables.blocks
@@ -363,23 +344,3 @@ def counts(connection: sa.Connection) -> tuple[int, int, int]:
         for table in (tables.transfers, tables.blocks, tables.documents)
     )
     return transfers, blocks, documents
-
-
-def write_balances(
-    connection: sa.Connection, position: int, rows: Sequence[tuple[int, int, int, int, int, int]]
-) -> None:
-    """Replace the snapshot: partition, account and the four sums of every account, as of a position."""
-    connection.execute(sa.delete(tables.balances))
-    names = [column.name for column in tables.balances.columns]
-    if rows:
-        connection.execute(sa.insert(tables.balances), [dict(zip(names, row, strict=True)) for row in rows])
-    connection.execute(
-        sa.delete(tables.meta).where(tables.meta.c.partition == WHOLE, tables.meta.c.name == "snapshot")
-    )
-    connection.execute(sa.insert(tables.meta), {"partition": WHOLE, "name": "snapshot", "value": position})
-
-
-def read_balances(connection: sa.Connection) -> tuple[int | None, dict[int, tuple[int, int, int, int]]]:
-    """The snapshot's position (None where there is none) and its sums by account."""
-    rows = connection.execute(sa.select(tables.balances)).all()
-    return _meta(connection, "snapshot"), {row[1]: (row[2], row[3], row[4], row[5]) for row in rows}

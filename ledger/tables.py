@@ -9,7 +9,6 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
-    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -20,13 +19,13 @@ from sqlalchemy import (
 
 from ledger.transfer import ROW
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 WHOLE: Final = 0
 """The partition of what belongs to the whole journal of this process: blocks, documents, windows."""
 
 metadata = MetaData()
 
-_KEY = {"partition", "position"}
+_KEY = {"partition", "position", "business_date"}
 
 transfers = Table(
     "transfers",
@@ -38,8 +37,8 @@ transfers = Table(
     # A change of an account's rules moves nothing; everything else moves something.
     CheckConstraint("amount > 0 OR (amount = 0 AND kind = 12)", name="transfers_amount_positive"),
     CheckConstraint("debit <> credit", name="transfers_two_sides"),
-    Index("transfers_by_position", "position"),
-    Index("transfers_by_card", "partition", "uid", "tmc"),
+    # PostgreSQL keeps each business date in a table of its own: an old one is detached and archived whole.
+    postgresql_partition_by="RANGE (business_date)",
 )
 
 blocks = Table(
@@ -82,15 +81,37 @@ windows = Table(
     Column("head", LargeBinary(32), nullable=False),
 )
 
-balances = Table(
-    "balances",
+snapshots = Table(
+    "snapshots",
     metadata,
     Column("partition", Integer, primary_key=True, autoincrement=False),
-    Column("account", BigInteger, primary_key=True, autoincrement=False),
-    Column("debits_posted", BigInteger, nullable=False),
-    Column("credits_posted", BigInteger, nullable=False),
-    Column("debits_pending", BigInteger, nullable=False),
-    Column("credits_pending", BigInteger, nullable=False),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("block", BigInteger, nullable=False),
+    Column("taken_at", BigInteger, nullable=False),
+    Column("octets", BigInteger, nullable=False),
+    Column("chunks", Integer, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+)
+
+snapshot_chunks = Table(
+    "snapshot_chunks",
+    metadata,
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("ordinal", Integer, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+archives = Table(
+    "archives",
+    metadata,
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("first_position", BigInteger, primary_key=True, autoincrement=False),
+    Column("last_position", BigInteger, nullable=False),
+    Column("business_date", Integer, nullable=False),
+    Column("name", String(80), nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+    Column("archived_at", BigInteger, nullable=False),
 )
 
 meta = Table(

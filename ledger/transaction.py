@@ -198,7 +198,7 @@ class Transaction:
 
 
 class Unit(Protocol):
-    """Something that is written whole or not at all."""
+    """Something that is written whole or not at all. One with an attribute `alone` that is true gets a commit of its own."""
 
     @property
     def document(self) -> bytes:

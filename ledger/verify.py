@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from keys.money import Sen
-from ledger import journal, store
+from ledger import cells, journal, store
 from ledger.chart import AccountId, describe, split
-from ledger.engine import NOTHING, Balance, Engine
+from ledger.engine import Balance, Engine
 from ledger.errors import DatabaseDamaged, DatabaseMissing, LedgerError, StorageError
+from ledger.snapshots import store as snapshots
 from ledger.transfer import ROW
 from ledger.windows import closing_document
 
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from keys.clock import Day
+    from ledger.engine import Kept
     from ledger.journal import Block
     from ledger.store import Connection, Database
 
+    Integers = npt.NDArray[np.int64]
     Rows = npt.NDArray[np.void]
     Inspect = Callable[[Block, Rows, Sequence[bytes]], None]
     Progress = Callable[[int, int], None]
@@ -106,14 +109,14 @@ class _Walk:
         self._closed: Day | None = None
         self._windows = store.read_windows(connection)
         self._windows_met = 0
-        self._snapshot, self._kept = store.read_balances(connection)
-        self._snapshot_met = self._snapshot is None
+        self._snapshots = snapshots.stored(connection)[::-1]
+        self._snapshots_met = 0
         last = store.last_block(connection)
         self.last = 0 if last is None else last.block
 
     def take(self, block: Block, rows: Rows, bodies: list[bytes]) -> None:
         """One block: its place in the chain, its documents, its rows, the window that it closes."""
-        self._compare_balances()
+        self._compare_snapshots()
         self._chain(block, rows, bodies)
         if np.any(journal.partitions_of(rows["debit"]) != rows["partition"]):
             raise DatabaseDamaged(
@@ -166,23 +169,25 @@ class _Walk:
         self._closed = window.business_date
         self._windows_met += 1
 
-    def _compare_balances(self) -> None:
-        """Compare the stored snapshot where it was taken: right after the block with its position."""
-        if self._snapshot_met or self._snapshot != self._engine.next_position - 1:
-            return
-        rebuilt = self._engine.balances()
-        for number in sorted(rebuilt.keys() | {AccountId(kept) for kept in self._kept}):
-            stored = Balance(*map(Sen, self._kept.get(number, (0, 0, 0, 0))))
-            if rebuilt.get(number, NOTHING) != stored:
+    def _compare_snapshots(self) -> None:
+        """Compare each stored snapshot where it was taken: right after its block."""
+        block = self._before.block if self._before else 0
+        while self._snapshots_met < len(self._snapshots):
+            row = self._snapshots[self._snapshots_met]
+            if row.block != block:
+                return
+            snapshot = snapshots.load(self._connection, row)
+            head = self._before.digest if self._before else journal.GENESIS
+            if snapshot.head != head or row.position != self._engine.next_position - 1:
                 raise DatabaseDamaged(
-                    f"{describe(number)} (partition {split(number).partition}) has another stored balance "
-                    f"than its journal gives at position {self._snapshot}: restore from backup"
+                    f"the snapshot as of position {row.position} is not of block {block}: restore from backup"
                 )
-        self._snapshot_met = True
+            _compare(snapshot.kept, self._engine.keep())
+            self._snapshots_met += 1
 
     def finish(self) -> Verified:
         """What must hold over the whole: nothing outside the chain, the snapshot met, both sides equal."""
-        self._compare_balances()
+        self._compare_snapshots()
         before, posted = self._before, self._engine.next_position - 1
         blocks = before.block if before else 0
         chained = (posted, blocks, self._documents)
@@ -191,9 +196,10 @@ class _Walk:
                 f"more is stored than the chain's {posted} transfers, {blocks} blocks, {self._documents} documents "
                 f"and {self._windows_met} windows: restore from backup"
             )
-        if not self._snapshot_met:
+        if self._snapshots_met < len(self._snapshots):
+            row = self._snapshots[self._snapshots_met]
             raise DatabaseDamaged(
-                f"stored balances are as of position {self._snapshot}, where no block ends: restore from backup"
+                f"a snapshot is as of position {row.position} and block {row.block}, which are not there: restore from backup"
             )
         balances = self._engine.balances()
         debits = sum(balance.debits_posted for balance in balances.values())
@@ -202,8 +208,46 @@ class _Walk:
         return Verified(
             blocks=blocks, transfers=posted, documents=self._documents, windows=self._windows_met,
             accounts=len(balances), moved=Sen(self._moved), head=before.digest if before else journal.GENESIS,
-            snapshot=self._snapshot,
+            snapshot=self._snapshots[-1].position if self._snapshots else None,
         )  # fmt: skip
+
+
+def _compare(kept: Kept, rebuilt: Kept) -> None:
+    """Balances, holds and counters of a snapshot against those that the journal gives; DatabaseDamaged names what differs."""
+    stored, given = (dict(_sums_of(one.accounts)) for one in (kept, rebuilt))
+    for number in sorted(stored.keys() | given.keys()):
+        if stored.get(number) != given.get(number):
+            raise DatabaseDamaged(
+                f"{describe(AccountId(number))} (partition {split(AccountId(number)).partition}) has another balance in the snapshot "
+                f"than its journal gives at position {kept.position}: restore from backup"
+            )
+    for what, of in (("holds", _pending), ("counters", _counters)):
+        mine, theirs = of(kept), of(rebuilt)
+        if mine.shape != theirs.shape or (mine != theirs).any():
+            raise DatabaseDamaged(
+                f"the snapshot as of position {kept.position} has other {what} than its journal gives: restore from backup"
+            )
+
+
+def _pending(kept: Kept) -> Integers:
+    """Holds that wait; which of the others are still remembered, no journal says."""
+    return _used(kept.holds[kept.holds[:, cells.STATE] == cells.HOLD_PENDING])
+
+
+def _counters(kept: Kept) -> Integers:
+    return _used(kept.streams)
+
+
+def _used(rows: Integers) -> Integers:
+    """Rows that say something, in order of their keys: what was taken back again leaves an empty one behind."""
+    rows = rows[rows[:, 1:].any(axis=1)]
+    return rows[np.argsort(rows[:, 0])]
+
+
+def _sums_of(accounts: Integers) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """The four sums of each account that something has moved; that an account is there says nothing by itself."""
+    for number, *sums in _used(accounts[:, : len(Balance.__slots__) + 1]).tolist():
+        yield number, tuple(sums)
 
 
 _WRONG: Final = {

@@ -55,6 +55,8 @@ class CloseWindow:
     The writer gives it a block of its own, so that `head` is the digest of the last block that the window holds.
     """
 
+    alone = True
+
     def __init__(self, day: Day) -> None:
         self.day = day
         self._window: Window | None = None

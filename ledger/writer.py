@@ -22,14 +22,16 @@ import numpy as np
 from keys.clock import UnixMs
 from ledger import group as limits
 from ledger import journal, store
-from ledger.bulk.store import JournalRows
 from ledger.errors import LeaseLost, LedgerStopped, Overloaded, StorageError
 from ledger.group import Group, Waiting
+from ledger.rows.store import JournalRows
 from ledger.transaction import Posted, PostedRows, Transaction, Unit
 from ledger.transfer import ROW
 from ledger.windows import CUT_OFF, CloseWindow, Windows
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from keys.clock import Clock
     from ledger.engine import Engine
     from ledger.journal import Block
@@ -64,6 +66,8 @@ class Writer:
         self._backlog: deque[Waiting] = deque()
         self._gate = threading.Lock()
         self._refusing: LedgerStopped | None = None
+        self.committed: Callable[[int], None] = lambda _position: None
+        """Told of the last position of each commit, by the thread that commits."""
         self._committer = ThreadPoolExecutor(1, "ledger-committer")
         self._under_way: Future[None] | None = None
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
@@ -159,15 +163,15 @@ class Writer:
         group.sealed = self._engine.seal()
 
     def _fill(self, group: Group, tx: Transaction) -> None:
-        """Apply waiting units until the group is full; a window closes in a block of its own."""
+        """Apply waiting units until the group is full; a unit that wants to stand alone does."""
         while self._backlog and not group.is_full:
-            closing = isinstance(self._backlog[0].unit, CloseWindow)
-            if closing and group.taken:
+            alone = getattr(self._backlog[0].unit, "alone", False)
+            if alone and group.taken:
                 return
             waiting = self._backlog.popleft()
             group.taken.append(waiting)
             group.answers.append(self._apply(waiting.unit, group, tx))
-            if closing:
+            if alone:
                 return
 
     def _apply(self, unit: Unit, group: Group, tx: Transaction) -> Any:
@@ -228,6 +232,7 @@ class Writer:
                 self.last_block = group.block
             if group.sealed is not None:
                 self._engine.publish(group.sealed)
+                self.committed(group.sealed.position)
             last = group.taken[-1].unit
             if isinstance(last, CloseWindow) and group.bodies:
                 self._windows.closed(last.day)

@@ -75,6 +75,18 @@ def integer_rows(table: npt.NDArray[np.int64]) -> Octets:
     return out
 
 
+def integers_from(stream: bytes | memoryview, columns: int) -> Integers:
+    """A table (rows, columns) from what COPY TO gives of 64-bit integers; raises ValueError where it is anything else."""
+    width = _COUNT + columns * (_LENGTH + 8)
+    octets_ = np.frombuffer(stream, np.uint8)[len(SIGNATURE) : -len(TRAILER)]
+    tuples = octets_.reshape(-1, width)
+    fields = tuples[:, _COUNT:].reshape(-1, columns, _LENGTH + 8)
+    if (fields[:, :, :_LENGTH] != (0, 0, 0, 8)).any():
+        raise ValueError("a column is no 64-bit integer")
+    values = np.ascontiguousarray(fields[:, :, _LENGTH:]).view(">i8")
+    return values.astype(np.int64).reshape(-1, columns)
+
+
 @njit(cache=True, nogil=True)
 def _integers(out: Any, at: Any, table: Any) -> None:
     """Tuples of 64-bit integers; the eight stores of a value are written out, which the compiler turns into one."""

@@ -12,21 +12,30 @@ import _sqlite3
 import ctypes
 import sqlite3
 import threading
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Self
 
+import numpy as np
 from llvmlite import binding
 from numba import njit, types
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    import numpy as np
     import numpy.typing as npt
 
 _DONE: Final = 101
 _PERSISTENT: Final = 1
-_CALLED: Final = ("sqlite3_bind_int64", "sqlite3_step", "sqlite3_reset")
+_ROW: Final = 100
+_INTEGER: Final = 1
+_CALLED: Final = (
+    "sqlite3_bind_int64",
+    "sqlite3_step",
+    "sqlite3_reset",
+    "sqlite3_column_type",
+    "sqlite3_column_int64",
+)
 _ALSO: Final = (
     "sqlite3_auto_extension",
     "sqlite3_cancel_auto_extension",
@@ -46,6 +55,8 @@ _T: Final[Any] = types  # as Any: its own annotations are only partly there
 _bind: Final = _T.ExternalFunction(_CALLED[0], _T.int32(_T.intp, _T.int32, _T.int64))
 _step: Final = _T.ExternalFunction(_CALLED[1], _T.int32(_T.intp))
 _reset: Final = _T.ExternalFunction(_CALLED[2], _T.int32(_T.intp))
+_type: Final = _T.ExternalFunction(_CALLED[3], _T.int32(_T.intp, _T.int32))
+_value: Final = _T.ExternalFunction(_CALLED[4], _T.int64(_T.intp, _T.int32))
 
 
 @njit(cache=True, nogil=True)
@@ -61,6 +72,24 @@ def _insert(statement: Any, table: Any) -> Any:
             return code
         _reset(statement)
     return 0
+
+
+@njit(cache=True, nogil=True)
+def _select(statement: Any, table: Any) -> Any:
+    """Fill a table from a prepared statement: (result code, rows), or (-1, row) where a value is no integer or there is no room."""
+    rows, columns = table.shape
+    row = 0
+    code = _step(statement)
+    while code == _ROW:
+        if row == rows:
+            return -1, row
+        for column in range(columns):
+            if _type(statement, column) != _INTEGER:
+                return -1, row
+            table[row, column] = _value(statement, column)
+        row += 1
+        code = _step(statement)
+    return code, row
 
 
 class Native:
@@ -103,13 +132,29 @@ class Native:
 
     def insert(self, handle: int, statement: str, table: npt.NDArray[np.int64]) -> None:
         """Run an INSERT with a parameter a column for every row of a table; raises the errors of `sqlite3`."""
+        with self._prepared(handle, statement) as prepared:
+            self._check(handle, int(_insert(prepared, table)))
+
+    def select(
+        self, handle: int, statement: str, columns: int, rows_max: int
+    ) -> npt.NDArray[np.int64] | None:
+        """What a SELECT of integers gives, a row each; None where a value is none, or there are more rows than that."""
+        table = np.empty((rows_max, columns), np.int64)
+        with self._prepared(handle, statement) as prepared:
+            code, rows = _select(prepared, table)
+            if code >= 0 and code != _DONE:
+                self._check(handle, int(code))
+        return table[:rows] if code == _DONE else None
+
+    @contextmanager
+    def _prepared(self, handle: int, statement: str) -> Iterator[int | None]:
         prepared = ctypes.c_void_p()
         code = self._library.sqlite3_prepare_v3(
             ctypes.c_void_p(handle), statement.encode(), -1, _PERSISTENT, ctypes.byref(prepared), None
         )
         try:
             self._check(handle, code)
-            self._check(handle, int(_insert(prepared.value, table)))
+            yield prepared.value
         finally:
             self._library.sqlite3_finalize(prepared)
 

@@ -8,72 +8,32 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import sqlalchemy as sa
 
-from ledger import rowbytes
 from ledger.bulk import binary
 from ledger.bulk.native import Native
-from ledger.transfer import ROW
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import numpy.typing as npt
 
-    Rows = npt.NDArray[np.void]
     Values = npt.NDArray[np.int64] | Sequence[int] | Sequence[bytes] | Sequence[str]
     Columns = Mapping[str, Values | int | bytes | str]
 
 # What other modules hold without knowing the library behind.
 Table = sa.Table
 
-_NAMES: Final = ",".join(ROW.names or ())
-_INSERT: Final = f"INSERT INTO transfers ({_NAMES}) VALUES ({','.join('?' * len(ROW.names or ()))})"  # noqa: S608  our names
-_HANDLE: Final = "sqlite_handle"
-_SEND_BYTES: Final = 1 << 18
-"""What COPY takes at a time: the driver's own 8 KiB cost more calls than bytes."""
-
-
-class _Sent:
-    """Bytes as the file that the driver's COPY reads from: one copy fewer than `io.BytesIO`."""
-
-    def __init__(self, octets: binary.Octets) -> None:
-        self._octets = octets.data
-        self._at = 0
-
-    def read(self, size: int) -> bytes:
-        """The next bytes; b"" at the end."""
-        self._at += size
-        return bytes(self._octets[self._at - size : self._at])
-
-
-class JournalRows:
-    """Journal rows (ROW), made ready for one kind of database before its connection is at hand."""
-
-    def __init__(self, rows: Rows, *, copied: bool) -> None:
-        table = rowbytes.table_of(rows)
-        self._octets = binary.integer_rows(table) if copied else None
-        self._table = table
-
-    def write(self, connection: sa.Connection) -> None:
-        """Append them to the journal."""
-        driver: Any = connection.connection
-        if self._octets is not None:
-            with driver.cursor() as cursor:
-                copy = f"COPY transfers ({_NAMES}) FROM STDIN (FORMAT BINARY)"
-                cursor.copy_expert(copy, _Sent(self._octets), _SEND_BYTES)
-            return
-        native, handle = Native.find(), connection.info.get(_HANDLE, 0)
-        if native is not None and handle:
-            native.insert(handle, _INSERT, self._table)
-        else:
-            driver.cursor().executemany(_INSERT, self._table.tolist())
+HANDLE: Final = "sqlite_handle"
+"""Under which name a connection's `info` holds SQLite's handle."""
+SEND_BYTES: Final = 1 << 18
+"""What COPY moves at a time: the driver's own 8 KiB cost more calls than bytes."""
 
 
 def connect_noting_handle(dialect: Any, record: Any, arguments: Any, named: Any) -> Any:
-    """Open a SQLite connection as SQLAlchemy would (its event `do_connect`), and note the handle that `JournalRows` needs."""
+    """Open a SQLite connection as SQLAlchemy would (its event `do_connect`), and note the handle that `ledger.rows` needs."""
     native = Native.find()
     if native is None:
         return None
-    connection, record.info[_HANDLE] = native.connect(lambda: dialect.connect(*arguments, **named))
+    connection, record.info[HANDLE] = native.connect(lambda: dialect.connect(*arguments, **named))
     return connection
 
 
@@ -108,7 +68,7 @@ def write(connection: sa.Connection, table: Table, chunks: Sequence[Mapping[str,
         fields = [_field(table.c[name], column) for name, column in zip(names, columns, strict=True)]
         with driver.cursor() as cursor:
             copy = f"COPY {table.name} ({listed}) FROM STDIN (FORMAT BINARY)"
-            cursor.copy_expert(copy, io.BytesIO(binary.stream(fields)), _SEND_BYTES)
+            cursor.copy_expert(copy, io.BytesIO(binary.stream(fields)), SEND_BYTES)
         return
     marks = ",".join("?" * len(names))
     plain = [column.tolist() if isinstance(column, np.ndarray) else column for column in columns]

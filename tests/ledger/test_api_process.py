@@ -25,6 +25,7 @@ from ledger import store
 from ledger.book import Ledger
 from ledger.clients.register import add_client
 from ledger.clients.scopes import Scope
+from ledger.snapshots.store import stored
 from ledger.store import Database
 from tests.ledger.served import BANK, order, wallet
 
@@ -166,7 +167,7 @@ def test_a_server_that_is_told_to_stop_answers_what_it_accepted_and_keeps_a_snap
     assert set(statuses) == {201}
     database = Database(town.folder.database_url)
     with database.transaction() as connection:
-        position, _ = store.read_balances(connection)
+        position = stored(connection)[0].position
         head = store.last_block(connection)
     database.close()
     assert head is not None

@@ -89,7 +89,7 @@ def test_rows_beyond_the_last_block_are_damage(sqlite_url: str, clock: SetClock)
 
 
 @pytest.mark.parametrize(
-    ("version", "advice"), [(0, "migrate the database"), (99, "install a newer release")]
+    ("version", "advice"), [(0, "run `hebat ledger upgrade`"), (99, "install a newer release")]
 )
 def test_another_schema_is_refused_with_advice(url: str, clock: SetClock, version: int, advice: str) -> None:
     database = Database(url)

@@ -89,6 +89,10 @@ def alter(url: str, *statements: str) -> None:
     with database.writing() as connection:
         if database.is_sqlite:
             connection.exec_driver_sql("PRAGMA ignore_check_constraints=ON")
+        else:  # PostgreSQL itself refuses a row that no business date's table takes: who changes data may add one
+            connection.exec_driver_sql(
+                "CREATE TABLE IF NOT EXISTS transfers_any PARTITION OF transfers DEFAULT"
+            )
         for statement in statements:
             connection.execute(text(statement))
     database.close()
@@ -171,10 +175,12 @@ def test_a_change_to_any_digest_of_a_block_is_found(filled: str, column: str, va
         "UPDATE windows SET closed_at = closed_at + 1",
         "UPDATE windows SET business_date = business_date - 1",
         "UPDATE windows SET head = zeroblob(32)",
-        "UPDATE balances SET credits_posted = credits_posted + 1",
-        "DELETE FROM balances WHERE debits_posted > 0",
-        "UPDATE meta SET value = 18 WHERE name = 'snapshot'",
-        "UPDATE meta SET value = 500 WHERE name = 'snapshot'",
+        "UPDATE snapshot_chunks SET body = x'00'",
+        "DELETE FROM snapshot_chunks",
+        "UPDATE snapshots SET digest = zeroblob(32)",
+        "UPDATE snapshots SET position = 18",
+        "UPDATE snapshots SET position = 500",
+        "UPDATE snapshots SET block = 500",
         "DELETE FROM meta",
         "DROP TABLE windows",
     ],

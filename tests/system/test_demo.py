@@ -96,7 +96,7 @@ CHANGES = {
     "a row taken out": "DELETE FROM transfers WHERE position = 57",
     "a block's digest": "UPDATE blocks SET digest = zeroblob(32) WHERE block = 9",
     "a signed batch": "UPDATE documents SET body = CAST(x'00' || substr(body, 2) AS BLOB) WHERE rowid = (SELECT max(rowid) FROM documents)",
-    "a balance": "UPDATE balances SET credits_posted = credits_posted + 1 WHERE account = (SELECT max(account) FROM balances)",
+    "a balance": "UPDATE snapshot_chunks SET body = CAST(substr(body, 1, 40) || x'00' || substr(body, 42) AS BLOB)",
     "a tap": "UPDATE taps SET amount = amount - 100 WHERE tmc = 2 AND uid = (SELECT max(uid) FROM taps)",
 }
 

@@ -1,0 +1,131 @@
+"""Appending and reading journal rows: binary COPY on PostgreSQL, a compiled loop on SQLite (`ledger.bulk.native`)."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import sqlalchemy as sa
+
+from keys.clock import Day, date_of
+from ledger import rowbytes, tables
+from ledger.bulk import binary
+from ledger.bulk.native import Native
+from ledger.bulk.store import HANDLE, SEND_BYTES
+from ledger.chart import PARTITIONS
+from ledger.transfer import ROW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+    Rows = npt.NDArray[np.void]
+
+ROWS_A_CHUNK: Final = 50_000
+_COLUMNS: Final = list(ROW.names or ())
+_NAMES: Final = ",".join(_COLUMNS)
+_INSERT: Final = f"INSERT INTO transfers ({_NAMES}) VALUES ({','.join('?' * len(_COLUMNS))})"  # noqa: S608  our own names
+_WITHIN: Final = f"partition IN ({','.join(map(str, range(PARTITIONS)))})"
+"""Each partition by its name, so that the primary key finds a span of positions without an index of its own."""
+_SELECT: Final = f"SELECT {_NAMES} FROM transfers WHERE {_WITHIN} AND position BETWEEN"  # noqa: S608  our own names
+
+
+class _Sent:
+    """Bytes as the file that the driver's COPY reads from: one copy fewer than `io.BytesIO`."""
+
+    def __init__(self, octets: binary.Octets) -> None:
+        self._octets = octets.data
+        self._at = 0
+
+    def read(self, size: int) -> bytes:
+        """The next bytes; b"" at the end."""
+        self._at += size
+        return bytes(self._octets[self._at - size : self._at])
+
+
+class JournalRows:
+    """Journal rows (ROW) of one business date, made ready for one kind of database before its connection is at hand."""
+
+    def __init__(self, rows: Rows, *, copied: bool) -> None:
+        self._table = rowbytes.table_of(rows)
+        self._octets = binary.integer_rows(self._table) if copied else None
+        self._day = Day(int(rows["business_date"][0]))
+
+    def write(self, connection: sa.Connection) -> None:
+        """Append them to the journal."""
+        driver: Any = connection.connection
+        if self._octets is not None:
+            begin_day(connection, self._day)
+            with driver.cursor() as cursor:
+                copy = f"COPY transfers ({_NAMES}) FROM STDIN (FORMAT BINARY)"
+                cursor.copy_expert(copy, _Sent(self._octets), SEND_BYTES)
+            return
+        native, handle = Native.find(), connection.info.get(HANDLE, 0)
+        if native is not None and handle:
+            native.insert(handle, _INSERT, self._table)
+        else:
+            driver.cursor().executemany(_INSERT, self._table.tolist())
+
+
+def begin_day(connection: sa.Connection, day: Day) -> None:
+    """PostgreSQL: a table for a business date's rows, unless this connection has seen one.
+
+    It is made apart and then attached, which locks nobody out who reads.
+    """
+    known: set[int] = connection.info.setdefault("ledger_days", set())
+    if day in known:
+        return
+    name = name_of_day(day)
+    if connection.execute(sa.select(sa.func.to_regclass(name))).scalar() is None:
+        connection.exec_driver_sql(
+            f"CREATE TABLE {name} (LIKE transfers INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"
+        )
+        connection.exec_driver_sql(
+            f"ALTER TABLE transfers ATTACH PARTITION {name} FOR VALUES FROM ({day}) TO ({day + 1})"
+        )
+    known.add(day)
+
+
+def name_of_day(day: Day) -> str:
+    """The table of a business date: transfers_20250602."""
+    return f"transfers_{date_of(day):%Y%m%d}"
+
+
+def read_rows(
+    connection: sa.Connection, first: int = 1, last: int | None = None, business_date: Day | None = None
+) -> Iterator[Rows]:
+    """Journal rows in order of position, in chunks of at most ROWS_A_CHUNK; `last` is included."""
+    end = top(connection) if last is None else last
+    for start in range(first, end + 1, ROWS_A_CHUNK):
+        rows = _span(connection, start, min(start + ROWS_A_CHUNK - 1, end))
+        if business_date is not None:
+            rows = rows[rows["business_date"] == business_date]
+        yield rows[np.argsort(rows["position"], kind="stable")]
+
+
+def _span(connection: sa.Connection, first: int, last: int) -> Rows:
+    driver: Any = connection.connection
+    if connection.dialect.name == "postgresql":
+        sent = io.BytesIO()
+        with driver.cursor() as cursor:
+            copy = f"COPY ({_SELECT} {first} AND {last}) TO STDOUT (FORMAT BINARY)"
+            cursor.copy_expert(copy, sent, SEND_BYTES)
+        return binary.integers_from(sent.getbuffer(), len(_COLUMNS)).view(ROW).reshape(-1)
+    native, handle = Native.find(), connection.info.get(HANDLE, 0)
+    if native is not None and handle:
+        found = native.select(handle, f"{_SELECT} {first} AND {last}", len(_COLUMNS), last - first + 1)
+        if found is not None:
+            return found.view(ROW).reshape(-1)
+    return rowbytes.rows_from(driver.execute(f"{_SELECT} {first} AND {last}").fetchall())
+
+
+def top(connection: sa.Connection) -> int:
+    """The highest position of a stored row; 0 where there is none."""
+    column, partition = tables.transfers.c.position, tables.transfers.c.partition
+    tops = [
+        sa.select(sa.func.max(column).label("top")).where(partition == number) for number in range(PARTITIONS)
+    ]
+    of_each = sa.union_all(*tops).subquery()
+    return int(connection.execute(sa.select(sa.func.max(of_each.c.top))).scalar() or 0)
