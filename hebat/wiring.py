@@ -16,6 +16,8 @@ from ledger.bundles.blocks import Blocks
 from ledger.bundles.shelf import Shelf
 from ledger.enrolment.desk import EnrolmentDesk
 from ledger.errors import BundleUnknown
+from ledger.history.book import History
+from ledger.history.indexing import Indexer
 from ledger.intake.loads import Loads
 from ledger.intake.receipt import LABEL as LEDGER_LABEL
 from ledger.intake.receive import Intake
@@ -107,13 +109,20 @@ class City:
         self.desk = LoadDesk(self.ledger, self.intake, loads, self.vault, clock)
         self.checkpoints = checkpoints_of(folder, database, self.vault)
         self.checkpoints.make_all()
-        self.ledger.after_closing.append(lambda _: self.checkpoints.make_all())
+        self.history = History(database)
+        self.indexer = Indexer(database, lambda: self.ledger.head().position)
+        self.ledger.after_closing += [
+            lambda _: self.checkpoints.make_all(),
+            lambda _: self.indexer.catch_up(),
+        ]
         self.night = Night(self.ledger, configuration.participants, qris_rates(), folder.bank_out)
 
     def __enter__(self) -> Self:
+        self.indexer.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.indexer.__exit__(kind, error, trace)
         self.ledger.close()

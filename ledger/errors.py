@@ -16,6 +16,7 @@ LedgerError
  ├── LoadRefused             a load that may not be authorised: limit, card, role
  ├── BlockRefused            a card that cannot be blocked or unblocked as asked
  ├── BundleUnknown           no such signed bundle
+ ├── CursorInvalid           a cursor that no page of a statement gave
  ├── ProofInvalid            a proof that does not prove what it says
  ├── ProofUnknown            nothing in the books that could be proven
  ├── LoadSessionGone         a step of a load that is not under way
@@ -111,6 +112,10 @@ class BlockRefused(LedgerError):
 
 class BundleUnknown(LedgerError):
     """No signed bundle of this kind and number was issued."""
+
+
+class CursorInvalid(LedgerError):
+    """A cursor that no page of a statement gave."""
 
 
 class ProofInvalid(LedgerError):

@@ -31,5 +31,6 @@ history_marks = Table(
     metadata,
     Column("partition", Integer, primary_key=True, autoincrement=False),
     Column("position", BigInteger, nullable=False),
+    Column("reaching", BigInteger, nullable=False),
 )
-"""The position up to which all accounts' lines are in pages."""
+"""The position up to which all accounts' lines are in pages, and the one up to which they are being written."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from keys.clock import date_of
@@ -17,6 +18,7 @@ from ledger import journal
 from ledger import store as ledger_store
 from ledger.errors import DatabaseDamaged, ProofUnknown
 from ledger.history.blocks import last_at_position
+from ledger.history.turns import write_in_turn
 from ledger.proofs import store
 from ledger.proofs.building import Building, Standing
 from ledger.proofs.checkpoint import Checkpoint
@@ -82,16 +84,14 @@ class Checkpoints:
 
     def _make(self, window: Window) -> Kept:
         day = window.business_date
-        with self._database.transaction() as connection:
-            store.add_secret(connection, day, secrets.token_bytes(HASH_BYTES))
+        secret = secrets.token_bytes(HASH_BYTES)
+        write_in_turn(self._database, lambda connection: store.add_secret(connection, day, secret))
         with self._database.transaction() as connection:
             building = standing(connection)
             self._keep_tiles(building, connection, window)
             said = self._checkpoint(building, window, connection)
         kept = store.Kept(day, said.size, building.moved, said.position, said.signed(*self._key()))
-        with self._database.transaction() as connection:
-            store.add_tiles(connection, building.edge())
-            store.add_checkpoint(connection, kept)
+        write_in_turn(self._database, lambda connection: _keep(connection, building.edge(), kept))
         with self._database.transaction() as connection:
             return kept_at(store.read_checkpoints(connection), day)
 
@@ -105,8 +105,7 @@ class Checkpoints:
         self._write(waiting)
 
     def _write(self, tiles: Sequence[tuple[Tile, int]]) -> None:
-        with self._database.transaction() as connection:
-            store.add_tiles(connection, tiles)
+        write_in_turn(self._database, partial(store.add_tiles, tiles=tiles))
 
     def _checkpoint(self, building: Building, window: Window, connection: Connection) -> Checkpoint:
         return Checkpoint(
@@ -128,6 +127,11 @@ class Checkpoints:
         _publish(self._folder / KEY_FILE, pem_of(self._signer.public_key))
         for kept in self.all():
             _publish(self._folder / f"{date_of(kept.business_date).isoformat()}{_SUFFIX}", kept.signed)
+
+
+def _keep(connection: Connection, edge: Sequence[tuple[Tile, int]], kept: Kept) -> None:
+    store.add_tiles(connection, edge)
+    store.add_checkpoint(connection, kept)
 
 
 def consistency(database: Database, first: Day, second: Day) -> Consistency:

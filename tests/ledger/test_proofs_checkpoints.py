@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import ECB
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from hebat.schema import TABLES
@@ -122,7 +122,12 @@ def test_a_checkpoint_signs_the_tree_and_the_chain_of_its_day(
         assert said.text().splitlines()[:2] == ["test/ledger", "3"]
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=8,
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(st.lists(AMOUNTS, min_size=1, max_size=4))
 def test_every_group_of_random_days_is_proven_under_every_checkpoint_since(
     tmp_path_factory: pytest.TempPathFactory, days: list[list[list[int]]]

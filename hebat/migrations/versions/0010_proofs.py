@@ -72,5 +72,6 @@ def _history() -> None:
         "history_marks",
         sa.Column("partition", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.Column("reaching", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("partition"),
     )

@@ -1,0 +1,207 @@
+"""The history's SQL. Whatever concerns one account stays in that account's partition, and reads only a few pages of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+import sqlalchemy as sa
+
+from ledger import rowbytes
+from ledger import tables as journal
+from ledger.bulk import store as bulk
+from ledger.history import tables
+from ledger.history.pages import RESOLVING, UNPOSTED
+from ledger.tables import WHOLE
+from ledger.transfer import ROW, Flag
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import numpy.typing as npt
+
+    from ledger.history.pages import Pages
+
+    Integers = npt.NDArray[np.int64]
+    Rows = npt.NDArray[np.void]
+
+PAGES_A_WRITE: Final = 4_000
+"""What one short transaction adds, so that the writer is never kept waiting."""
+_ASKED_AT_ONCE: Final = 500
+_SUMS: Final = ("debits_posted", "credits_posted", "debits_pending", "credits_pending")
+_ROW: Final = [journal.transfers.c[name] for name in ROW.names or ()]
+
+
+class Marks(NamedTuple):
+    """Up to where lines are in pages, and up to where they are being written."""
+
+    position: int
+    reaching: int
+
+
+def read_marks(connection: sa.Connection) -> Marks:
+    """How far the pages go."""
+    table = tables.history_marks
+    query = sa.select(table.c.position, table.c.reaching).where(table.c.partition == WHOLE)
+    row = connection.execute(query).first()
+    return Marks(0, 0) if row is None else Marks(row[0], row[1])
+
+
+def write_marks(connection: sa.Connection, marks: Marks) -> None:
+    """Say how far the pages go."""
+    table = tables.history_marks
+    connection.execute(sa.delete(table).where(table.c.partition == WHOLE))
+    connection.execute(sa.insert(table), {"partition": WHOLE, **marks._asdict()})
+
+
+def drop_pages(connection: sa.Connection, after: int) -> None:
+    """Drop pages behind a position: what a run that was broken off has left, or all of them."""
+    table = tables.account_pages
+    connection.execute(sa.delete(table).where(table.c.last_position > after))
+
+
+def page_chunks(made: Pages) -> Iterator[dict[str, Any]]:
+    """Pages as columns to write, some at a time."""
+    for start in range(0, len(made.account), PAGES_A_WRITE):
+        part = slice(start, start + PAGES_A_WRITE)
+        sums = {name: made.sums[part, at] for at, name in enumerate(_SUMS)}
+        yield {
+            "partition": made.partition[part], "account": made.account[part],
+            "last_position": made.last_position[part], "first_position": made.first_position[part], **sums,
+            "positions": made.positions[part],
+        }  # fmt: skip
+
+
+def add_pages(connection: sa.Connection, chunk: dict[str, Any]) -> None:
+    """Add pages, given as columns."""
+    bulk.write(connection, tables.account_pages, [bulk.spread(tables.account_pages, chunk)])
+
+
+def held_amounts(connection: sa.Connection, rows: Rows) -> Integers:
+    """For each row the amount of the hold that it resolves; 0 for one that resolves none."""
+    found = np.zeros(len(rows), np.int64)
+    resolving = np.flatnonzero(rows["flags"] & RESOLVING)
+    for partition in np.unique(rows["partition"][resolving]).tolist():
+        mine = resolving[rows["partition"][resolving] == partition]
+        amounts: dict[int, int] = {}
+        holds = np.unique(rows["hold"][mine]).tolist()
+        for start in range(0, len(holds), _ASKED_AT_ONCE):
+            amounts |= _amounts(connection, partition, holds[start : start + _ASKED_AT_ONCE])
+        found[mine] = [amounts[hold] for hold in rows["hold"][mine].tolist()]
+    return found
+
+
+def _amounts(connection: sa.Connection, partition: int, positions: Sequence[int]) -> dict[int, int]:
+    table = journal.transfers
+    query = sa.select(table.c.position, table.c.amount).where(
+        table.c.partition == partition, table.c.position.in_(positions)
+    )
+    return {position: amount for position, amount in connection.execute(query)}  # noqa: C416  rows are no pairs
+
+
+def paged_sums(connection: sa.Connection, partition: int, account: int, position: int) -> list[int]:
+    """What an account's pages up to a position add up to: its four sums."""
+    table = tables.account_pages
+    query = sa.select(*[sa.func.coalesce(sa.func.sum(table.c[name]), 0) for name in _SUMS]).where(
+        table.c.partition == partition, table.c.account == account, table.c.last_position <= position
+    )
+    return [int(value) for value in connection.execute(query).one()]
+
+
+def page_over(connection: sa.Connection, partition: int, account: int, position: int) -> int | None:
+    """The first position of the account's page that goes on past a position; None where there is none."""
+    table = tables.account_pages
+    query = sa.select(table.c.first_position).where(
+        table.c.partition == partition, table.c.account == account, table.c.last_position > position
+    )
+    found: int | None = connection.execute(query.order_by(table.c.last_position).limit(1)).scalar()
+    return found
+
+
+def summed(connection: sa.Connection, partition: int, account: int, first: int, last: int) -> list[int]:
+    """What the journal rows of these positions add to an account's four sums, added up by the database."""
+    rows, holds = journal.transfers, journal.transfers.alias("holds")
+    flags = rows.c.flags
+    posted = sa.case((flags.op("&")(UNPOSTED) == 0, rows.c.amount), else_=0)
+    pending = sa.case(
+        (flags.op("&")(int(Flag.PENDING)) != 0, rows.c.amount),
+        (flags.op("&")(RESOLVING) != 0, -holds.c.amount),
+        else_=0,
+    )
+    resolved = sa.and_(
+        holds.c.partition == rows.c.partition, holds.c.position == rows.c.hold, flags.op("&")(RESOLVING) != 0
+    )
+    sums = [
+        sa.func.coalesce(sa.func.sum(sa.case((side == account, value), else_=0)), 0)
+        for value in (posted, pending)
+        for side in (rows.c.debit, rows.c.credit)
+    ]
+    query = (
+        sa.select(*sums)
+        .select_from(rows.outerjoin(holds, resolved))
+        .where(*_mine(partition, account, first, last))
+    )
+    return [int(value) for value in connection.execute(query).one()]
+
+
+def _mine(partition: int, account: int, first: int, last: int) -> list[Any]:
+    rows = journal.transfers.c
+    sides = sa.or_(rows.debit == account, rows.credit == account)
+    return [rows.partition == partition, rows.position.between(first, last), sides]
+
+
+def lines(
+    connection: sa.Connection,
+    partition: int,
+    account: int,
+    span: tuple[int, int],
+    limit: int,
+    *,
+    newest_first: bool,
+) -> Rows:
+    """An account's journal rows (ROW) of a span of positions, at most `limit` of them, read from the journal itself."""
+    position = journal.transfers.c.position
+    order = position.desc() if newest_first else position
+    query = sa.select(*_ROW).where(*_mine(partition, account, *span)).order_by(order).limit(limit)
+    return rowbytes.rows_from([tuple(row) for row in connection.execute(query)])
+
+
+def paged_positions(
+    connection: sa.Connection,
+    partition: int,
+    account: int,
+    span: tuple[int, int],
+    limit: int,
+    *,
+    newest_first: bool,
+) -> list[int]:
+    """The positions of an account's lines of a span, at most `limit` of them, from its pages."""
+    table, (first, last) = tables.account_pages, span
+    query = sa.select(table.c.positions).where(
+        table.c.partition == partition, table.c.account == account, table.c.last_position >= first,
+        table.c.first_position <= last,
+    )  # fmt: skip
+    order = table.c.last_position.desc() if newest_first else table.c.last_position
+    found: list[int] = []
+    with connection.execute(query.order_by(order).execution_options(yield_per=16)) as pages:
+        for (octets,) in pages:
+            page = np.frombuffer(octets, "<i8")
+            mine = page[(page >= first) & (page <= last)].tolist()
+            found += reversed(mine) if newest_first else mine
+            if len(found) >= limit:
+                break
+    return found[:limit]
+
+
+def rows_at(connection: sa.Connection, partition: int, positions: Sequence[int]) -> Rows:
+    """Journal rows (ROW) of one partition by position, in the order that was asked for."""
+    found: list[Any] = []
+    for start in range(0, len(positions), _ASKED_AT_ONCE):
+        part = positions[start : start + _ASKED_AT_ONCE]
+        query = sa.select(*_ROW).where(
+            journal.transfers.c.partition == partition, journal.transfers.c.position.in_(part)
+        )
+        found += [tuple(row) for row in connection.execute(query)]
+    rows = rowbytes.rows_from(found)
+    places = {position: at for at, position in enumerate(rows["position"].tolist())}
+    return rows[[places[position] for position in positions]]
