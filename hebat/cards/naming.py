@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from card.layout import NEVER, TapKind
 from keys.clock import UnixMs, date_of, local
 from keys.money import display, sen_of
-from terminals.places import corridors
+from terminals.places import corridors, stops
 
 if TYPE_CHECKING:
     from card.layout import Identity, LogRecord
@@ -64,11 +64,13 @@ class Names:
 
 
 def _stops() -> dict[tuple[int, int], tuple[str, str]]:
-    """Corridor and stop by their numbers on the card: stops are counted over all corridors."""
-    listed = [
-        (route, line.name, stop.name) for route, line in enumerate(corridors(), 1) for stop in line.stops
-    ]
-    return {(route, stop): (f"Koridor {line}", name) for stop, (route, line, name) in enumerate(listed, 1)}
+    """Corridor and stop by their numbers on the card, any stop on any corridor: a bus may be lent to another."""
+    named = stops().values()
+    return {
+        (line.number, stop.number): (f"Koridor {line.name}", stop.name)
+        for line in corridors()
+        for stop in named
+    }
 
 
 def money(rupiah: Rupiah) -> str:

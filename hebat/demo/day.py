@@ -25,6 +25,7 @@ from ledger.intake import store
 from ledger.store import read_documents
 from settlement.view import NightView, view
 from terminals.fares import TRANS_SEMARANG_2022
+from terminals.places import semarang_tariff
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
@@ -71,7 +72,7 @@ def run(
     with progress.step("Key ceremony and terminal authority", 1) as told:
         found(folder, clock, "demo")
         city = stack.enter_context(City(folder, town.CONFIGURATION, clock))
-        first_bundles(city, TRANS_SEMARANG_2022)
+        first_bundles(city, semarang_tariff())
         told(1)
     server = stack.enter_context(LoopbackServer(application(city), port))
     terminals = _enrol(stack, city, server.address, progress)

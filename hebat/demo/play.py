@@ -43,6 +43,8 @@ OFFLINE: Final = {1: (time(7), time(12, 30)), 4: (time(6, 30), time(11)), 6: (ti
 """Buses that lose the network for hours."""
 LATE_BUS: Final = 7
 """The bus whose afternoon arrives after the cut-off: it settles with the next window."""
+CORRIDORS: Final = frozenset({"1", "2", "3A", "4", "5", "6", "7", "8"})
+"""Where the demo's buses run: the routes of the day that are no feeders, one way each."""
 LATE_SINCE: Final = time(15)
 _COMMIT_EXCHANGE: Final = {Action.FARE: 12, Action.LOAD: 11}
 """The exchange that is the commit; a load writes no journey."""
@@ -163,16 +165,12 @@ class Play:
 
 
 def _places(vehicles: Sequence[int]) -> list[list[Place]]:
-    """The stops of each bus on its corridor; numbers count stops over all corridors."""
-    number = 0
-    found = []
-    for route, (corridor, vehicle) in enumerate(zip(corridors(), vehicles, strict=True), 1):
-        stops = []
-        for stop in corridor.stops:
-            number += 1
-            stops.append(Place(corridor.name, stop.name, route, number, vehicle))
-        found.append(stops)
-    return found
+    """The stops of each bus on its corridor, with the numbers of the shipped feed."""
+    lines = [corridor for corridor in corridors() if corridor.name in CORRIDORS]
+    return [
+        [Place(line.name, stop.name, line.number, stop.number, vehicle) for stop in line.stops]
+        for line, vehicle in zip(lines, vehicles, strict=True)
+    ]
 
 
 class Attackers:

@@ -15,12 +15,15 @@ from rich.table import Table
 from hebat.cards.options import JsonOption  # noqa: TC001  Typer reads it
 from hebat.errors import InputRefused
 from hebat.fares.differences import changed, differences
+from hebat.fares.semarang import feed_of, read_facts
 from hebat.fares.taps import answered, read_taps
 from hebat.fares.tariffs import SUFFIX, read_tariff, write_tariff
-from keys.clock import date_of, day_of, local
+from keys.clock import SystemClock, date_of, day_of, local
+from terminals.errors import FeedWrong
 from terminals.fares.words import LANGUAGES, words
 from terminals.gtfs.exporting import export as export_feed
 from terminals.gtfs.importing import Naming
+from terminals.gtfs.validity import check_feed
 
 if TYPE_CHECKING:
     from hebat.fares.taps import Answered
@@ -79,6 +82,42 @@ def _summary(tariff: Tariff) -> dict[str, str | int]:
         "products": len(tariff.products), "legs": len(tariff.legs), "transfers": len(tariff.transfers),
         "routes": len(tariff.networks), "stops": len(tariff.areas),
     }  # fmt: skip
+
+
+@fares_app.command()
+def check(
+    feed: Annotated[Path, typer.Argument(help="A GTFS feed: folder or zip.")], as_json: JsonOption = False
+) -> None:
+    """Look a feed through: required files and fields, every reference, and its fares."""
+    try:
+        found = check_feed(feed)
+    except FeedWrong as error:
+        raise InputRefused(f"{feed}: {error}") from None
+    tariff = read_tariff(feed, Naming("check", day_of(local(SystemClock().now()).date())))
+    if as_json:
+        typer.echo(
+            json.dumps(
+                asdict(found) | {"leg_rules": len(tariff.legs), "prices": len(tariff.products)}, indent=1
+            )
+        )
+    else:
+        typer.echo(
+            f"{feed} is whole: {found.agencies} agencies, {found.stops} stops, {found.routes} routes, {found.trips} trips, "
+            f"{found.stop_times} stop times, {len(tariff.products)} prices, {len(tariff.legs)} leg rules"
+        )
+
+
+@fares_app.command("make-semarang")
+def make_semarang(
+    facts: Annotated[Path, typer.Argument(help="koridor.json: the public list of corridors and stops.")],
+    to: Annotated[Path, typer.Option("--to", help="The folder of the feed; files there are replaced.")],
+) -> None:
+    """Make the GTFS feed of Trans Semarang that is shipped, from the list of its corridors and stops."""
+    made = feed_of(read_facts(facts))
+    to.mkdir(parents=True, exist_ok=True)
+    for name, data in made.items():
+        (to / name).write_bytes(data)
+    typer.echo(f"{to}: {', '.join(sorted(made))}")
 
 
 @fares_app.command()

@@ -46,8 +46,8 @@ def fare_files(tariff: Tariff) -> dict[str, bytes]:
         policy.FILE: (policy.FIELDS, policy.policy_rows(tariff)),
         **_places(tariff),
     }  # fmt: skip
-    written = {name: _written(fields, rows) for name, (fields, rows) in told.items()}
-    return {name: data for name, data in written.items() if data.count(b"\n") > 1}
+    files = {name: written(fields, rows) for name, (fields, rows) in told.items()}
+    return {name: data for name, data in files.items() if data.count(b"\n") > 1}
 
 
 def _legs(tariff: Tariff) -> _Table:
@@ -90,7 +90,8 @@ def export(tariff: Tariff, folder: Path) -> list[Path]:
     return [folder / name for name in sorted(files)]
 
 
-def _written(fields: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+def written(fields: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    """A file of a feed: the header and its rows, in UTF-8."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(fields)

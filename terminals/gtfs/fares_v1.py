@@ -1,7 +1,8 @@
 """Fares v1 (fare_attributes.txt, fare_rules.txt) in the terms of v2, which says all that v1 says of a single ride.
 
 A fare becomes a product, a leg group of its name, and a leg rule for each of its rules; its transfers a transfer rule within the group, free within
-transfer_duration from the first departure. Routes under the same fares form a network, zones are areas. Where several fares fit, the cheapest is taken.
+transfer_duration from the first departure. Routes under the same fares form a network, zones are areas. Where several fares fit, the cheapest is taken;
+a fare without any rule is for rides that no rule of another fits (rule_priority says both).
 contains_id is refused: a tap knows where a ride begins and ends, not what lies between.
 """
 
@@ -75,7 +76,9 @@ def _legs(feed: Feed, places: FeedPlaces, products: dict[str, Product]) -> tuple
     _make_networks(places, rules)
     _make_areas(places, rules)
     found = dict.fromkeys(
-        LegRule(fare, fare, places.network_of.get(route, ""), origin, destination)
+        LegRule(
+            fare, fare, places.network_of.get(route, ""), origin, destination, priority=int(fare in rules)
+        )
         for fare in products
         for route, origin, destination in rules.get(fare) or [("", "", "")]
     )

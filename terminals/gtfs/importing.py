@@ -82,7 +82,12 @@ def _parts(feed: Feed, places: FeedPlaces, file: PolicyFile) -> dict[str, Any]:
             "fare_products.txt", 0, "", "the feed has no fares, neither v2 nor v1 (fare_attributes.txt)"
         )
     found = fares_v1.read_fares(feed, places)
-    rules = {"products": found.products, "legs": found.legs, "transfers": found.transfers}
+    rules = {
+        "products": found.products,
+        "legs": found.legs,
+        "transfers": found.transfers,
+        "prioritised": True,
+    }
     return common | rules | _placed(places, found.legs, file)
 
 

@@ -315,6 +315,8 @@ def test_the_shipped_corridors_are_semarangs() -> None:
     from terminals.places import corridors  # noqa: PLC0415
 
     found = corridors()
-    assert [corridor.name for corridor in found] == ["1", "2", "3A", "4", "5", "6", "7", "8"]
-    assert all(len(corridor.stops) == 12 for corridor in found)
-    assert (found[0].origin, found[0].toward) == ("Penggaron", "Mangkang")
+    assert [corridor.name for corridor in found] == (
+        ["1", "2", "3A", "3B", "4", "5", "6", "7", "8", "F1A", "F1B", "F2A", "F2B", "F3", "F4A", "F4B", "LM"]
+    )
+    assert (found[0].origin, found[0].toward, len(found[0].stops)) == ("Penggaron", "Mangkang", 40)
+    assert sum(len(corridor.stops) for corridor in found) > 400
