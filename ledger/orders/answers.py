@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ledger.problems import NOT_POSTED, SHORT
+from ledger.transfer import Flag
 
 if TYPE_CHECKING:
+    from ledger.engine import Balance
     from ledger.orders.order import Order
     from ledger.problems import Problem
-    from ledger.transaction import Posted, Transaction
-    from ledger.transfer import Result
+    from ledger.transaction import Transaction
+    from ledger.transfer import Result, Transfer
 
 CREATED: Final = 201
 
@@ -34,9 +36,15 @@ def refused(problem: Problem) -> Answer:
     return Answer(problem.status, problem.encoded())
 
 
-def short(amount: int, left: int) -> Problem:
+def short(amount: int, wallet: Balance) -> Problem:
     """That a wallet holds less than is asked."""
+    left = available(wallet)
     return SHORT.problem(f"the wallet can give {left} sen, and {amount} were asked", available=left)
+
+
+def available(wallet: Balance) -> int:
+    """What a wallet can still give, in sen."""
+    return wallet.credits_posted - wallet.debits_posted - wallet.debits_pending
 
 
 def not_posted(result: Result) -> Problem:
@@ -45,25 +53,14 @@ def not_posted(result: Result) -> Problem:
     return NOT_POSTED.problem(f"the books refuse it: {name.replace('_', ' ')}", result=name)
 
 
-def done(order: Order, posted: Posted, amount: int, wallet: Wallet, tx: Transaction) -> Answer:
+def done(order: Order, transfer: Transfer, position: int, wallet: Balance, tx: Transaction) -> Answer:
     """An order that is in the books; the wallet as it stands right after it."""
     # Whole numbers and words of ours alone, so that nothing has to be escaped.
+    until = transfer.hold if transfer.flags & Flag.PENDING else 0
     body = (
-        f'{{"act":"{order.act.value}","position":{posted.position},"hold":{order.hold or "null"},"amount":{amount},'
-        f'"received_at":{tx.received_at},"business_date":{tx.business_date},"wallet":{{"posted":{wallet.posted},'
-        f'"held":{wallet.held},"available":{wallet.posted - wallet.held}}}}}'
+        f'{{"act":"{order.act.value}","position":{position},"hold":{order.hold or "null"},"amount":{transfer.amount},'
+        f'"received_at":{tx.received_at},"business_date":{tx.business_date},"expires_at":{until or "null"},'
+        f'"wallet":{{"posted":{wallet.credits_posted - wallet.debits_posted},"held":{wallet.debits_pending},'
+        f'"available":{available(wallet)}}}}}'
     )
     return Answer(CREATED, body.encode())
-
-
-@dataclass(slots=True)
-class Wallet:
-    """A wallet's sums while a unit's orders change it one by one, in sen."""
-
-    posted: int
-    held: int
-
-    def move(self, posted: int, held: int) -> None:
-        """An order changed it."""
-        self.posted += posted
-        self.held += held

@@ -53,14 +53,16 @@ if TYPE_CHECKING:
     from ledger.orders.desk import OrderDesk
 
 HOLD_MAX: Final = (1 << 63) - 1
+HOLD_SECONDS: Final = 86_400
+HOLD_SECONDS_MAX: Final = 31 * 86_400
 _PARTY: Final = {"kind": "merchant", "number": 502}
 _ORDER: Final = {"card": "9360000900000012", "party": _PARTY, "amount": 350000}
 _WALLET: Final = {"posted": 4650000, "held": 0, "available": 4650000}
 _DONE: Final = {
     "act": "debit", "position": 40213, "hold": None, "amount": 350000, "received_at": 1763450000000,
-    "business_date": 20410, "wallet": _WALLET,
+    "business_date": 20410, "expires_at": None, "wallet": _WALLET,
 }  # fmt: skip
-_HOLD: Final = {"hold": 40213, "amount": 350000, "debit": 145110000000001234, "credit": 217298682020462592, "pending": True, "received_at": 1763450000000}  # fmt: skip
+_HOLD: Final = {"hold": 40213, "amount": 350000, "debit": 145110000000001234, "credit": 217298682020462592, "pending": True, "received_at": 1763450000000, "expires_at": 1763450900000}  # fmt: skip
 
 
 class PartyAsked(BaseModel):
@@ -80,6 +82,14 @@ class OrderAsked(BaseModel):
     card: Annotated[str, Field(pattern=r"^9360[0-9]{12}$")]
     party: PartyAsked
     amount: Annotated[int, Field(ge=1, le=AMOUNT_MAX, strict=True)]
+
+
+class HoldAsked(OrderAsked):
+    """An order that reserves, and for how long: what is not captured then goes back by itself."""
+
+    model_config = asked({**_ORDER, "seconds": 900})
+
+    seconds: Annotated[int, Field(ge=1, le=HOLD_SECONDS_MAX, strict=True)] = HOLD_SECONDS
 
 
 class CaptureAsked(BaseModel):
@@ -111,6 +121,7 @@ class Done(BaseModel):
     amount: int
     received_at: int
     business_date: int
+    expires_at: int | None
     wallet: WalletNow
 
 
@@ -125,6 +136,7 @@ class HoldShown(BaseModel):
     credit: int
     pending: bool
     received_at: int
+    expires_at: int
 
 
 KEY_HEADER: Final = {
@@ -136,7 +148,8 @@ ALWAYS: Final = (
     TokenRefused, ScopeMissing, KeyMissing, KeyReused, KeyInUse, StorageError, BAD_REQUEST, MEDIA_TYPE, BatchTooLarge,
     BatchMalformed, NOT_POSTED,
 )  # fmt: skip
-BODIES: Final = (OrderAsked, CaptureAsked)
+_BODIES: Final = {Act.DEBIT: OrderAsked, Act.CREDIT: OrderAsked, Act.HOLD: HoldAsked}
+BODIES: Final = (OrderAsked, HoldAsked, CaptureAsked)
 
 
 class _Counter:
@@ -152,11 +165,12 @@ class _Counter:
         client = await self._guard.admit(request, _SCOPES[act])
         body = await limited_body(request, JSON, ORDER_BYTES_MAX)
         caller = caller_of(client, request.headers.get("idempotency-key"), act.encode(), body)
-        asked = read_json(body, OrderAsked)
+        asked = read_json(body, _BODIES[act])
         party = Party(asked.party.kind, asked.party.number)
         if act is Act.CREDIT:
             return await self._placed(orders.credit(caller, asked.card, party, asked.amount))
-        return await self._placed(orders.debit(caller, asked.card, party, asked.amount, act))
+        seconds = asked.seconds if isinstance(asked, HoldAsked) else 0
+        return await self._placed(orders.debit(caller, asked.card, party, asked.amount, seconds))
 
     async def resolved(self, request: Request, hold: int, act: Act) -> Reply:
         """A capture, with or without a body, or a void."""
@@ -212,7 +226,7 @@ def _add_order(
     routes.add_api_route(
         path, post_order, methods=["POST"], status_code=201, response_model=Done, name=f"post_{act}", description=summary,
         operation_id=f"post_{act}", responses=described(*ALWAYS, SHORT, OrderInvalid),
-        openapi_extra={"parameters": [KEY_HEADER], **body_of(OrderAsked), **secured(_SCOPES[act])},
+        openapi_extra={"parameters": [KEY_HEADER], **body_of(_BODIES[act]), **secured(_SCOPES[act])},
     )  # fmt: skip
 
 
@@ -250,5 +264,5 @@ def _add_holds(routes: APIRouter, counter: _Counter, ledger: Ledger, guard: Guar
         found, pending = await run_in_threadpool(hold_of, ledger, hold, client)
         return HoldShown(
             hold=hold, amount=found.amount, debit=found.debit, credit=found.credit, pending=pending,
-            received_at=found.received_at,
+            received_at=found.received_at, expires_at=found.expires_at,
         )  # fmt: skip

@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A hold: what it would move, from where to where."""
+    """A hold: what it would move, from where to where, and when its time is over (0: never)."""
 
     debit: AccountId
     credit: AccountId
     amount: Sen
     kind: Kind
     received_at: UnixMs
+    expires_at: UnixMs
 
 
 def find_hold(connection: Connection, number: int, client: Client) -> Held:
@@ -37,7 +38,9 @@ def find_hold(connection: Connection, number: int, client: Client) -> Held:
         ours = client.party is None or client.party.owns(credit)
         if split(debit).code is Code.WALLET and ours:
             amount, kind = Sen(int(row["amount"])), Kind(int(row["kind"]))
-            return Held(debit, credit, amount, kind, UnixMs(int(row["received_at"])))
+            return Held(
+                debit, credit, amount, kind, UnixMs(int(row["received_at"])), UnixMs(int(row["hold"]))
+            )
     raise HoldUnknown(f"you have no hold {number}")
 
 

@@ -68,7 +68,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Takes from `debit` and gives to `credit`; a capture or a void names its hold, and 0 captures all of it."""
+    """Takes from `debit` and gives to `credit`; a hold does for so many seconds. A capture or a void names its hold, and 0 captures all of it."""
 
     caller: Caller
     act: Act
@@ -77,6 +77,7 @@ class Order:
     amount: Sen
     kind: Kind
     hold: int = 0
+    seconds: int = 0
 
 
 def caller_of(client: Client, key: str | None, *asked: bytes) -> Caller:
@@ -103,13 +104,14 @@ def wallet_of(card: str) -> AccountId:
     return account_id(Code.WALLET, partition_of(number), number)
 
 
-def debit(caller: Caller, card: str, party: Party, amount: int, act: Act = Act.DEBIT) -> Order:
-    """Take from a wallet, or reserve; raises OrderInvalid, ScopeMissing."""
+def debit(caller: Caller, card: str, party: Party, amount: int, hold_seconds: int = 0) -> Order:
+    """Take from a wallet, or reserve for some seconds; raises OrderInvalid, ScopeMissing."""
     kind = _TAKEN.get(party.kind)
     if kind is None:
         raise OrderInvalid(f"a {party.kind} takes nothing from wallets: name a merchant or an operator")
     wallet, other = _sides(caller, card, party)
-    return Order(caller, act, wallet, other, _amount(amount), kind)
+    act = Act.HOLD if hold_seconds else Act.DEBIT
+    return Order(caller, act, wallet, other, _amount(amount), kind, seconds=hold_seconds)
 
 
 def credit(caller: Caller, card: str, party: Party, amount: int) -> Order:

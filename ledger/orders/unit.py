@@ -6,14 +6,14 @@ Each order stands alone: one that is refused leaves the others as they are. What
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from keys.clock import UnixMs, service_day
 from ledger.chart import Code, split
 from ledger.errors import HoldExceeded, HoldUnknown, KeyReused, RequestRefused
 from ledger.orders import store
-from ledger.orders.answers import Answer, Wallet, done, not_posted, refused, short
+from ledger.orders.answers import Answer, done, not_posted, refused, short
 from ledger.orders.holds import find_hold
 from ledger.orders.order import Act
 from ledger.orders.tables import order_answers
@@ -23,8 +23,6 @@ from ledger.transfer import Flag, Result, Transfer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from keys.money import Sen
-    from ledger.chart import AccountId
     from ledger.orders.order import Order
     from ledger.transaction import Posted, PostedRows, Transaction
 
@@ -34,11 +32,11 @@ KEPT_MS: Final = 7 * 86_400_000
 
 @dataclass(slots=True)
 class Planned:
-    """An order's part of its unit: transfers from `first` on, or the answer that it has already."""
+    """An order's part of its unit: its transfer and where it stands, or the answer that it has already."""
 
     order: Order
-    first: int = 0
-    transfers: tuple[Transfer, ...] = ()
+    at: int = 0
+    transfer: Transfer | None = None
     answer: Answer | RequestRefused | None = None
     is_new: bool = True
 
@@ -50,7 +48,6 @@ class Orders:
         self.document = b""
         self._planned = [Planned(order) for order in orders]
         self._clears = clears
-        self._wallets: dict[AccountId, Wallet] = {}
 
     def plan(self, tx: Transaction) -> Sequence[Transfer]:
         """The transfers of the orders whose keys are new."""
@@ -68,12 +65,12 @@ class Orders:
                 one.is_new = False
                 one.answer = _again(one.order, kept)
                 continue
-            one.first = len(transfers)
             try:
-                one.transfers = self._transfers(one.order, tx)
+                one.at, one.transfer = len(transfers), self._transfer(one.order, tx)
             except (HoldUnknown, HoldExceeded) as error:
                 one.answer = refused(problem_of(error))
-            transfers += one.transfers
+            else:
+                transfers.append(one.transfer)
         return transfers
 
     def settle(self, posted: PostedRows, tx: Transaction) -> list[Answer | RequestRefused]:
@@ -82,8 +79,8 @@ class Orders:
         said = []
         became = list(posted)
         for one in self._planned:
-            if one.answer is None:
-                one.answer = self._answered(one, became[one.first : one.first + len(one.transfers)], tx)
+            if one.transfer is not None:
+                one.answer = _answered(one.order, one.transfer, became[one.at], tx)
             if one.is_new and isinstance(one.answer, Answer):
                 caller = one.order.caller
                 answers.append(
@@ -97,39 +94,25 @@ class Orders:
             self.document = json.dumps({"orders": said}, separators=(",", ":")).encode()
         return [one.answer for one in self._planned if one.answer is not None]
 
-    def _transfers(self, order: Order, tx: Transaction) -> tuple[Transfer, ...]:
+    def _transfer(self, order: Order, tx: Transaction) -> Transfer:
+        now = tx.received_at
         if order.act in {Act.CAPTURE, Act.VOID}:
-            return self._resolved(order, tx)
-        self._meet(_wallet_side(order.debit, order.credit), tx)
+            return _resolving(order, tx)
+        until = now + order.seconds * 1000 if order.act is Act.HOLD else 0
         flags = Flag.PENDING if order.act is Act.HOLD else Flag.NONE
-        return (_transfer(order, order.debit, order.credit, order.amount, tx, flags),)
+        return Transfer(
+            order.debit, order.credit, order.amount, order.kind, now, service_day(now), flags, until
+        )
 
-    def _resolved(self, order: Order, tx: Transaction) -> tuple[Transfer, ...]:
-        """A hold captured whole or in part, or given back; a part is the hold given back and the part taken, linked."""
-        held = _held(order, tx)
-        self._meet(held.debit, tx)
-        if order.act is Act.VOID or order.amount in {0, held.amount}:
-            flag = Flag.VOID_PENDING if order.act is Act.VOID else Flag.POST_PENDING
-            return (replace(held, flags=flag),)
-        back = replace(held, flags=Flag.VOID_PENDING | Flag.LINKED)
-        return back, replace(held, amount=order.amount, flags=Flag.NONE, hold=0)
 
-    def _meet(self, wallet: AccountId, tx: Transaction) -> None:
-        """Note a wallet's sums before the first order of this unit that changes it."""
-        if wallet not in self._wallets:
-            sums = tx.balance(wallet)
-            self._wallets[wallet] = Wallet(sums.credits_posted - sums.debits_posted, sums.debits_pending)
-
-    def _answered(self, one: Planned, posted: Sequence[Posted], tx: Transaction) -> Answer:
-        wallet = self._wallets[_wallet_side(one.transfers[0].debit, one.transfers[0].credit)]
-        for transfer, result in zip(one.transfers, posted, strict=True):
-            if result.result is Result.EXCEEDS_CREDITS:
-                return refused(short(transfer.amount, wallet.posted - wallet.held))
-            if result.result not in {Result.POSTED, Result.LINKED_FAILED}:
-                return refused(not_posted(result.result))
-        for transfer in one.transfers:
-            wallet.move(*_moves(transfer))
-        return done(one.order, posted[-1], one.transfers[-1].amount, wallet, tx)
+def _answered(order: Order, transfer: Transfer, posted: Posted, tx: Transaction) -> Answer:
+    is_taken = split(transfer.debit).code is Code.WALLET
+    wallet = posted.debited if is_taken else posted.credited
+    if posted.result is Result.EXCEEDS_CREDITS and is_taken:
+        return refused(short(transfer.amount, wallet))
+    if posted.result is not Result.POSTED:
+        return refused(not_posted(posted.result))
+    return done(order, transfer, posted.position, wallet, tx)
 
 
 def _again(order: Order, kept: store.AnswerRow) -> Answer | RequestRefused:
@@ -139,32 +122,12 @@ def _again(order: Order, kept: store.AnswerRow) -> Answer | RequestRefused:
     return Answer(kept.status, kept.body)
 
 
-def _held(order: Order, tx: Transaction) -> Transfer:
-    """The hold that an order names, as it would be completed; raises HoldUnknown, HoldExceeded."""
+def _resolving(order: Order, tx: Transaction) -> Transfer:
+    """The transfer that captures a hold, whole or in part, or gives it back; raises HoldUnknown, HoldExceeded."""
     held = find_hold(tx.reading, order.hold, order.caller.client)
     if order.amount > held.amount:
         raise HoldExceeded(f"the hold is {held.amount} sen, and {order.amount} were asked")
     now = tx.received_at
-    return Transfer(held.debit, held.credit, held.amount, held.kind, now, service_day(now), hold=order.hold)
-
-
-def _transfer(
-    order: Order, debit: AccountId, credit: AccountId, amount: Sen, tx: Transaction, flags: Flag
-) -> Transfer:
-    return Transfer(debit, credit, amount, order.kind, tx.received_at, service_day(tx.received_at), flags)
-
-
-def _wallet_side(debit: AccountId, credit: AccountId) -> AccountId:
-    return debit if split(debit).code is Code.WALLET else credit
-
-
-def _moves(transfer: Transfer) -> tuple[int, int]:
-    """How a transfer changes its wallet: what is posted, what is held."""
-    amount = transfer.amount
-    if split(transfer.debit).code is not Code.WALLET:
-        return amount, 0
-    if transfer.flags & Flag.PENDING:
-        return 0, amount
-    if transfer.flags & Flag.POST_PENDING:
-        return -amount, -amount
-    return (0, -amount) if transfer.flags & Flag.VOID_PENDING else (-amount, 0)
+    flag = Flag.VOID_PENDING if order.act is Act.VOID else Flag.POST_PENDING
+    amount = order.amount or held.amount
+    return Transfer(held.debit, held.credit, amount, held.kind, now, service_day(now), flag, order.hold)

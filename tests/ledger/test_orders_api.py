@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING, Any
 
@@ -175,6 +176,26 @@ def test_a_hold_is_captured_in_part_and_the_rest_comes_back(served: Served, part
     again = expect_problem(partner.post(f"/v1/holds/{number}/capture"), 422, "order-not-posted")
     assert again["result"] == "hold_not_pending"
     assert served.ledger.balance(wallet(11)).debits_posted == 250_000
+
+
+def test_a_hold_whose_time_is_over_goes_back_and_is_captured_no_more(own: Served, clock: SetClock) -> None:
+    partner = own.client("partner")
+    partner.fund(17, 500_000)
+    held = partner.post("/v1/holds", order(17, 500_000) | {"seconds": 60}).json()
+    assert held["expires_at"] == clock.at + 60_000
+    assert partner.http.get(f"/v1/holds/{held['position']}").json()["expires_at"] == held["expires_at"]
+    clock.at = UnixMs(held["expires_at"])
+    late = expect_problem(partner.post(f"/v1/holds/{held['position']}/capture"), 422, "order-not-posted")
+    assert late["result"] in {"hold_expired", "hold_not_pending"}
+    until = time.monotonic() + 10
+    while own.ledger.balance(wallet(17)).debits_pending and time.monotonic() < until:
+        time.sleep(0.05)
+    assert partner.post("/v1/debits", order(17, 500_000)).status_code == 201
+
+
+@pytest.mark.parametrize("seconds", [0, -1, 1.5, "60", 31 * 86_400 + 1, None])
+def test_a_hold_for_no_time_or_for_ever_is_refused(partner: Partner, seconds: object) -> None:
+    expect_problem(partner.post("/v1/holds", order(1, 1) | {"seconds": seconds}), 422, "bad-request")
 
 
 def test_a_hold_is_captured_whole_or_given_back(partner: Partner) -> None:
