@@ -15,6 +15,7 @@ from ledger.bundles import api as bundles_api
 from ledger.enrolment import api as enrolment_api
 from ledger.http.description import SUMMARY
 from ledger.intake import api as intake_api
+from ledger.proofs import api as proofs_api
 from ledger.relay import api as relay_api
 from settlement import web as settlement_web
 
@@ -27,7 +28,7 @@ def framework() -> FastAPI:
     """An application without a route yet, named and described as ours."""
     return FastAPI(
         title="Kartu Semarang Hebat", version="0.1.0", summary=SUMMARY, openapi_url="/openapi.json", docs_url=None,
-        redoc_url=None, generate_unique_id_function=lambda route: route.name,
+        redoc_url=None, redirect_slashes=False, generate_unique_id_function=lambda route: route.name,
     )  # fmt: skip
 
 
@@ -38,12 +39,17 @@ def application(city: City) -> Front:
 
     def state() -> dict[str, float]:
         newest = city.shelf.newest(TerminalRole.VALIDATOR.value)
-        return {"hotlist_number": newest.get(BundleKind.HOTLIST, 0)}
+        closed = city.ledger.windows()
+        done = city.checkpoints.all()
+        at = {window.business_date: window.closed_at for window in closed}
+        last = at.get(done[-1].business_date, 0) / 1000 if done else 0
+        return {"hotlist_number": newest.get(BundleKind.HOTLIST, 0), "last_checkpoint_seconds": last}
 
     served.include_router(intake_api.router(city.intake, city.desk.sweep, rooms.metrics.took))
     served.include_router(relay_api.router(city.desk))
     served.include_router(bundles_api.router(city.shelf, city.clock))
     served.include_router(enrolment_api.router(city.enrolment))
+    served.include_router(proofs_api.router(city.ledger.database, city.checkpoints, rooms.guard))
     served.include_router(ledger_web.router(city.ledger, city.registry))
     served.include_router(settlement_web.router(city.ledger.database, city.configuration.participants))
     return ledger_api.mount(served, rooms, state)

@@ -149,6 +149,10 @@ _OF: Final[dict[type[errors.LedgerError], ProblemType]] = {
     errors.OrderInvalid: ProblemType("Order invalid", 422, "The order names no card or party, or a sum that is none."),
     errors.HoldUnknown: ProblemType("Hold unknown", 404, "No hold of yours has this number."),
     errors.HoldExceeded: ProblemType("Hold exceeded", 422, "A capture takes at most what is held."),
+    errors.ProofUnknown: ProblemType(
+        "Proof unknown", 404, "No such transaction or checkpoint, or its business date is not closed yet."
+    ),
+    errors.ProofInvalid: ProblemType("Proof invalid", 422, "A proof that does not prove what it says."),
     errors.ClientUnknown: ProblemType("Client unknown", 404, "No client has this name."),
     errors.StorageError: ProblemType(
         "Ledger not available", 503, "The database does not take the work now. Ask again with the same key or bytes."

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 
@@ -12,7 +12,7 @@ from keys.money import display
 from ledger.chart import AccountId, describe, split
 from ledger.clients.scopes import Scope
 from ledger.errors import AccountUnknown, ScopeMissing, StorageError, TokenRefused
-from ledger.http.api import answered_by, as_response, described, secured
+from ledger.http.api import ACCOUNT_MAX, AccountNumber, answered_by, as_response, described, secured
 from ledger.http.asgi import Reply
 from ledger.http.examples import shown
 from ledger.problems import BAD_REQUEST
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from fastapi.responses import Response
 
     from ledger.book import Ledger
+    from ledger.engine import Balance
     from ledger.http.api import Guard
     from ledger.http.front import HotRoutes
 
-ACCOUNT_MAX: Final = 1 << 63
 _DIGITS_MAX: Final = 19
 _ACCOUNT: Final = {
     "account": 145110000000001234, "name": "wallet 936000090000001", "debits_posted": 350000, "credits_posted": 5000000,
@@ -118,7 +118,7 @@ def _add_account(routes: APIRouter, ledger: Ledger, guard: Guard, hot: HotRoutes
         account = read_account(request.path_params["account"])
         if client.party is not None and not client.party.owns(account):
             raise ScopeMissing(f"{client.name} sees the accounts of {client.party} only")
-        return Reply(account_json(ledger, account))
+        return Reply(account_json(account, ledger.balance(account)))
 
     hot.add("GET", "/v1/accounts/{account}", answered_by(balance))
 
@@ -128,7 +128,7 @@ def _add_account(routes: APIRouter, ledger: Ledger, guard: Guard, hot: HotRoutes
     )  # fmt: skip
     async def get_account(
         request: Request,
-        account: Annotated[int, Path(ge=1, lt=ACCOUNT_MAX)],  # noqa: ARG001  described here, read below
+        account: AccountNumber,  # noqa: ARG001  described here, read below
     ) -> Response:
         """An account's balance, as of the last commit."""
         return as_response(await balance(request))
@@ -148,9 +148,8 @@ def read_account(text: Any) -> AccountId:
     return account
 
 
-def account_json(ledger: Ledger, account: AccountId) -> bytes:
+def account_json(account: AccountId, balance: Balance) -> bytes:
     """An account as the API shows it."""
-    balance = ledger.balance(account)
     net = balance.net(account)
     # Whole numbers and words of ours alone, so that nothing has to be escaped.
     return (

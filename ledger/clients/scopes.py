@@ -19,6 +19,7 @@ class Scope(StrEnum):
     DEBITS = "debits"  # take money from wallets
     HOLDS = "holds"  # reserve money of wallets, take it or give it back
     METRICS = "metrics"  # scrape the metrics
+    PROOFS = "proofs"  # have proofs made
     WORKLIST = "worklist"  # look at quarantine and exceptions
 
 

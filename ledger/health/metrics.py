@@ -22,7 +22,7 @@ _STATES: Final = {
     "quarantine_open": "Records in quarantine that nobody has settled",
     "exceptions": "Exceptions raised by posted records",
     "hotlist_number": "Number of the newest hotlist for buses and gates",
-    "last_checkpoint_seconds": "When the newest checkpoint was signed, Unix time; 0 before the first",
+    "last_checkpoint_seconds": "When the business date of the newest checkpoint was closed, Unix time; 0 before the first",
     "ready": "1 where the ledger can take work",
 }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
-from fastapi import Depends, FastAPI, Query, Request
+from fastapi import Depends, FastAPI, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
@@ -48,6 +48,8 @@ _ALWAYS: Final = (
 _BY_STATUS: Final = {404: problems.NOT_FOUND, 405: problems.METHOD_REFUSED, 408: problems.TOO_SLOW, 413: problems.TOO_LARGE, 415: problems.MEDIA_TYPE}  # fmt: skip
 
 Model = TypeVar("Model", bound=BaseModel)
+ACCOUNT_MAX: Final = 1 << 63
+AccountNumber = Annotated[int, Path(ge=1, lt=ACCOUNT_MAX, description="An account's number.")]
 PageLimit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Rows of a page.", examples=[PAGE])]
 PageCursor = Annotated[
     str, Query(max_length=CURSOR_CHARS_MAX, description="`next` of the page before; none for the first.")

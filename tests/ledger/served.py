@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
@@ -19,16 +18,16 @@ from ledger.intake import tables as intake_tables
 from ledger.orders import tables as order_tables
 from ledger.orders.order import wallet_of
 from tests.ledger.tokens import bearer, token
+from tests.ledger.units import Gate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from ledger.book import Ledger
     from ledger.chart import AccountId
     from ledger.clients.scopes import Party, Scope
     from ledger.http.front import Front
     from ledger.store import Database
-    from ledger.writer import Posted, Transaction
 
 TABLES = (intake_tables.metadata, client_tables.metadata, order_tables.metadata)
 MERCHANT: dict[str, Any] = {"kind": "merchant", "number": 502}
@@ -68,31 +67,15 @@ class Partner:
         assert self.post("/v1/credits", order(serial, amount, BANK)).status_code == 201
 
 
-@dataclass
-class _Still:
-    """A unit in which the writer stands until it is let go."""
-
-    go: threading.Event = field(default_factory=threading.Event)
-    document: bytes = b""
-
-    def plan(self, _tx: Transaction) -> tuple[()]:
-        assert self.go.wait(30)
-        return ()
-
-    def settle(self, _posted: Sequence[Posted], _tx: Transaction) -> None:
-        return None
-
-
 @contextmanager
 def standing_still(ledger: Ledger) -> Iterator[None]:
     """The writer stands still while the context lasts."""
-    unit = _Still()
-    done = ledger.writer.submit(unit)
+    gate = Gate(ledger)
     try:
         yield
     finally:
-        unit.go.set()
-        done.result(30)
+        gate.let_go()
+        gate.answer.result(30)
 
 
 class Served:

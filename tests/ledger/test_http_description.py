@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 OPEN = {"/v1/batches", "/v1/loads", "/v1/loads/step", "/v1/terminals/enrolment", "/v1/terminals/renewal",
-        "/v1/bundles", "/v1/bundles/{kind}", "/v1/chain", "/health", "/ready", "/problems/{name}"}  # fmt: skip
+        "/v1/bundles", "/v1/bundles/{kind}", "/v1/chain", "/v1/checkpoints", "/v1/checkpoints/{business_date}", "/v1/checkpoints/{business_date}/consistency", "/health", "/ready", "/problems/{name}"}  # fmt: skip
 """Routes without a token: signed by the terminal, or open to all."""
 
 
@@ -167,7 +167,7 @@ def test_a_problems_address_never_changes() -> None:
         "bundle-unknown", "client-unknown", "cursor-refused", "enrolment-refused", "head-too-large", "hold-exceeded",
         "hold-unknown", "idempotency-key-in-use", "idempotency-key-missing", "idempotency-key-reused", "insufficient-funds",
         "ledger-error", "ledger-not-available", "load-refused", "load-session-gone", "load-step-refused",
-        "media-type-refused", "method-not-allowed", "not-a-batch", "not-a-request", "not-found", "not-ready",
+        "media-type-refused", "method-not-allowed", "proof-invalid", "proof-unknown", "not-a-batch", "not-a-request", "not-found", "not-ready",
         "order-invalid", "order-not-posted", "request-too-slow", "scope-missing", "signature-refused",
         "terminal-unknown", "token-refused", "too-many-units-waiting", "transfer-invalid", "window-closed",
         "window-not-begun",
