@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from card import evidence
 from card.batch import Context, RecordStatus, TapRecord, decode_record, encode_record
 from card.errors import CardError
-from card.layout import TapKind
+from card.layout import Journey, JourneyState, TapKind
 from keys.clock import UnixMs
 from keys.filevault import FileVault
+from keys.money import Rupiah
 from keys.vault import Role
 from ledger.intake.columnar import fields as f
 from ledger.intake.columnar import reading
@@ -40,6 +41,9 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     vault = FileVault.create(tmp_path_factory.mktemp("keys") / "vault", "x", 16)
     vault.add_master(Role.TRANSACTION_MAC, 1, bytes(range(16)))
     (holder,) = holders(vault, 1)
+    holder.journey = Journey(
+        JourneyState.INSIDE, AT // 1000, 3, 1, AT // 1000 - 60, Rupiah(3_500), last_terminal=1001
+    )
     return [
         encode_record(holder.tap(kind, amount, AT, 1001, 7, context, moved_on=moved_on))
         for kind, amount in [

@@ -37,6 +37,7 @@ _COMMIT, _PURSE = int(Ins.COMMIT_READER_ID), int(File.PURSE)
 _LAYOUT, _CONCESSION_MAX = int(LAYOUT_VERSION), int(max(Concession))
 _STATE_MAX, _KIND_MAX = int(max(JourneyState)), int(max(TapKind))
 _LOAD, _REFUND = int(TapKind.LOAD), int(TapKind.REFUND)
+_PACKED_FROM: Final = 2
 _BLOCK, _RECORD = int(BLOCK), int(RECORD_BYTES)
 _DATA_ENTRY: Final = _BLOCK + _RECORD
 _READER_ENTRY: Final = 3 * _BLOCK
@@ -100,8 +101,8 @@ def _identity(data: Any, at: int, out: Any, row: int) -> bool:
 
 @njit(cache=True, nogil=True)
 def _journey(data: Any, at: int) -> bool:
-    """A journey file: `card.layout.Journey.decode`."""
-    return data[at] <= _STATE_MAX and _empty(data, at + 29, at + _RECORD)
+    """A journey file: `card.journey.Journey.decode`. From version 2 on, every bit pattern is one; before, the first byte was the state alone."""
+    return data[at] >> 4 >= _PACKED_FROM or (data[at] <= _STATE_MAX and _empty(data, at + 29, at + _RECORD))
 
 
 @njit(cache=True, nogil=True)

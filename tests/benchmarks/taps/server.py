@@ -40,7 +40,7 @@ def main() -> None:
     profile = os.environ.get("KSH_PROFILE", "")
     profiles = cProfile.Profile()
     if profile == "writer":
-        _profiled(Writer, "_write", profiles)
+        _profiled(Writer, "_prepare", profiles)
     elif profile == "intake":
         _profiled(Intake, "_opened", profiles)
         _profiled(Intake, "_examined", profiles)
