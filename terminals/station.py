@@ -71,6 +71,11 @@ class Station:
 
     # Cards
 
+    @property
+    def present(self) -> frozenset[str]:
+        """The readers that hold a card now."""
+        return frozenset(self._present)
+
     def run(self, readers: Readers, stop: threading.Event) -> None:
         """Serve every card that comes to a reader, until `stop`."""
         for change in readers.watch(stop):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from keys.clock import UnixMs, local
@@ -71,7 +72,7 @@ class Kiosk:
             return refused("not-now")
         if board.tone is not Tone.AMBER:
             self._amount = _NOTHING
-        return board
+        return replace(board, word="loaded") if board.tone is Tone.GREEN else board
 
     def _balance(self, card: Transport) -> Board:
         outcome, found = self._terminal.inspect(card)

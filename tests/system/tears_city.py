@@ -53,12 +53,14 @@ VALUE: Final = Rupiah(50_000)
 TAPS_MAX: Final = 3
 KEYS: Final = {
     TerminalRole.VALIDATOR: (Role.DEBIT,),
+    TerminalRole.CONDUCTOR: (Role.DEBIT, Role.READ),
     TerminalRole.MERCHANT: (Role.DEBIT,),
     TerminalRole.KIOSK: (Role.READ,),
 }
 BUSES: Final = tuple(Post(1001 + n, TerminalRole.VALIDATOR, town.OPERATORS[0]) for n in range(3))
 TILLS: Final = tuple(Post(2001 + n, TerminalRole.MERCHANT, 502) for n in range(3))
 KIOSKS: Final = tuple(Post(3001 + n, TerminalRole.KIOSK, town.AGENT) for n in range(3))
+HANDHELD: Final = Post(1101, TerminalRole.CONDUCTOR, town.OPERATORS[0])
 COUNTER: Final = Post(3900, TerminalRole.KIOSK, town.AGENT)
 """Where cards get their first value."""
 PARTIES: Final = (

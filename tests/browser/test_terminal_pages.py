@@ -1,0 +1,215 @@
+"""Each role of a terminal as its people use it: Chromium on the screen, virtual cards in and out, a real ledger behind.
+
+With HEBAT_PICTURES=1 the pictures go to docs/img.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+import structlog
+from playwright.sync_api import expect, sync_playwright
+
+from card import pcsc
+from card.virtual.vpcd import VpcdSlot
+from hebat.serving import LoopbackServer
+from keys.money import Rupiah
+from terminals.pump import Pump
+from terminals.roles.conductor import Conductor
+from terminals.roles.kiosk import Kiosk
+from terminals.roles.merchant import Merchant
+from terminals.roles.validator import Validator
+from terminals.screen.web import screen
+from terminals.station import Station, at_work
+from tests.card.pcscd import until
+from tests.system.tears_city import BUSES, HANDHELD, KIOSKS, TILLS, Rig, check_laws, place_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from playwright.sync_api import Browser, Page
+
+    from hebat.fleet import Post
+    from terminals.roles.panel import Panel
+    from terminals.terminal import Terminal
+    from tests.card.pcscd import Pcscd
+
+pytest_plugins = ["tests.card.pcscd_fixtures"]
+
+PICTURES: Final = Path(__file__).parents[2] / "docs" / "img"
+FLAGS: Final = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+SIZE: Final = {"width": 1024, "height": 600}
+SHOWN_MS: Final = 20_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    assert chromium is not None
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    made = Rig(tmp_path)
+    yield made
+    made.close()
+    structlog.configure(**before)
+
+
+@contextmanager
+def shown(
+    browser: Browser, rig: Rig, post: Post, panel: Callable[[Terminal], Panel]
+) -> Iterator[tuple[Station, Page]]:
+    """A terminal of the city with its screen in a browser; nothing on the page may fail."""
+    terminal, ended = rig.terminal(post), threading.Event()
+    station = Station(terminal, panel(terminal), Pump(terminal, rig.clock.now), rig.clock)
+    wrong: list[str] = []
+    page = browser.new_page(viewport=SIZE)  # type: ignore[arg-type]
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
+    with LoopbackServer(screen(station, ended)) as server:
+        page.goto(server.address)
+        page.wait_for_selector("body[data-word]")
+        yield station, page
+        ended.set()
+        page.close()
+    station.close()
+    rig.receipted += terminal.outbox.next_sequence - 1 - terminal.outbox.waiting
+    assert [
+        said for said in wrong if "422" not in said
+    ] == []  # an entry that was refused is no fault of the page
+
+
+def says(page: Page, word: str, text: str, amount: str = "") -> None:
+    """The board shows this, in words; its tone has a shape of its own."""
+    expect(page.locator("body")).to_have_attribute("data-word", word, timeout=SHOWN_MS)
+    expect(page.locator("#word")).to_have_text(text)
+    expect(page.locator("#amount")).to_have_text(amount)
+    tone = page.locator("body").get_attribute("data-tone")
+    expect(page.locator(f"#shape-{tone}")).to_be_visible()
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep what the page looks like, where pictures are asked for."""
+    png = page.screenshot()
+    assert len(png) > 8_000, "a board is no blank picture"
+    if os.environ.get("HEBAT_PICTURES"):
+        PICTURES.joinpath(f"terminal-{name}.png").write_bytes(png)
+
+
+def test_a_bus_takes_cards_that_come_and_go_in_a_real_reader(
+    browser: Browser, rig: Rig, pcscd: Pcscd
+) -> None:
+    rider, poor = rig.loaded(1, Rupiah(20_000)), rig.loaded(1, Rupiah(1_000))
+    first, second = next(rider).chip, next(poor).chip
+    with shown(browser, rig, BUSES[0], lambda bus: Validator(bus, place_of(bus, 7))) as (station, page):
+        says(page, "hold-card", "Tempelkan kartu", "Rp3.500")
+        with at_work(station, pcsc):
+            with VpcdSlot(first, pcscd.port):
+                says(page, "paid", "Lunas", "Rp3.500")
+                expect(page.locator("#balance")).to_have_text("Sisa saldo Rp16.500")
+                expect(page.locator("#letter")).to_have_text("U")
+                picture(page, "validator")
+            until(lambda: not station.present, "the card has left", pcscd)
+            says(page, "hold-card", "Tempelkan kartu", "Rp3.500")
+            with VpcdSlot(second, pcscd.port):
+                says(page, "short", "Saldo kurang")
+                picture(page, "short")
+            until(
+                lambda: not station.present, "the card has left", pcscd
+            )  # pcscd itself looks only now and then
+            with VpcdSlot(first, pcscd.port):
+                says(page, "passback", "Kartu baru saja dipakai di sini")
+            pcscd.kill()
+            says(page, "reader-gone", "Pembaca kartu terlepas")
+            pcscd.start()
+            says(page, "hold-card", "Tempelkan kartu", "Rp3.500")
+    first.leave_field()
+    assert rig.cards[0].chip_balance == 16_500
+    rig.upload(BUSES[0])
+    check_laws(rig)
+
+
+def test_a_conductor_opens_a_shift_takes_fares_inspects_and_cashes_up(browser: Browser, rig: Rig) -> None:
+    card = next(rig.loaded(1, Rupiah(20_000))).chip
+    with shown(browser, rig, HANDHELD, lambda one: Conductor(one, place_of(one, 7))) as (station, page):
+        says(page, "no-shift", "Buka giliran kerja dulu")
+        page.keyboard.press("Enter")
+        page.fill("#value", "Pak Budi")
+        page.click("#ok")
+        says(page, "hold-card", "Tempelkan kartu", "Rp3.500")
+        station.tapped(card)
+        says(page, "paid", "Lunas", "Rp3.500")
+        page.click("[data-action=inspect]")
+        says(page, "hold-card-inspect", "Tempelkan kartu untuk diperiksa", "Rp3.500")
+        station.tapped(card)
+        says(page, "paid-here", "Sudah bayar di sini")
+        picture(page, "inspection")
+        page.click("[data-action=cash]")
+        page.fill("#value", "x")
+        page.click("#ok")
+        expect(page.locator("#wrong")).to_contain_text("enter it again")
+        page.fill("#value", "4000")
+        page.click("#ok")
+        says(page, "cash-taken", "Tunai dicatat", "Rp4.000")
+        page.keyboard.press("F12")
+        says(page, "shift-closed", "Giliran kerja ditutup", "Rp3.500")
+        picture(page, "shift")
+    check_laws(rig)
+
+
+def test_a_shop_enters_a_price_by_touch_and_the_languages_change_at_once(browser: Browser, rig: Rig) -> None:
+    card = next(rig.loaded(1, Rupiah(50_000))).chip
+    with shown(browser, rig, TILLS[0], Merchant) as (station, page):
+        page.click("[data-action=open-shift]")
+        page.fill("#value", "Bu Siti")
+        page.click("#ok")
+        says(page, "enter-price", "Masukkan harga")
+        page.click("[data-action=sale]")
+        for key in ("2", "5", "000"):
+            page.click(f"#keypad button:text-is('{key}')")
+        picture(page, "price")
+        page.click("#ok")
+        says(page, "hold-card", "Tempelkan kartu", "Rp25.000")
+        for language, text in (("jv", "Tempelna kertu"), ("en", "Hold your card here"), ("zh", "请刷卡")):
+            page.click(f"#languages [lang={language}]")
+            says(page, "hold-card", text, "Rp25.000")
+            assert page.evaluate("document.documentElement.lang") == language
+        picture(page, "chinese")
+        station.tapped(card)
+        says(page, "paid", "已付款", "Rp25.000")
+        page.keyboard.press("F12")
+        says(page, "shift-closed", "已交班", "Rp25.000")
+    check_laws(rig)
+
+
+def test_a_kiosk_shows_a_balance_and_loads_cash_through_the_ledger(browser: Browser, rig: Rig) -> None:
+    issued = next(rig.loaded(1, Rupiah(20_000)))
+    with shown(browser, rig, KIOSKS[0], Kiosk) as (station, page):
+        says(page, "hold-card-balance", "Tempelkan kartu untuk melihat saldo")
+        station.tapped(issued.chip)
+        says(page, "balance", "Saldo kartu")
+        expect(page.locator("#balance")).to_have_text("Sisa saldo Rp20.000")
+        page.click("[data-action=load-50000]")
+        says(page, "hold-card-load", "Tempelkan kartu untuk diisi", "Rp50.000")
+        picture(page, "kiosk")
+        issued.chip.leave_field()
+        board = station.tapped(issued.chip)
+        assert (board.word, board.tone) == ("loaded", "green")
+        says(page, "loaded", "Saldo terisi", "Rp50.000")
+        expect(page.locator("#balance")).to_have_text("Sisa saldo Rp70.000")
+    rig.upload(KIOSKS[0])
+    check_laws(rig)
