@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from hebat.migrations.upgrade import stamp
 from hebat.schema import TABLES
 from keys import ceremony
 from keys.bundle import LABEL as BUNDLE_LABEL
@@ -41,6 +42,7 @@ def found(folder: Folder, clock: Clock, configuration: str) -> list[CeremonyReco
     write_atomically(folder.root_certificate, authority.root_certificate())
     database = Database(folder.database_url)
     database.create(*TABLES)
+    stamp(folder.database_url)
     VaultMemory(database).note(vault)
     database.close()
     return records

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from hebat.founding import AUTHORITY_LABEL
+from hebat.migrations.upgrade import require_newest
 from hebat.vaults import ledger_vault
 from keys.bundle import LABEL, NUMBER_MAX, BundleKind, city_id, opened
 from keys.errors import EnvelopeError
@@ -97,6 +98,9 @@ class City:
         self.authority = TerminalAuthority(self.vault, AUTHORITY_LABEL, clock)
         self.root = folder.root_certificate.read_bytes()
         database = Database(folder.database_url)
+        database.check()
+        with database.transaction() as connection:
+            require_newest(connection)
         self.ledger = Ledger.open(database, clock)
         VaultMemory(database).note(self.vault)
         self.registry = Registry(database, self.root)

@@ -138,8 +138,7 @@ class Database:
 
     def check(self) -> None:
         """Raise DatabaseMissing, DatabaseDamaged or StorageError where this is no ledger that this software can use."""
-        if self.is_sqlite:
-            self._check_file()
+        self.check_file()
         with self.transaction() as connection:
             if self.is_sqlite:
                 self._check_pages(connection)
@@ -152,7 +151,10 @@ class Database:
                 f"{self.name} has schema {version}, this software wants {tables.SCHEMA_VERSION}: {do}"
             )
 
-    def _check_file(self) -> None:
+    def check_file(self) -> None:
+        """Raise DatabaseMissing or DatabaseDamaged where the file of a SQLite ledger is not there, or no such file."""
+        if not self.is_sqlite:
+            return
         if not self.path.is_file():
             raise DatabaseMissing(f"there is no ledger at {self.name}: make one with `hebat ledger init`")
         with self.path.open("rb") as file:
