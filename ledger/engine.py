@@ -14,11 +14,12 @@ import numpy as np
 
 from keys.money import Sen
 from ledger import cells, kernel, places, streams
-from ledger.chart import DEBIT_NORMAL, AccountId, split
-from ledger.columns import Columns
+from ledger.chart import DEBIT_NORMAL, AccountId, Code, split
+from ledger.columns import Columns, reserved
 from ledger.errors import DatabaseDamaged
 from ledger.expiry import Expiries
-from ledger.rules import AccountRules, default_rules
+from ledger.refusals import CODE_SHIFT
+from ledger.rules import AccountRules, default_rules, rules_of
 from ledger.transfer import ROW, Flag, Freshness, Result
 
 if TYPE_CHECKING:
@@ -49,6 +50,9 @@ class Balance:
 
 
 NOTHING: Final = Balance()
+_DEFAULT_RULES: Final = np.array(
+    [rules_of(Code(code)).packed() if code in set(Code) else 0 for code in range(128)], np.int64
+)
 _LIVE: Final = slice(cells.DEBITS_POSTED, cells.DEBITS_POSTED + cells.SUMS)
 _COPIES_MAX: Final = 8
 HOLDS_REMEMBERED: Final = 1 << 16
@@ -98,7 +102,7 @@ class Engine:
         self._accounts = Columns(cells.ACCOUNT_WIDTH)
         self._holds = Columns(cells.HOLD_WIDTH)
         self._streams = Columns(streams.STREAM_WIDTH)
-        self._committed = np.zeros((len(self._accounts.view.rows), cells.COMMITTED_WIDTH), np.int64)
+        self._committed = reserved(cells.COMMITTED_WIDTH)
         self._expiries = Expiries()
         self._touched: list[Integers] = []
         self._publishing = threading.Lock()
@@ -182,9 +186,19 @@ class Engine:
             )
 
     def keep(self) -> Kept:
-        """All that is known now, as a copy; for the thread that applies, between two commits."""
-        tables = (self._accounts, self._holds, self._streams)
-        return Kept(self.next_position - 1, *(table.used.copy() for table in tables))
+        """All that is known now, as a copy; for the thread that applies, between two commits.
+
+        What only refused rows opened is no part of it: a replay does not see those.
+        """
+        accounts, holds, counters = self._accounts.used, self._holds.used, self._streams.used
+        codes = accounts[:, places.KEY] >> CODE_SHIFT
+        moved = accounts[:, _LIVE].any(axis=1) | (accounts[:, cells.RULES] != _DEFAULT_RULES[codes])
+        return Kept(
+            self.next_position - 1,
+            accounts[moved | (accounts[:, cells.MONTH] != 0)],
+            holds[holds[:, cells.STATE] != 0],
+            counters[counters[:, streams.BITMAP] != 0],
+        )
 
     @classmethod
     def of(cls, kept: Kept) -> Engine:
@@ -198,8 +212,7 @@ class Engine:
 
     def _show_all(self) -> None:
         """Everything is committed, and what of it runs out is known."""
-        rows = self._accounts.view.rows
-        self._committed = np.zeros((len(rows), cells.COMMITTED_WIDTH), np.int64)
+        self._reserve(np.zeros(0, ROW))
         self._committed[1 : len(self._accounts) + 1] = self._accounts.used[:, _SHOWN]
         self.committed_position = self.next_position - 1
         self._expiries.restore(self._holds.used)

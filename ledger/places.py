@@ -85,9 +85,12 @@ def touch(index: Any, rows: Any, column: Any, first: Any, last: Any) -> Any:
 
 
 @compiled
-def fill(index: Any, rows: Any, given: Any) -> None:
-    """Put whole rows, their keys in the first column, into an empty table with room for them."""
-    for at in range(len(given)):
-        row = opened(index, rows, given[at, KEY])
-        for column in range(rows.shape[1]):
-            rows[row, column] = given[at, column]
+def add(index: Any, rows: Any, first: Any, last: Any) -> None:
+    """Give rows first to last (included) a place, where they have none; the index must have room."""
+    mask = len(index) - 2
+    for row in range(first, last + 1):
+        found = hash_of(rows[row, KEY])
+        at = found >> index[mask + 1]
+        while index[at] != 0 and index[at] & _ROW != row:
+            at = (at + 1) & mask
+        index[at] = (found << _ROW_BITS) | row

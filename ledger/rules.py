@@ -66,7 +66,12 @@ class AccountRules:
 
 def default_rules(account: AccountId) -> AccountRules:
     """What holds for an account before anybody changed it: a wallet cannot be overdrawn, the register takes no money."""
-    return _DEFAULTS.get(split(account).code, NO_RULES)
+    return rules_of(split(account).code)
+
+
+def rules_of(code: Code) -> AccountRules:
+    """The same for a kind of account."""
+    return _DEFAULTS.get(code, NO_RULES)
 
 
 NO_RULES: Final = AccountRules()

@@ -80,6 +80,8 @@ def test_kernel_and_its_plain_source_and_the_model_agree_on_everything(made: lis
     jitted, plain, model = Engine(), Engine(unjitted()), Model()
     for batch in made:
         expected = model.apply(batch)
+        # One that goes on from what another kept must be the same to the last limit.
+        assert outcomes_of(Engine.of(jitted.keep()), batch) == expected
         assert outcomes_of(jitted, batch) == expected
         assert outcomes_of(plain, batch) == expected
         found = state_of(jitted)
@@ -126,6 +128,15 @@ def test_law_08_an_engine_fed_with_the_journal_equals_the_one_that_wrote_it(made
     for start in range(0, len(whole), 3):
         rebuilt.replay(whole[start : start + 3])
     assert rebuilt.balances() == live.balances()
+    for mine, theirs in zip(rebuilt.keep()[1:], live.keep()[1:], strict=True):
+        assert sorted(mine.tolist()) == sorted(theirs.tolist())
+    # And so does one that goes on from what another kept.
+    again = Engine.of(live.keep())
+    assert (again.balances(), again.committed_balances()) == (
+        live.balances(),
+        (live.next_position - 1, live.balances()),
+    )
+    assert state_of(again) == state_of(live)
     assert rebuilt.next_position == live.next_position
     assert all(rebuilt.pending(at) == live.pending(at) for at in range(60))
     for uid in (0x04A1, 0x04A2):

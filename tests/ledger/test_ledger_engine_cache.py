@@ -19,7 +19,7 @@ import json
 from ledger import kernel, places, streams
 from ledger.engine import warm
 warm()
-used = (kernel.apply, kernel.gather, kernel.publish, places.fill, places.grow, places.row_of, streams.freshness_of_all)
+used = (kernel.apply, kernel.gather, kernel.publish, places.add, places.grow, places.row_of, streams.freshness_of_all)
 print(json.dumps([[sum(one.stats.cache_hits.values()), sum(one.stats.cache_misses.values())] for one in used]))
 """
 HASH = """
