@@ -8,14 +8,15 @@ A card key exists for less than a microsecond, in arrays that are wiped before t
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numba import njit
 
 from keys.aesni import ROUND_KEY_BYTES, USABLE, absorb, expand
 from keys.cmac import BLOCK, aes_cmac
 from keys.diversify import APPLICATION, SYSTEM, card_input, diversify_aes128
+from keys.kernels import unlocked
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -30,8 +31,11 @@ _MAC_LABEL: Final = 0x5A
 _TAIL: Final = np.frombuffer(APPLICATION + SYSTEM, np.uint8)
 _LABEL: Final = np.array([_MAC_LABEL, 0x00, 0x01, 0x00, 0x80], np.uint8)
 
+_FILES: Final = ("aesni.py", "cardmacs.py", "cmac.py", "diversify.py", "kernels.py")
+_compiled: Final = unlocked(*(Path(__file__).with_name(name) for name in _FILES))
 
-@njit(cache=True, nogil=True)
+
+@_compiled
 def _double(block: Any) -> None:
     """A block times x in GF(2^128) (RFC 4493 section 2.3), without a branch on its bits."""
     carry = block[0] >> 7
@@ -40,7 +44,7 @@ def _double(block: Any) -> None:
     block[15] = ((block[15] << 1) & 0xFF) ^ (carry * _RB)
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _subkey(round_keys: Any, zeros: Any, subkey: Any) -> None:
     """K1 of CMAC."""
     subkey[:] = 0
@@ -48,7 +52,7 @@ def _subkey(round_keys: Any, zeros: Any, subkey: Any) -> None:
     _double(subkey)
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _derive(master: Any, second: Any, uid: Any, key_no: int, version: int, block: Any, key: Any) -> None:
     """A card's key: CBC-MAC of 01, UID, AID, system, key number | version, padding; `second` is K2 of the master."""
     block[0] = 1
@@ -63,7 +67,7 @@ def _derive(master: Any, second: Any, uid: Any, key_no: int, version: int, block
     absorb(master, key, block, np.int64(0))
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _session(round_keys: Any, first: Any, uid: Any, tmc: int, block: Any, key: Any) -> None:
     """SesTMMACKey: CMAC of the label, the counter and the UID, which fill one block; `first` is K1 of the card's key."""
     block[0:5] = _LABEL
@@ -76,7 +80,7 @@ def _session(round_keys: Any, first: Any, uid: Any, tmc: int, block: Any, key: A
     absorb(round_keys, key, block, np.int64(0))
 
 
-@njit(cache=True, nogil=True)
+@_compiled
 def _macs(
     master: Any, key_no: int, version: int, uids: Any, tmcs: Any, data: Any, starts: Any, ends: Any, out: Any
 ) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import cbor2
 import numpy as np
@@ -17,10 +19,11 @@ from card.errors import CardError
 from card.layout import Journey, JourneyState, TapKind
 from keys.clock import UnixMs
 from keys.filevault import FileVault
+from keys.kernels import stamp_of
 from keys.money import Rupiah
 from keys.vault import Role
+from ledger.intake.columnar import cbor, compiled, reading
 from ledger.intake.columnar import fields as f
-from ledger.intake.columnar import reading
 from tests.ledger.streams import holders
 
 if TYPE_CHECKING:
@@ -218,3 +221,21 @@ def test_bent_records_among_good_ones_are_read_as_the_decoders_read_them(
 @given(garbage=st.lists(st.binary(max_size=400), min_size=1, max_size=4))
 def test_garbage_is_never_plain(garbage: list[bytes]) -> None:
     assert not by_columns(garbage, 1)[0][f.PLAIN].any()
+
+
+def test_compiled_code_is_made_anew_when_any_file_changes_that_went_into_it() -> None:
+    folder = Path(compiled.__file__).parent
+    kernels = [path for path in folder.glob("*.py") if "\n@compiled\n" in path.read_text()]
+    assert len(kernels) >= 4
+    for path in kernels:
+        body = ast.parse(path.read_text()).body
+        for node in (one for one in body if isinstance(one, ast.ImportFrom) and one.module):
+            assert node.module is not None
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+            files = [f"{name.replace('.', '/')}.py" for name in names]
+            ours = [name for name in files if (folder.parents[2] / name).exists()]
+            assert set(ours) <= set(compiled.SOURCES), path.name
+    head: Any = cbor.head
+    assert head._cache._cache_file._source_stamp == stamp_of(
+        folder.parents[2] / name for name in compiled.SOURCES
+    )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from numba import njit
+from ledger.intake.columnar.compiled import compiled
 
 BAD: Final = -1
 UNSIGNED: Final = 0
@@ -23,7 +23,7 @@ _PRINTABLE: Final = 0x20
 _ASCII_END: Final = 0x7F
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def head(data: Any, at: int, end: int, major: int) -> Any:
     """The argument of the item at a place, if it is of this major type, in its shortest form and under 2^63; and the place after its head."""
     if at < 0 or at >= end or data[at] >> 5 != major:
@@ -43,7 +43,7 @@ def head(data: Any, at: int, end: int, major: int) -> Any:
     return (value, at + 1 + octets) if value >= least else (0, BAD)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def integer(data: Any, at: int, end: int, low: int, high: int) -> Any:
     """An integer within bounds, and the place after it."""
     if at < 0 or at >= end:
@@ -55,7 +55,7 @@ def integer(data: Any, at: int, end: int, low: int, high: int) -> Any:
     return (value, after) if after != BAD and low <= value <= high else (0, BAD)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def octets(data: Any, at: int, end: int, low: int, high: int) -> Any:
     """Where a byte string of bounded length starts, and the place after it."""
     length, start = head(data, at, end, OCTETS)
@@ -64,7 +64,7 @@ def octets(data: Any, at: int, end: int, low: int, high: int) -> Any:
     return start, start + length
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def text(data: Any, at: int, end: int) -> Any:
     """Where a text of at most 64 printable ASCII characters starts, and the place after it."""
     length, start = head(data, at, end, TEXT)

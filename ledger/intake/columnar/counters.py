@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numba import njit
+
+from ledger.intake.columnar.compiled import compiled
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -23,7 +24,7 @@ _WINDOW: Final = 64
 _ALL: Final = -1
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _mark(highest: Any, window: Any, place: int, tmc: int) -> None:
     ahead = tmc - highest[place]
     if ahead > 0:
@@ -33,7 +34,7 @@ def _mark(highest: Any, window: Any, place: int, tmc: int) -> None:
         window[place] |= np.int64(1) << -ahead
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _take(highest: Any, window: Any, places: Any, tmcs: Any, wanted: Any, fresh: Any) -> None:
     for row in range(len(places)):
         place, tmc = places[row], tmcs[row]

@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numba import njit
 
 from card import tmac
 from card.apdu import Ins
@@ -18,6 +17,7 @@ from card.layout import LAYOUT_VERSION, RECORD_BYTES, Concession, File, JourneyS
 from keys.cmac import BLOCK
 from ledger.intake.columnar import fields as f
 from ledger.intake.columnar.cbor import BAD
+from ledger.intake.columnar.compiled import compiled
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -44,7 +44,7 @@ _READER_ENTRY: Final = 3 * _BLOCK
 _SHORTEST: Final = 2 * _DATA_ENTRY + _BLOCK + _DATA_ENTRY + _READER_ENTRY
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _unsigned(data: Any, at: int, octets: int) -> int:
     value = 0
     for place in range(octets - 1, -1, -1):
@@ -52,13 +52,13 @@ def _unsigned(data: Any, at: int, octets: int) -> int:
     return value
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _signed(data: Any, at: int) -> int:
     value = _unsigned(data, at, 4)
     return value - (1 << 32) if value >= 1 << 31 else value
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _begins(data: Any, at: int, wanted: Any) -> bool:
     for place in range(len(wanted)):  # noqa: SIM110  numba compiles no generators
         if data[at + place] != wanted[place]:
@@ -66,7 +66,7 @@ def _begins(data: Any, at: int, wanted: Any) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _empty(data: Any, at: int, end: int) -> bool:
     for place in range(at, end):  # noqa: SIM110  as above
         if data[place] != 0:
@@ -74,7 +74,7 @@ def _empty(data: Any, at: int, end: int) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _luhn(number: int) -> bool:
     """ISO/IEC 7812-1 annex B."""
     total, doubled = 0, False
@@ -88,7 +88,7 @@ def _luhn(number: int) -> bool:
     return total % 10 == 0
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _identity(data: Any, at: int, out: Any, row: int) -> bool:
     """The identity file: `card.layout.Identity.decode`."""
     if data[at] != _LAYOUT or data[at + 8] & 0x80 or data[at + 12] > 1 or data[at + 13] > _CONCESSION_MAX:
@@ -99,13 +99,13 @@ def _identity(data: Any, at: int, out: Any, row: int) -> bool:
     return _luhn(out[f.CARD_NUMBER, row]) and _empty(data, at + 18, at + _RECORD)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _journey(data: Any, at: int) -> bool:
     """A journey file: `card.journey.Journey.decode`. From version 2 on, every bit pattern is one; before, the first byte was the state alone."""
     return data[at] >> 4 >= _PACKED_FROM or (data[at] <= _STATE_MAX and _empty(data, at + 29, at + _RECORD))
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _log(data: Any, at: int, out: Any, row: int) -> bool:
     """The log record: `card.layout.LogRecord.decode`."""
     if not 1 <= data[at] <= _KIND_MAX or not _empty(data, at + 29, at + _RECORD):
@@ -120,13 +120,13 @@ def _log(data: Any, at: int, out: Any, row: int) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _value(data: Any, at: int) -> bool:
     """A command on the purse's value, filled with zeros."""
     return data[at + 1] == _PURSE and _empty(data, at + 6, at + _BLOCK)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _moved(data: Any, at: int) -> Any:
     """What a debit or credit moves (rupiah, negative where the card pays) and the place after it; 0 where it is neither."""
     credit = data[at] == _CREDIT
@@ -138,7 +138,7 @@ def _moved(data: Any, at: int) -> Any:
     return (value if credit else -value), at + _BLOCK
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _adds_up(data: Any, reader: int, before: int, out: Any, row: int) -> bool:
     """`card.evidence`'s last checks: value, log record and reader's id tell one story."""
     moved, kind = out[f.MOVED, row], out[f.SIGNED_KIND, row]
@@ -154,7 +154,7 @@ def _adds_up(data: Any, reader: int, before: int, out: Any, row: int) -> bool:
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _what_was_read(data: Any, at: int, out: Any, row: int) -> int:
     """Identity and journey; the place of what follows."""
     if not _begins(data, at, _IDENTITY) or not _identity(data, at + _BLOCK, out, row):
@@ -163,7 +163,7 @@ def _what_was_read(data: Any, at: int, out: Any, row: int) -> int:
     return at + _DATA_ENTRY if _begins(data, at, _JOURNEY) and _journey(data, at + _BLOCK) else BAD
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _what_was_written(data: Any, at: int, end: int, out: Any, row: int) -> int:
     """The log record, and a new journey where there is one; the place of what follows."""
     if end - at < _DATA_ENTRY + _READER_ENTRY or not _begins(data, at, _LOG):
@@ -176,7 +176,7 @@ def _what_was_written(data: Any, at: int, end: int, out: Any, row: int) -> int:
     return at + _DATA_ENTRY if _begins(data, at, _MOVED_ON) and _journey(data, at + _BLOCK) else BAD
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def read_input(data: Any, out: Any, row: int) -> bool:
     """Fill the columns of what the chip signed; False where this is none of the layouts."""
     at, end = out[f.TMI_AT, row], out[f.TMI_END, row]

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from numba import njit
 
 from card.batch import (
     AMOUNT_MAX,
@@ -22,6 +21,7 @@ from card.tmac import TMC_MAX, TMV_BYTES
 from keys.cmac import BLOCK
 from ledger.intake.columnar import fields as f
 from ledger.intake.columnar.cbor import ARRAY, BAD, head, integer, octets, text
+from ledger.intake.columnar.compiled import compiled
 from ledger.intake.columnar.inputs import read_input
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _AMOUNT_MAX, _TIME_MAX, _TMC_MAX = int(AMOUNT_MAX), int(TIME_MAX), int(TMC_MAX)
 _RULES_MAX, _TMI_MAX, _TMV_BYTES, _BLOCK = int(RULES_MAX), int(TMI_BYTES_MAX), int(TMV_BYTES), int(BLOCK)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _claims(data: Any, at: int, end: int, out: Any, row: int) -> int:
     """Status to `seen TMV`; the place after them."""
     count, at = head(data, at, end, ARRAY)
@@ -63,7 +63,7 @@ def _claims(data: Any, at: int, end: int, out: Any, row: int) -> int:
     return at
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _context(data: Any, at: int, end: int, out: Any, row: int) -> int:
     """Route to authorisation; the place after them."""
     count, at = head(data, at, end, ARRAY)
@@ -86,7 +86,7 @@ def _context(data: Any, at: int, end: int, out: Any, row: int) -> int:
     return at
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _same(data: Any, one: int, other: int, length: int) -> bool:
     for place in range(length):  # noqa: SIM110  numba compiles no generators
         if data[one + place] != data[other + place]:
@@ -94,7 +94,7 @@ def _same(data: Any, one: int, other: int, length: int) -> bool:
     return True
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _group(data: Any, out: Any, row: int, firsts: Any, groups: int) -> int:
     """The number of the records that have these very bytes of tariff and rules; `groups` where none has them yet."""
     at, length = out[f.FARE_AT, row], out[f.FARE_END, row] - out[f.FARE_AT, row]
@@ -107,7 +107,7 @@ def _group(data: Any, out: Any, row: int, firsts: Any, groups: int) -> int:
     return groups
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _read(data: Any, starts: Any, ends: Any, first_sequence: int, out: Any, firsts: Any) -> int:
     groups = 0
     for row in range(len(starts)):
