@@ -13,6 +13,7 @@ from ledger import web as ledger_web
 from ledger.api import Rooms
 from ledger.bundles import api as bundles_api
 from ledger.enrolment import api as enrolment_api
+from ledger.history import api as history_api
 from ledger.http.description import SUMMARY
 from ledger.intake import api as intake_api
 from ledger.proofs import api as proofs_api
@@ -49,6 +50,7 @@ def application(city: City) -> Front:
     served.include_router(relay_api.router(city.desk))
     served.include_router(bundles_api.router(city.shelf, city.clock))
     served.include_router(enrolment_api.router(city.enrolment))
+    served.include_router(history_api.router(city.history, rooms.guard))
     served.include_router(proofs_api.router(city.ledger.database, city.checkpoints, rooms.guard))
     served.include_router(ledger_web.router(city.ledger, city.registry))
     served.include_router(settlement_web.router(city.ledger.database, city.configuration.participants))

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from keys.clock import Clock, Day
     from ledger.chart import AccountId
     from ledger.engine import Balance
+    from ledger.expiry import Hold
     from ledger.journal import Block
     from ledger.lease import Lease
     from ledger.opening import Start
@@ -253,6 +254,10 @@ class Ledger:
     def is_pending(self, hold: int) -> bool:
         """True where the hold at a position is neither posted nor voided."""
         return self._engine.pending(hold)
+
+    def hold(self, position: int) -> tuple[Hold, bool] | None:
+        """A hold, and whether it is pending still; None for none, and for one that was resolved long ago."""
+        return self._engine.hold(position)
 
     def rules(self, account: AccountId) -> AccountRules:
         """An account's flags and limits, as of the last commit."""

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
+from keys.clock import UnixMs
 from keys.money import Sen
 from ledger import cells, kernel, places, streams
 from ledger.chart import DEBIT_NORMAL, AccountId, Code, split
 from ledger.columns import Columns, reserved
 from ledger.errors import DatabaseDamaged
-from ledger.expiry import Expiries
+from ledger.expiry import Expiries, Hold
 from ledger.refusals import CODE_SHIFT
 from ledger.rules import AccountRules, default_rules, rules_of
 from ledger.transfer import ROW, Flag, Freshness, Result
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy.typing as npt
-
-    from keys.clock import UnixMs
-    from ledger.expiry import Hold
 
     Integers = npt.NDArray[np.int64]
     Rows = npt.NDArray[np.void]
@@ -282,6 +280,15 @@ class Engine:
         """True where the hold at a position is neither posted nor voided."""
         row = self._holds.view.at(position)
         return row is not None and int(row[cells.STATE]) == cells.HOLD_PENDING
+
+    def hold(self, position: int) -> tuple[Hold, bool] | None:
+        """A hold, and whether it is pending still; None for none, and for one that was resolved long ago. For any thread."""
+        row = self._holds.view.at(position)
+        if row is None or not row[cells.STATE]:
+            return None
+        debit, credit, amount, until = row[cells.HELD_DEBIT : cells.EXPIRES_AT + 1].tolist()
+        hold = Hold(position, AccountId(debit), AccountId(credit), Sen(amount), UnixMs(until))
+        return hold, int(row[cells.STATE]) == cells.HOLD_PENDING
 
     def due(self, now: UnixMs, count: int) -> list[Hold]:
         """At most so many pending holds whose time is over, the oldest first."""

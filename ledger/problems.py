@@ -112,6 +112,9 @@ UNKNOWN: Final = ProblemType(
     "Ledger error", 500, "A fault of the server's own. Whether something was done is to be asked."
 )
 
+_CURSOR: Final = ProblemType(
+    "Cursor refused", 400, "No page of this list gave this cursor: begin without one."
+)
 _OF: Final[dict[type[errors.LedgerError], ProblemType]] = {
     errors.BatchTooLarge: TOO_LARGE,
     errors.BatchMalformed: ProblemType("Not a batch", 400, "The bytes are no signed batch or request. They are kept."),
@@ -145,7 +148,8 @@ _OF: Final[dict[type[errors.LedgerError], ProblemType]] = {
     errors.KeyInUse: ProblemType(
         "Idempotency key in use", 409, "The first request with this key is still under way: ask again for its answer."
     ),
-    errors.CursorRefused: ProblemType("Cursor refused", 400, "No page of this list gave this cursor: begin without one."),
+    errors.CursorRefused: _CURSOR,
+    errors.CursorInvalid: _CURSOR,
     errors.OrderInvalid: ProblemType("Order invalid", 422, "The order names no card or party, or a sum that is none."),
     errors.HoldUnknown: ProblemType("Hold unknown", 404, "No hold of yours has this number."),
     errors.HoldExceeded: ProblemType("Hold exceeded", 422, "A capture takes at most what is held."),

@@ -171,6 +171,10 @@ class Transaction:
         """True where the hold at a position is neither posted nor voided."""
         return self._engine.pending(hold)
 
+    def hold(self, position: int) -> tuple[Hold, bool] | None:
+        """A hold, and whether it is pending still; None for none, and for one that was resolved long ago."""
+        return self._engine.hold(position)
+
     def freshness(self, *, uid: int = 0, tmc: int = 0, terminal: int = 0, sequence: int = 0) -> Freshness:
         """FRESH where surely no transfer has this card's counter, or this terminal's sequence; else ask the tables."""
         return self._engine.freshness(uid=uid, tmc=tmc, terminal=terminal, sequence=sequence)

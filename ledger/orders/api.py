@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import APIRouter, Path, Request
-from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from keys.money import Sen
@@ -37,7 +36,7 @@ from ledger.http.api import (
 from ledger.http.asgi import JSON, Reply
 from ledger.http.examples import asked, shown
 from ledger.orders import order as orders
-from ledger.orders.holds import hold_of
+from ledger.orders.holds import find_hold
 from ledger.orders.order import AMOUNT_MAX, NUMBER_MAX, Act, Order, caller_of
 from ledger.problems import BAD_REQUEST, CONTENT_TYPE, MEDIA_TYPE, NOT_POSTED, SHORT
 from ledger.transfer import Kind
@@ -62,7 +61,7 @@ _DONE: Final = {
     "act": "debit", "position": 40213, "hold": None, "amount": 350000, "received_at": 1763450000000,
     "business_date": 20410, "expires_at": None, "wallet": _WALLET,
 }  # fmt: skip
-_HOLD: Final = {"hold": 40213, "amount": 350000, "debit": 145110000000001234, "credit": 217298682020462592, "pending": True, "received_at": 1763450000000, "expires_at": 1763450900000}  # fmt: skip
+_HOLD: Final = {"hold": 40213, "amount": 350000, "debit": 145110000000001234, "credit": 217298682020462592, "pending": True, "expires_at": 1763450900000}  # fmt: skip
 
 
 class PartyAsked(BaseModel):
@@ -135,7 +134,6 @@ class HoldShown(BaseModel):
     debit: int
     credit: int
     pending: bool
-    received_at: int
     expires_at: int
 
 
@@ -261,8 +259,8 @@ def _add_holds(routes: APIRouter, counter: _Counter, ledger: Ledger, guard: Guar
     async def get_hold(request: Request, hold: HoldNumber) -> HoldShown:
         """A hold, and whether it is still pending."""
         client = await guard.admit(request, Scope.HOLDS)
-        found, pending = await run_in_threadpool(hold_of, ledger, hold, client)
+        found, pending = find_hold(ledger, hold, client)
         return HoldShown(
             hold=hold, amount=found.amount, debit=found.debit, credit=found.credit, pending=pending,
-            received_at=found.received_at, expires_at=found.expires_at,
+            expires_at=found.expires_at,
         )  # fmt: skip

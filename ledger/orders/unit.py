@@ -14,7 +14,7 @@ from ledger.chart import Code, split
 from ledger.errors import HoldExceeded, HoldUnknown, KeyReused, RequestRefused
 from ledger.orders import store
 from ledger.orders.answers import Answer, done, not_posted, refused, short
-from ledger.orders.holds import find_hold
+from ledger.orders.holds import find_hold, kind_of
 from ledger.orders.order import Act
 from ledger.orders.tables import order_answers
 from ledger.problems import problem_of
@@ -124,10 +124,10 @@ def _again(order: Order, kept: store.AnswerRow) -> Answer | RequestRefused:
 
 def _resolving(order: Order, tx: Transaction) -> Transfer:
     """The transfer that captures a hold, whole or in part, or gives it back; raises HoldUnknown, HoldExceeded."""
-    held = find_hold(tx.reading, order.hold, order.caller.client)
+    held, _ = find_hold(tx, order.hold, order.caller.client)
     if order.amount > held.amount:
         raise HoldExceeded(f"the hold is {held.amount} sen, and {order.amount} were asked")
     now = tx.received_at
     flag = Flag.VOID_PENDING if order.act is Act.VOID else Flag.POST_PENDING
     amount = order.amount or held.amount
-    return Transfer(held.debit, held.credit, amount, held.kind, now, service_day(now), flag, order.hold)
+    return Transfer(held.debit, held.credit, amount, kind_of(held), now, service_day(now), flag, order.hold)

@@ -14,6 +14,10 @@ from hebat.application import framework
 from hebat.serving import LoopbackServer
 from ledger.api import Rooms, mount
 from ledger.clients import tables as client_tables
+from ledger.history import api as history_api
+from ledger.history import tables as history_tables
+from ledger.history.book import History
+from ledger.history.indexing import Indexer
 from ledger.intake import tables as intake_tables
 from ledger.orders import tables as order_tables
 from ledger.orders.order import wallet_of
@@ -29,7 +33,7 @@ if TYPE_CHECKING:
     from ledger.http.front import Front
     from ledger.store import Database
 
-TABLES = (intake_tables.metadata, client_tables.metadata, order_tables.metadata)
+TABLES = (intake_tables.metadata, history_tables.metadata, client_tables.metadata, order_tables.metadata)
 MERCHANT: dict[str, Any] = {"kind": "merchant", "number": 502}
 BANK: dict[str, Any] = {"kind": "bank", "number": 9}
 
@@ -85,7 +89,10 @@ class Served:
         self.ledger = ledger
         add_tables(ledger.database)
         self.rooms = Rooms.of(ledger)
-        self.front: Front = mount(framework(), self.rooms)
+        application = framework()
+        application.include_router(history_api.router(History(ledger.database), self.rooms.guard))
+        self.front: Front = mount(application, self.rooms)
+        self.indexer = Indexer(ledger.database, lambda: ledger.head().position)
         self.server = LoopbackServer(self.front)
         self._open = ExitStack()
 
