@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import signal
 import sys
-import threading
 from contextlib import ExitStack
 from datetime import date, datetime
 from pathlib import Path
@@ -26,6 +23,7 @@ from hebat.folder import Folder
 from hebat.keyroom.carrying import keys_app
 from hebat.ledger_commands.app import ledger_app
 from hebat.ledger_commands.proofs import proof_app
+from hebat.ledger_commands.serving import serve, wait
 from hebat.logs import configure
 from hebat.progress import Quiet, Shown
 from hebat.settings import LogLevel, read_settings
@@ -51,6 +49,7 @@ app = typer.Typer(
 )  # fmt: skip
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(proof_app, name="proof")
+app.command()(serve)
 app.add_typer(card_app, name="card")
 app.add_typer(bundles_app, name="bundles")
 app.add_typer(fares_app, name="fares")
@@ -123,7 +122,7 @@ def demo(
             show(report, console, address, scannable=serve)
             console.print(_how_to_look(keep, serve=serve))
         if serve:
-            _wait()
+            wait()
         if not report.sound:
             raise typer.Exit(1)
 
@@ -134,14 +133,6 @@ def _how_to_look(keep: Path | None, *, serve: bool) -> str:
     if keep is not None:
         return f"To look at the pages: ./run serve --data {keep}"
     return "To look at the pages: ./run demo --serve (or --keep DIR, then ./run serve --data DIR)"
-
-
-def _wait() -> None:
-    """Until Ctrl-C, or until the system asks the process to end."""
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    with contextlib.suppress(KeyboardInterrupt):
-        stop.wait()
 
 
 @app.command()
@@ -174,30 +165,6 @@ def day(
             show(report, console)
         if not report.sound:
             raise typer.Exit(1)
-
-
-@app.command()
-def serve(
-    data: DataOption,
-    port: Annotated[int | None, typer.Option(help="The port on 127.0.0.1 (HEBAT_PORT).")] = None,
-) -> None:
-    """Serve a city's ledger and pages on loopback until Ctrl-C."""
-    from hebat.application import application  # noqa: PLC0415  as above
-    from hebat.configurations import configuration_of  # noqa: PLC0415
-    from hebat.serving import LoopbackServer, take_short_turns  # noqa: PLC0415
-    from hebat.wiring import City  # noqa: PLC0415
-    from keys.clock import SystemClock  # noqa: PLC0415
-
-    settings = read_settings()
-    take_short_turns()
-    configure(settings.log_level)
-    folder = Folder(data)
-    with (
-        City(folder, configuration_of(folder), SystemClock()) as city,
-        LoopbackServer(application(city), settings.port if port is None else port) as server,
-    ):
-        Console(highlight=False).print(f"{server.address}/night  (Ctrl-C stops)")
-        _wait()
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ledger.errors import DatabaseBusy, DatabaseDamaged, ProofInvalid
+from ledger.errors import DatabaseBusy, DatabaseDamaged, ExportDamaged, ProofInvalid
 
 
 class HebatError(Exception):
@@ -36,7 +36,7 @@ def exit_code_of(error: Exception) -> int:
     return InputRefused.exit_code
 
 
-_CODES: Final = {ProofInvalid: 1, DatabaseDamaged: 3, DatabaseBusy: 4}
+_CODES: Final = {ProofInvalid: 1, DatabaseDamaged: 3, ExportDamaged: 3, DatabaseBusy: 4}
 
 
 class TapsRefused(InputRefused):

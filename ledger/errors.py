@@ -16,6 +16,8 @@ LedgerError
  ├── LoadRefused             a load that may not be authorised: limit, card, role
  ├── BlockRefused            a card that cannot be blocked or unblocked as asked
  ├── BundleUnknown           no such signed bundle
+ ├── ExportRefused           an export, or taking one in, that cannot be done as asked
+ ├── ExportDamaged           a file of an export that is not what was exported
  ├── CursorInvalid           a cursor that no page of a statement gave
  ├── ProofInvalid            a proof that does not prove what it says
  ├── ProofUnknown            nothing in the books that could be proven
@@ -112,6 +114,14 @@ class BlockRefused(LedgerError):
 
 class BundleUnknown(LedgerError):
     """No signed bundle of this kind and number was issued."""
+
+
+class ExportRefused(LedgerError):
+    """An export, or taking one in, that cannot be done as asked."""
+
+
+class ExportDamaged(LedgerError):
+    """A file of an export that is not what was exported."""
 
 
 class CursorInvalid(LedgerError):

@@ -182,7 +182,7 @@ class _Walk:
                 raise DatabaseDamaged(
                     f"the snapshot as of position {row.position} is not of block {block}: restore from backup"
                 )
-            _compare(snapshot.kept, self._engine.keep())
+            compare_kept(snapshot.kept, self._engine.keep())
             self._snapshots_met += 1
 
     def finish(self) -> Verified:
@@ -212,7 +212,7 @@ class _Walk:
         )  # fmt: skip
 
 
-def _compare(kept: Kept, rebuilt: Kept) -> None:
+def compare_kept(kept: Kept, rebuilt: Kept) -> None:
     """Balances, holds and counters of a snapshot against those that the journal gives; DatabaseDamaged names what differs."""
     stored, given = (dict(_sums_of(one.accounts)) for one in (kept, rebuilt))
     for number in sorted(stored.keys() | given.keys()):

@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from keys.clock import Day
 from ledger import tables as journal
-from ledger.chart import partition_of
+from ledger.chart import PARTITIONS, partition_of
 from ledger.errors import DatabaseDamaged
 from ledger.intake import tables as intake
 from ledger.proofs import tables
@@ -139,7 +139,7 @@ def moved_taps(connection: sa.Connection, first: int, last: int) -> Rows:
     query = (
         sa.select(*_TAP_COLUMNS, sa.literal(0))
         .select_from(rows.join(taps, sa.and_(*same)))
-        .where(rows.c.position.between(first, last))
+        .where(rows.c.partition.in_(range(PARTITIONS)), rows.c.position.between(first, last))
     )
     found = _taps(connection.execute(query).all())
     return found[np.argsort(found["position"])]

@@ -66,6 +66,12 @@ def begin(connection: sa.Connection, position: int) -> bool:
     return True
 
 
+def forget_all(connection: sa.Connection) -> None:
+    """Drop every snapshot: a start then replays the whole journal."""
+    connection.execute(sa.delete(snapshots))
+    connection.execute(sa.delete(snapshot_chunks))
+
+
 def put_chunk(connection: sa.Connection, position: int, ordinal: int, body: bytes) -> None:
     """Write a chunk."""
     row = {"partition": WHOLE, "position": position, "ordinal": ordinal, "body": body}

@@ -1,0 +1,48 @@
+"""`hebat serve` and `hebat ledger serve`: a city's ledger and pages over HTTP."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from hebat.ledger_commands.place import DatabaseOption, DataOption, place_of
+from hebat.logs import configure
+from hebat.settings import read_settings
+
+
+def wait() -> None:
+    """Until Ctrl-C, or until the system asks the process to end."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    with contextlib.suppress(KeyboardInterrupt):
+        stop.wait()
+
+
+def serve(
+    data: DataOption,
+    port: Annotated[int | None, typer.Option(help="The port on 127.0.0.1 (HEBAT_PORT).")] = None,
+    database: DatabaseOption = None,
+) -> None:
+    """Serve a city's ledger and pages on loopback until Ctrl-C."""
+    from hebat.application import application  # noqa: PLC0415  numba and SQLAlchemy load only where they are needed
+    from hebat.configurations import configuration_of  # noqa: PLC0415
+    from hebat.serving import LoopbackServer, take_short_turns  # noqa: PLC0415
+    from hebat.wiring import City  # noqa: PLC0415
+    from keys.clock import SystemClock  # noqa: PLC0415
+
+    settings = read_settings()
+    take_short_turns()
+    configure(settings.log_level)
+    folder = place_of(data, database).folder
+    assert folder is not None  # noqa: S101  --data is asked for
+    with (
+        City(folder, configuration_of(folder), SystemClock()) as city,
+        LoopbackServer(application(city), settings.port if port is None else port) as server,
+    ):
+        Console(highlight=False).print(f"{server.address}/night  (Ctrl-C stops)")
+        wait()

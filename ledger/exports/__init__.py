@@ -1,0 +1,1 @@
+"""A ledger as files for other programs (Parquet, CSV), and a whole one taken in again."""
