@@ -25,6 +25,7 @@ VERSION: Final = 1
 CONTENT_TYPE: Final = "application/ksh-batch+cbor"
 LOAD_CONTENT_TYPE: Final = "application/ksh-load+cbor"
 STEP_CONTENT_TYPE: Final = "application/ksh-load-step+cbor"
+SHIFT_CONTENT_TYPE: Final = "application/ksh-shift+cbor"
 RECORDS_MAX: Final = 1000
 BATCH_BYTES_MAX: Final = 1 << 20
 TEXT_CHARS_MAX: Final = 64

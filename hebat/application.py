@@ -18,6 +18,7 @@ from ledger.http.description import SUMMARY
 from ledger.intake import api as intake_api
 from ledger.proofs import api as proofs_api
 from ledger.relay import api as relay_api
+from ledger.shifts import api as shifts_api
 from settlement import web as settlement_web
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ def application(city: City) -> Front:
     served.include_router(bundles_api.router(city.shelf, city.clock))
     served.include_router(enrolment_api.router(city.enrolment))
     served.include_router(history_api.router(city.history, rooms.guard))
+    served.include_router(shifts_api.router(city.shifts))
     served.include_router(proofs_api.router(city.ledger.database, city.checkpoints, rooms.guard))
     served.include_router(ledger_web.router(city.ledger, city.registry))
     served.include_router(settlement_web.router(city.ledger.database, city.configuration.participants))

@@ -25,6 +25,7 @@ from ledger.intake.receive import Intake
 from ledger.intake.registry import Registry
 from ledger.proofs.book import Checkpoints, Signer
 from ledger.relay.desk import LoadDesk
+from ledger.shifts.desk import ShiftDesk
 from ledger.store import Database
 from ledger.vaults.memory import VaultMemory
 from settlement.fees import qris_rates
@@ -108,6 +109,7 @@ class City:
         tariffs = KnownTariffs(configuration.tariffs, self.shelf, self.vault)
         ledger_key = self.vault.public_key(LEDGER_LABEL)
         self.enrolment = EnrolmentDesk(database, self.registry, self.authority, self.root, ledger_key, clock)
+        self.shifts = ShiftDesk(database, self.registry, clock)
         self.intake = Intake(self.ledger, self.registry, self.vault, tariffs, clock)
         loads = Loads(self.ledger, self.registry, self.intake.intents, clock)
         self.desk = LoadDesk(self.ledger, self.intake, loads, self.vault, clock)

@@ -158,13 +158,28 @@ class Station:
             return self._show(self.panel.press(action, value))
 
     def _closed(self) -> Board:
-        """Close the shift and send everything: the totals, and whether the ledger has all of it."""
+        """Close the shift, send everything, and cash up: the totals, and whether the ledger's books say the same."""
         closed = self.terminal.outbox.close_shift(self._clock.now())
         self.pump.send(ending=True)
-        waiting = self.terminal.outbox.waiting
-        word = "shift-closed" if not waiting else "shift-closed-waiting"
-        tone = Tone.AMBER if waiting else Tone.GREEN
-        return Board(tone, word, Sound.ADULT, closed.taken, rows=rows_of(closed), hold_ms=TOTALS_MS)
+        word, notes = self._compared(closed)
+        tone = Tone.GREEN if word == "shift-agrees" else Tone.AMBER
+        return Board(
+            tone, word, Sound.ADULT, closed.taken, notes=notes, rows=rows_of(closed), hold_ms=TOTALS_MS
+        )
+
+    def _compared(self, closed: Shift) -> tuple[str, tuple[str, ...]]:
+        """How a shift stands against the books: a word, and what is different."""
+        if self.terminal.outbox.waiting:
+            return "shift-closed-waiting", ()
+        try:
+            found = self.terminal.cash_up(closed)
+        except TerminalError as error:
+            _log.warning("not cashed up", reason=str(error))
+            return "shift-closed", ()
+        if found.agrees:
+            return "shift-agrees", ()
+        _log.error("shift differs", kinds=found.differs, kept=found.kept, missing=found.missing)
+        return "shift-differs", found.differs
 
     # The board
 

@@ -12,7 +12,7 @@ from card.purse import Change
 from keys.clock import UnixMs
 from keys.money import Rupiah
 from keys.vault import Role
-from terminals import fares, loading, offline
+from terminals import cashing, fares, loading, offline
 from terminals.bundles.fetch import Refreshed, refresh
 from terminals.bundles.in_use import InUse
 from terminals.bundles.rules import Rules
@@ -28,11 +28,13 @@ if TYPE_CHECKING:
     from keys.clock import Clock
     from keys.vault import Vault
     from terminals.bundles.kept import KeptBundles
+    from terminals.cashing import Compared
     from terminals.enrolment import Renewal
     from terminals.fares import FareDecision, Place, Tariff
     from terminals.loading import Show
     from terminals.offline import Standing
     from terminals.outbox import Outbox
+    from terminals.shifts import Shift
     from terminals.upload import Link, Uploaded
 
 SOMEBODY: Final = Identity(
@@ -175,6 +177,10 @@ class Terminal:
         """End the shift: cards that have not come back will not; send everything."""
         self.outbox.release_before(UnixMs(self._parts.clock.now() + 1))
         return self._sent()
+
+    def cash_up(self, shift: Shift) -> Compared:
+        """A closed shift against the ledger's books; raises Offline, UploadRefused."""
+        return cashing.ask(self._parts.link, shift, self._parts.clock.now())
 
     def _sent(self) -> Uploaded:
         if self._parts.renewal is not None:

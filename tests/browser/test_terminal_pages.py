@@ -166,7 +166,7 @@ def test_a_conductor_opens_a_shift_takes_fares_inspects_and_cashes_up(browser: B
         page.click("#ok")
         says(page, "cash-taken", "Tunai dicatat", "Rp4.000")
         page.keyboard.press("F12")
-        says(page, "shift-closed", "Giliran kerja ditutup", "Rp3.500")
+        says(page, "shift-agrees", "Giliran ditutup, cocok dengan pembukuan", "Rp3.500")
         picture(page, "shift")
     check_laws(rig)
 
@@ -192,7 +192,7 @@ def test_a_shop_enters_a_price_by_touch_and_the_languages_change_at_once(browser
         station.tapped(card)
         says(page, "paid", "已付款", "Rp25.000")
         page.keyboard.press("F12")
-        says(page, "shift-closed", "已交班", "Rp25.000")
+        says(page, "shift-agrees", "已交班,账目相符", "Rp25.000")
     check_laws(rig)
 
 

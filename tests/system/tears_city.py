@@ -137,6 +137,8 @@ class Rig:
         try:
             if request.url.path == "/v1/loads":
                 return httpx2.Response(200, json=self.city.desk.begin(body).as_json())
+            if request.url.path == "/v1/shifts":
+                return httpx2.Response(200, json=self.city.shifts.figures(body).as_json())
             if request.url.path == "/v1/loads/step":
                 return httpx2.Response(200, json=self.city.desk.step(body).as_json())
             return httpx2.Response(200, json=self.city.intake.receive(body).as_json())

@@ -96,6 +96,8 @@ class Ledger:
         self.bodies.append(body)
         if path.startswith("/v1/loads"):
             return 200, self.steps.pop(0)
+        if path == "/v1/shifts":
+            return 404, {"title": "no", "detail": "this ledger keeps no shifts"}
         batch = decode_batch(envelope.parse(body).payload)
         return None if mishap == "lost" else (200, self.receipt(body, batch, mishap))
 

@@ -1,0 +1,1 @@
+"""What the books have of a terminal's shift, for whoever cashes up."""

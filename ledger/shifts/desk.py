@@ -1,0 +1,117 @@
+"""Tell a terminal what the books have of its own records: signed questions in, sums out (nothing is changed)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import cbor2
+
+from card.batch import SEQUENCE_MAX, SHIFT_CONTENT_TYPE, TapRecord, decode_batch
+from keys import envelope
+from keys.errors import EnvelopeError, SignatureWrong
+from ledger.errors import BatchMalformed, SignatureRefused
+from ledger.intake.reasons import Outcome, Resolution
+from ledger.shifts import store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from keys.clock import Clock
+    from ledger.intake.registry import Registry
+    from ledger.store import Connection, Database
+
+QUESTION_BYTES_MAX: Final = 1024
+RECORDS_MAX: Final = 100_000
+FRESH_MS: Final = 10 * 60_000
+"""How far a question's time may lie from the ledger's own: an old one, overheard, is not answered again."""
+_FIELDS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Records `first` to `last` of a terminal: count and sum (whole rupiah that cards paid) by kind, and how many are not posted, or not here."""
+
+    lines: dict[str, tuple[int, int]]
+    kept: int
+    missing: int
+
+    def as_json(self) -> dict[str, Any]:
+        """What travels."""
+        lines = [{"kind": kind, "count": n, "amount": sum_} for kind, (n, sum_) in sorted(self.lines.items())]
+        return {"lines": lines, "kept": self.kept, "missing": self.missing}
+
+
+class ShiftDesk:
+    """Answers terminals that cash up."""
+
+    def __init__(self, database: Database, registry: Registry, clock: Clock) -> None:
+        self._database = database
+        self._registry = registry
+        self._clock = clock
+
+    def figures(self, body: bytes) -> Figures:
+        """The answer to a signed question [first, last, asked at].
+
+        Raises BatchMalformed, SignatureRefused, TerminalUnknown.
+        """
+        terminal, first, last = self._asked(body)
+        with self._database.transaction() as connection:
+            return figures(connection, terminal, first, last)
+
+    def _asked(self, body: bytes) -> tuple[int, int, int]:
+        try:
+            message = envelope.parse(body[:QUESTION_BYTES_MAX])
+        except EnvelopeError as error:
+            raise BatchMalformed(f"{error}: send a signed question") from None
+        if message.content_type != SHIFT_CONTENT_TYPE:
+            raise BatchMalformed(
+                f"the envelope holds {message.content_type[:60]!r}, not {SHIFT_CONTENT_TYPE}"
+            )
+        now = self._clock.now()
+        certificate = self._registry.terminal(int.from_bytes(message.kid, "big"), now)
+        try:
+            first, last, asked_at = _fields(message.verify(certificate.public_key))
+        except SignatureWrong:
+            raise SignatureRefused(f"the signature is not terminal {certificate.terminal}'s") from None
+        if abs(asked_at - now) > FRESH_MS:
+            raise BatchMalformed("the question is of another time: set the terminal's clock, and ask again")
+        return certificate.terminal, first, last
+
+
+def _fields(payload: bytes) -> tuple[int, int, int]:
+    try:
+        fields: Any = cbor2.loads(payload)
+    except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
+        raise BatchMalformed("the question is no CBOR") from None
+    if not isinstance(fields, list) or len(fields) != _FIELDS or not all(type(one) is int for one in fields):
+        raise BatchMalformed("a question is an array of first, last and the time")
+    first, last, asked_at = fields
+    if not (1 <= first <= SEQUENCE_MAX and first - 1 <= last <= SEQUENCE_MAX and last - first < RECORDS_MAX):
+        raise BatchMalformed(f"a shift has at most {RECORDS_MAX} records, in order")
+    return first, last, asked_at
+
+
+def figures(connection: Connection, terminal: int, first: int, last: int) -> Figures:
+    """What the books have of a terminal's records, from the batches as they were signed and what became of each record."""
+    settled = store.resolutions(connection, terminal, first, last)
+    lines, kept, seen = dict[str, tuple[int, int]](), 0, 0
+    for record, outcome in _records(connection, terminal, first, last):
+        seen += 1
+        posted = outcome != Outcome.QUARANTINED or settled.get(record.sequence) == Resolution.WITNESSED
+        voided = settled.get(record.sequence) == Resolution.VOIDED
+        if not posted:
+            kept += not voided
+        elif isinstance(record, TapRecord) and record.kind is not None:
+            kind = record.kind.name.lower()
+            count, amount = lines.get(kind, (0, 0))
+            lines[kind] = (count + 1, amount - record.amount)
+    return Figures(lines, kept, last - first + 1 - seen)
+
+
+def _records(connection: Connection, terminal: int, first: int, last: int) -> Iterator[tuple[Any, str]]:
+    for body, results in store.batches(connection, terminal, first, last):
+        records = decode_batch(envelope.parse(body).payload).records
+        for record, result in zip(records, results, strict=True):
+            if first <= record.sequence <= last:
+                yield record, str(result["result"])
