@@ -8,10 +8,9 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
-from ledger.errors import BatchMalformed, BatchTooLarge, SignatureRefused, StorageError, TerminalUnknown
 from ledger.http.api import COSE_BODY, described, limited_body
 from ledger.http.examples import shown
-from ledger.problems import MEDIA_TYPE
+from ledger.intake.api import SIGNED
 
 if TYPE_CHECKING:
     from ledger.shifts.desk import ShiftDesk
@@ -30,6 +29,10 @@ class ShiftLine(BaseModel):
 class ShiftFigures(BaseModel):
     """What the books have of a span of a terminal's records; `kept` are in quarantine, `missing` did not come yet."""
 
+    model_config = shown(
+        {"lines": [{"kind": "fare", "count": 214, "amount": 641_000}], "kept": 0, "missing": 0}
+    )
+
     lines: list[ShiftLine]
     kept: int
     missing: int
@@ -39,9 +42,7 @@ def router(desk: ShiftDesk) -> APIRouter:
     """The routes for terminals that cash up."""
     routes = APIRouter(
         prefix="/v1/shifts", tags=["terminals"],
-        responses=described(
-            BatchMalformed, BatchTooLarge, MEDIA_TYPE, SignatureRefused, TerminalUnknown, StorageError
-        ),
+        responses=described(*SIGNED),
     )  # fmt: skip
 
     @routes.post("", openapi_extra=COSE_BODY)
