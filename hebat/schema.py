@@ -8,6 +8,7 @@ from ledger.bundles import tables as bundle_tables
 from ledger.clients import tables as client_tables
 from ledger.history import tables as history_tables
 from ledger.intake import tables as intake_tables
+from ledger.journeys import tables as journey_tables
 from ledger.orders import tables as order_tables
 from ledger.proofs import tables as proof_tables
 from settlement import tables as settlement_tables
@@ -17,5 +18,5 @@ if TYPE_CHECKING:
 
 TABLES: Final[tuple[TableSet, ...]] = (
     intake_tables.metadata, bundle_tables.metadata, client_tables.metadata, order_tables.metadata, settlement_tables.metadata, proof_tables.metadata,
-    history_tables.metadata,
+    history_tables.metadata, journey_tables.metadata,
 )  # fmt: skip

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from hebat.founding import AUTHORITY_LABEL
+from hebat.journeys import FareRules
 from hebat.migrations.upgrade import require_newest
 from hebat.vaults import ledger_vault
 from keys.bundle import LABEL, NUMBER_MAX, BundleKind, city_id, opened
@@ -23,6 +24,7 @@ from ledger.intake.loads import Loads
 from ledger.intake.receipt import LABEL as LEDGER_LABEL
 from ledger.intake.receive import Intake
 from ledger.intake.registry import Registry
+from ledger.journeys.nightly import Journeys
 from ledger.proofs.book import Checkpoints, Signer
 from ledger.relay.desk import LoadDesk
 from ledger.shifts.desk import ShiftDesk
@@ -121,7 +123,15 @@ class City:
             lambda _: self.checkpoints.make_all(),
             lambda _: self.indexer.catch_up(),
         ]
-        self.night = Night(self.ledger, configuration.participants, qris_rates(), folder.bank_out)
+        rules = FareRules(tariffs, self.shelf, self.vault)
+        self.journeys = Journeys(self.ledger, self.registry, rules, clock)
+        self.night = Night(
+            self.ledger,
+            configuration.participants,
+            qris_rates(),
+            folder.bank_out,
+            before_closing=self.journeys.run,
+        )
 
     def __enter__(self) -> Self:
         self.indexer.__enter__()

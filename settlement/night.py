@@ -23,7 +23,7 @@ from settlement.statements.inbox import TakeIn, incoming
 from settlement.view import report, view
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from keys.clock import Day
@@ -38,7 +38,10 @@ if TYPE_CHECKING:
 
 
 class Night:
-    """Runs nights over one ledger. Payment files go to `out`, statements are looked for in `inbox` (`out`/inbox by default)."""
+    """Runs nights over one ledger. Payment files go to `out`, statements are looked for in `inbox` (`out`/inbox by default).
+
+    `before_closing` puts right what the window may still take, such as fares.
+    """
 
     def __init__(
         self,
@@ -49,6 +52,7 @@ class Night:
         *,
         inbox: Path | None = None,
         rules: RailRules | None = None,
+        before_closing: Callable[[], object] | None = None,
     ) -> None:
         self._ledger = ledger
         self._participants = participants
@@ -56,6 +60,7 @@ class Night:
         self._out = out
         self._inbox = inbox or out / "inbox"
         self._rules = rules or RailRules()
+        self._before_closing = before_closing
 
     def run(self, business_date: Day) -> NightReport:
         """The whole night of a business date; each step is also there by itself.
@@ -78,6 +83,8 @@ class Night:
             raise EarlierWindowOpen(
                 f"business date {date_of(earlier)} is not settled: run its night before {date_of(business_date)}'s"
             )
+        if self._before_closing is not None:
+            self._before_closing()
         window = self._ledger.close_window(business_date)
         rows = self._ledger.rows(business_date)
         planned = windows.plan(window, rows, self._participants, self._fees, self._rules)

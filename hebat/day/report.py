@@ -54,6 +54,8 @@ class Report:
     stops_of_the_file: int
     records: int
     breaks: int
+    provisional_expected: Sen
+    provisional: Sen
     laws: tuple[tuple[int, str, bool, str], ...]
     head: str
     seconds: float
@@ -75,8 +77,9 @@ class Report:
 
     @property
     def sound(self) -> bool:
-        """True where rules and journal agree day by day, all statements matched, and every law held."""
+        """True where rules and journal agree day by day and on open rides, all statements matched, and every law held."""
         agree = all(line.expected == line.posted for line in self.days)
+        agree = agree and self.provisional_expected == self.provisional
         return agree and not self.breaks and all(held for _, _, held, _ in self.laws)
 
     def as_json(self) -> dict[str, Any]:
@@ -133,6 +136,10 @@ def show(report: Report, console: Console) -> None:
     console.print(
         f"\n{report.cards} cards, {report.records} records uploaded, {report.stops_in_feed} stops in the feed"
         f" ({report.stops_of_the_file} more taken from the file), {report.breaks} breaks, chain head {report.head}"
+    )
+    console.print(
+        f"Rides still open at the end: {display(report.provisional)} provisional in the journal,"
+        f" {display(report.provisional_expected)} by the rules"
     )
     verdict = "[green]balances to the rupiah[/green]" if report.sound else "[red]DOES NOT BALANCE[/red]"
     console.print(f"{verdict}, {report.seconds} s")

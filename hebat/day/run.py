@@ -228,7 +228,7 @@ def run(
         told(1)
     return Report(
         taps.name, days, running.issuers(), len(riders.cards), source.feed.stops, source.feed.added, riders.records,
-        running.breaks, tuple((one.law, one.name, one.held, one.figure) for one in findings),
+        running.breaks, sen_of(source.priced.provisional), city.journeys.held(), tuple((one.law, one.name, one.held, one.figure) for one in findings),
         city.ledger.head().digest.hex(), round(time.monotonic() - started, 1),
     )  # fmt: skip
 

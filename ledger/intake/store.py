@@ -196,6 +196,12 @@ def all_batches(connection: sa.Connection) -> Iterator[BatchRow]:
     return _batches(connection, sa.true(), order=(table.c.block, table.c.ordinal))
 
 
+def batches_after(connection: sa.Connection, block: int) -> Iterator[BatchRow]:
+    """The batches that were taken in after a block, in their order."""
+    table = tables.batches
+    return _batches(connection, table.c.block > block, order=(table.c.block, table.c.ordinal))
+
+
 def _batches(
     connection: sa.Connection, where: Any, order: tuple[Any, ...] = (), limit: int | None = None
 ) -> Iterator[BatchRow]:
