@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-pytest_plugins = ("tests.ledger.conftest",)
-
 
 @dataclass(frozen=True)
 class Ran:
