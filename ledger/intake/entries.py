@@ -9,8 +9,11 @@ from ledger.chart import purse
 from ledger.intake.bounds import Doubt
 from ledger.intake.reasons import ExceptionKind
 from ledger.intake.store import ExceptionRow
+from ledger.transfer import Result
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from card.batch import TapRecord
     from ledger.bundles.blocks import BlockedThen
     from ledger.intake.intents import OpenIntent
@@ -59,6 +62,14 @@ def _found(entry: Entry, blocked: BlockedThen, tx: Transaction) -> list[Doubt]:
     if entry.void:
         found.append(Doubt(ExceptionKind.INTENT_VOIDED, "the card shows that the transaction never happened"))
     return found
+
+
+def rules_broken(overruled: Iterable[int]) -> list[Doubt]:
+    """Which rules of its accounts a transaction broke (the engine's results): it has happened, so it is posted, and somebody must look."""
+    rules = [Result(result).name.lower().replace("_", " ") for result in dict.fromkeys(overruled) if result]
+    return (
+        [Doubt(ExceptionKind.RULE_BROKEN, f"posted against the rules: {', '.join(rules)}")] if rules else []
+    )
 
 
 def exception_row(entry: Entry, doubt: Doubt, tx: Transaction) -> ExceptionRow:

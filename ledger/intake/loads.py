@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
 
 import cbor2
 
@@ -20,7 +20,8 @@ from ledger.enrolment.store import moved_in
 from ledger.errors import BatchMalformed, LoadRefused, SignatureRefused
 from ledger.intake import posting, store
 from ledger.relay.store import AUTHORISED, promised
-from ledger.transfer import Result
+from ledger.rules import UNIT, AccountRules, change
+from ledger.transfer import Flag, Result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from ledger.transfer import Transfer
     from ledger.writer import Posted, Transaction
 
+MONTHLY_LIMIT_REGISTERED: Final = Rupiah(40_000_000)
+"""What may come onto a registered card in a calendar month (Bank Indonesia, from 2022-07-01)."""
 REQUEST_BYTES_MAX = 4096
 _FIELDS = 4
 
@@ -109,7 +112,33 @@ class Loads:
             raise LoadRefused("no card with this UID was issued here: do not take the cash")
         unit = _Authorise(request, card, certificate, digest(payload), self._unsettled(card.uid))
         hold: int = self._ledger.writer.submit(unit).result()
+        if unit.refused is not None:
+            raise LoadRefused(
+                _WHY.get(unit.refused, f"the books refuse it ({unit.refused.name.lower()})").format(
+                    limit=unit.rules.ceiling, monthly=unit.rules.monthly
+                )
+            )
         return Admitted(request, card, certificate, hold, unit.fresh)
+
+
+_WHY: Final = {
+    Result.EXCEEDS_CEILING: "the purse may hold {limit} rupiah at most: load less",
+    Result.EXCEEDS_MONTH: "the card may take in {monthly} rupiah a month: load less, or next month",
+    Result.ACCOUNT_CLOSED: "the card's account is closed: do not take the cash, send the holder to a counter",
+    Result.CREDITS_FROZEN: "the card's account is frozen: do not take the cash, send the holder to a counter",
+}
+"""What the books answer to a load that an account's rules forbid."""
+
+
+def limits_of(card: Card, unsettled: int) -> AccountRules:
+    """Bank Indonesia's limits of a card.
+
+    What is held for its torn loads (sen) does not count yet: the card itself says what became of them before it takes another.
+    """
+    torn = Rupiah(UNIT * -(-unsettled // sen_of(UNIT)))
+    if card.registered:
+        return AccountRules(ceiling=Rupiah(PURSE_LIMIT_REGISTERED + torn), monthly=MONTHLY_LIMIT_REGISTERED)
+    return AccountRules(ceiling=Rupiah(PURSE_LIMIT_UNREGISTERED + torn))
 
 
 class _Authorise:
@@ -129,8 +158,9 @@ class _Authorise:
         self._card = card
         self._certificate = certificate
         self._identity = identity
-        self._unsettled = unsettled
         self._known: int | None = None
+        self.rules = limits_of(card, unsettled)
+        self.refused: Result | None = None
 
     @property
     def fresh(self) -> bool:
@@ -150,16 +180,13 @@ class _Authorise:
         if block_of(tx.connection, self._card) is not None:
             raise LoadRefused("the card is blocked: do not take the cash, send the holder to a counter")
         self._require_within_the_day(tx)
-        account = purse(self._card.card_number)
-        balance = tx.balance(account)
-        limit = PURSE_LIMIT_REGISTERED if self._card.registered else PURSE_LIMIT_UNREGISTERED
-        after = balance.net(account) + balance.credits_pending - self._unsettled + sen_of(request.amount)
-        if after > sen_of(limit):
-            raise LoadRefused(f"the purse may hold {limit} rupiah at most: load less")
-        agent = self._certificate.owner
-        return [
-            posting.hold_load(self._card.card_number, agent, request.amount, tx.received_at, self._card.uid)
-        ]
+        agent, number = self._certificate.owner, self._card.card_number
+        hold = posting.hold_load(number, agent, request.amount, tx.received_at, self._card.uid)
+        known_rules = tx.rules(purse(number))
+        self.rules = replace(self.rules, flags=known_rules.flags)
+        if known_rules == self.rules:
+            return [hold]
+        return [change(purse(number), self.rules, tx.received_at, Flag.LINKED), hold]
 
     def _require_within_the_day(self, tx: Transaction) -> None:
         """What the kiosk moved in this service day, what it was promised, and this load: within its certificate's limit."""
@@ -173,8 +200,9 @@ class _Authorise:
     def settle(self, posted: Sequence[Posted], tx: Transaction) -> int:
         if self._known is not None:
             return self._known
-        (hold,) = posted
+        hold = posted[-1]
         if hold.result is not Result.POSTED:
+            self.refused = hold.result
             return 0
         request = self._request
         store.insert_load(

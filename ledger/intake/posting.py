@@ -128,7 +128,9 @@ def _beside(account: AccountId, code: Code, number: int) -> AccountId:
 def _transfer(
     tap: Tap, debit: AccountId, credit: AccountId, amount: Sen, kind: Kind, flags: Flag = Flag.NONE
 ) -> Transfer:
+    """The card's evidence shows that it happened: no rule of an account refuses it (`Flag.PROVEN`)."""
+    hold = tap.hold if flags & (Flag.POST_PENDING | Flag.VOID_PENDING) else 0
     return Transfer(
-        debit, credit, amount, kind, tap.occurred_at, tap.service_day, flags, hold=tap.hold if flags > Flag.PENDING else 0,
+        debit, credit, amount, kind, tap.occurred_at, tap.service_day, flags | Flag.PROVEN, hold=hold,
         uid=tap.uid, tmc=tap.tmc, terminal=tap.terminal, sequence=tap.sequence,
     )  # fmt: skip

@@ -49,3 +49,4 @@ class ExceptionKind(StrEnum):
     OUTSIDE_AREA = "outside_area"
     OUTSIDE_VALIDITY = "outside_validity"
     CLOCK_WRONG = "clock_wrong"
+    RULE_BROKEN = "rule_broken"

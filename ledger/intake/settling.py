@@ -10,7 +10,7 @@ from ledger.intake import store
 from ledger.intake.columnar import store as lookups
 from ledger.intake.columnar.taps import TapColumns
 from ledger.intake.deciding import Kept
-from ledger.intake.entries import exceptions_of
+from ledger.intake.entries import exception_row, exceptions_of, rules_broken
 from ledger.intake.examined import assess_at
 from ledger.intake.intents import OpenIntent
 from ledger.intake.outcomes import Outcomes
@@ -87,6 +87,9 @@ class Settlement:
             place = self._intake.registry.columns.place(entry.tap.uid)
             self._intake.memory.counters.mark(place, entry.tap.tmc)
         self._exceptions += exceptions_of(entry, self._examined.blocked, self._tx)
+        self._exceptions += [
+            exception_row(entry, doubt, self._tx) for doubt in rules_broken(posted.applied.overruled.tolist())
+        ]
         return True
 
     def _one_at(self, place: int) -> Assessed:

@@ -136,8 +136,8 @@ class Model:
                 self.accounts.pop(number, None)
             else:
                 self.accounts[number] = account
-        for position in [position for position in self.holds if position >= self.position]:
-            del self.holds[position]
+        while self.holds and next(reversed(self.holds)) >= self.position:  # the newest stands last
+            self.holds.popitem()
         for position, state in before[1].items():
             self.holds[position].state = state
 

@@ -79,7 +79,7 @@ def transfers(
     _fill(made, np.repeat(paid, counts), columns)
     main = made[firsts]
     _debits(main, paid, columns, cards, certificate.owner)
-    main["flags"] = np.where(linked, int(Flag.LINKED), int(Flag.NONE))
+    main["flags"] = np.where(linked, int(Flag.PROVEN | Flag.LINKED), int(Flag.PROVEN))
     made[firsts] = main
     _subsidise(made, firsts[linked], added[paid[linked]])
     return made, np.repeat(paid, counts)
@@ -112,7 +112,7 @@ def _subsidise(made: Rows, fares: Integers, added: Integers) -> None:
     rows["credit"] = made["credit"][fares]
     partitions = (rows["credit"] >> _PARTITION_SHIFT) & 63
     rows["debit"] = _beside(partitions, Code.SUBSIDY_RECEIVABLE, CITY)
-    rows["amount"], rows["kind"] = added, int(Kind.SUBSIDY)
+    rows["amount"], rows["kind"], rows["flags"] = added, int(Kind.SUBSIDY), int(Flag.PROVEN)
     made[fares + 1] = rows
 
 

@@ -11,6 +11,7 @@ from keys.money import SEN_PER_RUPIAH
 from ledger.chart import AccountId
 from ledger.intake.columnar import fields as f
 from ledger.intake.columnar.posting import fare_of, service_days
+from ledger.intake.entries import rules_broken
 from ledger.intake.reasons import ExceptionKind
 from ledger.intake.store import ExceptionRow
 from ledger.transfer import Result
@@ -94,7 +95,14 @@ class TapColumns:
 
     def exceptions(self, tx: Transaction) -> list[ExceptionRow]:
         """What the posted ones leave to explain."""
-        return [*self._below_zero(tx), *self._blocked(tx)]
+        return [*self._below_zero(tx), *self._blocked(tx), *self._broken(tx)]
+
+    def _broken(self, tx: Transaction) -> Iterator[ExceptionRow]:
+        """Taps that are posted against rules of their accounts."""
+        overruled = self._told.posted.applied.overruled[self._told.at]
+        for row in np.unique(self._told.records[overruled != 0]).tolist():
+            for doubt in rules_broken(overruled[self._told.records == row].tolist()):
+                yield self._exception(row, doubt.kind, doubt.detail, tx)
 
     def _below_zero(self, tx: Transaction) -> Iterator[ExceptionRow]:
         for row in self._doubtful().tolist():
