@@ -15,14 +15,13 @@ from ledger.engine import NOTHING, Engine
 from ledger.errors import DatabaseDamaged
 from ledger.expiry import Sweeper
 from ledger.lease import take
-from ledger.opening import start
+from ledger.recovery import Recovery, state_of
 from ledger.rules import change
 from ledger.snapshots.form import Snapshot
 from ledger.snapshots.taking import EVERY_TRANSFERS, Snapshotter, write_now
 from ledger.store import Database
-from ledger.tail import check_last
 from ledger.transfer import ROW, Transfer
-from ledger.windows import CUT_OFF, CloseWindow, Windows
+from ledger.windows import CUT_OFF, CloseWindow
 from ledger.writer import Posted, PostedRows, Transaction, Unit, Writer
 
 if TYPE_CHECKING:
@@ -118,9 +117,7 @@ class Ledger:
     def __init__(
         self,
         database: Database,
-        engine: Engine,
         writer: Writer,
-        windows: Windows,
         clock: Clock,
         lease: Lease,
         snapshotter: Snapshotter,
@@ -128,13 +125,11 @@ class Ledger:
     ) -> None:
         self.database = database
         self.writer = writer
-        self._engine = engine
-        self._windows = windows
         self._clock = clock
         self.after_closing: list[Callable[[Window], object]] = []
         """Told of each window that is closed, in the caller's thread, once that is durable; again where it is closed again."""
         self._lease: Lease | None = lease
-        self._sweeper = Sweeper(writer, clock, lambda: engine.next_expiry)
+        self._sweeper = Sweeper(writer, clock, lambda: self._engine.next_expiry)
         self._snapshots = snapshotter
         self.started = started
 
@@ -164,20 +159,21 @@ class Ledger:
         database.check()
         lease = take(database)
         try:
-            with database.transaction() as connection:
-                before = store.last_block(connection)
-                windows = Windows(store.read_windows(connection), cut_off)
-                check_last(connection, before)
-                engine, started = start(connection, before)
+            state = state_of(database, cut_off)
         except BaseException:
             lease.release()
             raise
-        writer = Writer(database, engine, clock, windows, before)
-        snapshotter = Snapshotter(writer, engine, started.snapshot or 0, snapshot_every)
-        ledger = cls(database, engine, writer, windows, clock, lease, snapshotter, started)
+        writer = Writer(database, state, clock, Recovery(database, lease, cut_off))
+        snapshotter = Snapshotter(writer, state.started.snapshot or 0, snapshot_every)
+        ledger = cls(database, writer, clock, lease, snapshotter, state.started)
         head = ledger.head()
         _log.info("ledger opened", block=head.block, position=head.position, digest=head.digest.hex())
         return ledger
+
+    @property
+    def _engine(self) -> Engine:
+        # The writer's: it has another one after a commit that failed.
+        return self.writer.engine
 
     def __enter__(self) -> Self:
         return self
@@ -313,7 +309,7 @@ class Ledger:
 
     def open_window(self) -> Day:
         """The business date that a transfer received now would get."""
-        return self._windows.open_at(self._clock.now())
+        return self.writer.windows.open_at(self._clock.now())
 
     def close_window(self, day: Day) -> Window:
         """Close a business date and all before it; closing it again gives the same window.

@@ -7,8 +7,13 @@ LedgerError
  │    ├── DatabaseMissing    no ledger there
  │    ├── DatabaseDamaged    the file or its chain is not what was written
  │    ├── DatabaseBusy       another server holds the lease
+ │    ├── DatabaseAway       it takes no writes now: the ledger goes on by itself once it does
+ │    ├── NotWritten         a commit failed: its units are not in the journal, and may be sent again
+ │    ├── OutcomeUnknown     a commit was cut off: only the database knows, and it is away
+ │    ├── DiskFailed         a write or a sync failed: what the disk holds is not known
  │    └── LedgerStopped      a commit failed: the writer stopped; a restart rebuilds from the journal
  │         └── LeaseLost     another server has taken the database over: this one writes nothing more
+ ├── UnitFailed              a fault of this software in one piece of work; the others went on
  ├── Overloaded              more is waiting than the queue may hold
  ├── WindowClosed            a business date that takes no more entries
  ├── WindowNotBegun          a business date that lies ahead
@@ -72,12 +77,32 @@ class DatabaseBusy(StorageError):
     """Another server holds the lease on this database."""
 
 
+class DatabaseAway(StorageError):
+    """The database takes no writes now; nothing of this was begun. The ledger goes on by itself once it does."""
+
+
+class NotWritten(StorageError):
+    """A commit failed, and what it held is not in the journal: the same may be sent again."""
+
+
+class OutcomeUnknown(StorageError):
+    """A commit was cut off and the database is away: whether it is in the journal is known once it is back."""
+
+
+class DiskFailed(StorageError):
+    """A write or a sync failed: what the disk holds is not known, whatever it says from now on."""
+
+
 class LedgerStopped(StorageError):
     """A commit failed, so the writer stopped; a restart rebuilds its state from the journal."""
 
 
 class LeaseLost(LedgerStopped):
     """Another server has taken the database over: this one writes nothing more."""
+
+
+class UnitFailed(LedgerError):
+    """A fault of this software in one piece of work: nothing of it was written, and the others went on."""
 
 
 class Overloaded(LedgerError):

@@ -52,6 +52,11 @@ class Group:
     """The block that it becomes; None where it has neither rows nor documents."""
     ready: JournalRows | None = None
     sealed: Sealed | None = None
+    sent: bool = False
+    """True once the database may have it, whatever this process heard."""
+    answered: bool = False
+    culprit: Waiting | None = None
+    """The unit whose fault it is that the group failed, where that is known."""
 
     @property
     def is_full(self) -> bool:
@@ -65,6 +70,11 @@ class Group:
         """True where there is something to commit."""
         gathered = self.tx is not None and self.tx.gathered.waits
         return self.connection is not None or self.block is not None or gathered
+
+    @property
+    def is_cut(self) -> bool:
+        """True where its connection to the database has died."""
+        return self.connection is not None and self.connection.invalidated
 
     def take(self, rows: Rows, document: bytes) -> None:
         """A unit's posted rows and its document."""
@@ -80,7 +90,10 @@ class Group:
             raise error
 
     def resolve(self) -> None:
-        """Give every unit its answer."""
+        """Give every unit its answer, where it has none yet."""
+        if self.answered:
+            return
+        self.answered = True
         for waiting, answer in zip(self.taken, self.answers, strict=True):
             if isinstance(answer, BaseException):
                 waiting.answer.set_exception(answer)

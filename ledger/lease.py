@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import secrets
 from contextlib import suppress
-from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from ledger.errors import DatabaseBusy, LeaseLost, StorageError
 from ledger.fencing import store as fencing
@@ -20,7 +20,10 @@ from ledger.fencing import store as fencing
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ledger.store import Database
+    from ledger.store import Connection, Database
+
+
+_SERVER_BITS: Final = 62
 
 
 def take(database: Database) -> Lease:
@@ -42,6 +45,9 @@ class Lock(Protocol):
     def hold(self) -> None:
         """Hold it, again where it was lost; raises DatabaseBusy where another server has it."""
 
+    def check(self) -> None:
+        """Raise StorageError where it was lost, as far as can be seen without asking anybody."""
+
     def release(self) -> None:
         """Give it back."""
 
@@ -52,6 +58,7 @@ class Lease:
     def __init__(self, database: Database, lock: Lock) -> None:
         self._database = database
         self._lock = lock
+        self._server = secrets.randbits(_SERVER_BITS)
         self.number = 0
 
     def renew(self) -> None:
@@ -61,14 +68,20 @@ class Lease:
         """
         try:
             self._lock.hold()
-        except DatabaseBusy as error:
+        except DatabaseBusy:
             if self.number:
-                raise LeaseLost(f"{error}; this one has stopped and wrote nothing more") from error
+                # Another server, or our own connection that was cut and that the database still believes in: the number tells.
+                with self._database.transaction() as connection:
+                    fencing.check(connection, self.number, self._server)
             raise
         with self._database.writing() as connection:
-            number = fencing.raise_number(connection)
+            number = fencing.raise_number(connection, self._server)
         self.number = number
-        self._database.guard = partial(fencing.check, number=number)
+        self._database.guard = self._guard
+
+    def _guard(self, connection: Connection) -> None:
+        self._lock.check()
+        self.number = fencing.check(connection, self.number, self._server)
 
     def release(self) -> None:
         """Give it back."""
@@ -82,7 +95,8 @@ class FileLock:
     def __init__(self, database: Path) -> None:
         """Raises DatabaseBusy where another process, or another ledger of this one, holds it."""
         # Resolved: two names of one file must meet at one lock.
-        path = database.resolve().with_name(database.resolve().name + ".lease")
+        self._database, self._is = database.resolve(), _identity(database)
+        path = self._database.with_name(self._database.name + ".lease")
         self._file = _opened(path, database.name)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -98,11 +112,27 @@ class FileLock:
 
     def hold(self) -> None:
         """It lasts as long as the file is open."""
-        os.fstat(self._file)
+        self.check()
+
+    def check(self) -> None:
+        """Raise LeaseLost where the database is no longer the file that it was: SQLite itself would write on into the old one."""
+        if _identity(self._database) != self._is:
+            raise LeaseLost(
+                f"{self._database.name} was moved, deleted or replaced under this server, which has stopped: "
+                "put the file back (with its -wal), and start again"
+            )
 
     def release(self) -> None:
         """Give it back."""
         os.close(self._file)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _opened(path: Path, name: str) -> int:
@@ -127,8 +157,11 @@ class ServerLock:
         if not fencing.lives(self._connection):
             self._connection = fencing.locked(self._database)
 
+    def check(self) -> None:
+        """Raise StorageError where the connection that holds it was cut."""
+        if fencing.is_cut(self._connection):
+            raise StorageError(f"the connection that holds the lease on {self._database.name} was cut")
+
     def release(self) -> None:
         """Give it back."""
-        # The connection itself must end: one that went back to the pool would keep its lock.
-        self._connection.invalidate()
-        self._connection.close()
+        fencing.end(self._connection)

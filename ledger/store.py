@@ -17,7 +17,7 @@ from keys.clock import Day, UnixMs
 from ledger import tables
 from ledger.bulk import store as bulk
 from ledger.bulk.store import connect_noting_handle
-from ledger.errors import DatabaseBusy, DatabaseDamaged, DatabaseMissing, StorageError
+from ledger.errors import DatabaseBusy, DatabaseDamaged, DatabaseMissing, DiskFailed, StorageError
 from ledger.journal import Block
 from ledger.rows import store as rows_store
 from ledger.tables import WHOLE
@@ -108,10 +108,18 @@ class Database:
             yield
         except sa.exc.TimeoutError as error:
             raise StorageError(f"all connections to {self.name} are in use: try again in a moment") from error
+        except sa.exc.PendingRollbackError as error:
+            raise StorageError(
+                f"{self.name} does not answer: the connection was cut; look at disk and server"
+            ) from error
         except (DBAPIError, sqlite3.Error, psycopg2.Error) as error:
             said = _first_line(error)
             if _damaged(said):
                 raise DatabaseDamaged(f"{self.name} is damaged: {said}; restore it from backup") from error
+            if "disk I/O error" in said:
+                raise DiskFailed(
+                    f"the disk under {self.name} failed: {said}; look at the disk before anything else"
+                ) from error
             if "database is locked" in said:
                 raise DatabaseBusy(
                     f"{self.name} is locked: another process is in the middle of a commit; wait for it, or end it"

@@ -117,6 +117,8 @@ class Transaction:
         self.ordinal = 0
         self.head = before.digest if before else journal.GENESIS
         self.gathered = Gathered()
+        self.failed: Exception | None = None
+        """What writing the rows of units before this one ended in: no fault of the plan that asked for it."""
         self._engine = engine
         self._opened = opened
         self._savepoint: Any = None
@@ -129,7 +131,11 @@ class Transaction:
         Asking for it makes the writer wait for the commit before, so that nothing is missing.
         """
         connection = self._opened()
-        self.gathered.write(connection)
+        try:
+            self.gathered.write(connection)
+        except Exception as error:
+            self.failed = error
+            raise
         return connection
 
     @property
@@ -218,5 +224,5 @@ class Unit(Protocol):
     def settle(self, posted: PostedRows, tx: Transaction) -> Any:
         """Hand over the unit's own rows (`tx.add`), or write them in the same database transaction; what it gives is the answer.
 
-        The balances have moved: what is raised here stops the writer.
+        The balances have moved: what is raised here is a fault of this software. It fails this unit, and has the others sent again.
         """

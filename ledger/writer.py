@@ -4,17 +4,21 @@ Two threads work at once. One prepares a group: it asks units for their plans, m
 rows out for the database. The other writes and commits the group before. A unit's answer is given only after the commit that
 makes it durable (DESIGN law 4), a refusal too: it may rest on what another unit did. Readers see balances of committed groups only.
 
-A commit that fails stops the writer: its engine may be ahead of the journal, and only a restart, which rebuilds from the journal,
-may go on.
+A commit that fails undoes what was prepared behind it. What became of it is looked up in the database (`ledger.recovery`): it is in
+the journal and its answers are given, or it is not and its units may be sent again. Then the writer goes on, with balances as the journal
+has them. A failed sync, a lost lease and a damaged journal stop it for good.
 """
 
 from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from enum import Enum, auto
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -22,8 +26,16 @@ import numpy as np
 from keys.clock import UnixMs
 from ledger import group as limits
 from ledger import journal, store
-from ledger.errors import LeaseLost, LedgerStopped, Overloaded, StorageError
+from ledger.errors import (
+    DatabaseAway,
+    DatabaseBusy,
+    LeaseLost,
+    LedgerStopped,
+    Overloaded,
+    StorageError,
+)
 from ledger.group import Group, Waiting
+from ledger.recovery import ANSWER_SECONDS_MAX, Behind, Broken, Faults, gone, is_final, unknown
 from ledger.rows.store import JournalRows
 from ledger.transaction import Posted, PostedRows, Transaction, Unit
 from ledger.transfer import ROW
@@ -33,8 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from keys.clock import Clock
-    from ledger.engine import Engine
-    from ledger.journal import Block
+    from ledger.recovery import Found, Recovery, State
     from ledger.store import Connection, Database
 
 __all__ = ["CUT_OFF", "Posted", "PostedRows", "Transaction", "Unit", "Windows", "Writer"]
@@ -45,24 +56,34 @@ HANDED_OVER_ROWS_MIN: Final = 2_000
 """Rows from which a commit is worth another thread: to prepare fewer takes no longer than to wake one."""
 
 
-class _Broken(BaseException):
-    """The commit before failed: no plan may catch this and go on."""
+class _Call(Enum):
+    """What the preparing thread is called for besides units."""
+
+    CLOSE = auto()
+    LOOK = auto()
 
 
 class Writer:
     """The threads that apply units and commit them in groups."""
 
-    def __init__(
-        self, database: Database, engine: Engine, clock: Clock, windows: Windows, before: Block | None
-    ) -> None:
+    def __init__(self, database: Database, state: State, clock: Clock, recovery: Recovery) -> None:
         self._database = database
-        self._engine = engine
         self._clock = clock
-        self._windows = windows
+        self._recovery = recovery
+        before = state.last
+        self.engine = state.engine
+        self.windows = state.windows
         self.last_block = before
+        self.undone: list[Callable[[], None]] = []
+        """Told, before anything else is planned, that what units remember of others may not be in the journal."""
+        self._broken: list[Broken] = []
+        self._away: DatabaseAway | None = None
+        self._closing = False
+        self._faults = Faults()
+        self._alone = 0  # so many units are committed one by one, to find the one that cannot be
         self._prepared = before  # the newest block that is chained, committed or not yet
         self._received_at = before.received_at if before else UnixMs(0)
-        self._queue: queue.Queue[Waiting | None] = queue.Queue(QUEUE_MAX)
+        self._queue: queue.Queue[Waiting | _Call] = queue.Queue(QUEUE_MAX)
         self._backlog: deque[Waiting] = deque()
         self._gate = threading.Lock()
         self._refusing: LedgerStopped | None = None
@@ -75,18 +96,21 @@ class Writer:
 
     @property
     def stopped(self) -> bool:
-        """True after a failed commit: the balances of this process may be ahead of the journal."""
+        """True where this process writes nothing more: its balances may be ahead of the journal."""
         return self._refusing is not None and self._refusing.__cause__ is not None
 
     def submit(self, unit: Unit) -> Future[Any]:
         """Queue a unit; its future resolves after the commit.
 
-        Raises Overloaded where the queue is full, LedgerStopped where the writer has stopped.
+        Raises Overloaded where the queue is full, DatabaseAway where the database takes no writes, LedgerStopped where the writer stopped.
         """
         waiting = Waiting(unit)
+        self._faults.check(unit)
         with self._gate:
             if self._refusing is not None:
                 raise self._refusing
+            if self._away is not None:
+                raise self._away
             try:
                 self._queue.put_nowait(waiting)
             except queue.Full:
@@ -100,14 +124,15 @@ class Writer:
             if first:
                 self._refusing = LedgerStopped("the ledger is shutting down: try again after its restart")
         if first:
-            self._queue.put(None)
+            self._queue.put(_Call.CLOSE)
         self._thread.join()
         self._committer.shutdown()
 
     def _run(self) -> None:
-        going_on = True
-        while going_on or self._backlog:
-            going_on = going_on and self._collect()
+        while not self._closing or self._backlog:
+            self._collect()
+            if self._broken:
+                self._recover()
             if self.stopped:
                 break
             if not self._backlog:
@@ -116,42 +141,44 @@ class Writer:
             try:
                 self._prepare(group)
                 self._pass_on(group)
-            except BaseException as error:  # noqa: BLE001  whatever it is, the state after it is unknown: stop
-                self._stop(group, error)
+            except BaseException as error:  # noqa: BLE001  whatever it is, what follows must wait for the truth
+                self._break(group, error)
         self._wait()
-        if self.stopped:
-            self._refuse_waiting()
+        if self._broken:
+            self._recover()
+        if self._refusing is not None and self.stopped:
+            self._refuse_waiting(self._refusing)
 
-    def _collect(self) -> bool:
-        """Take what is waiting, and wait where nothing is; False once the writer is to close."""
+    def _collect(self) -> None:
+        """Take what is waiting, and wait where nothing is, until somebody calls."""
+        if self._closing:
+            return
         try:
             while len(self._backlog) < limits.GROUP_MAX:
                 waiting = self._queue.get(block=not self._backlog)
-                if waiting is None:
-                    return False
+                if isinstance(waiting, _Call):
+                    self._closing = waiting is _Call.CLOSE
+                    return
                 # A future that is running can no longer be cancelled, so that its answer always has a place to go.
                 if waiting.answer.set_running_or_notify_cancel():
                     self._backlog.append(waiting)
         except queue.Empty:
             pass
-        return True
 
     def _prepare(self, group: Group) -> None:
         """Everything of a group but its commit."""
         self._received_at = UnixMs(max(self._received_at, self._clock.now()))
-        day = self._windows.open_at(self._received_at)
+        day = self.windows.open_at(self._received_at)
         if self._is_idle:
             try:
                 self._open(group)
-            except LeaseLost:
-                raise
-            except StorageError as error:
-                # Nothing was applied yet: a database that is locked or away for a moment costs these units only.
+            except DatabaseBusy as error:
+                # Nothing was applied yet: a database that is locked for a moment costs these units only.
                 group.taken.append(self._backlog.popleft())
                 group.answers.append(error)
                 return
         group.tx = Transaction(
-            lambda: self._opened(group), self._engine, self._received_at, day, self._prepared
+            lambda: self._opened(group), self.engine, self._received_at, day, self._prepared
         )
         self._fill(group, group.tx)
         rows = np.concatenate([*group.rows, np.zeros(0, ROW)]) if len(group.rows) != 1 else group.rows[0]
@@ -160,33 +187,42 @@ class Writer:
             self._prepared = group.block
         if len(rows):
             group.ready = JournalRows(rows, copied=not self._database.is_sqlite)
-        group.sealed = self._engine.seal()
+        group.sealed = self.engine.seal()
 
     def _fill(self, group: Group, tx: Transaction) -> None:
         """Apply waiting units until the group is full; a unit that wants to stand alone does."""
         while self._backlog and not group.is_full:
-            alone = getattr(self._backlog[0].unit, "alone", False)
+            alone = self._alone > 0 or getattr(self._backlog[0].unit, "alone", False)
             if alone and group.taken:
                 return
             waiting = self._backlog.popleft()
             group.taken.append(waiting)
-            group.answers.append(self._apply(waiting.unit, group, tx))
+            self._alone = max(0, self._alone - 1)
+            group.answers.append(self._apply(waiting, group, tx))
             if alone:
                 return
 
-    def _apply(self, unit: Unit, group: Group, tx: Transaction) -> Any:
+    def _apply(self, waiting: Waiting, group: Group, tx: Transaction) -> Any:
         """One unit: its answer, or the error that its plan ended in."""
+        unit = waiting.unit
         try:
-            rows = tx.planned(unit)
-        except LeaseLost:
-            raise
-        except Exception as error:  # noqa: BLE001  a plan that fails, fails alone
-            return error
-        applied = self._engine.apply(rows)
+            with self._database.explained():
+                rows = tx.planned(unit)
+        except Exception as error:
+            # What units before it left to be written, a lost lease and a cut connection are no fault of the plan.
+            if tx.failed is not None or group.is_cut or isinstance(error, LeaseLost):
+                raise
+            return error  # a plan that fails, fails alone
+        applied = self.engine.apply(rows)
         rows["position"] = applied.positions
         posted = PostedRows(rows, applied)
-        answer = unit.settle(posted, tx)
-        document = unit.document
+        try:
+            with self._database.explained():
+                answer, document = unit.settle(posted, tx), unit.document
+        except Exception as error:
+            if not isinstance(error, StorageError) and tx.failed is None:
+                group.culprit = waiting
+            raise
         group.take(rows if posted.all_posted else rows[applied.positions > 0], document)
         tx.ordinal += bool(document)
         return answer
@@ -207,16 +243,16 @@ class Writer:
 
     def _open(self, group: Group) -> Connection:
         self._wait()
-        if self.stopped:
-            raise _Broken
+        if self._broken:
+            raise Behind
         group.connection = group.commit.enter_context(self._database.writing())
         return group.connection
 
     def _pass_on(self, group: Group) -> None:
         """Have a group committed: by the other thread where that is worth it, in order in any case."""
         self._wait()
-        if self.stopped:
-            raise _Broken
+        if self._broken:
+            raise Behind
         closing = isinstance(group.taken[-1].unit, CloseWindow)
         if closing or group.row_count < HANDED_OVER_ROWS_MIN:
             self._commit(group)
@@ -228,20 +264,27 @@ class Writer:
         try:
             if group.writes:
                 self._write(group)
-            if group.block is not None:
-                self.last_block = group.block
-            if group.sealed is not None:
-                self._engine.publish(group.sealed)
-                self.committed(group.sealed.position)
-            last = group.taken[-1].unit
-            if isinstance(last, CloseWindow) and group.bodies:
-                self._windows.closed(last.day)
-        except BaseException as error:  # noqa: BLE001  whatever it is, the state after it is unknown: stop
-            self._stop(group, error)
+            self._show(group)
+        except BaseException as error:  # noqa: BLE001  whatever it is, what follows must wait for the truth
+            if len(group.taken) == 1 and not isinstance(error, StorageError):
+                group.culprit = group.taken[0]
+            self._break(group, error)
         else:
             group.resolve()
 
+    def _show(self, group: Group) -> None:
+        """Readers, and who asks for the last block, see a group that is durable."""
+        if group.block is not None:
+            self.last_block = group.block
+        if group.sealed is not None:
+            self.engine.publish(group.sealed)
+            self.committed(group.sealed.position)
+        last = group.taken[-1].unit if group.taken else None
+        if isinstance(last, CloseWindow) and group.bodies:
+            self.windows.closed(last.day)
+
     def _write(self, group: Group) -> None:
+        group.sent = True
         with group.commit:
             if group.connection is None:
                 group.connection = group.commit.enter_context(self._database.writing())
@@ -252,26 +295,95 @@ class Writer:
             if group.block is not None:
                 store.insert_block(group.connection, group.block, group.bodies)
 
-    def _stop(self, group: Group, error: BaseException) -> None:
-        """Refuse everything from now on, and this group."""
-        with self._gate:
-            if not self.stopped:
-                why = f"a commit failed ({error}): restart the ledger to rebuild it from its journal"
-                stopped = LeaseLost(str(error)) if isinstance(error, LeaseLost) else LedgerStopped(why)
-                stopped.__cause__ = error
-                self._refusing = stopped
-            refusing = self._refusing
-        group.abandon(error)
-        if refusing is not None:
-            group.fail(refusing)
+    def _break(self, group: Group, error: BaseException) -> None:
+        """Take note of a group that did not end well; nothing is committed behind it."""
+        self._broken.append(Broken(group, error))
         with suppress(queue.Full):  # a full queue keeps nobody asleep
-            self._queue.put_nowait(None)
+            self._queue.put_nowait(_Call.LOOK)
 
-    def _refuse_waiting(self) -> None:
-        """What waits gets the reason why the writer stopped."""
+    def _recover(self) -> None:
+        """Find out what became of broken groups, answer their units, and go on from where the journal stands."""
+        self._wait()
+        broken, self._broken = self._broken, []
+        for one in broken:
+            one.group.abandon(one.error)
+        why = next((one.error for one in broken if not isinstance(one.error, Behind)), broken[0].error)
+        if any(one.for_good for one in broken):
+            self._stop(broken, why)
+            return
+        try:
+            found = self._found(broken)
+        except BaseException as error:  # noqa: BLE001  what cannot be found out here, a restart finds out
+            self._stop(broken, error)
+            return
+        if found.written is not None:
+            found.written.resolve()
+        self._go_on(broken, why)
+
+    def _found(self, broken: list[Broken]) -> Found:
+        """What became of them, with everything in this process as the journal has it."""
+        wait = partial(self._wait_on, broken, time.monotonic() + ANSWER_SECONDS_MAX)
+        while True:
+            found = self._recovery.look(broken, wait)
+            try:
+                if found.state is not None:
+                    self._begin_anew(found.state)
+                elif found.written is not None:
+                    self._show(found.written)
+            except StorageError as error:
+                if is_final(error):
+                    raise
+                wait(error)
+            else:
+                return found
+
+    def _go_on(self, broken: list[Broken], why: BaseException) -> None:
+        with self._gate:
+            self._away = None
+        for one in broken:
+            one.fail(why)
+            self._faults.note(one)
+            if one.is_a_fault and one.group.culprit is None:
+                self._alone = limits.GROUP_MAX
+
+    def _begin_anew(self, state: State) -> None:
+        """Take the journal's own state, and have everybody forget what is not in it."""
+        self.engine, self.windows, self.last_block = state.engine, state.windows, state.last
+        self._prepared = state.last
+        for forget in self.undone:
+            forget()
+
+    def _wait_on(self, broken: list[Broken], until: float, error: StorageError) -> None:
+        """The database is still away: nobody is kept waiting longer than is bearable."""
+        if self._away is None and time.monotonic() > until:
+            with self._gate:
+                self._away = gone(error)
+            for one in broken:
+                if one.group.sent:
+                    one.group.fail(unknown(error))
+                else:
+                    one.fail(error)
+            self._refuse_waiting(self._away)
+        if self._refusing is not None:
+            raise error
+
+    def _stop(self, broken: list[Broken], error: BaseException) -> None:
+        """Refuse everything from now on, and these groups."""
+        why = f"a commit failed ({error}): restart the ledger to rebuild it from its journal"
+        stopped = LeaseLost(str(error)) if isinstance(error, LeaseLost) else LedgerStopped(why)
+        stopped.__cause__ = error
+        with self._gate:
+            self._refusing = stopped
+        for one in broken:
+            one.group.fail(stopped)
+
+    def _refuse_waiting(self, why: StorageError) -> None:
+        """What waits gets the reason why it is not taken."""
         while not self._queue.empty():
             waiting = self._queue.get()
-            if waiting is not None and waiting.answer.set_running_or_notify_cancel():
+            if isinstance(waiting, _Call):
+                self._closing = self._closing or waiting is _Call.CLOSE
+            elif waiting.answer.set_running_or_notify_cancel():
                 self._backlog.append(waiting)
-        if self._refusing is not None:
-            Group(taken=list(self._backlog)).fail(self._refusing)
+        Group(taken=list(self._backlog)).fail(why)
+        self._backlog.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,7 +15,8 @@ from ledger.tables import WHOLE, meta
 if TYPE_CHECKING:
     from ledger.store import Database
 
-NAME: Final = "fence"
+NUMBER: Final = "fence"
+SERVER: Final = "fence_server"
 _LOCK: Final = int.from_bytes(b"KSHLEDGR")
 """The number of PostgreSQL's advisory lock that is the lease on this database."""
 _LOCK_NOT_AVAILABLE: Final = "55P03"
@@ -25,27 +27,31 @@ IDLE_SECONDS_MAX: Final = 60
 """After which PostgreSQL ends the transaction of a server that stopped in the middle of one."""
 
 
-def check(connection: sa.Connection, number: int) -> None:
-    """Raise LeaseLost where the database has another number than this server's; none can come until the transaction ends."""
+def check(connection: sa.Connection, number: int, server: int) -> int:
+    """The fencing number, this server's own; none other can come until the transaction ends.
+
+    It may be higher than `number`: this server raised it, and the answer was lost. Raises LeaseLost where another server raised it.
+    """
     if connection.dialect.name == "postgresql":
         # Should this server stop in the middle: who takes over must not wait for ever.
         connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS_MAX}s'")
-    found = connection.execute(_row().with_for_update(read=True)).scalar()
-    if found != number:
+    found: int | None = connection.execute(_row(NUMBER).with_for_update(read=True)).scalar()
+    if found is None or (found != number and connection.execute(_row(SERVER)).scalar() != server):
         raise LeaseLost(
             f"another server has taken the database over (its fencing number is {found}, this one's {number}): "
             "this one has stopped and wrote nothing more; let only one of the two run"
         )
+    return found
 
 
-def raise_number(connection: sa.Connection) -> int:
-    """The next fencing number; waits until a commit under the number before it has ended, one way or the other.
+def raise_number(connection: sa.Connection, server: int) -> int:
+    """The next fencing number, for a server that is told from others by a number drawn at random.
 
-    Raises DatabaseBusy where it does not end.
+    It waits until a commit under the number before has ended, one way or the other. Raises DatabaseBusy where it does not end.
     """
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS_MAX}s'")
-    raised = sa.update(meta).where(meta.c.partition == WHOLE, meta.c.name == NAME)
+    raised = _update(NUMBER)
     try:
         number = connection.execute(raised.values(value=meta.c.value + 1).returning(meta.c.value)).scalar()
     except OperationalError as error:
@@ -55,7 +61,9 @@ def raise_number(connection: sa.Connection) -> int:
             "a server that held this database stopped in the middle of a commit: end it, or wait a minute and try again"
         ) from error
     if number is None:
-        connection.execute(sa.insert(meta), {"partition": WHOLE, "name": NAME, "value": 1})
+        rows = [{"partition": WHOLE, "name": name, "value": 1} for name in (NUMBER, SERVER)]
+        connection.execute(sa.insert(meta), rows)
+    connection.execute(_update(SERVER).values(value=server))
     return int(number or 1)
 
 
@@ -90,18 +98,36 @@ def locked(database: Database) -> sa.Connection:
     raise DatabaseBusy(f"another server writes to {database.name}: stop it first, or use its address")
 
 
+def is_cut(connection: sa.Connection) -> bool:
+    """Whether the other end has hung up, as far as this end can see without asking: nothing is said unasked otherwise."""
+    if connection.closed or connection.invalidated:
+        return True
+    driver: Any = connection.connection.driver_connection
+    return bool(driver.closed) or bool(select.select([driver], [], [], 0)[0])
+
+
 def lives(connection: sa.Connection) -> bool:
     """Whether the connection that holds the lock is still the one that took it."""
-    if connection.invalidated:
+    if connection.closed or connection.invalidated:
         return False
     try:
         connection.exec_driver_sql("SELECT 1")
     except DBAPIError:
-        connection.invalidate()
-        connection.close()
+        end(connection)
         return False
     return True
 
 
-def _row() -> sa.Select[Any]:
-    return sa.select(meta.c.value).where(meta.c.partition == WHOLE, meta.c.name == NAME)
+def end(connection: sa.Connection) -> None:
+    """End the connection itself: one that went back to the pool would keep its lock."""
+    if not connection.closed:
+        connection.invalidate()
+        connection.close()
+
+
+def _row(name: str) -> sa.Select[Any]:
+    return sa.select(meta.c.value).where(meta.c.partition == WHOLE, meta.c.name == name)
+
+
+def _update(name: str) -> sa.Update:
+    return sa.update(meta).where(meta.c.partition == WHOLE, meta.c.name == name)

@@ -37,6 +37,11 @@ class Intents:
 
     def __init__(self, rows: Iterable[QuarantineRow]) -> None:
         self._open: dict[int, list[OpenIntent]] = defaultdict(list)
+        self.begin_anew(rows)
+
+    def begin_anew(self, rows: Iterable[QuarantineRow]) -> None:
+        """These are open, and no others."""
+        self._open.clear()
         for row in rows:
             self.add(row.uid, OpenIntent(row.terminal, decode_record(row.raw, row.sequence), row.raw))
 

@@ -34,6 +34,14 @@ class Memory:
         self.counters = Counters()
         self._sums: dict[tuple[int, Day], int] = {}
 
+    def forget(self) -> None:
+        """Some of what was settled is not in the books: ask the database for all of it again.
+
+        Counters stay: one too many marked is a candidate, which the table of taps decides.
+        """
+        self.tails.clear()
+        self._sums.clear()
+
     def sum_of(self, terminal: int, day: Day) -> int | None:
         """What a terminal has moved in a service day, in sen; None where it has to be looked up."""
         return self._sums.get((terminal, day))

@@ -14,7 +14,14 @@ from card.errors import BatchInvalid
 from keys import envelope
 from keys.errors import EnvelopeError, SignatureWrong
 from ledger.bundles.blocks import BlockedThen
-from ledger.errors import BatchMalformed, BatchRefused, BatchTooLarge, LedgerError, SignatureRefused
+from ledger.errors import (
+    BatchMalformed,
+    BatchRefused,
+    BatchTooLarge,
+    LedgerError,
+    SignatureRefused,
+    UnitFailed,
+)
 from ledger.intake import store
 from ledger.intake.assess import Assessor
 from ledger.intake.batch_unit import BatchUnit, Taken
@@ -108,9 +115,18 @@ class Intake:
         self.memory = Memory()
         self._changes = Changes(ledger.database)
         self._blocked = Remembered(BLOCKS, self._read_blocks)
-        with ledger.database.transaction() as connection:
-            open_rows = store.read_quarantine(connection, only_open=True)
-        self.intents = Intents(row for row in open_rows if row.reason is Reason.UNCONFIRMED)
+        self.intents = Intents(self._open_intents())
+        ledger.writer.undone.append(self._forget)
+
+    def _open_intents(self) -> list[store.QuarantineRow]:
+        with self._ledger.database.transaction() as connection:
+            rows = store.read_quarantine(connection, only_open=True)
+        return [row for row in rows if row.reason is Reason.UNCONFIRMED]
+
+    def _forget(self) -> None:
+        """What was settled last may not be in the books: know what they say, and nothing else."""
+        self.memory.forget()
+        self.intents.begin_anew(self._open_intents())
 
     def receive(self, body: bytes) -> Answer:
         """Take a batch in; durable when this returns. The same bytes again get the same answer, byte for byte.
@@ -125,7 +141,7 @@ class Intake:
             counts = self._changes.counts()
             sender, frame = self._opened(body, counts)
             return self._taken(BatchUnit(self._examined(body, sender, frame, counts), self))
-        except BatchRefused as refusal:
+        except (BatchRefused, UnitFailed) as refusal:
             self._keep(body, refusal)
             raise
 
@@ -214,7 +230,7 @@ class Intake:
         """Who else pays for a fare."""
         return self._tariffs
 
-    def _keep(self, body: bytes, refusal: BatchRefused) -> None:
+    def _keep(self, body: bytes, refusal: BatchRefused | UnitFailed) -> None:
         _log.warning("batch refused", reason=type(refusal).__name__, detail=str(refusal), size=len(body))
         row = store.RefusedRow(digest(body), type(refusal).__name__, str(refusal), body, self._clock.now())
         try:

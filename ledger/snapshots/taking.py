@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from keys.clock import UnixMs
-    from ledger.engine import Engine
     from ledger.store import Connection
     from ledger.transaction import PostedRows, Transaction, Unit
     from ledger.transfer import Transfer
@@ -41,7 +40,7 @@ _OVERLOADED_SECONDS: Final = 0.1
 class _Capture:
     """Copies what the engine knows; alone in its commit, so that a block ends right before it."""
 
-    engine: Engine
+    writer: Writer
     document: bytes = field(default=b"", init=False)
     alone: bool = field(default=True, init=False)
 
@@ -49,7 +48,7 @@ class _Capture:
         return ()
 
     def settle(self, _posted: PostedRows, tx: Transaction) -> tuple[Snapshot, UnixMs]:
-        return Snapshot(self.engine.keep(), tx.block - 1, tx.head), tx.received_at
+        return Snapshot(self.writer.engine.keep(), tx.block - 1, tx.head), tx.received_at
 
 
 @dataclass(slots=True)
@@ -69,9 +68,8 @@ class _Step:
 class Snapshotter:
     """Takes snapshots of a running ledger: when asked to, and after so many transfers."""
 
-    def __init__(self, writer: Writer, engine: Engine, newest: int, every: int) -> None:
+    def __init__(self, writer: Writer, newest: int, every: int) -> None:
         self._writer = writer
-        self._engine = engine
         self._every = every
         self._newest = newest
         self._taking = threading.Lock()
@@ -89,7 +87,7 @@ class Snapshotter:
     def take(self) -> int:
         """Take one now: the position as of which it is. Raises LedgerStopped."""
         with self._taking:
-            snapshot, at = self._do(_Capture(self._engine))
+            snapshot, at = self._do(_Capture(self._writer))
             self._newest = position = int(snapshot.kept.position)
             if self._do(_Step(lambda tx: store.begin(tx.connection, position))):
                 self._write(snapshot, at)

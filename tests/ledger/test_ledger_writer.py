@@ -10,8 +10,17 @@ from sqlalchemy import text
 
 from ledger import group, writer
 from ledger.book import Ledger
-from ledger.errors import AccountUnknown, LedgerStopped, Overloaded, StorageError, TransferInvalid
+from ledger.errors import (
+    AccountUnknown,
+    LedgerStopped,
+    NotWritten,
+    Overloaded,
+    StorageError,
+    TransferInvalid,
+    UnitFailed,
+)
 from ledger.store import Database, last_block, read_documents
+from ledger.tables import WHOLE, meta
 from ledger.transfer import Flag, Freshness, Result
 from ledger.verify import verify
 from tests.ledger.entries import OPERATOR, PURSE, WALLET, SetClock, transfer
@@ -138,35 +147,63 @@ def test_a_refusal_too_waits_for_the_commit_it_may_rest_on(file_ledger: Ledger) 
     bad = file_ledger.writer.submit(Plain(plan=refuse(KeyError("known already"))))
     poison = file_ledger.writer.submit(Plain(settle=refuse(OSError("disk"))))
     gate.let_go()
-    with pytest.raises(LedgerStopped):
+    with pytest.raises(UnitFailed):
         poison.result(10)
-    with pytest.raises(LedgerStopped):
+    with pytest.raises(NotWritten):
         bad.result(10)
 
 
-def test_a_failed_commit_stops_the_writer_for_all_and_a_restart_rebuilds(
-    sqlite_url: str, clock: SetClock
-) -> None:
-    ledger = Ledger.open(sqlite_url, clock)
-    ledger.post([transfer(amount=3)])
-    gate = Gate(ledger)
-    grouped = [
-        ledger.writer.submit(Plain([transfer(amount=5)])),
-        ledger.writer.submit(Plain([transfer(amount=5)], settle=refuse(OSError("no space left")))),
-    ]
-    waiting = [ledger.writer.submit(Plain([transfer(amount=5)])) for _ in range(3)]
-    gate.let_go()
-    for answer in [*grouped, *waiting]:
-        with pytest.raises(LedgerStopped, match="no space left"):
-            answer.result(10)
-    with pytest.raises(LedgerStopped, match="restart the ledger"):
-        ledger.post([transfer()])
-    assert ledger.balance(PURSE).debits_posted == 3
-    ledger.close()
-    with Ledger.open(sqlite_url, clock) as again:
-        assert again.balance(PURSE).debits_posted == 3
-        assert again.post([transfer()])[0].position == 2
-    verify(Database(sqlite_url))
+def test_a_fault_in_one_unit_fails_it_alone_and_the_ledger_goes_on(url: str, clock: SetClock) -> None:
+    poison = Plain([transfer(amount=5)], settle=refuse(KeyError("a fault")), document=b"poison")
+    with Ledger.open(url, clock) as ledger:
+        ledger.post([transfer(amount=3)])
+        gate = Gate(ledger)
+        before = ledger.writer.submit(Plain([transfer(amount=7)]))
+        failed = ledger.writer.submit(poison)
+        waiting = [ledger.writer.submit(Plain([transfer(amount=11)])) for _ in range(3)]
+        gate.let_go()
+        with pytest.raises(UnitFailed, match="a fault"):
+            failed.result(10)
+        with pytest.raises(NotWritten, match="send it again"):
+            before.result(10)
+        assert [answer.result(10)[0].position for answer in waiting] == [2, 3, 4]
+        assert ledger.balance(PURSE).debits_posted == 36
+        # The same bytes again cost nothing; what was told to send again may.
+        head = ledger.head()
+        with pytest.raises(UnitFailed, match="a fault"):
+            ledger.writer.submit(poison).result(10)
+        assert ledger.head() == head
+        assert ledger.post([transfer(amount=7)])[0].position == 5
+        assert ledger.rebuild_check() == 5
+    verify(Database(url))
+
+
+def test_a_row_that_the_database_refuses_costs_others_one_more_try_at_most(url: str, clock: SetClock) -> None:
+    def row(tx: Transaction) -> None:
+        tx.add(meta, {"partition": WHOLE, "name": ["twice"], "value": [1]})
+
+    with Ledger.open(url, clock) as ledger:
+        ledger.writer.submit(Plain([transfer()], settle=row)).result(10)
+        for _ in range(2):
+            gate = Gate(ledger)
+            twice = ledger.writer.submit(Plain([transfer()], settle=row, document=b"twice"))
+            others = [ledger.writer.submit(Plain([transfer()])) for _ in range(3)]
+            gate.let_go()
+            results = [other.exception(10) for other in others]
+        assert results == [None, None, None]
+        assert isinstance(twice.exception(10), UnitFailed)
+        assert ledger.rebuild_check() == len(ledger.rows())
+    verify(Database(url))
+
+
+def test_units_that_remember_are_told_to_forget_what_was_not_written(file_ledger: Ledger) -> None:
+    forgotten: list[int] = []
+    file_ledger.writer.undone.append(lambda: forgotten.append(file_ledger.head().position))
+    file_ledger.post([transfer()])
+    assert forgotten == []
+    with pytest.raises(UnitFailed):
+        file_ledger.writer.submit(Plain([transfer()], settle=refuse(KeyError("a fault")))).result(10)
+    assert forgotten == [1]
 
 
 def test_a_full_queue_is_said_early(

@@ -8,10 +8,11 @@ import threading
 import time
 from dataclasses import replace
 from functools import partial
-from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
+from hebat.folder import Folder
 from hebat.story_clock import StoryClock
 from ledger import engine
 from ledger.book import Ledger
@@ -34,11 +35,20 @@ ROWS: Final = (1, 2, 2, 3)
 
 
 def load() -> None:
-    """Load what takes seconds, once for all processes that are forked."""
-    for name in ("hebat.application", "hebat.serving", "hebat.wiring", "tests.ledger.crash.traffic"):
-        import_module(name)
+    """Load, and compile, what takes seconds, once for all processes that are forked: by serving a small city for a moment."""
+    from hebat.application import application  # noqa: PLC0415  seconds that only a nursery needs
+    from hebat.demo import town  # noqa: PLC0415
+    from hebat.wiring import City  # noqa: PLC0415
+    from tests.ledger.crash.traffic import make_traffic  # noqa: PLC0415
+    from tests.ledger.desk import NOON  # noqa: PLC0415
 
     engine.warm()
+    with TemporaryDirectory() as folder:
+        traffic = make_traffic(Path(folder), 1)
+        with City(Folder(traffic.template), town.CONFIGURATION, StoryClock(NOON)) as city:
+            application(city)
+            for bodies in traffic.bodies:
+                city.intake.receive(bodies[0])
 
 
 def purse_of(client: int) -> Any:

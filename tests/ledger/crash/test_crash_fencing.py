@@ -34,7 +34,7 @@ STRANGER = 9_000
 def number_of(url: str) -> int:
     database = Database(url)
     with database.transaction() as connection:
-        found: int = connection.execute(fencing._row()).scalar_one()
+        found: int = connection.execute(fencing._row(fencing.NUMBER)).scalar_one()
     database.close()
     return found
 
@@ -149,9 +149,10 @@ def test_a_server_that_stands_in_the_middle_of_a_commit_loses_it_after_a_while(
     monkeypatch.setattr(fencing, "IDLE_SECONDS_MAX", 1)
     url = cluster.ledger()
     first = Ledger.open(url, SystemClock())
-    lose_connection(cluster, url)
-    with pytest.raises(StorageError, match="connection"), first.database.writing():
-        second = Ledger.open(url, SystemClock())
-    with second, pytest.raises(LeaseLost):
+    opened = []
+    with pytest.raises(StorageError, match="connection"), first.database.writing():  # noqa: PT012  the end of the block raises
+        lose_connection(cluster, url)
+        opened.append(Ledger.open(url, SystemClock()))
+    with opened[0], pytest.raises(LeaseLost):
         first.post([transfer()])
     first.close()
