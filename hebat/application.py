@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def framework() -> FastAPI:
     """An application without a route yet, named and described as ours."""
     return FastAPI(
-        title="Kartu Semarang Hebat", version="0.1.0", summary=SUMMARY, openapi_url="/openapi.json", docs_url=None,
+        title="Kartu Semarang Hebat", version="0.1.0", summary=SUMMARY, openapi_url=None, docs_url=None,
         redoc_url=None, redirect_slashes=False, generate_unique_id_function=lambda route: route.name,
     )  # fmt: skip
 
@@ -47,7 +47,7 @@ def application(city: City) -> Front:
         last = at.get(done[-1].business_date, 0) / 1000 if done else 0
         return {"hotlist_number": newest.get(BundleKind.HOTLIST, 0), "last_checkpoint_seconds": last}
 
-    served.include_router(intake_api.router(city.intake, city.desk.sweep, rooms.metrics.took))
+    served.include_router(intake_api.router(city.intake, rooms.hot, city.desk.sweep, rooms.metrics.took))
     served.include_router(relay_api.router(city.desk))
     served.include_router(bundles_api.router(city.shelf, city.clock))
     served.include_router(enrolment_api.router(city.enrolment))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from fastapi.responses import JSONResponse
+
 from ledger.books import api as books
 from ledger.clients.register import Clients
 from ledger.health import api as health
@@ -73,3 +75,9 @@ def _describe(application: FastAPI) -> None:
         return framework()
 
     application.openapi = described  # type: ignore[method-assign]
+
+    # Made on a thread, for it takes a while the first time; the framework's own route would hold all others up.
+    @application.get("/openapi.json", include_in_schema=False)
+    def get_description() -> JSONResponse:
+        """The description of this API."""
+        return JSONResponse(described())

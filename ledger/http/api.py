@@ -175,18 +175,18 @@ async def limited_body(request: Request, media_type: str = COSE, bytes_max: int 
 
 
 async def _streamed(request: Request, bytes_max: int) -> bytes:
-    body = b""
-    receive = request.receive
-    more = True
+    parts: list[bytes] = []
+    size, more = 0, True
     while more:
-        message = await receive()
+        message = await request.receive()
         if message["type"] == "http.disconnect":
             raise HTTPException(408, "the caller hung up before the body was whole")
-        body += message.get("body", b"")
+        parts.append(message.get("body", b""))
         more = message.get("more_body", False)
-        if len(body) > bytes_max:
+        size += len(parts[-1])
+        if size > bytes_max:
             raise BatchTooLarge(f"a body has at most {bytes_max} bytes: send it in parts")
-    return body
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def as_response(reply: Reply) -> Response:

@@ -18,6 +18,8 @@ Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 JSON = "application/json"
+_PRIVATE = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+"""Balances and orders are nobody else's: no cache on the way keeps them, no browser takes them for something else."""
 
 
 @dataclass(frozen=True, slots=True)

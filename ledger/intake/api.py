@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel
 
@@ -17,13 +17,17 @@ from ledger.errors import (
     StorageError,
     TerminalUnknown,
 )
-from ledger.http.api import COSE_BODY, Gate, described, limited_body
+from ledger.http.api import COSE_BODY, Gate, answered_by, as_response, described, limited_body
+from ledger.http.asgi import Reply
 from ledger.http.examples import shown
 from ledger.problems import MEDIA_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from fastapi import Response
+
+    from ledger.http.front import HotRoutes
     from ledger.intake.receive import Intake
 
 BATCHES_MAX: Final = 64
@@ -53,11 +57,24 @@ class BatchAnswer(BaseModel):
 
 
 def router(
-    intake: Intake, sweep: Callable[[], object], taken: Callable[[Mapping[str, int]], None]
+    intake: Intake, hot: HotRoutes, sweep: Callable[[], object], taken: Callable[[Mapping[str, int]], None]
 ) -> APIRouter:
     """The routes of batches. `sweep` ends loads whose time is over; `taken` is told how many records of each batch had each result."""
     routes = APIRouter(tags=["terminals"])
     gate = Gate("batches", BATCHES_MAX)
+
+    def take(body: bytes) -> bytes:
+        """On a thread: one hop for the whole batch."""
+        answer = intake.receive(body)
+        sweep()
+        taken(answer.outcomes.counted())
+        return answer.encoded()
+
+    async def batch(request: Request) -> Reply:
+        with gate:
+            return Reply(await run_in_threadpool(take, await limited_body(request)))
+
+    hot.add("POST", "/v1/batches", answered_by(batch))
 
     @routes.post(
         "/v1/batches", response_model=BatchAnswer, openapi_extra=COSE_BODY,
@@ -65,11 +82,6 @@ def router(
     )  # fmt: skip
     async def post_batch(request: Request) -> Response:
         """Take a signed batch in: COSE_Sign1 over CBOR (see `card.batch`)."""
-        with gate:
-            body = await limited_body(request)
-            answer = await run_in_threadpool(intake.receive, body)
-            await run_in_threadpool(sweep)
-        taken(answer.outcomes.counted())
-        return Response(answer.encoded(), media_type="application/json")
+        return as_response(await batch(request))
 
     return routes

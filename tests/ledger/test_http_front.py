@@ -1,0 +1,130 @@
+"""The front door: one line a call in the log, with no secret in it; a bound on calls; a mistake is a problem and not a cut line."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from fastapi import FastAPI
+
+from hebat.logs import configure
+from hebat.settings import LogLevel
+from ledger.http.access import HELD_MAX
+from ledger.http.api import answered_by, install_problems
+from ledger.http.asgi import Reply
+from ledger.http.front import Front, HotRoutes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from fastapi import Request
+
+
+class Called:
+    """A front door without a socket: what it answers and what it tells."""
+
+    def __init__(self, calls_max: int = 10) -> None:
+        configure(LogLevel.INFO)
+        application = FastAPI()
+        install_problems(application)
+        self.told: list[tuple[str, str, int]] = []
+        self.release = asyncio.Event()
+        hot = HotRoutes()
+
+        @application.get("/c/{token}")
+        def get_page(token: str) -> int:
+            return len(token)
+
+        async def slow(_request: Request) -> Reply:
+            await self.release.wait()
+            return Reply(b"{}")
+
+        async def broken(_request: Request) -> Reply:
+            raise ZeroDivisionError("the secret of the house")
+
+        hot.add("GET", "/slow", answered_by(slow))
+        hot.add("GET", "/broken/{what}", answered_by(broken))
+        self.front = Front(application, hot, self._seen, calls_max)
+
+    def _seen(self, method: str, route: str, status: int, _seconds: float) -> None:
+        self.told.append((method, route, status))
+
+    async def get(self, path: str) -> tuple[int, dict[bytes, bytes], bytes]:
+        said: list[Any] = []
+
+        async def send(message: Any) -> None:
+            said.append(message)
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        headers = [(b"authorization", b"Bearer ksh.shop.secret-token")]
+        scope = {
+            "type": "http", "method": "GET", "path": path, "headers": headers, "query_string": b"q=secret-query", "state": {},
+            "http_version": "1.1", "scheme": "http", "server": ("x", 1), "client": ("127.0.0.1", 1), "root_path": "",
+        }  # fmt: skip
+        await self.front(scope, receive, send)
+        body = b"".join(message.get("body", b"") for message in said[1:])
+        return said[0]["status"], dict(said[0]["headers"]), body
+
+
+@pytest.fixture
+def logged(capsys: pytest.CaptureFixture[str]) -> Iterator[Any]:
+    yield lambda: [json.loads(line) for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
+    configure(LogLevel.ERROR)
+
+
+def test_a_call_is_a_line_with_its_route_and_never_its_address_or_token(logged: Any) -> None:
+    async def run() -> Called:
+        called = Called()
+        await called.get("/c/secret-page")
+        await called.get("/nothing/secret-path")
+        await asyncio.sleep(0.4)
+        return called
+
+    called = asyncio.run(run())
+    lines = logged()
+    assert [(line["route"], line["status"]) for line in lines] == [("/c/{token}", 200), ("(none)", 404)]
+    assert {"event", "level", "timestamp", "method", "ms", "client"} <= lines[0].keys()
+    assert "secret" not in json.dumps(lines)
+    assert called.told == [("GET", "/c/{token}", 200), ("GET", "(none)", 404)]
+
+
+def test_many_lines_are_written_before_their_time(logged: Any) -> None:
+    async def run() -> None:
+        called = Called()
+        for _ in range(HELD_MAX):
+            await called.get("/nothing")
+
+    asyncio.run(run())
+    assert len(logged()) == HELD_MAX
+
+
+def test_a_mistake_of_the_server_is_a_problem_that_tells_nothing_of_it(logged: Any) -> None:
+    async def run() -> tuple[int, dict[bytes, bytes], bytes]:
+        return await Called().get("/broken/thing")
+
+    status, headers, body = asyncio.run(run())
+    assert (status, headers[b"content-type"]) == (500, b"application/problem+json")
+    assert json.loads(body)["type"] == "/problems/ledger-error"
+    assert b"secret" not in body
+    assert "ZeroDivisionError" in json.dumps(logged())
+
+
+def test_calls_over_the_bound_are_sent_away_at_once_and_the_others_answered(logged: Any) -> None:
+    async def run() -> tuple[list[int], dict[bytes, bytes]]:
+        called = Called(calls_max=3)
+        waiting = [asyncio.ensure_future(called.get("/slow")) for _ in range(3)]
+        await asyncio.sleep(0)
+        status, headers, _ = await called.get("/c/x")
+        called.release.set()
+        answers = await asyncio.gather(*waiting)
+        after, _, _ = await called.get("/c/x")
+        return [status, after, *(answer[0] for answer in answers)], headers
+
+    statuses, headers = asyncio.run(run())
+    assert statuses == [429, 200, 200, 200, 200]
+    assert headers[b"retry-after"] == b"1"
+    assert logged() is not None
