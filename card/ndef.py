@@ -15,13 +15,16 @@ from card.channel import CommMode
 from card.commands import FREE, FileSettings, FileType, Rights
 from card.errors import CardForeign, SessionBroken, TapRefused
 from card.sdm import MAC_HEX, PICC_HEX, Sdm
+from keys.vault import Role
 
 if TYPE_CHECKING:
     from card.transport import Transport
-    from keys.vault import CardKey
+    from keys.vault import CardKey, Vault
 
 AID: Final = bytes.fromhex("000001")
 DF_NAME: Final = bytes.fromhex("d2760000850101")
+EVERY_CARD: Final = bytes(7)
+"""Stands for the UID where a key must be one for the whole city: nobody knows whose tap it is before the UID is deciphered."""
 META_KEY, FILE_KEY, KEYS = 1, 2, 3
 """Key numbers of the NDEF application, and how many it has."""
 CAPABILITIES_FILE, MESSAGE_FILE = 0x01, 0x02
@@ -140,6 +143,18 @@ def parse_address(address: str) -> Address:
 def opened(address: Address, meta: CardKey) -> sdm.Tap:
     """Which card made the address, by its own word; `verify` says whether it did. Raises TapRefused."""
     return sdm.opened_picc(meta, address.picc)
+
+
+def proved(address: Address, vault: Vault) -> sdm.Tap:
+    """The tap behind an address, by whichever versions of the city's keys the card has, newest first; raises TapRefused."""
+    for meta in vault.versions(Role.META_READ):
+        for file in vault.versions(Role.FILE_READ):
+            try:
+                tap = opened(address, vault.card_key(Role.META_READ, meta, EVERY_CARD))
+                return verify(address, tap, vault.card_key(Role.FILE_READ, file, tap.uid))
+            except TapRefused:
+                continue
+    raise TapRefused("no key of this city proves the address: tap the card again")
 
 
 def verify(address: Address, tap: sdm.Tap, file: CardKey) -> sdm.Tap:

@@ -9,6 +9,7 @@ from card.applications import SETTLED, ApplicationSettings
 from card.channel import CommMode
 from card.ev1 import KeyType
 from card.layout import AID, File
+from card.ndef import EVERY_CARD
 from keys.softkey import FACTORY_KEY
 from keys.vault import Role
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from keys.vault import CardKey, Vault
 
 PICC_LEVEL: Final = bytes(3)
-EVERY_CARD: Final = bytes(7)
-"""Stands for the UID where a key must be one for the whole city."""
 
 
 def personalise(transport: Transport, vault: Vault, identity: Identity, address: str | None = None) -> None:

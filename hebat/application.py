@@ -19,6 +19,7 @@ from ledger.intake import api as intake_api
 from ledger.proofs import api as proofs_api
 from ledger.relay import api as relay_api
 from ledger.shifts import api as shifts_api
+from ledger.vaults import api as handout_api
 from settlement import web as settlement_web
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def application(city: City) -> Front:
     served.include_router(history_api.router(city.history, rooms.guard))
     served.include_router(shifts_api.router(city.shifts))
     served.include_router(proofs_api.router(city.ledger.database, city.checkpoints, rooms.guard))
+    served.include_router(handout_api.router(city.handout))
     served.include_router(ledger_web.router(city.ledger, city.registry))
     served.include_router(settlement_web.router(city.ledger.database, city.configuration.participants))
     return ledger_api.mount(served, rooms, state)

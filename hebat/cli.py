@@ -20,7 +20,7 @@ from hebat.client_commands import clients_app
 from hebat.errors import HebatError, exit_code_of
 from hebat.fares.commands import fares_app
 from hebat.folder import Folder
-from hebat.keyroom.carrying import keys_app
+from hebat.keyroom.backups import keys_app
 from hebat.ledger_commands.app import ledger_app
 from hebat.ledger_commands.proofs import proof_app
 from hebat.ledger_commands.serving import serve, wait

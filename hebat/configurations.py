@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 _BY_NAME = {"demo": DEMO, "day": DAY}
 
 
+def need_known(name: str) -> None:
+    """Raises InputRefused for a configuration that this version does not know."""
+    if name not in _BY_NAME:
+        raise InputRefused(f"{name!r} is no configuration: choose one of {', '.join(_BY_NAME)}")
+
+
 def configuration_of(folder: Folder) -> Configuration:
     """The configuration of a founded city; raises InputRefused where the folder holds none."""
     if not folder.configuration.exists():

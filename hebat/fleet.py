@@ -10,37 +10,36 @@ from hebat.founding import AUTHORITY_LABEL
 from keys.bundle import LABEL as BUNDLE_LABEL
 from keys.bundle import city_id
 from keys.clock import local
-from keys.device import device_secret, secret_beside, vault_passphrase
+from keys.device import vault_passphrase
 from keys.errors import KeyMissing
+from keys.filevault import FileVault
 from keys.identity import read_certificate
 from keys.rights import Rights, TerminalRole
-from keys.vault import Role
 from ledger.enrolment.desk import Invitation, invite
 from ledger.enrolment.store import all_terminals
+from terminals.handout import fetch
 from terminals.opening import VAULT_FILE, client_of, device_of, keep_trust, opened, vault_name
+from terminals.upload import Link
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import httpx2
+
     from hebat.wiring import City
     from keys.clock import Clock, UnixMs
+    from keys.handout import Taken
     from keys.identity import TerminalCertificate
     from keys.money import Rupiah
     from keys.vault import Vault
     from ledger.enrolment.store import TerminalRow
     from ledger.store import Database
+    from terminals.enrolment import Device
     from terminals.fares import Tariff
     from terminals.terminal import Terminal
 
 DEVICE_COST: Final = 2**12
 """scrypt's N on a small device; its passphrase comes from 32 random bytes, so that guessing gains nothing."""
-_KEYS: Final = {
-    TerminalRole.VALIDATOR: (Role.DEBIT,),
-    TerminalRole.CONDUCTOR: (Role.DEBIT, Role.READ),
-    TerminalRole.MERCHANT: (Role.DEBIT,),
-    TerminalRole.KIOSK: (Role.READ,),
-}
-"""The card keys that a terminal of each role may hold (DESIGN law 11: never the Transaction MAC key, nor the load key, which the ledger alone uses)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +69,24 @@ def enrol(city: City, post: Post, address: str, tariff: Tariff) -> Terminal:
     ticket = invite(city.ledger.database, city.root, post.invitation, city.clock.now())
     with client_of(address) as client:
         device.enrol(client, ticket)
-    passphrase = vault_passphrase(device_secret(secret_beside(folder)))
-    city.vault.subset(folder / VAULT_FILE, passphrase, _KEYS[post.role], DEVICE_COST, vault_name(post.number))
+        take_keys(device, client, city.clock)
     made = reopen(folder, city.clock, address, tariff, city.vault)
     made.refresh()
     return made
+
+
+def take_keys(device: Device, client: httpx2.Client, clock: Clock) -> Taken:
+    """Give a device the keys of its role in their newest versions, over HTTP; its vault is made where there is none.
+
+    Raises IdentityError, Offline, UploadRefused, ReceiptWrong, VaultError.
+    """
+    number = device.certificate().terminal
+    path, passphrase = device.folder / VAULT_FILE, vault_passphrase(device.secret)
+    if path.exists():
+        vault = FileVault.open(path, passphrase, vault_name(number))
+    else:
+        vault = FileVault.create(path, passphrase, DEVICE_COST, vault_name(number))
+    return fetch(Link(client, number, device.identity.sign, device.ledger_key(), clock), vault, clock)
 
 
 def reopen(folder: Path, clock: Clock, address: str, tariff: Tariff, city: Vault) -> Terminal:

@@ -44,6 +44,16 @@ class Folder:
         return self.root / "city.vault"
 
     @property
+    def token(self) -> Path:
+        """Which PKCS#11 token holds the city's keys; not there for a city whose vault is a file."""
+        return self.root / "city.token"
+
+    @property
+    def handout(self) -> Path:
+        """Beside a token: the vault of the masters that terminals hold, which only that token opens."""
+        return self.root / "handout.vault"
+
+    @property
     def root_certificate(self) -> Path:
         """The terminal authority's own certificate, PEM."""
         return self.root / "authority.pem"
@@ -79,7 +89,7 @@ class Folder:
 
     def make(self) -> None:
         """Make the folder; raises InputRefused where it holds a city already."""
-        if self.vault.exists():
+        if self.vault.exists() or self.token.exists():
             raise InputRefused(
                 f"{self.root} holds a city already: name a folder that is empty or not there yet"
             )

@@ -19,24 +19,35 @@ from ledger.vaults.memory import VaultMemory
 if TYPE_CHECKING:
     from hebat.folder import Folder
     from keys.clock import Clock
+    from keys.vault import CityVault
 
 AUTHORITY_LABEL: Final = "terminal-authority"
+SIGNING_LABELS: Final = (LEDGER_LABEL, AUTHORITY_LABEL, BUNDLE_LABEL)
+"""The city's signing keys, which each vault makes for itself."""
 KEY_VERSION: Final = 1
 _CUSTODIANS: Final = ("custodian A", "custodian B", "custodian C")
 _WITNESSES: Final = ("witness 1", "witness 2")
 
 
 def found(folder: Folder, clock: Clock, configuration: str) -> list[CeremonyRecord]:
-    """Make vault, authority and ledger in a new folder; the ceremony's records.
+    """Make a vault in a file, authority and ledger in a new folder; the ceremony's records.
 
     Raises InputRefused where the folder holds a city already.
     """
     folder.make()
+    return found_over(
+        folder, FileVault.create(folder.vault, folder.passphrase(new=True)), clock, configuration
+    )
+
+
+def found_over(folder: Folder, vault: CityVault, clock: Clock, configuration: str) -> list[CeremonyRecord]:
+    """Make authority and ledger over a vault, and the keys that it lacks; the records of what was drawn here."""
     folder.configuration.write_text(configuration, encoding="utf-8")
-    vault = FileVault.create(folder.vault, folder.passphrase(new=True))
-    for label in (LEDGER_LABEL, AUTHORITY_LABEL, BUNDLE_LABEL):
-        vault.generate_signing_key(label)
-    records = [_hold(vault, role, clock) for role in Role]
+    held = {one.label for one in vault.contents()}
+    for label in SIGNING_LABELS:
+        if label not in held:
+            vault.generate_signing_key(label)
+    records = [_hold(vault, role, clock) for role in Role if not vault.versions(role)]
     write_atomically(folder.ceremony_record, ceremony.signed(records, vault, AUTHORITY_LABEL))
     authority = TerminalAuthority(vault, AUTHORITY_LABEL, clock)
     write_atomically(folder.root_certificate, authority.root_certificate())
@@ -48,6 +59,6 @@ def found(folder: Folder, clock: Clock, configuration: str) -> list[CeremonyReco
     return records
 
 
-def _hold(vault: FileVault, role: Role, clock: Clock) -> CeremonyRecord:
+def _hold(vault: CityVault, role: Role, clock: Clock) -> CeremonyRecord:
     components = [Component.drawn(custodian) for custodian in _CUSTODIANS]
     return ceremony.hold(vault, role, KEY_VERSION, components, witnesses=_WITNESSES, at=clock.now())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from card.layout import AID, NEVER, Concession, File, Identity, card_number
@@ -31,7 +31,7 @@ class Issued:
 
     chip: VirtualCard
     identity: Identity
-    token: str
+    token: str = field(repr=False)
 
     @property
     def uid(self) -> int:

@@ -1,4 +1,7 @@
-"""Settings from the environment, typed and checked: HEBAT_PORT, HEBAT_LOG_LEVEL, HEBAT_DATABASE_URL."""
+"""Settings from the environment, typed and checked: HEBAT_PORT, HEBAT_LOG_LEVEL, HEBAT_DATABASE_URL, HEBAT_MODULE, HEBAT_TOKEN.
+
+A token's PIN is no setting: `hebat.vaults` takes it from HEBAT_TOKEN_PIN, or from the file that HEBAT_TOKEN_PIN_FILE names.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,10 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65_535)] = 8460
     log_level: LogLevel = LogLevel.INFO
     database_url: str = ""
+    module: str = ""
+    """The PKCS#11 module of the city's token, where it is another than the city was founded with."""
+    token: str = ""
+    """The token's label, likewise."""
 
 
 def read_settings() -> Settings:

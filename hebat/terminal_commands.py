@@ -126,6 +126,24 @@ def renew(folder: DeviceOption, ledger: LedgerOption, secret: SecretOption = Non
     typer.echo(f"terminal {certificate.terminal} has a certificate until {_day(certificate.not_after)}")
 
 
+@terminals_app.command("keys")
+def take_keys(folder: DeviceOption, ledger: LedgerOption, secret: SecretOption = None) -> None:
+    """Give this device the newest versions of the card keys that its role holds; a terminal at work asks by itself.
+
+    They travel sealed to this device. Versions that the city has retired are used here no more.
+    """
+    from hebat.fleet import take_keys as take  # noqa: PLC0415  as above
+    from terminals.opening import client_of, device_of  # noqa: PLC0415  as above
+
+    with client_of(_address(ledger)) as client:
+        taken = take(device_of(folder, secret), client, SystemClock())
+    for sign, ones in (("now here", taken.came), ("in use no more", taken.went)):
+        for one in ones:
+            typer.echo(f"{one.label} version {one.version}, check value {one.check_value.hex()}: {sign}")
+    if not taken.came and not taken.went:
+        typer.echo("this device has the newest keys already")
+
+
 @terminals_app.command("list")
 def list_(data: DataOption, as_json: JsonOption = False) -> None:
     """List terminals: what each may do, until when, and whether it was revoked."""

@@ -29,6 +29,7 @@ from ledger.proofs.book import Checkpoints, Signer
 from ledger.relay.desk import LoadDesk
 from ledger.shifts.desk import ShiftDesk
 from ledger.store import Database
+from ledger.vaults.handout import HandoutDesk
 from ledger.vaults.memory import VaultMemory
 from settlement.fees import qris_rates
 from settlement.night import Night
@@ -112,6 +113,7 @@ class City:
         ledger_key = self.vault.public_key(LEDGER_LABEL)
         self.enrolment = EnrolmentDesk(database, self.registry, self.authority, self.root, ledger_key, clock)
         self.shifts = ShiftDesk(database, self.registry, clock)
+        self.handout = HandoutDesk(self.registry, self.vault, self.vault, clock)
         self.intake = Intake(self.ledger, self.registry, self.vault, tariffs, clock)
         loads = Loads(self.ledger, self.registry, self.intake.intents, clock)
         self.desk = LoadDesk(self.ledger, self.intake, loads, self.vault, clock)
@@ -142,3 +144,4 @@ class City:
     ) -> None:
         self.indexer.__exit__(kind, error, trace)
         self.ledger.close()
+        self.vault.close()

@@ -20,7 +20,7 @@ from keys.filevault import FileVault
 from keys.sealedfile import HUMAN_COST
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 SHARES: Final = 5
@@ -81,9 +81,17 @@ def make(vault: FileVault) -> tuple[bytes, list[Share]]:
 
 
 def restore(
-    data: bytes, shares: Sequence[Share], path: Path, passphrase: str, cost: int = HUMAN_COST
+    data: bytes,
+    shares: Sequence[Share],
+    path: Path,
+    passphrase: str,
+    cost: int = HUMAN_COST,
+    before: Callable[[FileVault], None] = lambda _: None,
 ) -> FileVault:
-    """A vault in a new file, from a backup and three shares; raises ShareError, VaultError where a file is there."""
+    """A vault in a new file, from a backup and three shares; `before` is told of it before it holds, and may raise.
+
+    Raises ShareError, VaultError where a file is there.
+    """
     header, nonce, sealed = _parts(data)
     numbers = {one.number: one.value for one in shares}
     if len(numbers) < SHARES_NEEDED or any(one.mark != header[1] for one in shares):
@@ -94,7 +102,7 @@ def restore(
         content = AESGCM(shamir.joined(numbers)).decrypt(nonce, sealed, cbor2.dumps(header))
     except InvalidTag:
         raise ShareError("the shares do not open the backup: it was changed; take another copy") from None
-    return FileVault.restored(path, passphrase, cost, cbor2.loads(content))
+    return FileVault.restored(path, passphrase, cost, cbor2.loads(content), before)
 
 
 def _parts(data: bytes) -> tuple[list[Any], bytes, bytes]:

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from keys.clock import UnixMs
-    from keys.filevault import FileVault
-    from keys.vault import Role
+    from keys.vault import KeyVault, Role
 
 COMPONENTS: Final = 3
 WITNESSES_MIN: Final = 2
@@ -72,7 +71,7 @@ class CeremonyRecord:
 
 
 def hold(
-    vault: FileVault,
+    vault: KeyVault,
     role: Role,
     version: int,
     components: Sequence[Component],
@@ -98,7 +97,7 @@ def hold(
     )
 
 
-def signed(records: Sequence[CeremonyRecord], vault: FileVault, label: str) -> bytes:
+def signed(records: Sequence[CeremonyRecord], vault: KeyVault, label: str) -> bytes:
     """The records of a ceremony in a signed envelope."""
     text = json.dumps([asdict(record) for record in records], sort_keys=True)
     kid = vault.public_key(label)[:8]

@@ -1,211 +1,50 @@
 """A vault in a PKCS#11 token (OASIS PKCS #11 v2.40), through python-pkcs11: keys are sensitive and cannot be extracted.
 
-A card's key is derived inside the token and stays there. AN10922 is AES-CMAC over two blocks, and so E(E(P1) XOR P2 XOR Kn): E(P1) is an
-encryption by the token, and the outer one is its derivation CKM_AES_CBC_ENCRYPT_DATA with E(P1) as initial vector and P2 XOR Kn as
-data, whose result is a session object that nobody can read. Kn, CMAC's subkey, comes from E(0) and stands in this
-process's memory: with it, one more encryption under the master is missing to any card key.
+`keys.tokenstate` opens and changes it, `keys.tokenkey` derives card keys inside it; here keys come in, are made, are wrapped once, and are used.
 
-What the process does see: session keys of an open card, as with any vault, and a card's key for the moment in which a card is given
-it (`sealed`): PKCS#11 has no mechanism for the chip's format with its XOR and CRC32, and whoever holds the session key could decipher it anyway.
+A key that comes in while the token holds a transport key is wrapped under it before it is made non-extractable, for good: that copy, which only a vault
+with the same transport key opens, is what a backup holds and what another city may get. Without a transport key there is no copy.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Final
 
 import cbor2
-from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
 from pkcs11.exceptions import PKCS11Error
 
 from keys.cmac import BLOCK
-from keys.diversify import card_input, doubled, padded_input, xor
-from keys.errors import KeyBlockError, KeyMisused, TokenError, VaultSwapped
-from keys.inventory import Inventory, Listed, check_made_here, check_size
+from keys.errors import KeyBlockError, KeyMisused
+from keys.inventory import check_made_here, check_size
 from keys.pkcs11token import (
     ED25519,
     INSIDE,
-    STATE,
     TokenSigner,
     asking,
     cbc,
     check_value_of,
-    ecb,
     label_of,
-    newest,
-    open_session,
     template_of,
 )
-from keys.softkey import CHECK_VALUE_BYTES, SoftKey, check_value, sealed_value
-from keys.vault import KeyInfo, KeyName, Purpose, Role
+from keys.softkey import CHECK_VALUE_BYTES, check_value
+from keys.tokenkey import CardKeys
+from keys.vault import TRANSPORT, KeyInfo, KeyName, Purpose, Role
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from cryptography import x509
 
-    from keys.vault import CardKey
-
-_CARD_KEYS_MAX: Final = 1_024
-"""Derived session objects kept in the token; past that all are destroyed, and derived again when used."""
 _SIGNER_VERSION: Final = 0
-_CARD_KEY_USES: Final = MechanismFlag.SIGN | MechanismFlag.ENCRYPT | MechanismFlag.DECRYPT
+_OCTETS_32: Final = b"\x04\x20"
+"""DER: an octet string of 32 bytes, as EC_POINT is written."""
+_WRAPPED: Final = "ksh-wrapped/"
+"""Label, before the key's own, of the data object that holds a key's wrapped copies."""
 
 
-class TokenKey:
-    """A card's key inside the token; derived when it is used."""
-
-    __slots__ = ("_m", "_role", "_vault", "_version")
-
-    def __init__(self, vault: HsmVault, role: Role, version: int, m: bytes) -> None:
-        self._vault, self._role, self._version, self._m = vault, role, version, m
-
-    def __repr__(self) -> str:
-        return f"<TokenKey version {self._version}>"
-
-    def __reduce__(self) -> NoReturn:
-        raise KeyMisused("a key is not pickled: its value would leave its vault")
-
-    @property
-    def version(self) -> int:
-        """Version of the master key that it comes from."""
-        return self._version
-
-    def cmac(self, message: bytes) -> bytes:
-        """AES-CMAC, 16 bytes."""
-        with asking("make a MAC"):
-            mac: bytes = self._object().sign(message, mechanism=Mechanism.AES_CMAC)
-        return mac
-
-    def encrypt(self, data: bytes, iv: bytes) -> bytes:
-        """AES-CBC over whole blocks, unpadded."""
-        with asking("encrypt"):
-            return cbc(self._object().encrypt, data, iv)
-
-    def decrypt(self, data: bytes, iv: bytes) -> bytes:
-        """AES-CBC over whole blocks, unpadded."""
-        with asking("decrypt"):
-            return cbc(self._object().decrypt, data, iv)
-
-    def sealed(self, session_key: bytes, iv: bytes, old: CardKey | None) -> bytes:
-        """This key, encrypted for a card that holds the session key; see `keys.vault.CardKey.sealed`, and this module's docstring.
-
-        Raises KeyMisused where `old` lives in another kind of vault.
-        """
-        value = self._value()
-        if old is None:
-            return sealed_value(value, self._version, session_key, iv)
-        if isinstance(old, SoftKey):
-            return old.changed_to(value, self._version, session_key, iv)
-        if isinstance(old, TokenKey):
-            return sealed_value(value, self._version, session_key, iv, old._value())  # noqa: SLF001  its own class
-        raise KeyMisused("both keys of a change must lie in one vault")
-
-    def _object(self) -> Any:
-        return self._vault._derived_object(self._role, self._version, self._m)  # noqa: SLF001  one module
-
-    def _value(self) -> bytes:
-        return self._vault._derived_value(self._role, self._version, self._m)  # noqa: SLF001  one module
-
-
-class HsmVault(Listed):
+class HsmVault(CardKeys):
     """A vault in a token; make one with `create`, open one with `open`, and `close` it. A context manager."""
-
-    def __init__(self, session: Any, inventory: Inventory) -> None:
-        self._session = session
-        self._open = True
-        self._inventory = inventory
-        self._objects: dict[KeyName, Any] = {}
-        self._derived: dict[tuple[Role, int, bytes], Any] = {}
-        self._subkeys: dict[KeyName, tuple[bytes, bytes]] = {}
-
-    def __repr__(self) -> str:
-        return f"<HsmVault {self._inventory.name}>"
-
-    def __reduce__(self) -> NoReturn:
-        raise KeyMisused("a vault is not pickled; open it where it is needed")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    @classmethod
-    def create(cls, module: str, token: str, pin: str, name: str | None = None) -> Self:
-        """A new vault in an initialised token, bound to `name` (the token's label without it); raises TokenError where one is there already."""
-        session = open_session(module, token, pin)
-        with asking("make a vault"):
-            if list(session.get_objects({Attribute.LABEL: STATE})):
-                session.close()
-                raise TokenError(f"token {token} holds a vault already: open it, or initialise another token")
-            vault = cls(session, Inventory(name or token))
-            vault._store(())
-        return vault
-
-    @classmethod
-    def open(cls, module: str, token: str, pin: str, name: str | None = None) -> Self:
-        """Open a token's vault.
-
-        Raises VaultLocked for a wrong PIN, VaultSwapped where it is not that of `name`, TokenError where there is no such
-        module, token or vault.
-        """
-        session = open_session(module, token, pin)
-        try:
-            with asking("show its vault"):
-                vault = cls(session, newest(session, token)[0])
-        except TokenError:
-            session.close()
-            raise
-        if name is not None and vault.name != name:
-            vault.close()
-            raise VaultSwapped(
-                f"token {token} belongs to {vault.name}, not to {name}: the tokens were swapped"
-            )
-        return vault
-
-    def close(self) -> None:
-        """End the session; the token forgets what was derived in it. A second call does nothing."""
-        if self._open:
-            self._open = False
-            with asking("end its session"):
-                self._session.close()
-
-    # State
-
-    def _store(self, older: tuple[Any, ...]) -> None:
-        """Write the inventory as the next generation; the older ones go once it stands, so that a crash leaves one."""
-        self._inventory.advance()
-        template = {
-            Attribute.CLASS: ObjectClass.DATA,
-            Attribute.TOKEN: True,
-            Attribute.PRIVATE: True,
-            Attribute.LABEL: STATE,
-            Attribute.VALUE: cbor2.dumps(self._inventory.as_plain()),
-        }
-        self._session.create_object(template)
-        for one in older:
-            one.destroy()
-
-    @contextmanager
-    def _changing(self) -> Iterator[None]:
-        """The newest state; stored as the next generation where the block raises nothing."""
-        with asking("change its keys"):
-            self._inventory, states = newest(self._session, self._inventory.name)
-            try:
-                yield
-                self._store(states)
-            except BaseException:
-                self._inventory = newest(self._session, self._inventory.name)[0]
-                raise
-
-    def _make_room(self, name: KeyName, purpose: Purpose) -> None:
-        """Raises KeyMisused where the key exists; destroys what a crash left of one that was never noted."""
-        self._inventory.check_free(name, purpose)
-        self._objects.pop(name, None)
-        for left_behind in list(self._session.get_objects({Attribute.LABEL: label_of(name)})):
-            left_behind.destroy()
 
     # Keys in, and made
 
@@ -215,7 +54,10 @@ class HsmVault(Listed):
         with self._changing():
             self._make_room(name, purpose)
             kind = {Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.KEY_TYPE: KeyType.AES}
-            self._session.create_object(template_of(name, purpose) | kind | {Attribute.VALUE: value})
+            made = self._session.create_object(
+                self._template(name, purpose) | kind | {Attribute.VALUE: value}
+            )
+            self._close_up(name, purpose, made)
             return self._inventory.add(name, purpose, check_value(value))
 
     def add_master(self, role: Role, version: int, value: bytes) -> None:
@@ -227,9 +69,14 @@ class HsmVault(Listed):
         check_made_here(purpose)
         with self._changing():
             self._make_room(name, purpose)
-            self._session.generate_key(
-                KeyType.AES, 8 * BLOCK, store=True, label=label_of(name), template=template_of(name, purpose)
+            made = self._session.generate_key(
+                KeyType.AES,
+                8 * BLOCK,
+                store=True,
+                label=label_of(name),
+                template=self._template(name, purpose),
             )
+            self._close_up(name, purpose, made)
             return self._noted(name, purpose)
 
     def _noted(self, name: KeyName, purpose: Purpose) -> KeyInfo:
@@ -237,33 +84,129 @@ class HsmVault(Listed):
         return self._inventory.add(name, purpose, check)
 
     def generate_signing_key(self, label: str) -> None:
-        """Make an Ed25519 key that never leaves this token; raises KeyMisused where the label is taken."""
+        """Make an Ed25519 key inside this token; raises KeyMisused where the label is taken.
+
+        With a transport key at hand it is drawn in this process, so that it can be wrapped for a backup: no token wraps one that it made itself.
+        """
         name = KeyName(label, _SIGNER_VERSION)
         with self._changing():
             self._make_room(name, Purpose.SIGN)
-            curve = self._session.create_domain_parameters(
-                KeyType.EC_EDWARDS, {Attribute.EC_PARAMS: ED25519}, local=True
-            )
-            curve.generate_keypair(
-                mechanism=Mechanism.EC_EDWARDS_KEY_PAIR_GEN,
-                store=True,
-                label=label_of(name),
-                private_template=INSIDE,
-            )
+            under = self._wrapper()
+            if under is None:
+                self._generate_pair(name)
+            else:
+                self._import_pair(name, Ed25519PrivateKey.generate().private_bytes_raw(), under)
             self._inventory.add(name, Purpose.SIGN, self._public(name)[:CHECK_VALUE_BYTES])
+
+    def _generate_pair(self, name: KeyName) -> None:
+        curve = self._session.create_domain_parameters(
+            KeyType.EC_EDWARDS, {Attribute.EC_PARAMS: ED25519}, local=True
+        )
+        curve.generate_keypair(
+            mechanism=Mechanism.EC_EDWARDS_KEY_PAIR_GEN,
+            store=True,
+            label=label_of(name),
+            private_template=INSIDE,
+        )
+
+    def _import_pair(self, name: KeyName, seed: bytes, under: KeyName) -> None:
+        """Put a pair in, and keep the seed wrapped: as an AES key for that one moment, for nothing else can be wrapped."""
+        public = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes_raw()
+        pair = {
+            Attribute.KEY_TYPE: KeyType.EC_EDWARDS, Attribute.EC_PARAMS: ED25519, Attribute.TOKEN: True,
+            Attribute.LABEL: label_of(name),
+        }  # fmt: skip
+        self._session.create_object(
+            pair
+            | INSIDE
+            | {Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.VALUE: seed, Attribute.SIGN: True}
+        )
+        point = _OCTETS_32 + public
+        self._session.create_object(
+            pair
+            | {Attribute.CLASS: ObjectClass.PUBLIC_KEY, Attribute.EC_POINT: point, Attribute.VERIFY: True}
+        )
+        kind = {Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.KEY_TYPE: KeyType.AES}
+        passing = self._session.create_object(
+            INSIDE | kind | {Attribute.EXTRACTABLE: True, Attribute.VALUE: seed}
+        )
+        self._keep_copy(name, under, passing)
+        passing.destroy()
+
+    def restore_signing_key(self, label: str, copy: bytes, under: KeyName) -> KeyInfo:
+        """Take a backup's signing key in; its seed passes through this process. Raises KeyMissing, KeyMisused, KeyBlockError."""
+        self._inventory.usable(under, Purpose.TRANSPORT)
+        name = KeyName(label, _SIGNER_VERSION)
+        with self._changing():
+            self._make_room(name, Purpose.SIGN)
+            readable = {Attribute.SENSITIVE: False, Attribute.EXTRACTABLE: True, Attribute.TOKEN: False}
+            passing = self._opened_copy(copy, under, store=False, template=readable)
+            self._import_pair(name, passing[Attribute.VALUE], self._wrapper() or under)
+            passing.destroy()
+            return self._inventory.add(name, Purpose.SIGN, self._public(name)[:CHECK_VALUE_BYTES])
 
     def retire(self, role: Role, version: int) -> None:
         """Take a version out of use for good; raises KeyMissing, KeyMisused where no other version is in use."""
         with self._changing():
             self._inventory.retire(role, version)
 
-    def wrap(self, name: KeyName, under: KeyName) -> bytes:
-        """Raises KeyMisused always: this token's keys are made so that they cannot leave it, even wrapped."""
-        self._inventory.usable(under, Purpose.TRANSPORT)
-        self._inventory.info(name)
-        raise KeyMisused(
-            f"{name.label} version {name.version} lies in a token and cannot leave it: enter its components in the other vault"
+    # Wrapped copies
+
+    def _wrapper(self, purpose: Purpose | None = None) -> KeyName | None:
+        """The newest transport key; none for a transport key, which never leaves."""
+        if purpose is Purpose.TRANSPORT:
+            return None
+        newest = self._inventory.next_version(TRANSPORT) - 1
+        return KeyName(TRANSPORT, newest) if newest else None
+
+    def _template(self, name: KeyName, purpose: Purpose) -> dict[Attribute, Any]:
+        """As the key is born: it can be wrapped until `_close_up`, where there is a transport key for that."""
+        wrappable = self._wrapper(purpose) is not None
+        return template_of(name, purpose) | {Attribute.EXTRACTABLE: wrappable}
+
+    def _close_up(self, name: KeyName, purpose: Purpose, born: Any) -> None:
+        """Wrap a key that was just born, keep the copy, and make the key one that cannot be extracted: PKCS#11 knows no way back."""
+        under = self._wrapper(purpose)
+        if under is None:
+            return
+        self._keep_copy(name, under, born)
+        born[Attribute.EXTRACTABLE] = False
+
+    def _keep_copy(self, name: KeyName, under: KeyName, key: Any) -> None:
+        copy: bytes = self._object(under).wrap_key(key, mechanism=Mechanism.AES_KEY_WRAP)
+        label = _WRAPPED + label_of(name)
+        for older in list(self._session.get_objects({Attribute.LABEL: label})):
+            older.destroy()
+        self._session.create_object(
+            {
+                Attribute.CLASS: ObjectClass.DATA,
+                Attribute.TOKEN: True,
+                Attribute.PRIVATE: True,
+                Attribute.LABEL: label,
+                Attribute.VALUE: cbor2.dumps([*under, copy]),
+            }
         )
+
+    def wrapped(self, name: KeyName) -> tuple[KeyName, bytes] | None:
+        """A key's copy from its birth, and the transport key that opens it; None where there was none then. Raises KeyMissing."""
+        self._inventory.info(name)
+        with asking("show a wrapped key"):
+            found = list(self._session.get_objects({Attribute.LABEL: _WRAPPED + label_of(name)}))
+            if not found:
+                return None
+            label, version, copy = cbor2.loads(found[0][Attribute.VALUE])
+        return KeyName(label, version), copy
+
+    def wrap(self, name: KeyName, under: KeyName) -> bytes:
+        """The copy that was made of a key at its birth, where it is under this transport key; raises KeyMissing, KeyMisused."""
+        self._inventory.usable(under, Purpose.TRANSPORT)
+        copy = self.wrapped(name)
+        if copy is None or copy[0] != under:
+            raise KeyMisused(
+                f"{name.label} version {name.version} lies in a token and cannot leave it: it was not made while "
+                f"{under.label} version {under.version} was the newest transport key; enter its components in the other vault"
+            )
+        return copy[1]
 
     def unwrap(self, name: KeyName, purpose: Purpose, wrapped: bytes, under: KeyName) -> KeyInfo:
         """Take a wrapped key in, unwrapped inside the token; raises KeyMissing, KeyMisused, KeyBlockError."""
@@ -271,84 +214,23 @@ class HsmVault(Listed):
         self._inventory.usable(under, Purpose.TRANSPORT)
         with self._changing():
             self._make_room(name, purpose)
-            try:
-                self._object(under).unwrap_key(
-                    ObjectClass.SECRET_KEY,
-                    KeyType.AES,
-                    wrapped,
-                    mechanism=Mechanism.AES_KEY_WRAP,
-                    store=True,
-                    label=label_of(name),
-                    template=template_of(name, purpose),
-                )
-            except PKCS11Error:
-                raise KeyBlockError(
-                    f"the wrapped key does not open under {under.label} version {under.version}: it was changed, or wrapped for another vault"
-                ) from None
+            made = self._opened_copy(
+                wrapped, under, store=True, label=label_of(name), template=self._template(name, purpose)
+            )
+            self._close_up(name, purpose, made)
             return self._noted(name, purpose)
 
-    # Keys in use
-
-    def _object(self, name: KeyName, kind: ObjectClass = ObjectClass.SECRET_KEY) -> Any:
-        found = self._objects.get(name)
-        if not self._open:
-            raise TokenError(f"the vault of {self.name} is closed: open it again")
-        if found is None:
-            found = self._session.get_key(object_class=kind, label=label_of(name))
-            self._objects[name] = found
-        return found
-
-    def card_key(self, role: Role, version: int, uid: bytes) -> TokenKey:
-        """The diversified key of one card; raises KeyMissing, KeyRetired."""
-        return self.derived(role, version, card_input(uid, role.key_no, version))
-
-    def derived(self, role: Role, version: int, m: bytes) -> TokenKey:
-        """The key that AN10922 derives from a master and an input of 1 to 31 bytes; raises KeyMissing, KeyRetired, KeysError."""
-        self._inventory.usable(KeyName(role.value, version), Purpose.CARD)
-        padded_input(m)
-        return TokenKey(self, role, version, m)
-
-    def _blocks(self, name: KeyName, m: bytes) -> tuple[bytes, bytes]:
-        """E(P1), and P2 XOR Kn."""
-        self._inventory.usable(name, Purpose.CARD)
-        master = self._object(name)
-        if name not in self._subkeys:
-            k1 = doubled(ecb(master, bytes(BLOCK)))
-            self._subkeys[name] = (k1, doubled(k1))
-        padded, whole = padded_input(m)
-        k1, k2 = self._subkeys[name]
-        return ecb(master, padded[:BLOCK]), xor(padded[BLOCK:], k1 if whole else k2)
-
-    def _derived_object(self, role: Role, version: int, m: bytes) -> Any:
-        name = KeyName(role.value, version)
-        self._inventory.usable(name, Purpose.CARD)
-        ready = self._derived.get((role, version, m)) if self._open else None
-        if ready is None:
-            first, second = self._blocks(name, m)
-            ready = self._object(name).derive_key(
-                KeyType.AES,
-                8 * BLOCK,
-                mechanism=Mechanism.AES_CBC_ENCRYPT_DATA,
-                mechanism_param=(first, second),
-                capabilities=_CARD_KEY_USES,
-                template=INSIDE,
-                store=False,
+    def _opened_copy(self, wrapped: bytes, under: KeyName, **how: Any) -> Any:
+        try:
+            return self._object(under).unwrap_key(
+                ObjectClass.SECRET_KEY, KeyType.AES, wrapped, mechanism=Mechanism.AES_KEY_WRAP, **how
             )
-            if len(self._derived) >= _CARD_KEYS_MAX:
-                self._forget()
-            self._derived[role, version, m] = ready
-        return ready
+        except PKCS11Error:
+            raise KeyBlockError(
+                f"the wrapped key does not open under {under.label} version {under.version}: it was changed, or wrapped for another vault"
+            ) from None
 
-    def _forget(self) -> None:
-        for one in self._derived.values():
-            one.destroy()
-        self._derived.clear()
-
-    def _derived_value(self, role: Role, version: int, m: bytes) -> bytes:
-        name = KeyName(role.value, version)
-        with asking("seal a card's key"):
-            first, second = self._blocks(name, m)
-            return ecb(self._object(name), xor(first, second))
+    # Keys in use
 
     def cmac(self, name: KeyName, message: bytes) -> bytes:
         """AES-CMAC under a MAC key, 16 bytes; raises KeyMissing, KeyMisused."""

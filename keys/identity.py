@@ -180,5 +180,13 @@ def read_certificate(pem: bytes, root: bytes, at: UnixMs | None = None) -> Termi
     return certificate
 
 
+def authority_key(root: bytes) -> bytes:
+    """The raw Ed25519 key of an authority's own certificate (PEM); raises IdentityError."""
+    public = x509.load_pem_x509_certificate(root).public_key()
+    if not isinstance(public, Ed25519PublicKey):
+        raise IdentityError("the authority's key is no Ed25519 key")
+    return public.public_bytes_raw()
+
+
 def _ms(at: datetime) -> UnixMs:
     return UnixMs(int(at.timestamp()) * 1000)

@@ -9,13 +9,16 @@ from __future__ import annotations
 import hashlib
 import secrets
 from dataclasses import dataclass, field
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import cbor2
 
 from keys.clock import SystemClock, UnixMs
 from keys.errors import KeyMissing, KeyMisused, KeyRetired, VaultRolledBack, VaultSwapped
 from keys.vault import KeyInfo, KeyName, Purpose, Role, VaultRecord
+
+if TYPE_CHECKING:
+    from keys.vault import Witness
 
 VERSION_MAX: Final = 255
 _ROLES: Final = {role.value for role in Role}
@@ -173,6 +176,21 @@ class Listed:
     """The part of a vault that needs no secret; both kinds of vault share it."""
 
     _inventory: Inventory
+    _witness: Witness | None = None
+
+    def _recorded(self) -> VaultRecord | None:
+        """What the witness knows of this vault; to be asked before the vault is read: meanwhile another process may change both."""
+        return self._witness.known().get(self._inventory.name) if self._witness else None
+
+    def _agree(self, known: VaultRecord | None) -> None:
+        """Raises VaultRolledBack where this vault is older than what is known; a newer state is noted before anybody uses it."""
+        if known is not None:
+            self.check_against(known)
+        if self._witness is not None and known != self.record():
+            self._witness.note(self)
+
+    def close(self) -> None:
+        """Use it no more; a token's session ends."""
 
     @property
     def name(self) -> str:

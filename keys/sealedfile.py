@@ -1,6 +1,7 @@
 """A file that only a passphrase opens: scrypt (RFC 7914), AES-256-GCM (NIST SP 800-38D), the header authenticated.
 
-Written whole to a temporary name, flushed, and renamed, under a lock beside it: a crash leaves the old file or the new one.
+Written whole to a name beside it, flushed, and renamed, under a lock: a crash leaves the old file or the new one. Between `prepare` and `put` somebody
+else may be told of what comes; a crash there leaves both, and `prepared` reads the one that was to come.
 """
 
 from __future__ import annotations
@@ -70,7 +71,17 @@ class SealedFile:
 
     def read(self) -> Any:
         """The content; raises VaultLocked for a wrong passphrase or a changed file."""
-        header, nonce, sealed = _parts(self.path, self._header[0])
+        return self._read(self.path)
+
+    def prepared(self) -> Any:
+        """What was to come when a crash came first; None where there is nothing whole."""
+        try:
+            return self._read(beside(self.path))
+        except VaultError:
+            return None
+
+    def _read(self, path: Path) -> Any:
+        header, nonce, sealed = _parts(path, self._header[0])
         try:
             return cbor2.loads(self._secret.decrypt(nonce, sealed, cbor2.dumps(header)))
         except (InvalidTag, ValueError, TypeError):
@@ -81,9 +92,18 @@ class SealedFile:
 
     def write(self, content: Any) -> None:
         """Write the content, whole or not at all."""
+        self.prepare(content)
+        self.put()
+
+    def prepare(self, content: Any) -> None:
+        """Make a new content durable beside the one that holds."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
         sealed = self._secret.encrypt(nonce, cbor2.dumps(content), cbor2.dumps(self._header))
-        write_atomically(self.path, cbor2.dumps([self._header, nonce, sealed]))
+        _write_durably(beside(self.path), cbor2.dumps([self._header, nonce, sealed]))
+
+    def put(self) -> None:
+        """Let the prepared content hold; durable when this returns."""
+        _put(self.path)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -116,15 +136,27 @@ def _secret(passphrase: str, header: list[Any]) -> AESGCM:
     return AESGCM(Scrypt(salt=salt, length=32, n=cost, r=8, p=1).derive(passphrase.encode()))
 
 
+def beside(path: Path) -> Path:
+    """Where the next content of a file waits."""
+    return path.with_name(path.name + ".new")
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file whole or not at all, readable by its owner alone."""
-    temporary = path.with_name(path.name + ".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    _write_durably(beside(path), data)
+    _put(path)
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(path)
+
+
+def _put(path: Path) -> None:
+    beside(path).replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

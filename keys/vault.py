@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
     from cryptography import x509
 
     from keys.clock import UnixMs
@@ -43,6 +46,12 @@ _KEY_NUMBERS = {
     Role.TRANSACTION_MAC: 0x0F,
     Role.PICC: 0x10,
 }
+
+
+HANDED_OUT: Final = (Role.READ, Role.DEBIT)
+"""Masters that terminals hold a copy of, sealed to the device; all others stay in the city's vault."""
+TRANSPORT: Final = "transport"
+"""Label of the transport keys that custodians bring, to carry keys between vaults."""
 
 
 class Purpose(StrEnum):
@@ -84,6 +93,26 @@ class VaultRecord:
     name: str
     generation: int
     digest: bytes
+
+
+class Recorded(Protocol):
+    """A vault as a witness sees it: its state, and whether another state is an earlier one of it."""
+
+    def record(self) -> VaultRecord:
+        """The state now, to be kept outside the vault."""
+
+    def check_against(self, record: VaultRecord) -> None:
+        """Raises VaultRolledBack where this vault is not the recorded one, or a later state of it; VaultSwapped for another name."""
+
+
+class Witness(Protocol):
+    """Somebody outside of a vault who keeps its newest state, and is told of each before it holds: an older copy never passes for it."""
+
+    def known(self) -> dict[str, VaultRecord]:
+        """The newest states of all vaults, by their names."""
+
+    def note(self, vault: Recorded) -> None:
+        """Keep a vault's state, durably; raises VaultRolledBack where it has left the history that is known."""
 
 
 class CardKey(Protocol):
@@ -135,21 +164,15 @@ class Vault(Protocol):
         """What the vault holds, without saying secrets."""
 
 
-class KeyVault(Vault, Protocol):
+class KeyVault(Vault, Recorded, Protocol):
     """All that a custodian's vault can do; cards, terminals and ledger need only a `Vault`."""
 
     @property
     def generation(self) -> int:
         """How often the vault has been changed."""
 
-    def record(self) -> VaultRecord:
-        """The state now, to be kept outside the vault."""
-
     def next_version(self, label: str) -> int:
         """The version that a new key of this label takes."""
-
-    def check_against(self, record: VaultRecord) -> None:
-        """Raises VaultRolledBack where this vault is not the recorded one, or a later state of it; VaultSwapped for another name."""
 
     def derived(self, role: Role, version: int, m: bytes) -> CardKey:
         """The key that AN10922 derives from a master and an input of 1 to 31 bytes; raises KeyMissing, KeyRetired, KeysError."""
@@ -183,3 +206,27 @@ class KeyVault(Vault, Protocol):
 
     def retire(self, role: Role, version: int) -> None:
         """Take a version out of use for good; raises KeyMissing, KeyMisused where no other version is in use."""
+
+
+class CityVault(KeyVault, Protocol):
+    """The vault of a whole city, in a file or in a token: it gives terminals the masters that they hold, sealed, and carries keys in blocks."""
+
+    def subset(
+        self, path: Path, passphrase: str, roles: Iterable[Role], cost: int = ..., name: str | None = None
+    ) -> KeyVault:
+        """A terminal's vault in a new file: the masters in use of its roles, bound to `name`; raises KeyMissing, KeyMisused."""
+
+    def handed_out(self, roles: Iterable[Role], to: bytes, context: bytes) -> bytes:
+        """The masters in use of some roles, sealed to a device's X25519 key; raises KeyMissing, KeyMisused, KeyBlockError."""
+
+    def export_block(self, name: KeyName, under: KeyName) -> str:
+        """A master key as an X9.143 key block, version D, under a transport key; raises KeyMissing, KeyMisused."""
+
+    def import_block(self, block: str, under: KeyName) -> KeyInfo:
+        """Take in a master key from an X9.143 key block; raises KeyMissing, KeyMisused, KeyBlockError."""
+
+    def shows_in(self, data: bytes) -> bool:
+        """True where a secret of this vault that this process can know stands in some bytes: what leak checks ask."""
+
+    def close(self) -> None:
+        """Use it no more."""

@@ -18,6 +18,7 @@ LedgerError
  ├── WindowClosed            a business date that takes no more entries
  ├── WindowNotBegun          a business date that lies ahead
  ├── EnrolmentRefused        a code, or a renewal, that makes no terminal
+ ├── HandoutRefused          a request for keys that proves nothing
  ├── LoadRefused             a load that may not be authorised: limit, card, role
  ├── BlockRefused            a card that cannot be blocked or unblocked as asked
  ├── BundleUnknown           no such signed bundle
@@ -111,6 +112,10 @@ class Overloaded(LedgerError):
 
 class WindowClosed(LedgerError):
     """A business date that takes no more entries."""
+
+
+class HandoutRefused(LedgerError):
+    """A request for keys that proves nothing, or is of another time."""
 
 
 class LoadRefused(LedgerError):

@@ -127,6 +127,7 @@ _OF: Final[dict[type[errors.LedgerError], ProblemType]] = {
         "Batch conflict", 409, "These numbers were used for other records. Both are kept; somebody must look."
     ),
     errors.EnrolmentRefused: ProblemType("Enrolment refused", 403, "The code is used, late or wrong."),
+    errors.HandoutRefused: ProblemType("Hand-out refused", 403, "The request for keys proves nothing, or is of another time."),
     errors.LoadRefused: ProblemType("Load refused", 422, "The card may not be loaded so: its limit, or the kiosk's rights."),
     errors.LoadSessionGone: ProblemType("Load session gone", 410, "This load is over: hold the card again to see how it ended."),
     errors.LoadStepRefused: ProblemType("Load step refused", 409, "This step is not due: a replay, or one too many."),

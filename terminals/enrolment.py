@@ -11,6 +11,7 @@ import cbor2
 import httpx2
 
 from keys import envelope
+from keys.device import device_secret, secret_beside
 from keys.errors import IdentityError
 from keys.identity import TerminalCertificate, TerminalIdentity, read_certificate
 from keys.sealedfile import write_atomically
@@ -34,17 +35,18 @@ class Device:
 
     def __init__(self, folder: Path, secret: bytes | None = None) -> None:
         """Open the folder; makes the key where there is none yet. Raises IdentityError (see `keys.device`)."""
-        self._folder = folder
-        self.identity = TerminalIdentity(folder, secret)
+        self.folder = folder
+        self.secret = device_secret(secret_beside(folder)) if secret is None else secret
+        self.identity = TerminalIdentity(folder, self.secret)
 
     def certificate(self) -> TerminalCertificate:
         """The certificate, whatever its dates; raises IdentityError where the terminal is not enrolled."""
         pem = self.identity.certificate()
-        return read_certificate(pem, (self._folder / AUTHORITY_FILE).read_bytes())
+        return read_certificate(pem, (self.folder / AUTHORITY_FILE).read_bytes())
 
     def ledger_key(self) -> bytes:
         """The raw Ed25519 key that signs the ledger's receipts."""
-        return (self._folder / LEDGER_KEY_FILE).read_bytes()
+        return (self.folder / LEDGER_KEY_FILE).read_bytes()
 
     def enrol(self, client: httpx2.Client, ticket: Ticket) -> TerminalCertificate:
         """Take up an invitation. Raises Offline, EnrolmentDenied; nothing is kept then but the key."""
@@ -57,8 +59,8 @@ class Device:
                 "whoever answered is not the terminal authority of your code: check the ledger's address"
             )
         found = _checked(certificate, root, ticket.terminal)
-        write_atomically(self._folder / LEDGER_KEY_FILE, key)
-        write_atomically(self._folder / AUTHORITY_FILE, root)
+        write_atomically(self.folder / LEDGER_KEY_FILE, key)
+        write_atomically(self.folder / AUTHORITY_FILE, root)
         self.identity.install(certificate)
         return found
 
@@ -72,7 +74,7 @@ class Device:
         payload = cbor2.dumps([now, self.identity.next_request()], canonical=True)
         body = self._sealed(payload, known.terminal, RENEWAL_CONTENT_TYPE)
         certificate, _, _ = _told(_asked(client, "/v1/terminals/renewal", body))
-        found = _checked(certificate, (self._folder / AUTHORITY_FILE).read_bytes(), known.terminal)
+        found = _checked(certificate, (self.folder / AUTHORITY_FILE).read_bytes(), known.terminal)
         self.identity.install(certificate)
         return found
 

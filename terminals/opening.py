@@ -14,6 +14,7 @@ from keys.sealedfile import write_atomically
 from terminals.bundles.kept import KeptBundles, Trust
 from terminals.enrolment import Device, Renewal
 from terminals.errors import TerminalError
+from terminals.handout import NewestKeys
 from terminals.outbox import Outbox
 from terminals.terminal import Parts, Terminal
 from terminals.upload import Link
@@ -73,7 +74,8 @@ def opened(folder: Path, clock: Clock, address: str, tariff: Tariff) -> Opened:
     client = client_of(address)
     link = Link(client, number, device.identity.sign, device.ledger_key(), clock)
     renewal = Renewal(device, client, clock)
-    parts = Parts(number, Outbox(folder / OUTBOX_FILE), vault, link, clock, tariff, bundles, renewal)
+    keys = NewestKeys(vault, link, clock)
+    parts = Parts(number, Outbox(folder / OUTBOX_FILE), vault, link, clock, tariff, bundles, renewal, keys)
     return Opened(Terminal(parts), certificate.role, certificate.rights.routes)
 
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from terminals.cashing import Compared
     from terminals.enrolment import Renewal
     from terminals.fares import FareDecision, Place, Tariff
+    from terminals.handout import NewestKeys
     from terminals.loading import Show
     from terminals.offline import Standing
     from terminals.outbox import Outbox
@@ -57,6 +58,7 @@ class Parts:
     tariff: Tariff
     bundles: KeptBundles | None = None
     renewal: Renewal | None = None
+    keys: NewestKeys | None = None
 
 
 class Terminal:
@@ -187,6 +189,8 @@ class Terminal:
             self._parts.renewal.if_due()
         done = self._parts.link.upload(self.outbox)
         self.refresh()
+        if self._parts.keys is not None:
+            self._parts.keys.if_due(self._rules)
         return done
 
     def refresh(self) -> Refreshed:

@@ -67,6 +67,11 @@ class Link:
         self._clock = clock
         self._attempts = attempts
 
+    @property
+    def terminal(self) -> int:
+        """Whose line it is."""
+        return self._terminal
+
     def close(self) -> None:
         """Hang up."""
         self._client.close()
@@ -131,6 +136,17 @@ class Link:
         if terminal != self._terminal or first != last:
             raise ReceiptWrong("the ledger's receipt speaks of another load: try again")
         return list(fields)
+
+    def signed(self, answer: bytes, content_type: str) -> bytes:
+        """The payload of what the ledger signed; raises ReceiptWrong."""
+        try:
+            message = envelope.parse(answer)
+            payload = message.verify(self._ledger_key)
+        except EnvelopeError as error:
+            raise ReceiptWrong(f"the ledger's answer does not verify ({error}): try again") from None
+        if message.content_type != content_type:
+            raise ReceiptWrong(f"the ledger's answer is {message.content_type[:60]!r}, not {content_type}")
+        return payload
 
     def get(self, path: str, query: Mapping[str, str], bytes_max: int) -> bytes | None:
         """What the ledger has at a path, None where it has nothing (newer); one try, and no more than so many bytes.

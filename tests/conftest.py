@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.secrecy.plugin import SecretWatch
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -23,8 +25,10 @@ def load_run(path: Path) -> Any:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Look once for what is missing."""
+    """Look once for what is missing; watch every secret from here on, but where time is measured."""
     config.stash[MISSING] = load_run(ROOT / "run").left_out()
+    if not config.getoption("benchmark_only", default=False):
+        config.pluginmanager.register(SecretWatch(config), "secret-watch")
 
 
 MISSING = pytest.StashKey[list[Any]]()

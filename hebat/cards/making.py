@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from card import ndef
@@ -55,7 +55,7 @@ class Made:
 
     uid: bytes
     identity: Identity
-    token: str
+    token: str = field(repr=False)
     finished: bool = False
 
 

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from card.transport import Transport
     from hebat.folder import Folder
     from keys.clock import UnixMs
-    from keys.filevault import FileVault
     from keys.money import Rupiah
-    from keys.vault import Vault
+    from keys.vault import CityVault, Vault
 
 LOCKED_UNTIL = Day(0)
 """The last valid day of a locked card: a day before there was any card."""
@@ -68,7 +67,7 @@ class Looked:
         )
 
 
-def vault_of(folder: Folder) -> FileVault:
+def vault_of(folder: Folder) -> CityVault:
     """The city's vault; raises InputRefused where the folder holds no city, VaultRolledBack, VaultError."""
     return city_vault(folder)
 

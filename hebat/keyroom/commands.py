@@ -10,19 +10,17 @@ import typer
 
 from hebat.errors import InputRefused
 from hebat.folder import Folder
-from hebat.keyroom import desk, report, tokens
+from hebat.keyroom import desk, records, report, tokens
 from hebat.keyroom.tokens import ModuleOption, Token, TokenOption
 from keys.ceremony import COMPONENTS, CeremonyRecord, Component
 from keys.clock import SystemClock, local
 from keys.cmac import BLOCK
 from keys.errors import CeremonyError, KeyMisused
 from keys.steps import Steps
-from keys.vault import KeyInfo, KeyName, Purpose, Role
+from keys.vault import TRANSPORT, KeyName, Purpose, Role
 
 if TYPE_CHECKING:
-    from keys.vault import KeyVault
-
-TRANSPORT = "transport"
+    from keys.vault import KeyInfo, KeyVault
 
 keys_app = typer.Typer(help="Hold key ceremonies, list, roll, back up and carry keys.", no_args_is_help=True)
 
@@ -90,13 +88,17 @@ def hold_ceremony(
     purpose = Purpose.TRANSPORT if label == TRANSPORT else Purpose.CARD
     name = KeyName(label if purpose is Purpose.TRANSPORT else _role(label).value, version)
     folder = Folder(data)
-    with tokens.opened_or_new(folder, Token(module, token), name) as (vault, place, typed):
+    with (
+        tokens.opened_or_new(folder, Token(module, token), name) as (vault, place, typed),
+        records.room(folder),
+    ):
+        records.finish(folder, vault)
         if not place.exists():
             _need_free(vault, name)
         steps = Steps.begin(place, typed, name)
         _take_components(steps, name)
         record = steps.finish(vault, name, purpose, SystemClock().now())
-        kept = desk.keep_record(folder, vault, "ceremony", record, steps.mark)
+        kept = records.keep(folder, vault, records.Change(records.CEREMONY, record, steps.mark))
         steps.forget()
     typer.echo(
         f"{name.label} version {version} is in the vault; check value {record.check_value}; record {kept.name}"
@@ -159,16 +161,27 @@ def _role(label: str) -> Role:
 def roll(
     role: Role, data: DataOption, present: PeopleOption, module: ModuleOption = "", token: TokenOption = ""
 ) -> None:
-    """Make the next version inside the vault: for new cards at once, beside the older ones until they are retired."""
+    """Make the next version inside the vault: for new cards at once, beside the older ones until they are retired.
+
+    Where a crash broke a roll of this role off, the same command ends that one instead, with its one record.
+    """
     people = _two(present)
     folder = Folder(data)
-    with tokens.opened(folder, Token(module, token)) as vault:
-        told = vault.generate_key(KeyName(role.value, vault.next_version(role.value)), Purpose.CARD)
-        record = _record(told, people)
-        desk.keep_record(folder, vault, "roll", record)
-    typer.echo(
-        f"{role} version {told.version} is for new cards from now on; check value {record.check_value}"
-    )
+    with tokens.opened(folder, Token(module, token)) as vault, records.room(folder):
+        done = records.finish(folder, vault)
+        if done is None or not done.names(records.ROLL, role.value):
+            name = KeyName(role.value, vault.next_version(role.value))
+            with records.announced(folder, vault, records.ROLL, _record(name, people)):
+                vault.generate_key(name, Purpose.CARD)
+            done = _finished(folder, vault)
+    told = done.record
+    typer.echo(f"{role} version {told.version} is for new cards from now on; check value {told.check_value}")
+
+
+def _finished(folder: Folder, vault: KeyVault) -> records.Change:
+    done = records.finish(folder, vault)
+    assert done is not None  # noqa: S101  the change was announced and made
+    return done
 
 
 @keys_app.command("retire")
@@ -189,10 +202,13 @@ def retire(
     count = report.locked_out(folder, role, version)
     if count and not yes:
         raise InputRefused(_locking_out(role, version, count))
-    with tokens.opened(folder, Token(module, token)) as vault:
-        vault.retire(role, version)
-        told = next(one for one in vault.contents() if (one.role, one.version) == (role, version))
-        desk.keep_record(folder, vault, "retire", _record(told, people))
+    with tokens.opened(folder, Token(module, token)) as vault, records.room(folder):
+        done = records.finish(folder, vault)
+        if done is None or not done.names(records.RETIRE, role.value, version):
+            record = _record(KeyName(role.value, version), people)
+            with records.announced(folder, vault, records.RETIRE, record):
+                vault.retire(role, version)
+            _finished(folder, vault)
         left = ", ".join(map(str, vault.versions(role)))
     typer.echo(f"{role} version {version} is retired; in use: {left}")
     if count:
@@ -217,6 +233,6 @@ def _two(present: list[str]) -> tuple[str, ...]:
     return tuple(present)
 
 
-def _record(told: KeyInfo, people: tuple[str, ...]) -> CeremonyRecord:
-    at = SystemClock().now()
-    return CeremonyRecord(told.label, told.version, at, (), people, (), told.check_value.hex())
+def _record(name: KeyName, people: tuple[str, ...]) -> CeremonyRecord:
+    """Who does what and when; the check value comes once the key is there."""
+    return CeremonyRecord(*name, SystemClock().now(), (), people, (), "")

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 import getpass
-import json
 import sys
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import typer
 
 from hebat.errors import InputRefused
-from hebat.vaults import city_vault, remember
-from keys import ceremony
-from keys.envelope import seal
+from hebat.vaults import LedgerWitness
 from keys.errors import CeremonyError, ShareError
 from keys.filevault import FileVault
-from keys.sealedfile import HUMAN_COST, write_atomically
+from keys.sealedfile import HUMAN_COST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from hebat.folder import Folder
-    from keys.ceremony import CeremonyRecord
-    from keys.vault import KeyVault
 
 _T = TypeVar("_T")
 ATTEMPTS: Final = 3
@@ -70,7 +63,7 @@ def typed_passphrase(what: str, *, new: bool) -> str:
 def opened(folder: Folder) -> tuple[FileVault, str]:
     """The folder's vault and its passphrase; raises VaultRolledBack for an older copy, VaultError where there is none."""
     typed = passphrase(folder) if folder.vault.exists() else ""
-    return city_vault(folder, typed), typed
+    return FileVault.open(folder.vault, typed, folder.vault.name, LedgerWitness(folder)), typed
 
 
 def opened_or_new(folder: Folder) -> tuple[FileVault, str]:
@@ -79,7 +72,7 @@ def opened_or_new(folder: Folder) -> tuple[FileVault, str]:
         return opened(folder)
     folder.make()
     typed = passphrase(folder, new=True)
-    vault = FileVault.create(folder.vault, typed, HUMAN_COST)
+    vault = FileVault.create(folder.vault, typed, HUMAN_COST, witness=LedgerWitness(folder))
     for label in signing_labels():
         vault.generate_signing_key(label)
     return vault, typed
@@ -87,11 +80,9 @@ def opened_or_new(folder: Folder) -> tuple[FileVault, str]:
 
 def signing_labels() -> tuple[str, ...]:
     """The city's signing keys, which each vault makes for itself."""
-    from hebat.founding import AUTHORITY_LABEL  # noqa: PLC0415  SQLAlchemy loads only where it is needed
-    from keys.bundle import LABEL as BUNDLE_LABEL  # noqa: PLC0415  as above
-    from ledger.intake.receipt import LABEL as LEDGER_LABEL  # noqa: PLC0415  as above
+    from hebat.founding import SIGNING_LABELS  # noqa: PLC0415  SQLAlchemy loads only where it is needed
 
-    return LEDGER_LABEL, AUTHORITY_LABEL, BUNDLE_LABEL
+    return SIGNING_LABELS
 
 
 def retried(ask: Callable[[], _T]) -> _T:
@@ -102,27 +93,3 @@ def retried(ask: Callable[[], _T]) -> _T:
         except (CeremonyError, ShareError) as error:
             typer.echo(f"hebat: {error}", err=True)
     return ask()
-
-
-def keep_record(folder: Folder, vault: KeyVault, what: str, record: CeremonyRecord, mark: str = "") -> Path:
-    """Tell the ledger the vault's new state, and sign what happened, with that state, into the folder's records; one of a mark is written once."""
-    remember(folder, vault)
-    written = next((folder.root / "key-records").glob(f"*-{what}-{mark}.cose"), None) if mark else None
-    return written or _write_record(folder, vault, f"{what}-{mark}" if mark else what, what, record)
-
-
-def _write_record(folder: Folder, vault: KeyVault, name: str, what: str, record: CeremonyRecord) -> Path:
-    from hebat.founding import AUTHORITY_LABEL  # noqa: PLC0415  as above
-
-    state = vault.record()
-    text = asdict(record) | {"what": what, "generation": state.generation, "digest": state.digest.hex()}
-    signed = seal(
-        json.dumps(text, sort_keys=True).encode(),
-        kid=vault.public_key(AUTHORITY_LABEL)[:8],
-        sign=lambda message: vault.sign(AUTHORITY_LABEL, message),
-        content_type=ceremony.RECORD_CONTENT_TYPE,
-    )
-    path = folder.root / "key-records" / f"{state.generation:06d}-{name}.cose"
-    path.parent.mkdir(exist_ok=True, mode=0o700)
-    write_atomically(path, signed)
-    return path

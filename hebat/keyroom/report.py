@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from keys.vault import KeyInfo
     from ledger.intake.registry import Card
 
-FOR_LIFE: Final = (Role.TRANSACTION_MAC, Role.PICC)
+FOR_LIFE: Final = (Role.TRANSACTION_MAC,)
 """Keys that a card keeps as it was made."""
 
 
@@ -29,7 +29,7 @@ class Row(NamedTuple):
 
 def cards_of(folder: Folder) -> list[Card]:
     """All cards that the ledger knows; none where there is no ledger yet."""
-    if not folder.ledger.exists():
+    if not folder.has_ledger:
         return []
     from ledger.intake.registry import Registry  # noqa: PLC0415  SQLAlchemy loads only where it is needed
     from ledger.store import Database  # noqa: PLC0415  as above

@@ -1,7 +1,7 @@
 """Which version of each master a card's keys come from, and how many cards stand on a version. Pure.
 
-A card has keys in three places: its application, the chip itself, and the application for phones where it has one. Only the first are changed on the way
-(docs/decisions/0016-rolling-keys.md); the others, and the Transaction MAC key, stay as the card was made.
+A card has keys in three places: its application, the chip itself, and the application for phones where it has one. All are changed behind a load
+(docs/decisions/0016-rolling-keys.md); the Transaction MAC key alone stays as the card was made.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ACCESS: Final = (Role.MASTER, Role.READ, Role.DEBIT, Role.LOAD, Role.META_READ, 
 """Keys 0 to 5 of the city's application."""
 PHONE: Final = (Role.MASTER, Role.META_READ, Role.FILE_READ)
 """Keys of the application for phones."""
-PLACES: Final = (*ACCESS, Role.PICC, *PHONE)
+PLACES: Final[tuple[Role, ...]] = (*ACCESS, Role.PICC, *PHONE)
 """What each byte of a card's versions stands for; a card without an application for phones has the first seven."""
 
 
@@ -34,7 +34,7 @@ def newest(vault: Vault, *, phone: bool) -> bytes:
 def used_by(card: Card) -> set[tuple[Role, int]]:
     """Every version that some key of a card has, or may have where a change of its keys was broken off."""
     versions = card.versions or bytes((card.key_version,)) * len(PLACES)
-    found = set(zip(PLACES, versions, strict=False)) | set(zip(ACCESS, card.coming, strict=False))
+    found = set(zip(PLACES, versions, strict=False)) | set(zip(PLACES, card.coming, strict=False))
     return found | {(Role.TRANSACTION_MAC, card.key_version)}
 
 

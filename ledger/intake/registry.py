@@ -41,7 +41,7 @@ class Card:
     """A card as issued; `uid` as an integer, most significant byte first.
 
     `key_version` is that of its Transaction MAC key, for life; `versions` those of its other keys, by place (b"": all as the
-    Transaction MAC key), and `coming` those of a change of its application's keys whose end is not known; see `ledger.intake.key_versions`.
+    Transaction MAC key), and `coming` those of a change of its keys whose end is not known; see `ledger.intake.key_versions`.
     """
 
     uid: int

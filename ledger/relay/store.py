@@ -50,7 +50,7 @@ def promised(connection: sa.Connection, terminal: int) -> int:
 
 
 def set_versions(connection: sa.Connection, partition: int, uid: int, versions: bytes, coming: bytes) -> None:
-    """Which versions a card's keys have, and which its application's are about to have."""
+    """Which versions a card's keys have, and which they are about to have."""
     table = tables.cards
     one = sa.and_(table.c.partition == partition, table.c.uid == uid)
     connection.execute(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ledger.vaults import store
 
 if TYPE_CHECKING:
-    from keys.vault import KeyVault, VaultRecord
+    from keys.vault import Recorded, VaultRecord
     from ledger.store import Database
 
 
@@ -22,7 +22,7 @@ class VaultMemory:
         with self._database.transaction() as connection:
             return store.read_records(connection)
 
-    def note(self, vault: KeyVault, *, restored: bool = False) -> None:
+    def note(self, vault: Recorded, *, restored: bool = False) -> None:
         """Remember a vault's state, unless a later one is known; one restored from a backup is taken as it is.
 
         Raises VaultRolledBack where the vault has left the history that is known.

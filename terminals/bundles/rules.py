@@ -64,6 +64,12 @@ class Rules:
         limits: Limits = self._content(BundleKind.LIMITS, at) or USUAL_LIMITS
         return limits
 
+    def keys_differ(self, role: Role, held: list[int]) -> bool:
+        """True where the city uses a newer version than this terminal holds, or one that it holds no more."""
+        in_use = self._content(BundleKind.KEYS, self._clock.now())
+        named = () if in_use is None else in_use.get(role, ())
+        return bool(named) and (max(named) > max(held, default=0) or not set(held) <= set(named))
+
     def key_versions(self, role: Role, held: list[int]) -> list[int]:
         """Of the key versions that this terminal holds, those that are in use; all where the city does not say."""
         in_use = self._content(BundleKind.KEYS, self._clock.now())

@@ -14,7 +14,7 @@ from card.apdu import IsoStatus, Status, wrap
 from card.channel import CommMode
 from card.commands import FREE, NEVER, FileSettings, FileType, Rights
 from card.errors import CardForeign, SessionBroken, TapRefused
-from card.personalise import EVERY_CARD, personalise
+from card.personalise import personalise
 from card.sdm import Sdm
 from card.virtual import Generation, VirtualCard
 from keys.softkey import FACTORY_KEY
@@ -44,7 +44,7 @@ def read(chip: VirtualCard) -> str:
 
 def verified(address: str, vault: FileVault) -> sdm.Tap:
     parsed = ndef.parse_address(address)
-    tap = ndef.opened(parsed, vault.card_key(Role.META_READ, 1, EVERY_CARD))
+    tap = ndef.opened(parsed, vault.card_key(Role.META_READ, 1, ndef.EVERY_CARD))
     return ndef.verify(parsed, tap, vault.card_key(Role.FILE_READ, 1, tap.uid))
 
 

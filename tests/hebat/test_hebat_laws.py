@@ -20,6 +20,7 @@ from hebat.progress import Quiet
 from hebat.story_clock import StoryClock
 from hebat.wiring import City
 from keys.clock import UnixMs
+from keys.filevault import FileVault
 from keys.vault import KeyName
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def test_a_leaked_key_is_found(done: tuple[Path, list[Issued], int], tmp_path: P
     copy = tmp_path / "city"
     shutil.copytree(root, copy)
     with City(Folder(copy), town.CONFIGURATION, StoryClock(UnixMs(1_795_020_000_000))) as city:
+        assert isinstance(city.vault, FileVault)
         held = city.vault._values[KeyName("debit", 1)]
         (copy / "debug.log").write_text(f"key={held.hex()}", encoding="utf-8")
         findings = laws.look(laws.Evidence(city, cards, records))

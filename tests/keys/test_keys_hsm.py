@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pkcs11
 import pytest
-from pkcs11 import Attribute, Mechanism
+from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag
 from pkcs11.exceptions import PKCS11Error
 
 from keys.diversify import card_input, diversify_aes128
 from keys.errors import KeyMisused, TokenError, VaultLocked, VaultRolledBack, VaultSwapped
 from keys.filevault import FileVault
 from keys.hsmvault import HsmVault
-from keys.pkcs11token import TokenSigner
+from keys.pkcs11token import STATE, TokenSigner
 from keys.softkey import SoftKey
 from keys.vault import KeyName, Purpose, Role
 from tests.keys.tokens import PIN
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from keys.vault import Recorded, VaultRecord
     from tests.keys.tokens import SoftTokens
 
 MASTER = bytes.fromhex("00112233445566778899aabbccddeeff")
@@ -72,9 +73,105 @@ def test_a_master_makes_no_mac_although_a_mac_would_be_a_card_key(hsm: HsmVault)
     ).cmac(b"")
 
 
-def test_a_tokens_key_is_not_wrapped_for_another_vault(hsm: HsmVault) -> None:
-    with pytest.raises(KeyMisused, match="cannot leave it: enter its components"):
+def test_a_key_that_was_made_before_a_transport_key_can_never_leave(hsm: HsmVault) -> None:
+    with pytest.raises(KeyMisused, match="cannot leave it: it was not made while transport version 1"):
         hsm.wrap(KeyName("debit", 1), TRANSPORT)
+
+
+def test_a_key_that_is_made_under_a_transport_key_is_wrapped_once_and_closed_up(
+    hsm: HsmVault, tmp_path: Path
+) -> None:
+    made = (KeyName("read", 1), KeyName("debit", 2), KeyName("picc", 1))
+    hsm.generate_key(made[0], Purpose.CARD)
+    hsm.add_key(made[1], Purpose.CARD, MASTER)
+    other = FileVault.create(tmp_path / "v", "x", 16)
+    other.add_key(TRANSPORT, Purpose.TRANSPORT, bytes(16))
+    other.generate_key(made[2], Purpose.CARD)
+    hsm.unwrap(made[2], Purpose.CARD, other.wrap(made[2], TRANSPORT), TRANSPORT)
+    checks = {(one.label, one.version): one.check_value for one in hsm.contents()}
+    for name in made:
+        key = hsm._object(name)
+        assert (key[Attribute.SENSITIVE], key[Attribute.EXTRACTABLE]) == (True, False)
+        with pytest.raises(pkcs11.exceptions.AttributeReadOnly):
+            key[Attribute.EXTRACTABLE] = True
+        with pytest.raises(pkcs11.exceptions.KeyUnextractable):
+            hsm._object(TRANSPORT).wrap_key(key, mechanism=Mechanism.AES_KEY_WRAP)
+        copy = FileVault.create(tmp_path / name.label, "x", 16)
+        copy.add_key(TRANSPORT, Purpose.TRANSPORT, bytes(16))
+        assert (
+            copy.unwrap(name, Purpose.CARD, hsm.wrap(name, TRANSPORT), TRANSPORT).check_value == checks[name]
+        )
+    with pytest.raises(KeyMisused, match="cannot leave it"):
+        hsm.wrap(TRANSPORT, TRANSPORT)
+
+
+def test_a_key_that_a_crash_left_half_born_is_destroyed_at_the_next_change(
+    hsm: HsmVault, tokens: SoftTokens, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object) -> None:
+        raise OSError("the power went")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(HsmVault, "_close_up", crash)
+        with pytest.raises(OSError, match="power"):
+            hsm.generate_key(KeyName("read", 1), Purpose.CARD)
+    hsm.close()
+    with HsmVault.open(tokens.module, token, PIN) as again:
+        again.generate_key(KeyName("picc", 1), Purpose.CARD)
+        left = [one[Attribute.EXTRACTABLE] for one in again._session.get_objects({Attribute.LABEL: "read/1"})]
+        assert left == []
+
+
+def test_a_tokens_next_state_is_told_before_the_one_that_holds_goes(
+    hsm: HsmVault, tokens: SoftTokens, token: str
+) -> None:
+    told: list[tuple[int, int]] = []
+
+    class Told:
+        def known(self) -> dict[str, VaultRecord]:
+            return {}
+
+        def note(self, vault: Recorded) -> None:
+            states = list(hsm._session.get_objects({Attribute.LABEL: STATE}))
+            told.append((vault.record().generation, len(states)))
+
+    hsm._witness = Told()
+    before = hsm.generation
+    hsm.generate_key(KeyName("read", 1), Purpose.CARD)
+    assert told == [(before + 1, 2)]
+    assert len(list(hsm._session.get_objects({Attribute.LABEL: STATE}))) == 1
+
+
+def test_what_of_a_change_of_keys_a_token_can_make_and_what_it_refuses(hsm: HsmVault) -> None:
+    """ChangeKey (AN12343 tables 39 and 40): of the key in use, key and version; of another, new XOR old, version, CRC32, all in CBC.
+
+    A session key can be derived and kept inside, and a key be enciphered for the card by wrapping it in CBC: so far the process would see nothing. No
+    mechanism XORs two keys, and none makes a CRC32 of one: docs/decisions/0024-city-on-a-token.md.
+    """
+    inside = {Attribute.SENSITIVE: True, Attribute.PRIVATE: True}
+    both = MechanismFlag.SIGN | MechanismFlag.ENCRYPT | MechanismFlag.DERIVE | MechanismFlag.WRAP
+    derive = {"mechanism": Mechanism.AES_CBC_ENCRYPT_DATA, "mechanism_param": (bytes(16), bytes(16))}
+
+    def derived(key: Any, *, extractable: bool) -> Any:
+        template = inside | {Attribute.EXTRACTABLE: extractable}
+        return key.derive_key(KeyType.AES, 128, capabilities=both, template=template, store=False, **derive)
+
+    master = hsm._object(KeyName("debit", 1))
+    card_key, new = derived(master, extractable=False), derived(master, extractable=True)
+    session = derived(card_key, extractable=False)
+    for one in (card_key, new, session):
+        with pytest.raises(pkcs11.exceptions.AttributeSensitive):
+            one[Attribute.VALUE]
+    iv = bytes(range(16))
+    first = session.wrap_key(new, mechanism=Mechanism.AES_CBC, mechanism_param=iv)
+    value = SoftKey(MASTER, 1).encrypt(bytes(16), bytes(16))
+    assert first == SoftKey(SoftKey(value, 1).encrypt(bytes(16), bytes(16)), 1).encrypt(value, iv)
+    for mechanism in (Mechanism.XOR_BASE_AND_DATA, Mechanism.CONCATENATE_BASE_AND_KEY):
+        with pytest.raises(pkcs11.exceptions.MechanismInvalid):
+            new.derive_key(
+                KeyType.AES, 128, mechanism=mechanism, mechanism_param=iv, template=inside, store=False
+            )
+    assert [one for one in hsm._session.token.slot.get_mechanisms() if "CRC" in str(one)] == []
 
 
 def test_a_key_goes_from_a_file_into_a_token_wrapped(hsm: HsmVault, tmp_path: Path) -> None:

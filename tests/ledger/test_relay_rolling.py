@@ -60,7 +60,7 @@ def on_chip(card: Issued) -> bytes:
 def known(scene: Scene, card: Issued) -> tuple[bytes, bytes]:
     found = scene.city.registry.card(card.uid)
     assert found is not None
-    return found.versions[:KEYS], found.coming
+    return found.versions[:KEYS], found.coming[:KEYS]
 
 
 def at(kiosk: Kiosk, card: Issued, further: int = 0) -> Step:

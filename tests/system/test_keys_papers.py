@@ -11,7 +11,7 @@ import pytest
 
 from hebat.folder import Folder
 from hebat.founding import found
-from hebat.vaults import known_vaults
+from hebat.vaults import LedgerWitness
 from keys import backup as backups
 from keys.clock import SystemClock
 from keys.envelope import parse
@@ -28,7 +28,7 @@ CLEARED = b"\x1b[2J\x1b[3J"
 AUTHORITY = "terminal-authority"
 KILL = "import os; from {module} import {owner}; {owner}.{name} = lambda *_: os.kill(os.getpid(), 9)"
 CRASHES = {
-    "before the record": KILL.format(module="hebat.keyroom", owner="desk", name="keep_record"),
+    "before the record": KILL.format(module="hebat.keyroom", owner="records", name="keep"),
     "before the state is gone": KILL.format(module="keys.steps", owner="Steps", name="forget"),
 }
 
@@ -164,5 +164,5 @@ def test_an_older_backup_is_restored_only_where_it_is_asked_for(tmp_path: Path) 
     assert not city.vault.exists()
     taken = restored(tmp_path / "backup", papers, "--data", city.root, "--older")
     assert b"is back at generation" in taken.seen
-    assert known_vaults(city)["city.vault"] == vault.record()
+    assert LedgerWitness(city).known()["city.vault"] == vault.record()
     assert hebat("keys", "list", "--data", city.root).code == 0

@@ -10,7 +10,7 @@ import pytest
 from hebat.configurations import configuration_of
 from hebat.folder import Folder
 from hebat.founding import found
-from hebat.vaults import known_vaults, remember
+from hebat.vaults import LedgerWitness
 from hebat.wiring import City
 from keys.clock import SystemClock
 from keys.errors import VaultRolledBack
@@ -47,9 +47,9 @@ def opened(folder: Folder) -> FileVault:
 
 def test_an_older_copy_of_the_vault_is_refused_by_every_command(city: Folder, tmp_path: Path) -> None:
     aside = shutil.copy2(city.vault, tmp_path / "aside")
-    assert known_vaults(city)["city.vault"] == opened(city).record()
+    assert LedgerWitness(city).known()["city.vault"] == opened(city).record()
     assert hebat("keys", "roll", "debit", *PEOPLE, "--data", city.root).code == 0
-    assert known_vaults(city)["city.vault"] == opened(city).record()
+    assert LedgerWitness(city).known()["city.vault"] == opened(city).record()
     newest = shutil.copy2(city.vault, tmp_path / "newest")
     shutil.copy2(aside, city.vault)
     for name, command in COMMANDS.items():
@@ -73,7 +73,7 @@ def test_a_copy_that_went_on_from_an_older_one_is_refused_too(city: Folder, tmp_
     aside = shutil.copy2(city.vault, tmp_path / "aside")
     opened(city).generate_signing_key("one")
     with City(city, configuration_of(city), SystemClock()):
-        assert known_vaults(city)["city.vault"] == opened(city).record()
+        assert LedgerWitness(city).known()["city.vault"] == opened(city).record()
     shutil.copy2(aside, city.vault)
     for label in ("two", "three"):
         opened(city).generate_signing_key(label)
@@ -82,27 +82,27 @@ def test_a_copy_that_went_on_from_an_older_one_is_refused_too(city: Folder, tmp_
 
 
 def test_a_change_whose_record_a_crash_lost_is_taken_when_the_city_opens(city: Folder) -> None:
-    before = known_vaults(city)["city.vault"]
+    before = LedgerWitness(city).known()["city.vault"]
     opened(city).generate_signing_key("another")
-    assert known_vaults(city)["city.vault"] == before
+    assert LedgerWitness(city).known()["city.vault"] == before
     with City(city, configuration_of(city), SystemClock()) as open_city:
         assert open_city.vault.generation == before.generation + 1
-    assert known_vaults(city)["city.vault"].generation == before.generation + 1
+    assert LedgerWitness(city).known()["city.vault"].generation == before.generation + 1
 
 
 def test_a_late_writer_does_not_take_the_record_back(city: Folder) -> None:
     early = opened(city)
     opened(city).generate_signing_key("another")
-    remember(city, opened(city))
-    remember(city, early)
-    assert known_vaults(city)["city.vault"].generation == early.generation + 1
+    LedgerWitness(city).note(opened(city))
+    LedgerWitness(city).note(early)
+    assert LedgerWitness(city).known()["city.vault"].generation == early.generation + 1
 
 
 def test_another_citys_vault_is_no_later_state_of_this_one(city: Folder) -> None:
     city.vault.unlink()
     other = FileVault.create(city.vault, city.passphrase(), COST, "city.vault")
-    for version in range(1, known_vaults(city)["city.vault"].generation + 3):
+    for version in range(1, LedgerWitness(city).known()["city.vault"].generation + 3):
         other.add_master(Role.DEBIT, version, bytes(16))
     with pytest.raises(VaultRolledBack, match="not the one on record"):
-        remember(city, other)
+        LedgerWitness(city).note(other)
     assert hebat("serve", "--port", "0", "--data", city.root).code == 2

@@ -26,6 +26,7 @@ from keys.errors import KeysError
 from keys.filevault import FileVault
 from keys.hsmvault import HsmVault
 from keys.money import Rupiah, parse, rupiah_of
+from keys.tokenkey import CardKeys
 from keys.vault import KeyName, Purpose, Role, VaultRecord
 from ledger.intake.receipt import LABEL as LEDGER_LABEL
 from tests.card.known import IDENTITY
@@ -48,7 +49,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     for kind in (ceremony.Component, softkey.SoftKey, ev2.SessionKeys):
         note_calls(monkeypatch, kind, "__init__", lambda given, _: secrets.extend(sixteen(given)))
     note_calls(monkeypatch, tmac, "session_keys", lambda _, made: secrets.extend(sixteen(made)))
-    note_calls(monkeypatch, HsmVault, "_derived_value", lambda _, made: secrets.append(made))
+    note_calls(monkeypatch, CardKeys, "_derived_value", lambda _, made: secrets.append(made))
     return secrets
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from hebat.folder import Folder
 from hebat.founding import found
-from hebat.vaults import known_vaults
+from hebat.vaults import LedgerWitness
 from keys.clock import SystemClock
 from keys.vault import Role
 from tests.keys.tokens import PIN, SoftTokens, shared_tokens
@@ -66,11 +66,11 @@ def test_a_tokens_keys_are_made_listed_rolled_and_retired(
     listed = json.loads(hebat("keys", "list", "--json", *place).out)
     assert [(one["version"], one["retired"] is None) for one in listed][:2] == [(1, False), (2, True)]
     records = sorted(path.name.split("-")[1] for path in (city.root / "key-records").iterdir())
-    assert records == ["ceremony", "retire.cose", "roll.cose"]
+    assert records == ["ceremony", "retire", "roll"]
     from keys.hsmvault import HsmVault  # noqa: PLC0415  the extra hsm
 
     with HsmVault.open(tokens.module, label, PIN) as vault:
-        assert known_vaults(city)[label] == vault.record()
+        assert LedgerWitness(city).known()[label] == vault.record()
         assert vault.versions(Role.DEBIT) == [2]
 
 

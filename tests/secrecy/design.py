@@ -1,0 +1,27 @@
+"""Secrets that are meant to be where they are: each with its reason."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatch
+from typing import Final
+
+CARRIERS: Final = {
+    "city.passphrase": "a demo keeps its passphrase beside its vault; a real city never does",
+    "*.secret": "a device's secret lies in a file of its own, outside the terminal's folder",
+}
+"""Files that are there to hold a secret in the clear."""
+SHOWN: Final[dict[tuple[str, str, str], str]] = {}
+"""By test, kind and channel (as patterns): what is shown to the one person who may see it."""
+
+
+def carrier(name: str) -> bool:
+    """True for a file that is there to hold a secret."""
+    return any(fnmatch(name, pattern) for pattern in CARRIERS)
+
+
+def by_design(test: str, kind: str, channel: str) -> bool:
+    """True where a secret of this kind is meant to come out here."""
+    return any(
+        fnmatch(test, tests) and fnmatch(kind, kinds) and fnmatch(channel, channels)
+        for tests, kinds, channels in SHOWN
+    )
