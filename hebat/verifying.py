@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -78,8 +79,7 @@ def verify_place(place: Place, progress: Progress) -> Sound:
 
 def verify_folder(folder: Folder, progress: Progress) -> Sound:
     """Check a city's ledger, with the keys at hand."""
-    vault = city_vault(folder)
-    with Place(folder.database_url, folder).database() as database:
+    with closing(city_vault(folder)) as vault, Place(folder.database_url, folder).database() as database:
         return _verify(database, folder, vault, progress)
 
 

@@ -38,15 +38,16 @@ class CityToken(HsmVault):
     def attach(self, path: Path) -> None:
         """Open the hand-out file, or make it where the token has none yet; what a crash left in one of the two alone goes into the other.
 
-        Raises VaultError, VaultLocked where the file is another token's, VaultRolledBack.
+        Raises VaultError, VaultSwapped where the file is another token's, VaultRolledBack.
         """
         if all((one.label, one.version) != SEAL for one in self.contents()):
             self.generate_key(SEAL, Purpose.MAC)
         passphrase = base64.urlsafe_b64encode(self.cmac(SEAL, _PASSPHRASE_OF)).decode()
+        name = f"hand-out of {self.name}"
         if path.exists():
-            self._handout = FileVault.open(path, passphrase, path.name, self._witness)
+            self._handout = FileVault.open(path, passphrase, name, self._witness)
         else:
-            self._handout = FileVault.create(path, passphrase, COST, path.name, self._witness)
+            self._handout = FileVault.create(path, passphrase, COST, name, self._witness)
         self._bridge(self._handout)
         for role in HANDED_OUT:
             self._even_out(self._handout, role)

@@ -192,6 +192,11 @@ class FileVault(Listed):
         with self._changing():
             self._inventory.retire(role, version)
 
+    def close(self) -> None:
+        """Use it no more: what was derived is forgotten here."""
+        self._ready.clear()
+        self._signers.clear()
+
     def subset(
         self, path: Path, passphrase: str, roles: Iterable[Role], cost: int = COST, name: str | None = None
     ) -> FileVault:

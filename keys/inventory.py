@@ -189,9 +189,6 @@ class Listed:
         if self._witness is not None and known != self.record():
             self._witness.note(self)
 
-    def close(self) -> None:
-        """Use it no more; a token's session ends."""
-
     @property
     def name(self) -> str:
         """Whose vault this is."""

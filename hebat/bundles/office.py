@@ -124,6 +124,7 @@ def open_office(folder: Folder, clock: Clock) -> Iterator[tuple[Office, Registry
         yield Office(vault, Shelf(database), Blocks(database), clock), registry
     finally:
         database.close()
+        vault.close()
 
 
 def first_bundles(city: City, tariff: Tariff) -> None:

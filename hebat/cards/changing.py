@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003  Typer reads annotations at run time
 from typing import TYPE_CHECKING, Annotated
@@ -31,6 +31,8 @@ from keys.money import Rupiah
 if TYPE_CHECKING:
     from hebat.cards.counter import Loaded
     from hebat.wiring import City
+    from keys.vault import Vault
+    from terminals.loading import Show
     from terminals.tap import Outcome
     from terminals.terminal import Terminal
 
@@ -138,16 +140,17 @@ def load(
 
     wanted = parse_amount(amount)
     with ExitStack() as stack:
-        terminal = _counter(stack, data, address)
-        loaded = _load(terminal, Folder(data), wanted, hand(reader, timeout, trace, show_secrets))
+        terminal, vault = _counter(stack, data, address)
+        shown = None if as_json else receipts.LoadShown(wanted, terminal.next_load)
+        loaded = _load(terminal, vault, wanted, hand(reader, timeout, trace, show_secrets), shown)
     if as_json:
         typer.echo(json.dumps(receipts.loaded_json(loaded), indent=1))
     else:
-        receipts.show_loaded(loaded, wanted)
+        receipts.show_sent(loaded)
 
 
-def _counter(stack: ExitStack, data: Path, address: str | None) -> Terminal:
-    """The counter's terminal, with a ledger of this process or at an address."""
+def _counter(stack: ExitStack, data: Path, address: str | None) -> tuple[Terminal, Vault]:
+    """The counter's terminal, with a ledger of this process or at an address; and the city's keys, to look at the card first."""
     from hebat.application import application  # noqa: PLC0415  as above
     from hebat.cards import counter, reading  # noqa: PLC0415
     from hebat.configurations import configuration_of  # noqa: PLC0415
@@ -156,19 +159,19 @@ def _counter(stack: ExitStack, data: Path, address: str | None) -> Terminal:
     if address is None:
         city = _city(stack, data)
         server = stack.enter_context(LoopbackServer(application(city)))
-        return stack.enter_context(counter.counter(city, server.address))
+        return stack.enter_context(counter.counter(city, server.address)), city.vault
     if not address.startswith(("http://", "https://")):
         raise InputRefused(f"{address!r} is no server's address: write it as http://127.0.0.1:8460")
     _quiet()
     folder = Folder(data)
-    vault = reading.vault_of(folder)
-    return stack.enter_context(counter.distant_counter(folder, vault, configuration_of(folder), address))
+    vault = stack.enter_context(closing(reading.vault_of(folder)))
+    configuration = configuration_of(folder)
+    return stack.enter_context(counter.distant_counter(folder, vault, configuration, address)), vault
 
 
-def _load(terminal: Terminal, folder: Folder, amount: Rupiah, how: Hand) -> Loaded:
+def _load(terminal: Terminal, vault: Vault, amount: Rupiah, how: Hand, show: Show | None) -> Loaded:
     from hebat.cards import counter, reading  # noqa: PLC0415  as above
 
-    vault = reading.vault_of(folder)
     first: list[bytes] = []
 
     def hold(attempt: int) -> Outcome:
@@ -185,7 +188,7 @@ def _load(terminal: Terminal, folder: Folder, amount: Rupiah, how: Hand) -> Load
                 )
             if attempt == 1 and reading.require_city_card(held.transport, vault).locked:
                 raise InputRefused("this card is locked: nothing was loaded")
-            return terminal.load(held.transport, amount)
+            return terminal.load(held.transport, amount, show)
 
     return counter.load(terminal, hold)
 

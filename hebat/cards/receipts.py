@@ -9,6 +9,7 @@ import typer
 from hebat.cards import naming
 from hebat.cards.reading import LOCKED_UNTIL
 from hebat.cards.showing import console, facts
+from terminals.tap import Colour
 
 if TYPE_CHECKING:
     from card.layout import Identity
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from hebat.cards.making import Made
     from hebat.cards.naming import Names
     from keys.money import Rupiah
+    from terminals.tap import Outcome
 
 
 def show_made(made: Made, names: Names) -> None:
@@ -48,17 +50,30 @@ def made_json(made: Made) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def show_loaded(loaded: Loaded, wanted: Rupiah) -> None:
-    """A load that is on the card."""
-    amount, balance = naming.money(loaded.outcome.amount), loaded.outcome.balance
-    holds = "" if balance is None else f" The card holds [bold]{naming.money(balance)}[/bold]."
-    if loaded.earlier:
-        console().print(
-            f"[bold]{amount} of an earlier load[/bold] turned out to be on the card.{holds} Nothing more was loaded: "
-            f"to load {naming.money(wanted)}, give the command again."
-        )
-    else:
-        console().print(f"[bold]{amount} loaded.[/bold]{holds}")
+class LoadShown:
+    """Prints a load that is on the card at once, before the card is given newer keys; `first` is the number that this load's record gets."""
+
+    def __init__(self, wanted: Rupiah, first: int) -> None:
+        self._wanted = wanted
+        self._first = first
+
+    def __call__(self, outcome: Outcome) -> None:
+        """How the load ended; what is not green is said otherwise."""
+        if outcome.colour is not Colour.GREEN:
+            return
+        amount, balance = naming.money(outcome.amount), outcome.balance
+        holds = "" if balance is None else f" The card holds [bold]{naming.money(balance)}[/bold]."
+        if outcome.sequence < self._first:
+            console().print(
+                f"[bold]{amount} of an earlier load[/bold] turned out to be on the card.{holds} Nothing more was loaded: "
+                f"to load {naming.money(self._wanted)}, give the command again."
+            )
+        else:
+            console().print(f"[bold]{amount} loaded.[/bold]{holds}")
+
+
+def show_sent(loaded: Loaded) -> None:
+    """What is left to say of a load that was shown."""
     if not loaded.told:
         typer.echo("The ledger has not taken the record yet: it goes up with the next load.", err=True)
 

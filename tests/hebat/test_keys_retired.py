@@ -55,7 +55,7 @@ def test_a_version_that_no_card_needs_any_more_is_retired_without_further_words(
     assert (retired.exit_code, "locked out" in retired.output) == (0, False)
 
 
-@pytest.mark.parametrize("role", [Role.TRANSACTION_MAC, Role.PICC])
+@pytest.mark.parametrize("role", [Role.TRANSACTION_MAC])
 def test_the_refusal_says_which_keys_cards_never_change(tmp_path: Path, role: Role) -> None:
     folder = Folder(tmp_path / "city")
     scene = open_scene(folder, fresh=True)

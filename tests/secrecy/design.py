@@ -7,10 +7,22 @@ from typing import Final
 
 CARRIERS: Final = {
     "city.passphrase": "a demo keeps its passphrase beside its vault; a real city never does",
+    "*.pin": "a token's PIN lies in the file that its server's setting names",
     "*.secret": "a device's secret lies in a file of its own, outside the terminal's folder",
 }
 """Files that are there to hold a secret in the clear."""
-SHOWN: Final[dict[tuple[str, str, str], str]] = {}
+SHOWN: Final = {
+    (
+        "tests/*",
+        "page token",
+        "*output",
+    ): "the address of a card's balance page is printed once, for its holder",
+    (
+        "tests/*",
+        "enrolment code",
+        "*output",
+    ): "an invitation's code is printed once, for whoever sets the terminal up",
+}
 """By test, kind and channel (as patterns): what is shown to the one person who may see it."""
 
 

@@ -25,8 +25,8 @@ ROOT = Path(__file__).parents[2]
 PASSPHRASE = "a passphrase of this run"
 
 
-def say(text: str) -> None:
-    sys.stdout.write(text + "\n")
+def say(text: str) -> bool:
+    return sys.stdout.write(text + "\n") > 0
 
 
 def fresh() -> bytes:
@@ -36,24 +36,26 @@ def fresh() -> bytes:
 
 
 def test_print() -> None:
-    say(fresh().hex())
+    assert say(fresh().hex())
 
 
 def test_print_in_groups() -> None:
-    say(fresh().hex(" ").upper())
+    assert say(fresh().hex(" ").upper())
 
 
 def test_log() -> None:
-    logging.getLogger("x").warning("key %s", fresh().hex())
+    value = fresh()
+    logging.getLogger("x").warning("key %s", value.hex())
+    assert len(value) == 16
 
 
 def test_capsys(capsys: pytest.CaptureFixture[str]) -> None:
-    say(fresh().hex().upper())
+    assert say(fresh().hex().upper())
     capsys.readouterr()
 
 
 def test_capfd_of_a_process(capfd: pytest.CaptureFixture[str]) -> None:
-    subprocess.run([sys.executable, "-c", f"print({fresh().hex()!r})"], check=True)
+    assert subprocess.run([sys.executable, "-c", f"print({fresh().hex()!r})"], check=True).returncode == 0
     capfd.readouterr()
 
 
@@ -62,12 +64,15 @@ def test_command() -> None:
     def say() -> None:
         click.echo(base64.b64encode(b"x" + fresh()))
 
-    CliRunner().invoke(say)
+    assert CliRunner().invoke(say).exit_code == 0
 
 
 def test_process_run() -> None:
     said = base64.urlsafe_b64encode(b"xx" + fresh()).decode()
-    subprocess.run([sys.executable, "-c", f"print({said!r})"], capture_output=True, check=True)
+    assert (
+        subprocess.run([sys.executable, "-c", f"print({said!r})"], capture_output=True, check=True).returncode
+        == 0
+    )
 
 
 def test_process_line_by_line() -> None:
@@ -79,20 +84,23 @@ def test_process_line_by_line() -> None:
 
 def test_made_and_printed_by_a_child() -> None:
     program = "from keys.softkey import random_key; print(random_key().hex())"
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True)
+    assert (
+        subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, check=True).returncode
+        == 0
+    )
 
 
 def test_file_raw(tmp_path: Path) -> None:
-    (tmp_path / "kept").write_bytes(b"before" + fresh() + b"behind")
+    assert (tmp_path / "kept").write_bytes(b"before" + fresh() + b"behind") > 0
 
 
 def test_file_far_in(tmp_path: Path) -> None:
-    (tmp_path / "kept").write_bytes(bytes((4 << 20) - 8) + fresh() + bytes(99))
+    assert (tmp_path / "kept").write_bytes(bytes((4 << 20) - 8) + fresh() + bytes(99)) > 0
 
 
 @pytest.mark.parametrize("before", range(3))
 def test_file_base64(tmp_path: Path, before: int) -> None:
-    (tmp_path / "kept").write_bytes(base64.encodebytes(b"y" * (50 + before) + fresh() + b"z" * 20))
+    assert (tmp_path / "kept").write_bytes(base64.encodebytes(b"y" * (50 + before) + fresh() + b"z" * 20)) > 0
 
 
 def test_file_of_a_child_that_was_killed(tmp_path: Path) -> None:
@@ -108,7 +116,7 @@ def test_file_of_a_fork(tmp_path: Path) -> None:
     if child == 0:
         (tmp_path / "kept").write_bytes(fresh())
         os._exit(0)
-    os.waitpid(child, 0)
+    assert os.waitpid(child, 0)[0] == child
 
 
 def test_failure() -> None:
@@ -120,35 +128,35 @@ def test_vault_key(tmp_path: Path) -> None:
     vault.generate_key(KeyName("debit", 1), Purpose.CARD)
     vault.generate_signing_key("ledger")
     for value in vault._values.values():
-        say(value.hex())
+        assert say(value.hex())
 
 
 def test_passphrase(tmp_path: Path) -> None:
     FileVault.create(tmp_path / "v", PASSPHRASE, 16)
-    say(f"opened with {PASSPHRASE}")
+    assert say(f"opened with {PASSPHRASE}")
 
 
 def test_component() -> None:
-    say(Component.drawn("A").combined(bytes(16)).hex())
+    assert say(Component.drawn("A").combined(bytes(16)).hex())
 
 
 def test_share(tmp_path: Path) -> None:
     vault = FileVault.create(tmp_path / "v", PASSPHRASE, 16)
-    say(make(vault)[1][0].text)
+    assert say(make(vault)[1][0].text)
 
 
 def test_session_key() -> None:
-    say(SessionKeys(os.urandom(16), os.urandom(16)).enc.hex())
+    assert say(SessionKeys(os.urandom(16), os.urandom(16)).enc.hex())
 
 
 def test_terminal(tmp_path: Path) -> None:
     secret = device_secret(tmp_path / "elsewhere")
-    say(TerminalIdentity(tmp_path / "t", secret)._key.private_bytes_raw().hex())
+    assert say(TerminalIdentity(tmp_path / "t", secret)._key.private_bytes_raw().hex())
 
 
 def test_nothing_is_said(tmp_path: Path) -> None:
-    say(fresh()[:7].hex() + bytes(16).hex() + bytes(range(16)).hex())
+    assert say(fresh()[:7].hex() + bytes(16).hex() + bytes(range(16)).hex())
     vector = "f3f9377698707b688eaf84abe39e3791"
-    say(f"published: {vector} {SoftKey(bytes.fromhex(vector), 1)}")
+    assert say(f"published: {vector} {SoftKey(bytes.fromhex(vector), 1)}")
     FileVault.create(tmp_path / "v", PASSPHRASE, 16).generate_key(KeyName("debit", 1), Purpose.CARD)
     device_secret(tmp_path / "t.secret")

@@ -30,9 +30,7 @@ class Search:
 
     def __init__(self, secrets: Mapping[bytes, str]) -> None:
         self._kinds = {
-            value: kind
-            for value, kind in secrets.items()
-            if len(value) >= LENGTH_MIN and not is_progression(value)
+            value: kind for value, kind in secrets.items() if len(value) >= LENGTH_MIN and not is_plain(value)
         }
         self._by_start: dict[int, list[bytes]] = {}
         for value in self._kinds:
@@ -84,9 +82,9 @@ def _from_base64(run: bytes) -> bytes:
     return base64.b64decode(padded.translate(_STANDARD))
 
 
-def is_progression(value: bytes) -> bool:
-    """True for zeros, counting bytes and the like: known to everybody, hence nobody's secret."""
-    return len({(after - before) & 0xFF for before, after in pairwise(value)}) <= 1
+def is_plain(value: bytes) -> bool:
+    """True for zeros, counting bytes and the like, and for few bytes again and again: known to everybody, hence nobody's secret."""
+    return len({(after - before) & 0xFF for before, after in pairwise(value)}) <= 1 or len(set(value)) <= 4
 
 
 def in_texts(secrets: Iterable[bytes], texts: Iterable[bytes]) -> set[bytes]:
