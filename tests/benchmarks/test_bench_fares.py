@@ -111,11 +111,11 @@ def test_bench_fares_day_rebuilt(benchmark: BenchmarkFixture) -> None:
     def run() -> int:
         return sum(len(rebuild(taps, {ZONAL.version: ZONAL}.get, AFTER).corrections) for taps in cards)
 
-    assert benchmark.pedantic(run, rounds=3, iterations=1) == 0
+    assert benchmark.pedantic(run, rounds=3, iterations=1) == 0  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.benchmark(group="a day of 100,000 taps")
 def test_bench_fares_day_least_its_journey_files(benchmark: BenchmarkFixture) -> None:
     journeys = [tap.after for taps in day() for tap in taps]
     benchmark.extra_info["taps"] = DAY_TAPS
-    assert benchmark.pedantic(files, (journeys,), rounds=3, iterations=1) == 32 * DAY_TAPS
+    assert benchmark.pedantic(files, (journeys,), rounds=3, iterations=1) == 32 * DAY_TAPS  # type: ignore[no-untyped-call]
