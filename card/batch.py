@@ -168,8 +168,9 @@ def decode_frame(payload: bytes) -> BatchFrame:
     _octets(previous, len(FIRST_DIGEST), len(FIRST_DIGEST), "previous digest")
     if not isinstance(records, list) or not 1 <= len(records) <= RECORDS_MAX:
         raise BatchInvalid(f"a batch has 1 to {RECORDS_MAX} records")
-    raws = tuple(raw if isinstance(raw, bytes) else cbor2.dumps(raw) for raw in records)
-    return BatchFrame(terminal, first, previous, UnixMs(sent_at), raws)
+    if set(map(type, records)) != {bytes}:
+        records = [raw if isinstance(raw, bytes) else cbor2.dumps(raw) for raw in records]
+    return BatchFrame(terminal, first, previous, UnixMs(sent_at), tuple(records))
 
 
 def decode_batch(payload: bytes) -> Batch:

@@ -81,6 +81,37 @@ def _session(round_keys: Any, first: Any, uid: Any, tmc: int, block: Any, key: A
 
 
 @_compiled
+def _value(
+    key: Any,
+    uid: Any,
+    tmc: int,
+    data: Any,
+    start: int,
+    end: int,
+    zeros: Any,
+    block: Any,
+    first: Any,
+    keyed: Any,
+    out: Any,
+) -> None:
+    """One value under a card's key, which is overwritten."""
+    expand(key, keyed)
+    _subkey(keyed, zeros, first)
+    _session(keyed, first, uid, tmc, block, key)
+    expand(key, keyed)
+    _subkey(keyed, zeros, first)
+    key[:] = 0
+    last = end - BLOCK
+    for place in range(start, last, BLOCK):
+        absorb(keyed, key, data, np.int64(place))
+    for place in range(BLOCK):
+        block[place] = first[place] ^ data[last + place]
+    absorb(keyed, key, block, np.int64(0))
+    for place in range(TMV_BYTES):
+        out[place] = key[2 * place + 1]
+
+
+@_compiled
 def _macs(
     master: Any, key_no: int, version: int, uids: Any, tmcs: Any, data: Any, starts: Any, ends: Any, out: Any
 ) -> None:
@@ -92,20 +123,7 @@ def _macs(
     _double(second)
     for at in range(len(uids)):
         _derive(mastered, second, uids[at], key_no, version, block, key)
-        expand(key, keyed)
-        _subkey(keyed, zeros, first)
-        _session(keyed, first, uids[at], tmcs[at], block, key)
-        expand(key, keyed)
-        _subkey(keyed, zeros, first)
-        key[:] = 0
-        last = ends[at] - BLOCK
-        for place in range(starts[at], last, BLOCK):
-            absorb(keyed, key, data, np.int64(place))
-        for place in range(BLOCK):
-            block[place] = first[place] ^ data[last + place]
-        absorb(keyed, key, block, np.int64(0))
-        for place in range(TMV_BYTES):
-            out[at, place] = key[2 * place + 1]
+        _value(key, uids[at], tmcs[at], data, starts[at], ends[at], zeros, block, first, keyed, out[at])
     for secret in (block, key, first, second, mastered, keyed):
         secret[:] = 0
 

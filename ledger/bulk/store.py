@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from ledger.bulk import binary
 from ledger.bulk.native import Native
+from ledger.bulk.spans import Spans
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -81,6 +82,9 @@ def _joined(parts: Sequence[Values]) -> Values:
         return parts[0]
     if all(isinstance(part, np.ndarray) for part in parts):
         return np.concatenate(parts)
+    spans = [part for part in parts if isinstance(part, Spans)]
+    if len(spans) == len(parts):
+        return Spans.joined(spans)
     return [value for part in parts for value in (part.tolist() if isinstance(part, np.ndarray) else part)]  # type: ignore[return-value]
 
 
@@ -89,6 +93,8 @@ def _field(column: sa.Column[Any], values: Any) -> binary.Field:
         return binary.integers(np.asarray(values, np.int64), 8)
     if isinstance(column.type, sa.Integer):
         return binary.integers(np.asarray(values, np.int64), 4)
+    if isinstance(values, Spans):
+        return binary.Field(values.octets(), values.lengths)
     if isinstance(column.type, sa.LargeBinary):
         return binary.octets(values)
     return binary.texts(values)

@@ -94,18 +94,15 @@ class BatchUnit:
         return assess_at(place, self.examined.columns, self._intake.assessor, certificate)
 
     def _is_replay(self, tx: Transaction) -> bool:
-        frame, tail = self._frame, self._memory.tails.get(self._frame.terminal)
-        goes_on = tail is not None and frame.first_sequence == tail.last_sequence + 1
-        if not goes_on and self._was_taken(tx):
+        frame, tail = self._frame, None
+        if frame.first_sequence < RELAYED_FROM:
+            tail = self._memory.tails.get(frame.terminal) or store.tail_of(tx.reading, frame.terminal)
+            tail = tail or Tail(0, FIRST_DIGEST, UnixMs(0))
+        if (tail is None or frame.first_sequence != tail.last_sequence + 1) and self._was_taken(tx):
             return True
-        if (
-            frame.first_sequence >= RELAYED_FROM
-        ):  # a load's own record: each stands alone, under its request's number
-            return False
-        if tail is None:
-            tail = store.tail_of(tx.reading, frame.terminal) or Tail(0, FIRST_DIGEST, UnixMs(0))
-        self._bounds.last_occurred_at = tail.last_occurred_at
-        self._require_in_order(tail)
+        if tail is not None:  # a load's own record stands alone, under its request's number
+            self._bounds.last_occurred_at = tail.last_occurred_at
+            self._require_in_order(tail)
         return False
 
     def _was_taken(self, tx: Transaction) -> bool:

@@ -74,7 +74,10 @@ def _whole_cards(fast: Flags, uids: Integers) -> Flags:
 def _days(examined: Examined, chosen: Flags) -> tuple[list[int], list[int]]:
     """The service days of some plain records, and what was moved in each, in sen."""
     at = examined.columns.at
-    days, which = np.unique(service_days(at[f.SIGNED_AT, chosen]), return_inverse=True)
+    on = service_days(at[f.SIGNED_AT, chosen])
+    if len(on) and on.min() == on.max():
+        return [int(on[0])], [int(at[f.PAID, chosen].sum()) * SEN_PER_RUPIAH]
+    days, which = np.unique(on, return_inverse=True)
     moved = np.zeros(len(days), np.int64)
     np.add.at(moved, which.reshape(-1), at[f.PAID, chosen] * SEN_PER_RUPIAH)
     return days.tolist(), moved.tolist()

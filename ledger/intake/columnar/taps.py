@@ -8,13 +8,14 @@ import numpy as np
 
 from keys.clock import UnixMs
 from keys.money import SEN_PER_RUPIAH
+from ledger.bulk.spans import Spans
 from ledger.chart import AccountId
 from ledger.intake.columnar import fields as f
 from ledger.intake.columnar.posting import fare_of, service_days
 from ledger.intake.entries import rules_broken
 from ledger.intake.reasons import ExceptionKind
 from ledger.intake.store import ExceptionRow
-from ledger.transfer import Result
+from ledger.transfer import Kind, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     Integers = npt.NDArray[np.int64]
     Flags = npt.NDArray[np.bool_]
 
+DIGEST_BYTES = 32
 _REFUSED_ALONG = (Result.POSTED, Result.LINKED_FAILED)
 
 
@@ -67,13 +69,13 @@ class TapColumns:
         rules = [" ".join(fare_of(columns, group)[1]) for group in range(len(columns.groups))]
         return {
             "partition": self._partition_of(rows), "uid": at[f.UID], "tmc": at[f.TMC],
-            "identity": [columns.identities[row] for row in rows.tolist()], "terminal": at[f.TERMINAL],
+            "identity": Spans.equal([columns.identities[row] for row in rows.tolist()], DIGEST_BYTES), "terminal": at[f.TERMINAL],
             "sequence": at[f.SEQUENCE], "kind": at[f.KIND], "amount": at[f.MOVED] * SEN_PER_RUPIAH,
             "balance_after": at[f.BALANCE_AFTER] * SEN_PER_RUPIAH, "position": self._positions()[rows],
             "occurred_at": at[f.SIGNED_AT] * 1000, "service_day": service_days(at[f.SIGNED_AT]),
-            "business_date": np.full(len(rows), business_date, np.int64), "route": self._texts(at, f.ROUTE_AT, f.ROUTE_END),
-            "stop": self._texts(at, f.STOP_AT, f.STOP_END), "rules": [rules[group] for group in at[f.GROUP].tolist()],
-            "seen_tmv": self._octets(at, f.SEEN_AT, f.SEEN_END),
+            "business_date": np.full(len(rows), business_date, np.int64), "route": self._spans(at, f.ROUTE_AT, f.ROUTE_END, text=True),
+            "stop": self._spans(at, f.STOP_AT, f.STOP_END, text=True), "rules": Spans.chosen(rules, at[f.GROUP]),
+            "seen_tmv": self._spans(at, f.SEEN_AT, f.SEEN_END),
         }  # fmt: skip
 
     def _partition_of(self, rows: Any) -> Any:
@@ -86,12 +88,8 @@ class TapColumns:
         found[self._told.records[::-1]] = self._told.posted.positions[self._told.at][::-1]
         return found
 
-    def _octets(self, at: Integers, start: int, end: int) -> list[bytes]:
-        data = self._columns.data
-        return [data[one:other] for one, other in zip(at[start].tolist(), at[end].tolist(), strict=True)]
-
-    def _texts(self, at: Integers, start: int, end: int) -> list[str]:
-        return [octets.decode("ascii") for octets in self._octets(at, start, end)]
+    def _spans(self, at: Integers, start: int, end: int, *, text: bool = False) -> Spans:
+        return Spans(self._columns.octets, at[start], at[end] - at[start], text=text)
 
     def exceptions(self, tx: Transaction) -> list[ExceptionRow]:
         """What the posted ones leave to explain."""
@@ -115,8 +113,10 @@ class TapColumns:
     def _doubtful(self) -> Integers:
         """The records whose purse has less than nothing after them, and all others of the same cards."""
         paid: Integers = self._rows[self._columns.at[f.PAID, self._rows] > 0]
-        after = self._told.posted.applied.balances[self._told.at]
-        below = self._told.records[after[:, 0] > after[:, 1]]
+        posted, at = self._told.posted, self._told.at
+        debits, credits_ = posted.applied.balances[at, 0], posted.applied.balances[at, 1]
+        by_card = posted.rows["kind"][at] != int(Kind.SUBSIDY)
+        below = self._told.records[by_card & (debits > credits_)]
         uids = self._columns.at[f.UID]
         some: Integers = paid[np.isin(uids[paid], uids[below])]
         return some

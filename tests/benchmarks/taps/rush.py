@@ -72,8 +72,7 @@ def _measured(cluster: BenchCluster, folder: Folder, bodies: Path, connections: 
         log.close()
         if os.environ.get("KSH_PROFILE"):
             text = (folder.root / "log").read_text()
-            Path("/tmp/intake_server.log").write_text(text)
-            sys.stderr.write(text[text.find("function calls") - 20 :])
+            sys.stderr.write(text[text.find("== intake") :])
     each = {f"{name}_us_a_tap": round(1e6 * seconds / told["posted"], 2) for name, seconds in used.items()}
     return told | each | {
         "taps_a_second": round(told["posted"] / told["seconds"]),
