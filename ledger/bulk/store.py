@@ -13,7 +13,7 @@ from ledger.bulk.native import Native
 from ledger.bulk.spans import Spans
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -66,15 +66,31 @@ def write(connection: sa.Connection, table: Table, chunks: Sequence[Mapping[str,
     listed = ",".join(f'"{name}"' for name in names)
     driver: Any = connection.connection
     if connection.dialect.name == "postgresql":
-        fields = [_field(table.c[name], column) for name, column in zip(names, columns, strict=True)]
-        with driver.cursor() as cursor:
-            copy = f"COPY {table.name} ({listed}) FROM STDIN (FORMAT BINARY)"
-            cursor.copy_expert(copy, io.BytesIO(binary.stream(fields)), SEND_BYTES)
+        copy = f"COPY {table.name} ({listed}) FROM STDIN (FORMAT BINARY)"
+        for part in _by_partition(columns):
+            fields = [_field(table.c[name], column) for name, column in zip(names, part, strict=True)]
+            with driver.cursor() as cursor:
+                cursor.copy_expert(copy, io.BytesIO(binary.stream(fields)), SEND_BYTES)
         return
     marks = ",".join("?" * len(names))
     plain = [column.tolist() if isinstance(column, np.ndarray) else column for column in columns]
     statement = f"INSERT INTO {table.name} ({listed}) VALUES ({marks})"  # noqa: S608  our own names
     driver.cursor().executemany(statement, zip(*plain, strict=True))
+
+
+def _by_partition(columns: list[Values]) -> Iterator[list[Values]]:
+    """Columns cut by the first of them, the partition: no statement is about two."""
+    partitions = np.asarray(columns[0], np.int64)
+    if (partitions == partitions[0]).all():
+        yield columns
+        return
+    for partition in np.unique(partitions).tolist():
+        places = np.flatnonzero(partitions == partition)
+        listed = places.tolist()
+        yield [
+            column[places] if isinstance(column, np.ndarray) else [column[place] for place in listed]  # type: ignore[misc]
+            for column in columns
+        ]
 
 
 def _joined(parts: Sequence[Values]) -> Values:

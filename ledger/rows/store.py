@@ -27,6 +27,9 @@ ROWS_A_CHUNK: Final = 50_000
 _COLUMNS: Final = list(ROW.names or ())
 _NAMES: Final = ",".join(_COLUMNS)
 _INSERT: Final = f"INSERT INTO transfers ({_NAMES}) VALUES ({','.join('?' * len(_COLUMNS))})"  # noqa: S608  our own names
+_COPY: Final = f"COPY transfers ({_NAMES}) FROM STDIN (FORMAT BINARY)"
+_INSERTED_MAX: Final = 256
+"""Rows up to which PostgreSQL gets them as INSERTs, all in one message."""
 _WITHIN: Final = f"partition IN ({','.join(map(str, range(PARTITIONS)))})"
 """Each partition by its name, so that the primary key finds a span of positions without an index of its own."""
 _SELECT: Final = f"SELECT {_NAMES} FROM transfers WHERE {_WITHIN} AND position BETWEEN"  # noqa: S608  our own names
@@ -46,27 +49,54 @@ class _Sent:
 
 
 class JournalRows:
-    """Journal rows (ROW) of one business date, made ready for one kind of database before its connection is at hand."""
+    """Journal rows (ROW) of one business date, made ready for one kind of database before its connection is at hand.
+
+    Every statement is about one partition: so it goes to one place where partitions are spread over servers.
+    """
 
     def __init__(self, rows: Rows, *, copied: bool) -> None:
         self._table = rowbytes.table_of(rows)
-        self._octets = binary.integer_rows(self._table) if copied else None
         self._day = Day(int(rows["business_date"][0]))
+        self._copied = copied
+        self._streams: list[binary.Octets] = []
+        self._inserts = ""
+        if copied and len(rows) > _INSERTED_MAX:
+            self._streams = [binary.integer_rows(part) for part in _parts(self._table)]
+        elif copied:
+            self._inserts = ";".join(_inserted(part.tolist()) for part in _parts(self._table))
 
     def write(self, connection: sa.Connection) -> None:
         """Append them to the journal."""
         driver: Any = connection.connection
-        if self._octets is not None:
+        if self._copied:
             begin_day(connection, self._day)
             with driver.cursor() as cursor:
-                copy = f"COPY transfers ({_NAMES}) FROM STDIN (FORMAT BINARY)"
-                cursor.copy_expert(copy, _Sent(self._octets), SEND_BYTES)
+                if self._inserts:
+                    cursor.execute(self._inserts)
+                for stream in self._streams:
+                    cursor.copy_expert(_COPY, _Sent(stream), SEND_BYTES)
             return
         native, handle = Native.find(), connection.info.get(HANDLE, 0)
         if native is not None and handle:
             native.insert(handle, _INSERT, self._table)
         else:
             driver.cursor().executemany(_INSERT, self._table.tolist())
+
+
+def _parts(table: binary.Integers) -> list[binary.Integers]:
+    """A table's rows by partition (its first column), in order of position in each."""
+    if len(table) == 1:
+        return [table]
+    of_row = table[:, 0].astype(np.uint8)  # small numbers are sorted by counting them
+    order = np.argsort(of_row, kind="stable")
+    starts = np.flatnonzero(np.diff(of_row[order])) + 1
+    return np.split(table[order], starts)
+
+
+def _inserted(rows: list[list[int]]) -> str:
+    """A few rows as an INSERT of plain integers: a COPY costs a round trip more."""
+    values = ",".join(f"({','.join(map(str, row))})" for row in rows)
+    return f"INSERT INTO transfers ({_NAMES}) VALUES {values}"  # noqa: S608  integers, and our own names
 
 
 def begin_day(connection: sa.Connection, day: Day) -> None:

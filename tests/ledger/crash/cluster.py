@@ -48,8 +48,9 @@ def _name(url: str) -> str:
 class Cluster:
     """A server in a folder of its own. Its processes end with it, and the postmaster with the test's process."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
         self._programs = programs()
+        self._settings = settings
         self.folder = Path(tempfile.mkdtemp(prefix="kshcr"))  # a socket's path has at most 107 bytes
         if user := _drop():
             shutil.chown(self.folder, user)
@@ -70,7 +71,7 @@ class Cluster:
         settings = {
             "listen_addresses": "", "unix_socket_directories": self.folder, "fsync": "on", "max_connections": 60,
             "shared_buffers": "32MB", "max_wal_size": "256MB",
-            "recovery_init_sync_method": "syncfs", "io_method": "sync",
+            "recovery_init_sync_method": "syncfs", "io_method": "sync", **self._settings,
         }  # fmt: skip
         options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         with (self.folder / "log").open("ab") as log:

@@ -1,0 +1,151 @@
+"""No statement of the hot path touches two of the ledger's partitions: read off a real run, from what the drivers were told."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psycopg2.extensions
+import pytest
+import sqlalchemy as sa
+
+from keys.clock import Day, UnixMs
+from ledger import tables
+from ledger.book import Ledger
+from ledger.bulk.binary import integers_from
+from ledger.chart import PARTITIONS, Code, Partition, account_id
+from ledger.journal import rows_of
+from ledger.store import Database
+from tests.ledger.entries import SetClock, transfer
+from tests.ledger.units import Plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import numpy.typing as npt
+
+    from ledger.writer import Transaction
+
+NO_TABLES = re.compile(
+    r"BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|SET |SHOW |PRAGMA|SELECT (1|current_|pg_catalog\.)",
+    re.IGNORECASE,
+)
+VALUES = re.compile(r"INSERT INTO (\w+) \(\"?(\w+).*?\) VALUES (.*)", re.DOTALL)
+EQUAL = re.compile(r"(?:\w+\.)?\"?partition\"? = (\d+)")
+
+
+def partitions_named(statement: str) -> set[int]:
+    """The partitions that a statement is about; all of them where it names none."""
+    inserted = VALUES.match(statement)
+    if inserted:
+        assert inserted[2] == "partition", statement
+        return {int(first) for first in re.findall(r"\(\s*(-?\d+)", inserted[3])[:1]} | {
+            int(first) for first in re.findall(r"\),\s*\((\d+)", inserted[3])
+        }
+    found = {int(number) for number in EQUAL.findall(statement)}
+    return found or set(range(PARTITIONS))
+
+
+class Recorder:
+    """What a run told its database: each statement, and the partitions that it is about."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, set[int]]] = []
+
+    def note(self, statement: str) -> None:
+        for one in statement.split(";"):
+            if one.strip() and not NO_TABLES.match(one.strip()):
+                self.said.append((one.strip(), partitions_named(one.strip())))
+
+    def note_copy(self, statement: str, octets: bytes) -> None:
+        columns = statement.count(",") + 1
+        if statement.startswith("COPY transfers"):
+            self.said.append((statement, set(integers_from(octets, columns)[:, 0].tolist())))
+            return
+        first = int.from_bytes(octets[19 + 2 + 4 : 19 + 2 + 8], "big")  # an integer of four bytes
+        self.said.append((statement, {first}))
+
+    def listen(self, database: Database) -> None:
+        """Hear everything that connections of the writer are told, from the driver itself."""
+        if database.is_sqlite:
+            sa.event.listen(
+                database._writing, "connect", lambda raw, _record: raw.set_trace_callback(self.note)
+            )
+            return
+        note, note_copy = self.note, self.note_copy
+
+        class Told(psycopg2.extensions.cursor):
+            def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002  psycopg2's own name
+                super().execute(query, vars)
+                note((self.query or b"").decode())
+
+            def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
+                super().copy_expert(sql, Kept(file, sql), size)
+
+        class Kept:
+            def __init__(self, file: Any, sql: str) -> None:
+                self.file, self.sql, self.octets = file, sql, b""
+
+            def read(self, size: int = -1, /) -> bytes:
+                piece: bytes = self.file.read(size)
+                self.octets += piece
+                if not piece:
+                    note_copy(self.sql, self.octets)
+                return piece
+
+        def connecting(_dialect: Any, _record: Any, _arguments: Any, named: dict[str, Any]) -> None:
+            named["cursor_factory"] = Told
+
+        sa.event.listen(database._writing, "do_connect", connecting)
+
+
+@pytest.fixture
+def recorded(url: str) -> Iterator[tuple[Ledger, Recorder]]:
+    """A ledger whose writer is listened to, after its first commit of the day."""
+    database, recorder = Database(url), Recorder()
+    recorder.listen(database)
+    with Ledger.open(database, SetClock(UnixMs(1_750_000_000_000))) as ledger:
+        ledger.post([transfer()])
+        recorder.said.clear()
+        yield ledger, recorder
+
+
+def fares(count: int) -> npt.NDArray[np.void]:
+    """Fares in every partition, by turns."""
+    made = []
+    for number in range(count):
+        partition = Partition(number % PARTITIONS)
+        purse = account_id(Code.PURSE, partition, 1_000 + number)
+        made.append(transfer(purse, account_id(Code.OPERATOR_PAYABLE, partition, 7), uid=number + 1, tmc=1))
+    return rows_of(made, UnixMs(1), Day(1))
+
+
+def add_bodies(tx: Transaction) -> None:
+    """Side rows of several partitions."""
+    many: dict[str, Any] = {"partition": np.arange(3), "block": 900, "ordinal": 0, "body": [b"a", b"b", b"c"]}
+    tx.add(tables.documents, many)
+
+
+@pytest.mark.parametrize("count", [1, 100, 3000])
+def test_no_statement_of_the_hot_path_touches_two_partitions(
+    recorded: tuple[Ledger, Recorder], count: int
+) -> None:
+    ledger, recorder = recorded
+    rows = fares(count)
+    assert ledger.writer.submit(ledger.columns(rows, b"signed")).result().all_posted
+    ledger.writer.submit(Plain([transfer()], settle=add_bodies)).result()
+    journalled = [
+        partitions
+        for statement, partitions in recorder.said
+        if re.search(r"(INTO|COPY) transfers", statement)
+    ]
+    assert len(journalled) >= min(count, PARTITIONS) + 1
+    assert set().union(*journalled) == set(rows["debit"][:count] >> 50 & 63) | {3}
+    assert [(statement, found) for statement, found in recorder.said if len(found) != 1] == []
+
+
+def test_a_statement_over_two_partitions_would_be_noticed() -> None:
+    assert partitions_named("SELECT 1 FROM taps WHERE partition = 3 AND uid = 5") == {3}
+    assert partitions_named("INSERT INTO taps (partition, uid) VALUES (3, 5), (4, 5)") == {3, 4}
+    assert len(partitions_named("DELETE FROM taps WHERE uid = 5")) == PARTITIONS
