@@ -81,7 +81,7 @@ class Recorder:
                 note((self.query or b"").decode())
 
             def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
-                super().copy_expert(sql, Kept(file, sql), size)
+                super().copy_expert(sql, Kept(file, sql), size)  # type: ignore[arg-type]
 
         class Kept:
             def __init__(self, file: Any, sql: str) -> None:
