@@ -103,6 +103,7 @@ class _Columns:
 
     rows: Rows
     document: bytes = b""
+    blind: bool = True
 
     def plan(self, _tx: Transaction) -> Rows:
         return self.rows

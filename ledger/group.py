@@ -80,6 +80,10 @@ class Group:
         """A unit's posted rows and its document."""
         self.rows.append(rows)
         self.row_count += len(rows)
+        self.note(document)
+
+    def note(self, document: bytes) -> None:
+        """A unit's document, where it has one."""
         if document:
             self.bodies.append(document)
             self.octets += len(document)

@@ -11,7 +11,7 @@ import numpy as np
 
 from ledger.chart import Code, split
 from ledger.errors import AccountUnknown, TransferInvalid
-from ledger.transfer import ROW
+from ledger.transfer import ROW, Flag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,6 +106,19 @@ def rows_of(transfers: Sequence[Transfer] | Rows, received_at: UnixMs, business_
     rows["position"], rows["received_at"], rows["business_date"] = 0, received_at, business_date
     rows["partition"] = partitions_of(rows["debit"])
     return rows
+
+
+def joined(parts: Sequence[Sequence[Transfer] | Rows], received_at: UnixMs, business_date: Day) -> Rows:
+    """Arrays of several units as new journal rows (see `rows_of`).
+
+    Raises TransferInvalid where they cannot stand in one array: one is none, or ends in the middle of a linked group.
+    """
+    arrays = [part for part in parts if isinstance(part, np.ndarray) and part.dtype == ROW and part.ndim == 1]
+    if len(arrays) < len(parts):
+        raise TransferInvalid("transfers as an array have the columns of ROW")
+    if any(len(part) and part["flags"][-1] & int(Flag.LINKED) for part in arrays):
+        raise TransferInvalid("a linked group does not end with its unit")
+    return rows_of(np.concatenate(arrays), received_at, business_date)
 
 
 def listed(transfers: Sequence[Transfer]) -> Rows:

@@ -208,7 +208,11 @@ class Transaction:
 
 
 class Unit(Protocol):
-    """Something that is written whole or not at all. One with an attribute `alone` that is true gets a commit of its own."""
+    """Something that is written whole or not at all.
+
+    One with an attribute `alone` that is true gets a commit of its own. One with an attribute `blind` that is true gives an array, and
+    looks at the transaction neither in its plan nor when it is settled: such units are applied together.
+    """
 
     @property
     def document(self) -> bytes:

@@ -37,6 +37,7 @@ from ledger.errors import (
 from ledger.group import Group, Waiting
 from ledger.recovery import ANSWER_SECONDS_MAX, Behind, Broken, Faults, gone, is_final, unknown
 from ledger.rows.store import JournalRows
+from ledger.together import apply_together, blind_run
 from ledger.transaction import Posted, PostedRows, Transaction, Unit
 from ledger.transfer import ROW
 from ledger.windows import CUT_OFF, CloseWindow, Windows
@@ -195,10 +196,18 @@ class Writer:
             alone = self._alone > 0 or getattr(self._backlog[0].unit, "alone", False)
             if alone and group.taken:
                 return
-            waiting = self._backlog.popleft()
-            group.taken.append(waiting)
-            self._alone = max(0, self._alone - 1)
-            group.answers.append(self._apply(waiting, group, tx))
+            run = [] if alone else blind_run(self._backlog, group, tx)
+            answers = apply_together(run, self.engine, group, tx) if len(run) > 1 else None
+            if answers is not None:
+                group.taken += run
+                group.answers += answers
+                continue
+            self._backlog.extendleft(reversed(run))
+            for _ in run or range(1):
+                waiting = self._backlog.popleft()
+                group.taken.append(waiting)
+                self._alone = max(0, self._alone - 1)
+                group.answers.append(self._apply(waiting, group, tx))
             if alone:
                 return
 

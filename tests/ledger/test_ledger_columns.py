@@ -17,6 +17,7 @@ from ledger import journal, tables
 from ledger.bulk import binary
 from ledger.bulk.gathered import Gathered
 from ledger.errors import AccountUnknown, TransferInvalid
+from ledger.store import read_documents
 from ledger.tables import WHOLE
 from ledger.transfer import ROW, Flag, Result
 from tests.ledger.entries import OPERATOR, WALLET, transfer
@@ -103,6 +104,36 @@ def test_a_link_never_reaches_into_the_next_unit(file_ledger: Ledger) -> None:
     gate.let_go()
     assert open_ended.result(10)[0].result is Result.LINKED_OPEN
     assert after.result(10)[0].position == 1
+
+
+def test_units_that_are_applied_together_get_answers_of_their_own(ledger: Ledger) -> None:
+    short = rows_of(transfer(WALLET, OPERATOR, 5))
+    broken = rows_of(transfer())
+    for parts in ([1, 3, 2], [1, 0, 2]):
+        gate = Gate(ledger)
+        answers = [
+            ledger.writer.submit(ledger.columns(rows_of(*[transfer()] * count), b"%d" % count))
+            for count in parts
+        ]
+        refused = ledger.writer.submit(ledger.columns(short))
+        if parts[1] == 0:
+            broken["debit"] = -1
+        last = ledger.writer.submit(ledger.columns(broken))
+        gate.let_go()
+        found = [answer.result(10).positions.tolist() for answer in answers]
+        assert [len(one) for one in found] == parts
+        together = [position for one in found for position in one]
+        assert together == list(range(together[0], together[0] + sum(parts)))
+        assert refused.result(10)[0].result is Result.EXCEEDS_CREDITS
+        if parts[1] == 0:
+            with pytest.raises(AccountUnknown):
+                last.result(10)
+        else:
+            assert last.result(10).all_posted
+        block = ledger.head().block
+        with ledger.database.transaction() as connection:
+            assert read_documents(connection, block) == [b"%d" % count for count in parts]
+    assert ledger.rebuild_check() == 10
 
 
 def statements_of(ledger: Ledger) -> list[str]:
