@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from ledger.orders.order import Act
 from ledger.problems import NOT_POSTED, SHORT
-from ledger.transfer import Flag
 
 if TYPE_CHECKING:
     from ledger.engine import Balance
@@ -56,7 +56,7 @@ def not_posted(result: Result) -> Problem:
 def done(order: Order, transfer: Transfer, position: int, wallet: Balance, tx: Transaction) -> Answer:
     """An order that is in the books; the wallet as it stands right after it."""
     # Whole numbers and words of ours alone, so that nothing has to be escaped.
-    until = transfer.hold if transfer.flags & Flag.PENDING else 0
+    until = transfer.hold if order.act is Act.HOLD else 0
     body = (
         f'{{"act":"{order.act.value}","position":{position},"hold":{order.hold or "null"},"amount":{transfer.amount},'
         f'"received_at":{tx.received_at},"business_date":{tx.business_date},"expires_at":{until or "null"},'

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from keys.clock import UnixMs, service_day
-from ledger.chart import Code, split
 from ledger.errors import HoldExceeded, HoldUnknown, KeyReused, RequestRefused
 from ledger.orders import store
 from ledger.orders.answers import Answer, done, not_posted, refused, short
@@ -106,7 +105,7 @@ class Orders:
 
 
 def _answered(order: Order, transfer: Transfer, posted: Posted, tx: Transaction) -> Answer:
-    is_taken = split(transfer.debit).code is Code.WALLET
+    is_taken = order.act is not Act.CREDIT
     wallet = posted.debited if is_taken else posted.credited
     if posted.result is Result.EXCEEDS_CREDITS and is_taken:
         return refused(short(transfer.amount, wallet))
