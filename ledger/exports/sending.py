@@ -90,7 +90,7 @@ def export(
         raise ExportRefused(f"{folder.name} is there already: name a folder that is not")
     draft = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
+    draft.mkdir(parents=True, mode=0o700)  # it holds whatever the database holds
     with database.transaction() as connection:
         store.one_commit(connection)
         manifest = _Export(connection, _Folder(draft, wanted.kind), progress).write(sets, wanted)

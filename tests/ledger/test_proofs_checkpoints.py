@@ -28,8 +28,10 @@ from ledger.transfer import ROW, Flag
 from tests.ledger.entries import CASH, OPERATOR, OTHER_PURSE, PURSE, SUBSIDY, SetClock, transfer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from ledger.proofs.growing import Tile
     from ledger.store import Database, Window
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
@@ -215,6 +217,35 @@ def test_two_who_make_a_checkpoint_at_once_make_the_same(whole_url: str, clock: 
         first = one._make(window)
         assert other._make(window) == first
         assert verify(ledger.database, SIGNER.public_key).checkpoints == 1
+
+
+@pytest.mark.parametrize("writes", [0, 1, 3])
+def test_a_checkpoint_that_was_broken_off_is_made_as_if_nothing_had_been(
+    whole_url: str, clock: SetClock, monkeypatch: pytest.MonkeyPatch, writes: int
+) -> None:
+    """What is left of it are tiles that the next attempt writes alike, and a secret that it takes over."""
+    monkeypatch.setattr("ledger.proofs.book.TILES_A_WRITE", 1)
+    with Ledger.open(whole_url, clock) as ledger:
+        post_groups(ledger, [[1], [2]])
+        close(ledger, clock)
+        book(ledger.database).make_all()
+        ledger.post([transfer(amount=one + 1) for one in range(1100)])
+        close(ledger, clock)
+        count, add = iter(range(writes)), store.add_tiles
+
+        def add_some(connection: sa.Connection, tiles: Sequence[tuple[Tile, int]]) -> None:
+            if next(count, None) is None:
+                raise OSError("the power went")
+            add(connection, tiles)
+
+        with monkeypatch.context() as broken:
+            broken.setattr(store, "add_tiles", add_some)
+            with pytest.raises(OSError, match="power"):
+                book(ledger.database).make_all()
+        assert verify(ledger.database, SIGNER.public_key).waiting == 1
+        (made,) = book(ledger.database).make_all()
+        assert made.size == 1102
+        assert verify(ledger.database, SIGNER.public_key) == Proven(2, 1102, 2, 0)
 
 
 def test_an_empty_day_has_a_checkpoint_too(whole_url: str, clock: SetClock) -> None:
