@@ -13,7 +13,6 @@ import numpy as np
 
 from keys.clock import Day, UnixMs
 from keys.money import Sen
-from ledger import store as journal
 from ledger.chart import AccountId, split
 from ledger.engine import Balance
 from ledger.errors import CursorInvalid
@@ -84,7 +83,7 @@ class History:
     def newest(self) -> int:
         """The last position that is committed."""
         with self._database.transaction() as connection:
-            return _position(journal.last_block(connection))
+            return store.newest_position(connection)
 
     def position_at(self, at: UnixMs) -> int:
         """The last position that was received no later than a moment; 0 where there was none."""
@@ -100,7 +99,7 @@ class History:
         """An account's four sums right after a position (None: the newest); raises AccountUnknown."""
         split(account)
         with self._database.transaction() as connection:
-            view = _View(connection, account, _position(journal.last_block(connection)))
+            view = _View(connection, account, store.newest_position(connection))
             return view.balance(view.newest if position is None else min(position, view.newest))
 
     def statement(
@@ -113,7 +112,7 @@ class History:
         """
         split(account)
         with self._database.transaction() as connection:
-            view = _View(connection, account, _position(journal.last_block(connection)))
+            view = _View(connection, account, store.newest_position(connection))
             if cursor:
                 asked = _Asked.read(cursor, view.newest)
             else:

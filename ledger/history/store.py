@@ -1,7 +1,11 @@
-"""The history's SQL. Whatever concerns one account stays in that account's partition, and reads only a few pages of it."""
+"""The history's SQL. Whatever concerns one account stays in that account's partition, and reads only a few pages of it.
+
+Statements are put together once, and remembered: that costs more than most of them do.
+"""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -41,10 +45,27 @@ class Marks(NamedTuple):
 
 def read_marks(connection: sa.Connection) -> Marks:
     """How far the pages go."""
-    table = tables.history_marks
-    query = sa.select(table.c.position, table.c.reaching).where(table.c.partition == WHOLE)
-    row = connection.execute(query).first()
+    row = connection.execute(_marks()).first()
     return Marks(0, 0) if row is None else Marks(row[0], row[1])
+
+
+@cache
+def _marks() -> sa.Select[int, int]:
+    table = tables.history_marks
+    return sa.select(table.c.position, table.c.reaching).where(table.c.partition == WHOLE)
+
+
+def newest_position(connection: sa.Connection) -> int:
+    """The last position that is committed; 0 where there is none."""
+    row = connection.execute(_newest_block()).first()
+    return 0 if row is None else row[0] + row[1] - 1
+
+
+@cache
+def _newest_block() -> sa.Select[int, int]:
+    table = journal.blocks
+    query = sa.select(table.c.first_position, table.c.rows).where(table.c.partition == WHOLE)
+    return query.order_by(table.c.block.desc()).limit(1)
 
 
 def write_marks(connection: sa.Connection, marks: Marks) -> None:
@@ -92,34 +113,51 @@ def held_amounts(connection: sa.Connection, rows: Rows) -> Integers:
 
 
 def _amounts(connection: sa.Connection, partition: int, positions: Sequence[int]) -> dict[int, int]:
+    asked = {"partition": partition, "positions": list(positions)}
+    return {position: amount for position, amount in connection.execute(_amounts_at(), asked)}  # noqa: C416  rows are no pairs
+
+
+@cache
+def _amounts_at() -> sa.Select[int, int]:
     table = journal.transfers
-    query = sa.select(table.c.position, table.c.amount).where(
-        table.c.partition == partition, table.c.position.in_(positions)
-    )
-    return {position: amount for position, amount in connection.execute(query)}  # noqa: C416  rows are no pairs
+    return sa.select(table.c.position, table.c.amount).where(*_at_positions())
 
 
 def paged_sums(connection: sa.Connection, partition: int, account: int, position: int) -> list[int]:
     """What an account's pages up to a position add up to: its four sums."""
+    asked = {"partition": partition, "account": account, "position": position}
+    return [int(value) for value in connection.execute(_paged_sums(), asked).one()]
+
+
+@cache
+def _paged_sums() -> sa.Select[*tuple[Any, ...]]:
     table = tables.account_pages
-    query = sa.select(*[sa.func.coalesce(sa.func.sum(table.c[name]), 0) for name in _SUMS]).where(
-        table.c.partition == partition, table.c.account == account, table.c.last_position <= position
-    )
-    return [int(value) for value in connection.execute(query).one()]
+    sums = [sa.func.coalesce(sa.func.sum(table.c[name]), 0) for name in _SUMS]
+    return sa.select(*sums).where(*_pages_of(), table.c.last_position <= _POSITION)
 
 
 def page_over(connection: sa.Connection, partition: int, account: int, position: int) -> int | None:
     """The first position of the account's page that goes on past a position; None where there is none."""
-    table = tables.account_pages
-    query = sa.select(table.c.first_position).where(
-        table.c.partition == partition, table.c.account == account, table.c.last_position > position
-    )
-    found: int | None = connection.execute(query.order_by(table.c.last_position).limit(1)).scalar()
+    asked = {"partition": partition, "account": account, "position": position}
+    found: int | None = connection.execute(_page_over(), asked).scalar()
     return found
+
+
+@cache
+def _page_over() -> sa.Select[int]:
+    table = tables.account_pages
+    query = sa.select(table.c.first_position).where(*_pages_of(), table.c.last_position > _POSITION)
+    return query.order_by(table.c.last_position).limit(1)
 
 
 def summed(connection: sa.Connection, partition: int, account: int, first: int, last: int) -> list[int]:
     """What the journal rows of these positions add to an account's four sums, added up by the database."""
+    asked = {"partition": partition, "account": account, "first": first, "last": last}
+    return [int(value) for value in connection.execute(_summed(), asked).one()]
+
+
+@cache
+def _summed() -> sa.Select[*tuple[Any, ...]]:
     rows, holds = journal.transfers, journal.transfers.alias("holds")
     flags = rows.c.flags
     posted = sa.case((flags.op("&")(UNPOSTED) == 0, rows.c.amount), else_=0)
@@ -132,22 +170,11 @@ def summed(connection: sa.Connection, partition: int, account: int, first: int, 
         holds.c.partition == rows.c.partition, holds.c.position == rows.c.hold, flags.op("&")(RESOLVING) != 0
     )
     sums = [
-        sa.func.coalesce(sa.func.sum(sa.case((side == account, value), else_=0)), 0)
+        sa.func.coalesce(sa.func.sum(sa.case((side == _ACCOUNT, value), else_=0)), 0)
         for value in (posted, pending)
         for side in (rows.c.debit, rows.c.credit)
     ]
-    query = (
-        sa.select(*sums)
-        .select_from(rows.outerjoin(holds, resolved))
-        .where(*_mine(partition, account, first, last))
-    )
-    return [int(value) for value in connection.execute(query).one()]
-
-
-def _mine(partition: int, account: int, first: int, last: int) -> list[Any]:
-    rows = journal.transfers.c
-    sides = sa.or_(rows.debit == account, rows.credit == account)
-    return [rows.partition == partition, rows.position.between(first, last), sides]
+    return sa.select(*sums).select_from(rows.outerjoin(holds, resolved)).where(*_mine())
 
 
 def lines(
@@ -160,10 +187,16 @@ def lines(
     newest_first: bool,
 ) -> Rows:
     """An account's journal rows (ROW) of a span of positions, at most `limit` of them, read from the journal itself."""
+    asked = {"partition": partition, "account": account, "first": span[0], "last": span[1], "limit": limit}
+    found = connection.execute(_lines(newest_first=newest_first), asked)
+    return rowbytes.rows_from([tuple(row) for row in found])
+
+
+@cache
+def _lines(*, newest_first: bool) -> sa.Select[*tuple[Any, ...]]:
     position = journal.transfers.c.position
     order = position.desc() if newest_first else position
-    query = sa.select(*_ROW).where(*_mine(partition, account, *span)).order_by(order).limit(limit)
-    return rowbytes.rows_from([tuple(row) for row in connection.execute(query)])
+    return sa.select(*_ROW).where(*_mine()).order_by(order).limit(sa.bindparam("limit", type_=sa.Integer))
 
 
 def paged_positions(
@@ -176,14 +209,10 @@ def paged_positions(
     newest_first: bool,
 ) -> list[int]:
     """The positions of an account's lines of a span, at most `limit` of them, from its pages."""
-    table, (first, last) = tables.account_pages, span
-    query = sa.select(table.c.positions).where(
-        table.c.partition == partition, table.c.account == account, table.c.last_position >= first,
-        table.c.first_position <= last,
-    )  # fmt: skip
-    order = table.c.last_position.desc() if newest_first else table.c.last_position
+    first, last = span
+    asked = {"partition": partition, "account": account, "first": first, "last": last}
     found: list[int] = []
-    with connection.execute(query.order_by(order).execution_options(yield_per=16)) as pages:
+    with connection.execute(_paged_positions(newest_first=newest_first), asked) as pages:
         for (octets,) in pages:
             page = np.frombuffer(octets, "<i8")
             mine = page[(page >= first) & (page <= last)].tolist()
@@ -193,15 +222,51 @@ def paged_positions(
     return found[:limit]
 
 
+@cache
+def _paged_positions(*, newest_first: bool) -> sa.Select[bytes]:
+    table = tables.account_pages
+    order = table.c.last_position.desc() if newest_first else table.c.last_position
+    query = sa.select(table.c.positions).where(
+        *_pages_of(), table.c.last_position >= _FIRST, table.c.first_position <= _LAST
+    )
+    return query.order_by(order).execution_options(yield_per=16)
+
+
 def rows_at(connection: sa.Connection, partition: int, positions: Sequence[int]) -> Rows:
     """Journal rows (ROW) of one partition by position, in the order that was asked for."""
     found: list[Any] = []
     for start in range(0, len(positions), _ASKED_AT_ONCE):
-        part = positions[start : start + _ASKED_AT_ONCE]
-        query = sa.select(*_ROW).where(
-            journal.transfers.c.partition == partition, journal.transfers.c.position.in_(part)
-        )
-        found += [tuple(row) for row in connection.execute(query)]
+        asked = {"partition": partition, "positions": list(positions[start : start + _ASKED_AT_ONCE])}
+        found += [tuple(row) for row in connection.execute(_rows_at(), asked)]
     rows = rowbytes.rows_from(found)
     places = {position: at for at, position in enumerate(rows["position"].tolist())}
     return rows[[places[position] for position in positions]]
+
+
+@cache
+def _rows_at() -> sa.Select[*tuple[Any, ...]]:
+    return sa.select(*_ROW).where(*_at_positions())
+
+
+_ACCOUNT: Final[sa.BindParameter[int]] = sa.bindparam("account", type_=sa.BigInteger)
+_PARTITION: Final[sa.BindParameter[int]] = sa.bindparam("partition", type_=sa.BigInteger)
+_POSITION: Final[sa.BindParameter[int]] = sa.bindparam("position", type_=sa.BigInteger)
+_FIRST: Final[sa.BindParameter[int]] = sa.bindparam("first", type_=sa.BigInteger)
+_LAST: Final[sa.BindParameter[int]] = sa.bindparam("last", type_=sa.BigInteger)
+
+
+def _pages_of() -> list[Any]:
+    table = tables.account_pages
+    return [table.c.partition == _PARTITION, table.c.account == _ACCOUNT]
+
+
+def _mine() -> list[Any]:
+    rows = journal.transfers.c
+    sides = sa.or_(rows.debit == _ACCOUNT, rows.credit == _ACCOUNT)
+    return [rows.partition == _PARTITION, rows.position.between(_FIRST, _LAST), sides]
+
+
+def _at_positions() -> list[Any]:
+    rows = journal.transfers.c
+    asked = sa.bindparam("positions", type_=sa.BigInteger, expanding=True)
+    return [rows.partition == _PARTITION, rows.position.in_(asked)]

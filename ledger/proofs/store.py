@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -51,10 +52,15 @@ def _add(connection: sa.Connection, table: sa.Table, rows: Sequence[dict[str, An
 
 def read_checkpoints(connection: sa.Connection) -> list[Kept]:
     """All checkpoints, oldest first."""
+    rows = connection.execute(_checkpoints())
+    return [Kept(Day(day), size, moved, at, bytes(signed)) for day, size, moved, at, signed in rows]
+
+
+@cache
+def _checkpoints() -> sa.Select[*tuple[Any, ...]]:
     table = tables.checkpoints
     query = sa.select(*[table.c[name] for name in Kept.__slots__]).where(table.c.partition == WHOLE)
-    rows = connection.execute(query.order_by(table.c.business_date))
-    return [Kept(Day(day), size, moved, at, bytes(signed)) for day, size, moved, at, signed in rows]
+    return query.order_by(table.c.business_date)
 
 
 def add_checkpoint(connection: sa.Connection, kept: Kept) -> None:
@@ -92,16 +98,22 @@ def add_tiles(connection: sa.Connection, tiles: Sequence[tuple[Tile, int]]) -> N
 
 def read_tile(connection: sa.Connection, level: int, number: int, width: int = 0) -> tuple[bytes, int]:
     """A tile at its widest, or at a width, and its first leaf's position; raises DatabaseDamaged where there is none."""
-    table = tables.proof_tiles
-    query = sa.select(table.c.hashes, table.c.first_position).where(
-        table.c.partition == WHOLE, table.c.level == level, table.c.number == number
-    )
-    if width:
-        query = query.where(table.c.width == width)
-    row = connection.execute(query.order_by(table.c.width.desc()).limit(1)).first()
+    asked = {"level": level, "number": number, "width": width}
+    row = connection.execute(_tile(any_width=not width), asked).first()
     if row is None:
         raise DatabaseDamaged(f"tile {level}/{number} is gone from the proofs: restore them from backup")
     return bytes(row[0]), row[1]
+
+
+@cache
+def _tile(*, any_width: bool) -> sa.Select[bytes, int]:
+    table, asked = tables.proof_tiles, sa.bindparam("width", type_=sa.Integer)
+    query = sa.select(table.c.hashes, table.c.first_position).where(
+        table.c.partition == WHOLE, table.c.level == sa.bindparam("level", type_=sa.Integer),
+        table.c.number == sa.bindparam("number", type_=sa.BigInteger),
+        table.c.width > asked if any_width else table.c.width == asked,
+    )  # fmt: skip
+    return query.order_by(table.c.width.desc()).limit(1)
 
 
 def read_edge(connection: sa.Connection, size: int) -> list[tuple[Tile, int]]:
@@ -115,12 +127,22 @@ def read_edge(connection: sa.Connection, size: int) -> list[tuple[Tile, int]]:
 
 def tile_before(connection: sa.Connection, first: int, position: int) -> tuple[int, int] | None:
     """The last tile of leaves that begins at a position from `first` to `position`: its number and that position."""
-    table = tables.proof_tiles
-    query = sa.select(table.c.number, table.c.first_position).where(
-        table.c.partition == WHOLE, table.c.level == 0, table.c.first_position.between(first, position)
-    )
-    row = connection.execute(query.order_by(table.c.first_position.desc()).limit(1)).first()
+    row = connection.execute(_tile_before(), {"first": first, "last": position}).first()
     return None if row is None else (row[0], row[1])
+
+
+@cache
+def _tile_before() -> sa.Select[int, int]:
+    table = tables.proof_tiles
+    between = table.c.first_position.between(_FIRST, _LAST)
+    query = sa.select(table.c.number, table.c.first_position).where(
+        table.c.partition == WHOLE, table.c.level == 0, between
+    )
+    return query.order_by(table.c.first_position.desc()).limit(1)
+
+
+_FIRST: Final[sa.BindParameter[int]] = sa.bindparam("first", type_=sa.BigInteger)
+_LAST: Final[sa.BindParameter[int]] = sa.bindparam("last", type_=sa.BigInteger)
 
 
 def all_tiles(connection: sa.Connection) -> Iterator[tuple[int, int, int, int, bytes]]:
@@ -134,15 +156,19 @@ def all_tiles(connection: sa.Connection) -> Iterator[tuple[int, int, int, int, b
 
 def moved_taps(connection: sa.Connection, first: int, last: int) -> Rows:
     """The card transactions (TAP) whose first transfer stands at these positions, in order of position."""
+    found = _taps(connection.execute(_moved_taps(), {"first": first, "last": last}).all())
+    return found[np.argsort(found["position"])]
+
+
+@cache
+def _moved_taps() -> sa.Select[*tuple[Any, ...]]:
     taps, rows = intake.taps, journal.transfers
     same = [taps.c[name] == rows.c[name] for name in ("partition", "uid", "tmc", "position")]
-    query = (
+    return (
         sa.select(*_TAP_COLUMNS, sa.literal(0))
         .select_from(rows.join(taps, sa.and_(*same)))
-        .where(rows.c.partition.in_(range(PARTITIONS)), rows.c.position.between(first, last))
+        .where(rows.c.partition.in_(range(PARTITIONS)), rows.c.position.between(_FIRST, _LAST))
     )
-    found = _taps(connection.execute(query).all())
-    return found[np.argsort(found["position"])]
 
 
 def free_taps(connection: sa.Connection, after: Day, last: Day) -> Iterator[Rows]:
