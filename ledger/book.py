@@ -10,7 +10,7 @@ import structlog
 
 from keys.money import Sen
 from ledger import journal, store
-from ledger.chart import Code, describe, split
+from ledger.chart import Code, describe
 from ledger.engine import NOTHING, Engine
 from ledger.errors import DatabaseDamaged
 from ledger.expiry import Sweeper
@@ -270,15 +270,9 @@ class Ledger:
 
     def trial_balance(self) -> TrialBalance:
         """Sums by kind of account, as of one commit."""
-        sums: dict[Code, list[int]] = {}
-        for account, balance in self.balances().items():
-            line = sums.setdefault(split(account).code, [0, 0, 0, 0])
-            line[0] += 1
-            line[1] += balance.debits_posted
-            line[2] += balance.credits_posted
-            line[3] += balance.debits_pending
         lines = (
-            TrialLine(code, count, Sen(d), Sen(c), Sen(p)) for code, (count, d, c, p) in sorted(sums.items())
+            TrialLine(Code(code), count, Sen(debits), Sen(credits_), Sen(pending))
+            for code, count, (debits, credits_, pending, _) in self._engine.committed_totals()
         )
         return TrialBalance(tuple(lines))
 

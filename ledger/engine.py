@@ -53,6 +53,8 @@ _DEFAULT_RULES: Final = np.array(
 )
 _LIVE: Final = slice(cells.DEBITS_POSTED, cells.DEBITS_POSTED + cells.SUMS)
 _COPIES_MAX: Final = 8
+_HALF: Final = 32
+_LOW_HALF: Final = (1 << _HALF) - 1
 HOLDS_REMEMBERED: Final = 1 << 16
 """How many resolved holds are at least remembered: an older one is HOLD_UNKNOWN instead of HOLD_NOT_PENDING."""
 
@@ -270,6 +272,21 @@ class Engine:
         count = int(rows[0, places.USED]) + 1
         count = min(count, len(committed))
         return position, rows[1:count, places.KEY].copy(), committed[1:count, : cells.SUMS].copy()
+
+    def committed_totals(self) -> list[tuple[int, int, list[int]]]:
+        """Of each kind of account that something has moved: code, how many, and their four sums, as of one commit, for any thread."""
+        _, numbers, sums = self.committed_columns()
+        moved = sums.any(axis=1)
+        codes, sums = numbers[moved] >> CODE_SHIFT, sums[moved]
+        found = []
+        for code in np.unique(codes).tolist():
+            mine = sums[codes == code]
+            # In two halves: sums of single accounts fit 64 bits, those of many might not.
+            high, low = (mine >> _HALF).sum(axis=0).tolist(), (mine & _LOW_HALF).sum(axis=0).tolist()
+            found.append(
+                (code, len(mine), [(one << _HALF) + other for one, other in zip(high, low, strict=True)])
+            )
+        return found
 
     def committed_balances(self) -> tuple[int, dict[AccountId, Balance]]:
         """A position, and the sums of all accounts as of exactly there, for any thread."""

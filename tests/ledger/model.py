@@ -100,7 +100,7 @@ class Model:
         return outcomes
 
     def _group(self, rows: list[Row]) -> list[Outcome]:
-        fresh = [max(self._fresh(*stream) for stream in row.streams) for row in rows]
+        fresh = [max(self.fresh(*stream) for stream in row.streams) for row in rows]
         before = self._saved(rows)
         failed = len(rows) - 1 if rows[-1].flags & Flag.LINKED else -1
         reason, overruled = Result.LINKED_OPEN, [Result.POSTED] * len(rows)
@@ -141,7 +141,7 @@ class Model:
         for position, state in before[1].items():
             self.holds[position].state = state
 
-    def _fresh(self, stream: int, counter: int) -> Freshness:
+    def fresh(self, stream: int, counter: int) -> Freshness:
         if not stream or stream not in self.highest or counter > self.highest[stream]:
             return Freshness.FRESH
         if self.highest[stream] - counter >= 64:

@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from keys.clock import UnixMs
-from ledger import journal
 from ledger.chart import Code, Partition, account_id
 from ledger.engine import NOTHING, Balance, Engine, warm
 from ledger.errors import DatabaseDamaged
 from ledger.transfer import Flag, Freshness, Result
-from tests.ledger.batches import STEPS, batches
+from tests.ledger.applied import outcomes_of, results, rows
+from tests.ledger.batches import batches
 from tests.ledger.entries import (
     CASH,
-    DAY,
     FAR_OPERATOR,
     OPERATOR,
     PURSE,
@@ -28,33 +25,14 @@ from tests.ledger.entries import (
     transfer,
     unjitted,
 )
-from tests.ledger.model import SUM_MAX, Model, Outcome
+from tests.ledger.model import SUM_MAX, Model
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ledger.chart import AccountId
-    from ledger.transfer import Transfer
 
     Rows = npt.NDArray[np.void]
-
-
-def rows(*transfers: Transfer) -> Rows:
-    return journal.rows_of(transfers, UnixMs(1_700_000_000_000), DAY)
-
-
-def results(engine: Engine, *transfers: Transfer) -> list[Result]:
-    return [Result(result) for result in engine.apply(rows(*transfers)).results.tolist()]
-
-
-def outcomes_of(engine: Engine, batch: Rows) -> list[Outcome]:
-    applied = engine.apply(batch)
-    return [
-        Outcome(Result(result), position, Freshness(fresh), Result(overruled), tuple(balances))
-        for result, position, fresh, overruled, balances in zip(
-            *(column.tolist() for column in applied), strict=True
-        )
-    ]
 
 
 def state_of(engine: Engine) -> tuple[dict[int, tuple[int, ...]], dict[int, int], set[int]]:
@@ -87,17 +65,6 @@ def test_kernel_and_its_plain_source_and_the_model_agree_on_everything(made: lis
         found = state_of(jitted)
         assert found == state_of(plain)
         assert found == state_of_model(model, found[1])
-
-
-@settings(max_examples=60, deadline=None)
-@given(st.lists(STEPS, min_size=20, max_size=40))
-def test_law_03_a_streams_memory_is_exact_for_its_last_64_counters(steps: list[int]) -> None:
-    engines, model, counter = (Engine(), Engine(unjitted())), Model(), 70
-    for step in steps:
-        counter = max(1, model.highest.get(0x04A1, counter) + step)
-        batch = rows(transfer(uid=0x04A1, tmc=counter))
-        expected = model.apply(batch)
-        assert [outcomes_of(engine, batch) for engine in engines] == [expected, expected]
 
 
 @settings(max_examples=40, deadline=None)
@@ -271,36 +238,6 @@ def test_a_hold_of_a_group_that_failed_never_was() -> None:
     assert results(engine, transfer(), post) == [Result.POSTED, Result.HOLD_UNKNOWN]
 
 
-def test_law_03_a_counter_once_posted_is_never_called_fresh_again() -> None:
-    engine = Engine()
-    for tmc in (5, 70, 69, 6, 134, 7):
-        engine.apply(rows(transfer(uid=0x04AABBCCDD0102, tmc=tmc)))
-    said = {tmc: engine.freshness(uid=0x04AABBCCDD0102, tmc=tmc) for tmc in (5, 6, 7, 69, 70, 71, 134, 135)}
-    assert said == {
-        5: Freshness.TOO_OLD,
-        6: Freshness.TOO_OLD,
-        7: Freshness.TOO_OLD,
-        69: Freshness.TOO_OLD,
-        70: Freshness.TOO_OLD,
-        71: Freshness.FRESH,
-        134: Freshness.SEEN,
-        135: Freshness.FRESH,
-    }
-
-
-def test_a_card_and_a_terminal_of_one_number_are_two_streams() -> None:
-    engine = Engine()
-    engine.apply(rows(transfer(uid=1001, tmc=5)))
-    assert engine.freshness(terminal=1001, sequence=5) is Freshness.FRESH
-    assert engine.freshness(uid=1001, tmc=5) is Freshness.SEEN
-
-
-def test_a_refused_transfer_leaves_no_memory() -> None:
-    engine = Engine()
-    engine.apply(rows(transfer(WALLET, OPERATOR, 5, uid=9, tmc=1)))
-    assert engine.freshness(uid=9, tmc=1) is Freshness.FRESH
-
-
 def test_growth_loses_nothing() -> None:
     engine, count = Engine(), 5000
     purses = [account_id(Code.PURSE, Partition(3), number) for number in range(1, count + 1)]
@@ -329,6 +266,33 @@ def test_readers_see_what_is_published_and_no_more() -> None:
     assert engine.committed(PURSE).debits_posted == 7
     position, balances = engine.committed_balances()
     assert (position, set(balances)) == (1, {PURSE, OPERATOR})
+
+
+@settings(max_examples=60, deadline=None)
+@given(batches())
+def test_totals_by_kind_of_account_are_the_sums_of_its_balances(made: list[Rows]) -> None:
+    engine = Engine()
+    for batch in made:
+        engine.apply(batch)
+    engine.publish()
+    expected: dict[int, list[int]] = {}
+    for account, balance in engine.balances().items():
+        line = expected.setdefault(account >> 56, [0] * 5)
+        for at, value in enumerate((1, *dataclasses.astuple(balance))):
+            line[at] += value
+    assert engine.committed_totals() == [(code, line[0], line[1:]) for code, line in sorted(expected.items())]
+
+
+def test_totals_go_beyond_64_bits() -> None:
+    engine = Engine()
+    others = [account_id(Code.PURSE, Partition(3), number) for number in range(2000, 2005)]
+    agents = [account_id(Code.AGENT_CASH, Partition(3), number) for number in range(5)]
+    pairs = zip(agents, others, strict=True)
+    assert set(results(engine, *(transfer(agent, purse, SUM_MAX) for agent, purse in pairs))) == {
+        Result.POSTED
+    }
+    engine.publish()
+    assert engine.committed_totals()[0] == (Code.PURSE, 5, [0, 5 * SUM_MAX, 0, 0])
 
 
 def test_replay_names_the_position_that_does_not_post() -> None:
