@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
+import structlog
 import typer
 from rich.console import Console
 
@@ -15,11 +16,17 @@ from hebat.errors import InputRefused
 from hebat.logs import configure
 from hebat.settings import read_settings
 from keys.clock import SystemClock
+from keys.money import Rupiah
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from keys.clock import Clock
+    from terminals.screen.board import Board
     from terminals.station import Readers, Station
 
 SCREEN_PORT: Final = 8470
+_log = structlog.get_logger("hebat.terminal")
 FolderOption = Annotated[Path, typer.Option("--folder", help="The terminal's own folder on this device.")]
 
 terminal_app = typer.Typer(
@@ -41,6 +48,13 @@ def run(
         str, typer.Option(help="The stop where it stands, by id or name; the first of its route without it.")
     ] = "",
     port: Annotated[int, typer.Option(help="The screen's port on 127.0.0.1.")] = SCREEN_PORT,
+    console: Annotated[
+        bool, typer.Option("--console", help="The screen in this console too (extra `console`).")
+    ] = False,
+    printer: Annotated[
+        Path | None, typer.Option(help="An ESC/POS printer's device for receipts (extra `receipts`).")
+    ] = None,
+    title: Annotated[str, typer.Option(help="What stands on top of a receipt.")] = "Kartu Semarang Hebat",
 ) -> None:
     """Work as an enrolled terminal until Ctrl-C: cards at this machine's readers, its screen in a browser."""
     from terminals.fares import TRANS_SEMARANG_2022  # noqa: PLC0415  loads only where it is needed
@@ -56,11 +70,28 @@ def run(
     clock = SystemClock()
     found = opened(folder, clock, ledger, TRANS_SEMARANG_2022)
     with found.terminal as terminal:
-        station = Station(terminal, panel_of(found, stop), Pump(terminal, clock.now), clock)
-        serve(station, port, f"terminal {terminal.number}, a {found.role}")
+        receipts = None if printer is None else _printed(printer, title, terminal.number, clock)
+        station = Station(terminal, panel_of(found, stop), Pump(terminal, clock.now), clock, receipts)
+        serve(station, port, f"terminal {terminal.number}, a {found.role}", console=console)
 
 
-def serve(station: Station, port: int, name: str) -> None:
+def _printed(device: Path, title: str, number: int, clock: Clock) -> Callable[[Board], None]:
+    """Prints the receipt of a board; a printer that fails is a line in the log."""
+    from terminals.receipts.slip import Slip, escpos  # noqa: PLC0415  as above
+
+    def put(board: Board) -> None:
+        amount, balance = board.amount or Rupiah(0), board.balance or Rupiah(0)
+        slip = Slip(title, board.word, amount, balance, clock.now(), number, board.sequence)
+        try:
+            with device.open("ab") as paper:
+                paper.write(escpos(slip, "id"))
+        except OSError as error:
+            _log.error("receipt not printed", reason=error.strerror)
+
+    return put
+
+
+def serve(station: Station, port: int, name: str, *, console: bool = False) -> None:
     """Serve readers and screen until Ctrl-C, or until the system asks the process to end."""
     from hebat.serving import LoopbackServer  # noqa: PLC0415  as above
     from terminals.screen.web import screen  # noqa: PLC0415
@@ -71,7 +102,12 @@ def serve(station: Station, port: int, name: str) -> None:
     with at_work(station, _readers()), LoopbackServer(screen(station, ended), port) as server:
         Console(highlight=False).print(f"{server.address}  ({name}; Ctrl-C stops)")
         with suppress(KeyboardInterrupt):
-            ended.wait()
+            if console:
+                from terminals.screen.console import Console as Drawn  # noqa: PLC0415  as above
+
+                Drawn(station).run()
+            else:
+                ended.wait()
         ended.set()
 
 

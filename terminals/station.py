@@ -58,12 +58,21 @@ class Readers(Protocol):
 class Station:
     """One terminal's hands and face."""
 
-    def __init__(self, terminal: Terminal, panel: Panel, pump: Pump, clock: Clock) -> None:
+    def __init__(
+        self,
+        terminal: Terminal,
+        panel: Panel,
+        pump: Pump,
+        clock: Clock,
+        receipts: Callable[[Board], None] | None = None,
+    ) -> None:
+        """`receipts` is given every board of a finished payment, in a thread of its own: paper never holds a customer up."""
         self.terminal = terminal
         self.panel = panel
         self.pump = pump
         self.boards = Boards(panel.idle())
         self._clock = clock
+        self._receipts = receipts
         self._acting = threading.Lock()
         self._present: set[str] = set()
         self._hold: threading.Timer | None = None
@@ -111,7 +120,10 @@ class Station:
     def tapped(self, card: Transport) -> Board:
         """A card is in the field; what is shown for it."""
         with self._acting:
-            return self._show(self._guarded(lambda: self._served(card)))
+            shown = self._show(self._guarded(lambda: self._served(card)))
+        if self._receipts is not None and shown.tone is Tone.GREEN and shown.sequence:
+            threading.Thread(target=self._receipts, args=(shown,), name="receipt", daemon=True).start()
+        return shown
 
     def _served(self, card: Transport) -> Board:
         shift = self.terminal.outbox.shift()

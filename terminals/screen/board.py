@@ -51,7 +51,10 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """One picture: `word` is the key of its headline, `letter` the rider class, amounts whole rupiah (None: not shown)."""
+    """One picture: `word` is the key of its headline, `letter` the rider class, amounts whole rupiah (None: not shown).
+
+    `sequence` is the record that it tells of (0: none), `number` its own place among all boards of this terminal.
+    """
 
     tone: Tone
     word: str
@@ -62,6 +65,7 @@ class Board:
     notes: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
     hold_ms: int = 0
+    sequence: int = 0
     number: int = 0
 
 
