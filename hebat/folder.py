@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from hebat.errors import InputRefused
+from hebat.settings import named_database
 from keys.filevault import write_atomically
 
 if TYPE_CHECKING:
@@ -25,13 +26,13 @@ class Folder:
 
     @property
     def database_url(self) -> str:
-        """The ledger's database: the embedded file, unless another one is named."""
-        return self.database or f"sqlite:///{self.ledger.absolute()}"
+        """The ledger's database: the embedded file, unless another one is named, here or by HEBAT_DATABASE_URL."""
+        return self.database or named_database() or f"sqlite:///{self.ledger.absolute()}"
 
     @property
     def has_ledger(self) -> bool:
         """True where there is a ledger, or a database is named that must have one."""
-        return bool(self.database) or self.ledger.exists()
+        return bool(self.database or named_database()) or self.ledger.exists()
 
     @property
     def ledger(self) -> Path:

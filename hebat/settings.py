@@ -37,6 +37,17 @@ class Settings(BaseSettings):
     """The token's label, likewise."""
 
 
+def named_database(option: str | None = None) -> str:
+    """The address of the ledger's database, from an option or from HEBAT_DATABASE_URL; "" for the embedded one.
+
+    Raises InputRefused where it is no such address.
+    """
+    url = option or read_settings().database_url
+    if url and not url.startswith(("sqlite:///", "postgresql+psycopg2://", "postgresql://")):
+        raise InputRefused("a database's address begins with sqlite:/// or postgresql+psycopg2://")
+    return url.replace("postgresql://", "postgresql+psycopg2://", 1)
+
+
 def read_settings() -> Settings:
     """The settings of this process; raises InputRefused, naming the variable, where one is wrong."""
     try:

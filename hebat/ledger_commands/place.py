@@ -14,7 +14,7 @@ from hebat.errors import InputRefused
 from hebat.folder import Folder
 from hebat.logs import configure
 from hebat.progress import Quiet, Shown
-from hebat.settings import read_settings
+from hebat.settings import named_database, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,19 +61,13 @@ class Place:
 
 def place_of(data: Path | None, database: str | None) -> Place:
     """Where the options say that the ledger is; raises InputRefused where they say nothing, or no database's address."""
-    named = database or read_settings().database_url
+    named = named_database(database)
     if data is not None:
-        folder = Folder(data, _checked(named) if named else "")
+        folder = Folder(data, named)
         return Place(folder.database_url, folder)
     if not named:
         raise InputRefused("which ledger? Name a folder with --data, or a database with --database")
-    return Place(_checked(named), None)
-
-
-def _checked(url: str) -> str:
-    if not url.startswith(("sqlite:///", "postgresql+psycopg2://", "postgresql://")):
-        raise InputRefused("a database's address begins with sqlite:/// or postgresql+psycopg2://")
-    return url.replace("postgresql://", "postgresql+psycopg2://", 1)
+    return Place(named, None)
 
 
 def console_of(*, machine: bool) -> tuple[Console, Progress]:
