@@ -102,18 +102,6 @@ snapshot_chunks = Table(
     Column("body", LargeBinary, nullable=False),
 )
 
-archives = Table(
-    "archives",
-    metadata,
-    Column("partition", Integer, primary_key=True, autoincrement=False),
-    Column("first_position", BigInteger, primary_key=True, autoincrement=False),
-    Column("last_position", BigInteger, nullable=False),
-    Column("business_date", Integer, nullable=False),
-    Column("name", String(80), nullable=False),
-    Column("digest", LargeBinary(32), nullable=False),
-    Column("archived_at", BigInteger, nullable=False),
-)
-
 meta = Table(
     "meta",
     metadata,

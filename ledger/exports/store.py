@@ -19,9 +19,7 @@ ROWS_A_PART: Final = 131_072
 BYTES_A_PART: Final = 32 << 20
 _FETCH: Final = 1_000
 _OF_JOURNAL: Final = frozenset({"transfers", "blocks", "documents"})
-DERIVED: Final = frozenset(
-    {"balances", "snapshots", "snapshot_chunks", "account_pages", "history_marks", "archives"}
-)
+DERIVED: Final = frozenset({"balances", "snapshots", "snapshot_chunks", "account_pages", "history_marks"})
 """What follows from the journal and is made anew from it: not exported."""
 META: Final = "meta"
 CARRIED_META: Final = frozenset({"schema"})

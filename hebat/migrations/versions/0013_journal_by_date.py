@@ -1,4 +1,4 @@
-"""The journal by business date, without its random indexes; binary snapshots instead of stored balances; archives."""
+"""The journal by business date, without its random indexes; binary snapshots instead of stored balances."""
 
 from __future__ import annotations
 
@@ -30,16 +30,13 @@ def upgrade() -> None:
     op.execute(f"INSERT INTO transfers ({names}) SELECT {names} FROM transfers_before ORDER BY position")  # noqa: S608  our own names
     op.drop_table("transfers_before")
     _snapshots()
-    _archives()
     op.drop_table("balances")
     op.execute("DELETE FROM meta WHERE name = 'snapshot'")
     op.execute("UPDATE meta SET value = 2 WHERE name = 'schema'")
 
 
 def downgrade() -> None:
-    """Back to one table with its indexes; only where nothing is archived, since an archive is not read back."""
-    if op.get_bind().execute(sa.text("SELECT count(*) FROM archives")).scalar():
-        raise ValueError("parts of this journal are archived: restore the backup that was made before that")
+    """Back to one table with its indexes."""
     op.rename_table("transfers", "transfers_before")
     if op.get_bind().dialect.name == "postgresql":
         op.execute("ALTER TABLE transfers_before DROP CONSTRAINT transfers_pkey")
@@ -49,7 +46,7 @@ def downgrade() -> None:
     op.drop_table("transfers_before")
     op.create_index("transfers_by_card", "transfers", ["partition", "uid", "tmc"], unique=False)
     op.create_index("transfers_by_position", "transfers", ["position"], unique=False)
-    for table in ("archives", "snapshot_chunks", "snapshots"):
+    for table in ("snapshot_chunks", "snapshots"):
         op.drop_table(table)
     _balances()
     op.execute("UPDATE meta SET value = 1 WHERE name = 'schema'")
@@ -108,18 +105,4 @@ def _snapshots() -> None:
         sa.Column("ordinal", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("partition", "position", "ordinal"),
-    )
-
-
-def _archives() -> None:
-    op.create_table(
-        "archives",
-        sa.Column("partition", sa.Integer(), autoincrement=False, nullable=False),
-        sa.Column("first_position", sa.BigInteger(), autoincrement=False, nullable=False),
-        sa.Column("last_position", sa.BigInteger(), nullable=False),
-        sa.Column("business_date", sa.Integer(), nullable=False),
-        sa.Column("name", sa.String(length=80), nullable=False),
-        sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
-        sa.Column("archived_at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("partition", "first_position"),
     )
