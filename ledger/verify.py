@@ -221,12 +221,17 @@ def compare_kept(kept: Kept, rebuilt: Kept) -> None:
                 f"{describe(AccountId(number))} (partition {split(AccountId(number)).partition}) has another balance in the snapshot "
                 f"than its journal gives at position {kept.position}: restore from backup"
             )
-    for what, of in (("holds", _pending), ("counters", _counters)):
+    for what, of in (("rules or limits", _rules), ("holds", _pending), ("counters", _counters)):
         mine, theirs = of(kept), of(rebuilt)
         if mine.shape != theirs.shape or (mine != theirs).any():
             raise DatabaseDamaged(
                 f"the snapshot as of position {kept.position} has other {what} than its journal gives: restore from backup"
             )
+
+
+def _rules(kept: Kept) -> Integers:
+    """Accounts whole: their rules, and what counts for the limit of a month; an engine keeps those alone that rows have touched."""
+    return _used(kept.accounts)
 
 
 def _pending(kept: Kept) -> Integers:

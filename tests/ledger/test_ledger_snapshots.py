@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from keys.clock import Day, UnixMs
+from ledger import cells
 from ledger.book import Ledger
 from ledger.engine import Engine
 from ledger.errors import DatabaseDamaged
@@ -153,14 +154,24 @@ def test_a_snapshot_of_another_journal_is_not_used(sqlite_url: str, clock: SetCl
         assert "another journal" in again.started.passed_over[0]
 
 
-def test_a_changed_snapshot_with_a_good_digest_is_found_by_verify(sqlite_url: str, clock: SetClock) -> None:
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        (cells.DEBITS_POSTED, r"partition 3\) has another balance in the snapshot"),
+        (cells.RULES, "has other rules or limits than its journal gives"),
+        (cells.INCOMING, "has other rules or limits than its journal gives"),
+    ],
+)
+def test_a_changed_snapshot_with_a_good_digest_is_found_by_verify(
+    sqlite_url: str, clock: SetClock, column: int, said: str
+) -> None:
     with Ledger.open(sqlite_url, clock) as ledger:
         fill(ledger)
     database = Database(sqlite_url)
     with database.writing() as connection:
         row = snapshots.stored(connection)[0]
         found = snapshots.load(connection, row)
-        found.kept.accounts[0, 1] += 1
+        found.kept.accounts[0, column] += 1
         octets = form.encoded(found)
         connection.execute(text("DELETE FROM snapshot_chunks WHERE position = 11"))
         (body,) = form.chunks(octets)
@@ -168,7 +179,7 @@ def test_a_changed_snapshot_with_a_good_digest_is_found_by_verify(sqlite_url: st
         connection.execute(
             text("UPDATE snapshots SET digest = :digest WHERE position = 11"), {"digest": form.digest(octets)}
         )
-    with pytest.raises(DatabaseDamaged, match=r"partition 3\) has another balance in the snapshot"):
+    with pytest.raises(DatabaseDamaged, match=said):
         verify(database)
     database.close()
 
