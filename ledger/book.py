@@ -283,8 +283,10 @@ class Ledger:
 
     def block(self, number: int) -> ChainHead:
         """A committed block as the chain's head was right after it."""
-        with self.database.transaction() as connection:
-            found = store.read_block(connection, number)
+        found = self.writer.recent.get(number)
+        if found is None:
+            with self.database.transaction() as connection:
+                found = store.read_block(connection, number)
         if found is None:
             raise DatabaseDamaged(f"block {number} is gone from the journal: restore it from backup")
         return _head_at(found)

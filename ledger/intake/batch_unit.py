@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
@@ -18,7 +18,9 @@ from ledger.intake.deciding import Decisions
 from ledger.intake.examined import assess_at
 from ledger.intake.memory import Tail
 from ledger.intake.placing import Placed
+from ledger.intake.reasons import ExceptionKind
 from ledger.intake.settling import Settlement
+from ledger.tables import WHOLE
 from ledger.transfer import ROW
 
 if TYPE_CHECKING:
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
     from ledger.writer import PostedRows, Transaction
 
     Rows = npt.NDArray[np.void]
+
+
+PATIENCE_MS: Final = 15 * 60_000
+"""How long a batch that is out of order is refused: what is missing before it may be under way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +62,7 @@ class BatchUnit:
         )
         self._fast = np.zeros(len(examined.frame.raws), np.bool_)
         self._placed: Placed | None = None
+        self._broken = ""
         self._known: Taken | None = None
 
     def plan(self, tx: Transaction) -> Rows:
@@ -102,7 +109,7 @@ class BatchUnit:
             return True
         if tail is not None:  # a load's own record stands alone, under its request's number
             self._bounds.last_occurred_at = tail.last_occurred_at
-            self._require_in_order(tail)
+            self._require_in_order(tail, tx)
         return False
 
     def _was_taken(self, tx: Transaction) -> bool:
@@ -118,15 +125,29 @@ class BatchUnit:
         self.document = b""
         return True
 
-    def _require_in_order(self, tail: Tail) -> None:
+    def _require_in_order(self, tail: Tail, tx: Transaction) -> None:
+        """A gap, or another chain than the terminal's: refused, so that what is missing may still come; after a while taken, and shown."""
         frame, expected = self._frame, tail.last_sequence + 1
-        if frame.first_sequence != expected:
-            kind = BatchOutOfOrder if frame.first_sequence > expected else BatchConflict
-            raise kind(
-                f"terminal {frame.terminal} must go on at sequence {expected}, not {frame.first_sequence}"
-            )
-        if frame.previous_digest != tail.digest:
-            raise BatchOutOfOrder(f"the batch from {frame.first_sequence} is not chained to the one before")
+        must = f"terminal {frame.terminal} must go on at sequence {expected}, not {frame.first_sequence}"
+        if frame.first_sequence < expected:
+            raise BatchConflict(must)
+        if frame.first_sequence > expected:
+            self._broken = must
+        elif frame.previous_digest != tail.digest:
+            self._broken = f"the batch from {frame.first_sequence} is not chained to the one before"
+        if self._broken:
+            since = store.refused_since(tx.reading, self.examined.digest)
+            if since is None or tx.received_at < since + PATIENCE_MS:
+                raise BatchOutOfOrder(
+                    f"{self._broken}; sent again in {PATIENCE_MS // 60_000} minutes, it is taken as it is"
+                )
+
+    def _show_broken_chain(self, tx: Transaction) -> None:
+        if self._broken:
+            terminal, first = self._frame.terminal, self._frame.first_sequence
+            kind = ExceptionKind.CHAIN_BROKEN
+            row = store.ExceptionRow(WHOLE, 0, 0, kind, terminal, first, self._broken, tx.received_at)
+            store.insert_exceptions(tx, [row])
 
     def settle(self, posted: PostedRows, tx: Transaction) -> Taken:
         """Write the batch, its taps, what is quarantined and what is exceptional."""
@@ -137,6 +158,7 @@ class BatchUnit:
         settlement = Settlement(self.examined, self._decisions, self._fast, self._intake, tx)
         outcomes = settlement.write(self._placed.told(posted))
         self._bounds.settle(tx)
+        self._show_broken_chain(tx)
         row = store.BatchRow(
             frame.terminal, frame.first_sequence, frame.last_sequence, self.examined.digest, tx.block, tx.ordinal,
             tx.received_at, outcomes, self._bounds.last_occurred_at,

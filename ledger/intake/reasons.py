@@ -49,4 +49,5 @@ class ExceptionKind(StrEnum):
     OUTSIDE_AREA = "outside_area"
     OUTSIDE_VALIDITY = "outside_validity"
     CLOCK_WRONG = "clock_wrong"
+    CHAIN_BROKEN = "chain_broken"
     RULE_BROKEN = "rule_broken"

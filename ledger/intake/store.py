@@ -325,6 +325,13 @@ def keep_refused(connection: sa.Connection, row: RefusedRow) -> bool:
     return True
 
 
+def refused_since(connection: sa.Connection, digest: bytes) -> UnixMs | None:
+    """When these bytes were first refused; None where they never were."""
+    table = tables.refused
+    query = sa.select(table.c.received_at).where(table.c.partition == WHOLE, table.c.digest == digest)
+    return connection.execute(query).scalar()
+
+
 def read_refused(connection: sa.Connection) -> list[RefusedRow]:
     """Refused batches, oldest first."""
     table = tables.refused
