@@ -14,6 +14,7 @@ from ledger.chart import Code, describe
 from ledger.engine import NOTHING, Engine
 from ledger.errors import DatabaseDamaged
 from ledger.expiry import Sweeper
+from ledger.group import GROUP_MAX
 from ledger.lease import take
 from ledger.recovery import Recovery, state_of
 from ledger.rules import change
@@ -283,8 +284,8 @@ class Ledger:
 
     def block(self, number: int) -> ChainHead:
         """A committed block as the chain's head was right after it."""
-        found = self.writer.recent.get(number)
-        if found is None:
+        found = self.writer.recent.get(number % GROUP_MAX)
+        if found is None or found.block != number:
             with self.database.transaction() as connection:
                 found = store.read_block(connection, number)
         if found is None:

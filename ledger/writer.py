@@ -65,10 +65,6 @@ class _Call(Enum):
     LOOK = auto()
 
 
-RECENT_BLOCKS: Final = 1024
-"""Blocks whose heads are in memory: receipts are signed over them."""
-
-
 class Writer:
     """The threads that apply units and commit them in groups."""
 
@@ -81,7 +77,6 @@ class Writer:
         self.windows = state.windows
         self.last_block = before
         self.recent: dict[int, Block] = {}
-        """The newest committed blocks by number, for who was just told that its unit stands in one of them."""
         self.undone: list[Callable[[], None]] = []
         """Told, before anything else is planned, that what units remember of others may not be in the journal."""
         self._broken: list[Broken] = []
@@ -291,8 +286,7 @@ class Writer:
     def _show(self, group: Group) -> None:
         """Readers, and who asks for the last block, see a group that is durable."""
         if group.block is not None:
-            self.last_block = self.recent[group.block.block] = group.block
-            self.recent.pop(group.block.block - RECENT_BLOCKS, None)
+            self.last_block = self.recent[group.block.block % limits.GROUP_MAX] = group.block
         if group.sealed is not None:
             self.engine.publish(group.sealed)
             self.committed(group.sealed.position)
