@@ -217,6 +217,7 @@ def _first_line(error: BaseException) -> str:
 
 _GONE: Final = (
     sqlite3.OperationalError, sqlite3.InterfaceError, psycopg2.OperationalError, psycopg2.InterfaceError,
+    psycopg2.errors.ReadOnlySqlTransaction,
 )  # fmt: skip
 _DAMAGE: Final = (
     "malformed",
@@ -224,6 +225,8 @@ _DAMAGE: Final = (
     "unsupported file format",
     "no such column",
     "Could not decode",
+    "invalid page",  # PostgreSQL: a page whose checksum is not its own
+    "could not read blocks",
 )
 
 
