@@ -53,7 +53,7 @@ def decide(
 
 
 def tap_in(tariff: Tariff, identity: Identity, journey: Journey, at: UnixMs, place: Place) -> FareDecision:
-    """Begin a ride on a gated network; an open one is charged as far as it could have gone.
+    """Begin a ride on a gated network; an open one is charged as far as it could have gone, unless it began here a moment ago.
 
     Raises FareRefused: the card is past its date, was tapped in here a moment ago, or no fare is known here.
     """
@@ -79,7 +79,9 @@ def tap_in(tariff: Tariff, identity: Identity, journey: Journey, at: UnixMs, pla
             ),
             tuple(bill.steps),
         )
-    if journey.state is _INSIDE:
+    if journey.state is _INSIDE and _reverses(tariff, journey, at, place):
+        bill.note("entry-again")  # the gate did not open, or its answer was lost: the ride begins once
+    elif journey.state is _INSIDE:
         _close_unfinished(bill, rider, journey)
     bill.start(service_day(at))
     return FareDecision(_begun(bill, at, place, _INSIDE, _window(journey), dearest), tuple(bill.steps))
@@ -97,6 +99,7 @@ def tap_out(tariff: Tariff, identity: Identity, journey: Journey, at: UnixMs, pl
         return FareDecision(journey, (*bill.steps, *_without_journey()))
     if journey.state is not _INSIDE:
         _need_no_passback(tariff, journey, at, place)
+        _need_not_out_already(tariff, journey, at, place)
         return _without_tap_in(bill, rider, journey, at, place)
     if _too_long(tariff, journey, at) or _networks_differ(tariff, journey, place):
         _close_unfinished(bill, rider, journey)
@@ -194,6 +197,17 @@ def _need_no_passback(tariff: Tariff, journey: Journey, at: UnixMs, place: Place
     if here and 0 <= since < 60 * tariff.policy.passback_minutes:
         raise FareRefused(
             "passback", "the card was tapped here a moment ago: pay for a companion, or with another card"
+        )
+
+
+def _need_not_out_already(tariff: Tariff, journey: Journey, at: UnixMs, place: Place) -> None:
+    """At another gate of the stop where the card was just tapped out: somebody else, or one whose gate did not open."""
+    since = _seconds(at) - journey.tap_out_at
+    here = bool(journey.tap_out_at and place.stop_number) and journey.tap_out_stop == _stop(place)
+    if here and 0 <= since < 60 * tariff.policy.reversal_minutes:
+        raise FareRefused(
+            "passback",
+            "the card was tapped out at this stop a moment ago: if the gate is shut, ask the staff",
         )
 
 

@@ -55,6 +55,10 @@ def day_of(when: datetime) -> datetime:
     return (when - timedelta(hours=3)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
+def is_again(rules: Rules, before: Tap, tap: Tap) -> bool:
+    return before.stop == tap.stop and tap.when - before.when < timedelta(minutes=rules.reversal)
+
+
 def wanted(rules: Rules, taps: Sequence[Tap]) -> list[Charge]:
     """Every charge before caps, in the order in which taps bring them; the first tap of each pair is looked up backwards."""
     charges = []
@@ -63,7 +67,7 @@ def wanted(rules: Rules, taps: Sequence[Tap]) -> list[Charge]:
         before = taps[number - 1] if number else None
         open_ride = before if before is not None and before.goes_in else None
         if tap.goes_in:
-            if open_ride is not None:
+            if open_ride is not None and not is_again(rules, open_ride, tap):
                 charges.append(Charge(number, day_of(open_ride.when), rules.dearest(open_ride.stop)))
             continue
         minutes = (tap.when - open_ride.when) / timedelta(minutes=1) if open_ride is not None else 0

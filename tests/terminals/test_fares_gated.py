@@ -91,6 +91,15 @@ def test_a_card_with_no_tap_out_is_charged_the_dearest_ride_at_its_next_tap() ->
     assert unfinished(ZONAL, IDENTITY, card.journey) == ()
 
 
+@pytest.mark.parametrize(("stop", "minute", "due"), [(1, 14, 0), (1, 15, 9_000), (3, 5, 9_000)])
+def test_who_taps_in_again_where_he_just_did_begins_one_ride(stop: int, minute: int, due: int) -> None:
+    card = Card()
+    card.into(at(8), place(1))
+    again = card.into(at(8, minute), place(stop, gate=1))
+    assert (again.amount, "entry-again" in again.rules) == (due, due == 0)
+    assert card.out(at(9), place(4)).amount == {1: 9_000, 3: 5_000}[stop]
+
+
 def test_a_flat_tap_after_a_missing_tap_out_charges_both() -> None:
     card = Card()
     card.into(at(8), place(4))
@@ -104,6 +113,18 @@ def test_a_card_with_no_tap_in_is_charged_the_dearest_ride_to_here() -> None:
     with pytest.raises(FareRefused) as refused:
         card.out(at(8, 1), place(4))
     assert refused.value.rule == "passback"
+
+
+@pytest.mark.parametrize("minute", [35, 44])
+def test_a_second_tap_out_at_the_stop_is_no_ride_and_the_gate_stays_shut(minute: int) -> None:
+    card = Card()
+    card.into(at(8), place(1))
+    card.out(at(8, 30), place(4))
+    before = card.journey
+    with pytest.raises(FareRefused, match="ask the staff"):
+        card.out(at(8, minute), place(4, gate=1))
+    assert card.journey == before
+    assert steps(card.out(at(8, 45), place(4, gate=1))) == {"tap-out": 0, "missing-tap-in": 9_000}
 
 
 def test_a_ride_longer_than_any_is_two_of_which_half_is_known() -> None:
