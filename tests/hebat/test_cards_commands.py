@@ -217,7 +217,7 @@ def test_a_ride_is_shown_with_its_stop(
     chip: VirtualCard, hebat: Callable[..., Ran], folder: Path, conductor: Terminal
 ) -> None:
     assert hebat("load", "50000", "--data", folder).code == 0
-    assert conductor.fare(chip, Place("1", "Zebra B", 1, 2, 1001)).colour is Colour.GREEN
+    assert conductor.fare(chip, Place("1", "Zebra B", 1, 4, 1001)).colour is Colour.GREEN
     told = hebat("log", "--data", folder).out
     assert "fare    -Rp3.500   Rp46.500   Koridor 1, Zebra B, terminal 1001" in told
     newest, oldest = hebat("log", "--data", folder, "--json").json
