@@ -50,10 +50,9 @@ class OrderDesk:
         self._committed = committed
         self._ticks = ticks
         self._waiting: list[Waiting] = []
-        self._under_way: dict[int, float] = {}
+        self._under_way: dict[Orders, float] = {}
         self._keys: set[tuple[str, str]] = set()
         self._gathering = False
-        self._units = 0
         self._cleared_at = float("-inf")
 
     @property
@@ -93,32 +92,30 @@ class OrderDesk:
         self._gathering = False
         while self._waiting and len(self._under_way) < UNITS_MAX:
             taken, self._waiting = self._waiting[:UNIT_MAX], self._waiting[UNIT_MAX:]
-            self._units += 1
-            unit = self._units
             now = self._ticks()
-            clears = now - self._cleared_at > CLEARED_EVERY
+            unit = Orders([order for order, _ in taken], clears=now - self._cleared_at > CLEARED_EVERY)
             try:
-                done = self._writer.submit(Orders([order for order, _ in taken], clears=clears))
+                done = self._writer.submit(unit)
             except Exception as error:  # noqa: BLE001  full or stopped: these orders are told so
                 self._give(taken, [error] * len(taken))
                 continue
-            if clears:
-                self._cleared_at = now
             self._under_way[unit] = now
             done.add_done_callback(partial(self._landed, loop, unit, taken))
 
     def _landed(
-        self, loop: asyncio.AbstractEventLoop, unit: int, taken: list[Waiting], done: Future[Any]
+        self, loop: asyncio.AbstractEventLoop, unit: Orders, taken: list[Waiting], done: Future[Any]
     ) -> None:
         """On the writer's thread: hand over to the loop."""
         loop.call_soon_threadsafe(self._back, loop, unit, taken, done)
 
     def _back(
-        self, loop: asyncio.AbstractEventLoop, unit: int, taken: list[Waiting], done: Future[Any]
+        self, loop: asyncio.AbstractEventLoop, unit: Orders, taken: list[Waiting], done: Future[Any]
     ) -> None:
         began = self._under_way.pop(unit)
         self._committed(len(taken), self._ticks() - began)
         error = done.exception()
+        if unit.clears and error is None and not unit.forgot:
+            self._cleared_at = began  # nothing old was left: the next units need not look
         self._give(taken, [error] * len(taken) if error is not None else done.result())
         self._send(loop)
 

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from ledger.bulk.store import Columns
     from ledger.store import Connection
 
-FORGOTTEN_MAX: Final = 1000
-"""Answers that one commit forgets, so that none waits for a clearing-up."""
-
 
 class AnswerRow(NamedTuple):
     """What was said to a client's key."""
@@ -66,14 +63,14 @@ def columns_of(rows: Sequence[AnswerRow]) -> Columns:
     return {"partition": WHOLE, **dict(zip(AnswerRow._fields, map(list, fields), strict=True))}
 
 
-def forget_answers(connection: Connection, before: UnixMs) -> int:
-    """Forget some of the answers from before a moment; how many."""
+def forget_answers(connection: Connection, before: UnixMs, count: int) -> int:
+    """Forget at most so many of the answers from before a moment, the oldest first; how many."""
     table = order_answers
     query = (
         sa.select(table.c.client, table.c.key)
         .where(table.c.partition == WHOLE, table.c.received_at < before)
         .order_by(table.c.received_at)
-        .limit(FORGOTTEN_MAX)
+        .limit(count)
     )
     old = connection.execute(query).all()
     forget_these(connection, [(client, key) for client, key in old])

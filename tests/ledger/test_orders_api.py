@@ -15,11 +15,14 @@ from ledger.book import Ledger
 from ledger.clients.scopes import Party, PartyKind, Scope
 from ledger.http.asgi import JSON
 from ledger.orders import store
+from ledger.orders.order import Fingerprint
+from ledger.orders.tables import order_answers
 from ledger.orders.unit import KEPT_MS
 from ledger.store import read_documents
 from tests.ledger.conftest import new_postgres_url
 from tests.ledger.entries import SetClock
 from tests.ledger.served import BANK, Partner, Served, card, order, standing_still, wallet
+from tests.ledger.units import Plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -161,6 +164,22 @@ def test_answers_are_forgotten_after_a_week_and_not_before(own: Served, clock: S
     partner.post("/v1/debits", order(10, 1_000), key="new")
     with own.ledger.database.transaction() as connection:
         assert store.count_answers(connection) == 2
+
+
+def test_old_answers_go_faster_than_new_ones_come(own: Served, clock: SetClock) -> None:
+    partner = own.client("partner")
+    partner.fund(18, 500_000)
+    old = UnixMs(clock.at - KEPT_MS - 1)
+    rows = [store.AnswerRow("gone", f"k{n}", Fingerprint(bytes(32)), old, 201, b"{}") for n in range(250)]
+    unit = Plain(settle=lambda tx: tx.add(order_answers, store.columns_of(rows)))
+    own.ledger.writer.submit(unit).result()
+    own.rooms.desk._cleared_at = float("-inf")
+    left = []
+    for _ in range(4):
+        partner.post("/v1/debits", order(18, 1))
+        with own.ledger.database.transaction() as connection:
+            left.append(store.count_answers(connection))
+    assert left == [250 + 1 - 102 + 1, 250 + 1 - 204 + 2, 1 + 3, 1 + 4]
 
 
 def test_a_hold_is_captured_in_part_and_the_rest_comes_back(served: Served, partner: Partner) -> None:
