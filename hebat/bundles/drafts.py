@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from terminals.fares import Tariff
 
 DRAFT_BYTES_MAX: Final = 64 << 10
+MINUTES_MAX: Final = 24 * 60
 _TARIFF: Final = {"name", "valid_from", "full_fare", "concession_fare"}
 _MINUTES: Final = {"transfer_minutes", "passback_minutes"}
 
@@ -68,10 +69,10 @@ class _Draft:
             raise self.wrong(f"{name} must be a text")
         return value
 
-    def whole(self, name: str, default: int = 0) -> int:
+    def whole(self, name: str, default: int = 0, most: int = contents.OFFLINE_SUM_MAX) -> int:
         value = self._fields.get(name, default)
-        if type(value) is not int or not 0 <= value <= contents.OFFLINE_SUM_MAX:
-            raise self.wrong(f"{name} must be a whole number from 0 to {contents.OFFLINE_SUM_MAX}")
+        if type(value) is not int or not 0 <= value <= most:
+            raise self.wrong(f"{name} must be a whole number from 0 to {most}")
         return value
 
     def day(self, name: str, value: Any) -> Day:
@@ -101,7 +102,8 @@ def read_tariff(path: Path) -> Tariff:
     draft = _Draft(path, _TARIFF, _MINUTES)
     made = flat_tariff(
         draft.text("name"), draft.day("valid_from", draft.text("valid_from")), Rupiah(draft.whole("full_fare")),
-        Rupiah(draft.whole("concession_fare")), draft.whole("transfer_minutes", 120), draft.whole("passback_minutes", 3),
+        Rupiah(draft.whole("concession_fare")), draft.whole("transfer_minutes", 120, MINUTES_MAX),
+        draft.whole("passback_minutes", 3, MINUTES_MAX),
     )  # fmt: skip
     if "#" in made.version:
         raise draft.wrong("the name may hold no #")

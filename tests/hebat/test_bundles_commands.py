@@ -99,7 +99,7 @@ BAD: dict[str, tuple[str, Any, str]] = {
     "a fare of text": ("tariff", TARIFF | {"full_fare": "4000"}, "full_fare must be a whole number"),
     "a fare of a fraction": ("tariff", TARIFF | {"full_fare": 4000.5}, "full_fare must be a whole number"),
     "no date": ("tariff", TARIFF | {"valid_from": "1 January"}, "no date such as"),
-    "a long name": ("tariff", TARIFF | {"name": "x" * 49}, "1 to 48 characters"),
+    "a long name": ("tariff", TARIFF | {"name": "x" * 49}, "at most 48 characters"),
     "a numbered name": ("tariff", TARIFF | {"name": "x#1"}, "no #"),
     "hours for ever": (
         "limits",
