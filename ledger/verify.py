@@ -63,7 +63,7 @@ def verify(database: Database, progress: Progress | None = None, inspect: Inspec
     DatabaseMissing, and StorageError for a database that does not answer.
     """
     try:
-        database.check()
+        database.check(whole=True)
         with database.transaction() as connection:
             walk = _Walk(connection, inspect)
             for block, rows, bodies in _blocks(connection):

@@ -41,7 +41,7 @@ class Within(Database):
         self.url = outer.url
         self._connection = connection
 
-    def check(self) -> None:
+    def check(self, *, whole: bool = False) -> None:  # noqa: ARG002  there is one file, and it is open
         """Raise StorageError where the transaction has ended: nothing can be said then."""
         if self._connection.closed:
             raise StorageError("the transaction that was to be checked has ended: take the export in again")

@@ -6,10 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from keys.clock import Day, UnixMs
-from ledger import cells
+from ledger import cells, store
 from ledger.book import Ledger
 from ledger.engine import Engine
 from ledger.errors import DatabaseDamaged
@@ -23,6 +23,8 @@ from tests.ledger.entries import OPERATOR, OTHER_PURSE, PURSE, SetClock, transfe
 from tests.ledger.units import Plain
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ledger.writer import Transaction
 
 
@@ -228,3 +230,23 @@ def test_no_byte_of_a_snapshot_can_change_unseen(byte: int) -> None:
 
 def rows() -> Any:
     return rows_of([transfer(PURSE, OPERATOR, uid=4, tmc=1)] * 2, UnixMs(1), Day(1))
+
+
+def test_a_start_looks_through_a_small_file_and_verify_through_any(
+    sqlite_url: str, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def looked_through(act: Callable[[Database], object]) -> bool:
+        said: list[str] = []
+        database = Database(sqlite_url)
+        event.listen(database.engine, "before_cursor_execute", lambda *told: said.append(told[2]))
+        act(database)
+        database.close()
+        return any("integrity_check" in statement for statement in said)
+
+    def opened(database: Database) -> None:
+        Ledger.open(database, clock).close()
+
+    assert looked_through(opened)
+    monkeypatch.setattr(store, "OPENED_BYTES_MAX", 0)
+    assert not looked_through(opened)
+    assert looked_through(verify)
