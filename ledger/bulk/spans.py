@@ -48,6 +48,10 @@ class Spans(Sequence[Any]):
         octets = np.concatenate([part.octets() for part in many])
         return Spans(octets, np.cumsum(lengths) - lengths, lengths, text=many[0].text)
 
+    def taken(self, places: Integers) -> Spans:
+        """Some of the values."""
+        return Spans(self.source, self.starts[places], self.lengths[places], text=self.text)
+
     def octets(self) -> Octets:
         """All values, one behind the other."""
         out = np.empty(int(self.lengths.sum()), np.uint8)

@@ -87,10 +87,13 @@ def _by_partition(columns: list[Values]) -> Iterator[list[Values]]:
     for partition in np.unique(partitions).tolist():
         places = np.flatnonzero(partitions == partition)
         listed = places.tolist()
-        yield [
-            column[places] if isinstance(column, np.ndarray) else [column[place] for place in listed]  # type: ignore[misc]
-            for column in columns
-        ]
+        yield [_taken(column, places, listed) for column in columns]
+
+
+def _taken(column: Values, places: npt.NDArray[np.int64], listed: list[int]) -> Values:
+    if isinstance(column, np.ndarray):
+        return column[places]
+    return column.taken(places) if isinstance(column, Spans) else [column[place] for place in listed]  # type: ignore[return-value]
 
 
 def _joined(parts: Sequence[Values]) -> Values:
