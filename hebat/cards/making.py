@@ -11,6 +11,7 @@ from card.personalise import made_with, personalise
 from hebat.cards.clearing import cleared, is_whole
 from hebat.cards.reading import read_city_card
 from hebat.cards.recognising import Kind, recognise
+from hebat.cards.reserving import Reserved
 from hebat.errors import InputRefused
 from hebat.issuing import VALID_DAYS
 from keys.clock import Day, day_of, local
@@ -65,9 +66,10 @@ def make(card: Transport, city: City, wanted: Wanted) -> Made:
     Raises InputRefused where the card cannot become a city card, CardLost (again with the same card finishes it), StatusError.
     """
     _require_usable(card, city)
+    reserved = Reserved(city.folder)
     seen = recognise(card)
     if seen.kind is Kind.CITY and is_whole(card, city.vault):
-        own = _own_identity(card, city)
+        own = _own_identity(card, city, reserved)
         return _registered(city, Made(card.uid, own, new_token(), finished=True), *made_with(card))
     if seen.kind not in {Kind.BLANK, Kind.UNFINISHED, Kind.CITY}:
         raise InputRefused(f"not made a city card, nothing was written. {seen.sentence}")
@@ -77,7 +79,8 @@ def make(card: Transport, city: City, wanted: Wanted) -> Made:
         )
     if not cleared(card, city.vault, seen.kind):
         raise InputRefused("this is a card of another city: nothing was written")
-    identity = identity_of(city, wanted)
+    identity = identity_of(city, wanted, card.uid)
+    reserved.keep(card.uid, identity.card_number)
     personalise(card, city.vault, identity, wanted.address)
     versions = newest(city.vault, phone=wanted.address is not None)
     made = Made(card.uid, identity, new_token())
@@ -94,15 +97,16 @@ def _require_usable(card: Transport, city: City) -> None:
         raise InputRefused(f"this chip was issued already, as card {known.card_number}: nothing was written")
 
 
-def _own_identity(card: Transport, city: City) -> Identity:
+def _own_identity(card: Transport, city: City, reserved: Reserved) -> Identity:
     identity = read_city_card(card, city.vault).identity
-    if any(one.card_number == identity.card_number for one in city.registry.cards()):
+    taken = {one.card_number for one in city.registry.cards()} | reserved.others(card.uid)
+    if identity.card_number in taken:
         raise InputRefused(f"card number {identity.card_number} is another chip's: take this card out of use")
     return identity
 
 
-def identity_of(city: City, wanted: Wanted) -> Identity:
-    """The identity of a new card; raises InputRefused where issuer or serial cannot be."""
+def identity_of(city: City, wanted: Wanted, uid: bytes | None = None) -> Identity:
+    """The identity of a new card, with the number that is kept for its chip; raises InputRefused where issuer or serial cannot be."""
     banks = city.configuration.participants.banks
     issuer = next(iter(banks)) if wanted.issuer is None else wanted.issuer
     if issuer not in banks:
@@ -111,14 +115,18 @@ def identity_of(city: City, wanted: Wanted) -> Identity:
     today = day_of(local(city.clock.now()).date())
     concession = wanted.concession
     ends = NEVER if concession in {Concession.GENERAL, Concession.ELDERLY} else Day(today + CONCESSION_DAYS)
-    number = card_number(issuer, _serial(city, issuer, wanted.serial))
+    number = card_number(issuer, _serial(city, issuer, wanted.serial, uid))
     return Identity(number, issuer, 1, wanted.registered, concession, ends, Day(today + VALID_DAYS))
 
 
-def _serial(city: City, issuer: int, wanted: int | None) -> int:
-    """A serial that no card of the issuer has."""
-    numbers = [one.card_number // 10 for one in city.registry.cards()]
-    taken = {number % _SERIALS for number in numbers if number // _SERIALS % 10_000 == issuer}
+def _serial(city: City, issuer: int, wanted: int | None, uid: bytes | None) -> int:
+    """A serial that no card of the issuer has, and that is kept for no other chip; without a wish, the one that is kept for this chip."""
+    reserved = Reserved(city.folder)
+    numbers = {one.card_number for one in city.registry.cards()} | reserved.others(uid)
+    taken = {number // 10 % _SERIALS for number in numbers if number // 10 // _SERIALS % 10_000 == issuer}
+    kept = None if uid is None else reserved.of(uid)
+    if wanted is None and kept is not None and kept // 10 // _SERIALS % 10_000 == issuer:
+        return kept // 10 % _SERIALS
     serial = max(taken, default=0) + 1 if wanted is None else wanted
     if serial in taken or not 0 < serial < _SERIALS:
         raise InputRefused(
@@ -133,4 +141,5 @@ def _registered(city: City, made: Made, signing: int, versions: bytes) -> Made:
         number, identity.card_number, identity.registered, signing, token_digest(made.token), versions
     )
     city.registry.add_cards([card])
+    Reserved(city.folder).done(made.uid)
     return made
