@@ -18,7 +18,6 @@ from hebat.cards import making
 from hebat.cards.clearing import is_whole
 from hebat.cards.counter import COUNTER
 from hebat.cards.reading import read_city_card
-from hebat.cards.reserving import Reserved
 from hebat.errors import InputRefused
 from keys.clock import SystemClock, UnixMs
 from keys.money import Rupiah, sen_of
@@ -153,30 +152,6 @@ def test_a_making_that_is_torn_again_and_again_comes_to_its_end(folder: Path) ->
             card.leave_field()
         assert making.make(card, city, making.Wanted()).identity.card_number == card_number(9, 1)
         assert is_whole(card, city.vault)
-
-
-@pytest.mark.parametrize("at", [30, 34, 38])
-def test_a_number_is_kept_for_a_chip_before_the_chip_is_written_and_no_other_chip_gets_it(
-    folder: Path, at: int
-) -> None:
-    torn, other = VirtualCard(UID), VirtualCard(UID[:-1] + b"\x77")
-    with opened(folder) as city:
-        torn.tear(at, acts=True)
-        with pytest.raises(CardLost):
-            making.make(torn, city, making.Wanted())
-        torn.leave_field()
-    with opened(folder) as city:  # another day, another process
-        assert making.make(other, city, making.Wanted()).identity.card_number == card_number(9, 2)
-        with pytest.raises(InputRefused, match="serial 1 of bank 9 is taken"):
-            making.make(VirtualCard(UID[:-1] + b"\x78"), city, making.Wanted(serial=1))
-        assert making.make(torn, city, making.Wanted()).identity.card_number == card_number(9, 1)
-        assert Reserved(city.folder).others(None) == set()
-
-
-def test_numbers_that_cannot_be_read_are_not_given_twice(folder: Path) -> None:
-    (folder / "card-numbers.json").write_text("{1", encoding="utf-8")
-    with opened(folder) as city, pytest.raises(InputRefused, match="restore it from backup"):
-        making.make(VirtualCard(UID), city, making.Wanted())
 
 
 def test_a_half_made_card_is_called_what_it_is(desk: Desk, hebat: Callable[..., Ran], folder: Path) -> None:
