@@ -12,6 +12,8 @@ CARRIERS: Final = {
 }
 """Files that are there to hold a secret in the clear."""
 SHOWN: Final = {
+    ("*", "page token", "file report.json"): "a demo's report names the balance page of one of its own cards",
+    ("tests/terminals/*", "card key", "file chip"): "a saved virtual card is the chip itself, with its keys",
     (
         "tests/*",
         "page token",
