@@ -223,7 +223,7 @@ class Blank:
             self.check_it_works(issued)
         else:
             self.chip.leave_field()
-            assert fare(self.rig.terminal(BUSES[0]), self.chip).reason == "refused"  # nothing on it yet
+            assert fare(self.rig.terminal(BUSES[0]), self.chip).reason == "short"  # nothing on it yet
 
     def torn(self, case: Case) -> None:
         """Pulled away at an exchange."""
