@@ -293,11 +293,17 @@ def test_pytest_leaves_out_what_needs_a_missing_package_and_says_its_name(checko
     )
     (checkout / "tests" / "test_other.py").write_text("def test_other() -> None:\n    assert True\n")
     shutil.copy(ROOT / "tests" / "conftest.py", checkout / "tests" / "conftest.py")
+    shutil.copytree(
+        ROOT / "tests" / "secrecy", checkout / "tests" / "secrecy", ignore=shutil.ignore_patterns("test_*")
+    )
     (checkout / "system-packages.txt").write_text(
         "no-such-browser  no-such-browser  -  tests/browser  pages\n"
     )
     command = [sys.executable, "-m", "pytest", "-ra", "-p", "no:cacheprovider", "--import-mode=importlib"]
-    told = subprocess.run(command, cwd=checkout, capture_output=True, text=True, timeout=60, check=False)
+    beside = {**os.environ, "PYTHONPATH": str(ROOT)}  # what the copied conftest.py builds on
+    told = subprocess.run(
+        command, cwd=checkout, capture_output=True, text=True, timeout=60, check=False, env=beside
+    )
     assert "1 passed, 1 skipped" in told.stdout
     assert "it needs the Debian package no-such-browser (pages)" in told.stdout
 
