@@ -30,6 +30,7 @@ Connection = sa.Connection
 read_rows = rows_store.read_rows
 TableSet = sa.MetaData
 
+PAGE_BYTES_MIN: Final = 512
 OPENED_BYTES_MAX: Final = 64 << 20
 """Size of a SQLite file up to which each start looks through all of its pages; a second for a few hundred MB."""
 BLOCK_ROWS_MAX: Final = 1_000_000
@@ -162,14 +163,17 @@ class Database:
             )
 
     def check_file(self) -> None:
-        """Raise DatabaseMissing or DatabaseDamaged where the file of a SQLite ledger is not there, or no such file."""
+        """Raise DatabaseMissing or DatabaseDamaged where the file of a SQLite ledger is not there, or too short for one.
+
+        The file itself is never opened but by SQLite: closing it would give up the locks that this process's connections hold
+        (POSIX; sqlite.org, "How To Corrupt An SQLite Database File", 2.2), and the next process to leave would take the log away.
+        """
         if not self.is_sqlite:
             return
         if not self.path.is_file():
             raise DatabaseMissing(f"there is no ledger at {self.name}: make one with `hebat ledger init`")
-        with self.path.open("rb") as file:
-            if file.read(16) != b"SQLite format 3\0":
-                raise DatabaseDamaged(f"{self.name} is no SQLite database (any more): restore it from backup")
+        if self.path.stat().st_size < PAGE_BYTES_MIN:
+            raise DatabaseDamaged(f"{self.name} is no SQLite database (any more): restore it from backup")
 
     def _check_pages(self, connection: sa.Connection, *, whole: bool) -> None:
         """Look through every page, of a large file only where all of it is asked for: a start checks its journal's tail by digests."""
