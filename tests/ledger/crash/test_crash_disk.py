@@ -109,7 +109,7 @@ def test_a_start_after_a_failed_sync_syncs_what_it_builds_on_or_refuses(
     refused, code = said_on(frail, books.url, Fate.FAIL_ON, 1, kinds=Kind.SYNCS, error=errno.EIO, pieces=0)
     assert code == 0
     assert refused == [
-        b"! StorageError: ledger-0.db does not answer: disk I/O error; look at disk and server\n"
+        b"! DiskFailed: the disk under ledger-0.db failed: disk I/O error; look at the disk before anything else\n"
     ]
     books.told(lines)
     books.check()
