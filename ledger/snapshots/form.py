@@ -50,9 +50,12 @@ def encoded(snapshot: Snapshot) -> bytes:
     return b"".join([header, *(np.ascontiguousarray(table.T, "<i8").tobytes() for table in tables)])
 
 
-def digest(octets: bytes) -> bytes:
-    """SHA-256 of a snapshot's bytes."""
-    return hashlib.sha256(octets).digest()
+def digest(bodies: Iterable[bytes]) -> bytes:
+    """SHA-256 of a snapshot's chunks as they are stored: a compressed byte may change without changing what it unpacks to."""
+    seen = hashlib.sha256()
+    for body in bodies:
+        seen.update(body)
+    return seen.digest()
 
 
 def chunks(octets: bytes) -> Iterator[bytes]:
@@ -64,12 +67,13 @@ def chunks(octets: bytes) -> Iterator[bytes]:
 
 def decoded(bodies: Iterable[bytes], expected: bytes) -> Snapshot:
     """A snapshot from its chunks; raises DatabaseDamaged where they are not what was written, or of another form."""
+    stored = list(bodies)
+    if digest(stored) != expected:
+        raise DatabaseDamaged("its bytes are not those that were written")
     try:
-        octets = b"".join(map(zlib.decompress, bodies))
+        octets = b"".join(map(zlib.decompress, stored))
     except zlib.error as error:
         raise DatabaseDamaged(f"a chunk does not unpack ({error})") from error
-    if digest(octets) != expected:
-        raise DatabaseDamaged("its bytes are not those that were written")
     magic, position, block, *shapes, head = _HEADER.unpack_from(octets)
     if magic != MAGIC or shapes[1::2] != [table.shape[1] for table in Engine().keep()[1:]]:
         raise DatabaseDamaged("another release wrote it, and this one does not read it")

@@ -94,12 +94,13 @@ class Snapshotter:
             return position
 
     def _write(self, snapshot: Snapshot, at: UnixMs) -> None:
-        octets, position, count = form.encoded(snapshot), int(snapshot.kept.position), 0
+        octets, position, bodies = form.encoded(snapshot), int(snapshot.kept.position), list[bytes]()
         for ordinal, body in enumerate(form.chunks(octets)):
             row = {"partition": WHOLE, "position": position, "ordinal": ordinal, "body": [body]}
             self._do(_Step(lambda tx, row=row: tx.add(tables.snapshot_chunks, row)))  # type: ignore[misc]
-            count = ordinal + 1
-        whole = SnapshotRow(position, snapshot.block, at, len(octets), count, form.digest(octets))
+            bodies.append(body)
+        digest = form.digest(bodies)
+        whole = SnapshotRow(position, snapshot.block, at, len(octets), len(bodies), digest)
         self._do(_Step(lambda tx: store.finish(tx.connection, whole)))
 
     def _do(self, unit: Unit) -> Any:
@@ -128,10 +129,9 @@ def write_now(connection: Connection, snapshot: Snapshot, at: UnixMs) -> None:
     position = int(snapshot.kept.position)
     if not store.begin(connection, position):
         return
-    octets, count = form.encoded(snapshot), 0
-    for ordinal, body in enumerate(form.chunks(octets)):
+    octets = form.encoded(snapshot)
+    bodies = list(form.chunks(octets))
+    for ordinal, body in enumerate(bodies):
         store.put_chunk(connection, position, ordinal, body)
-        count = ordinal + 1
-    store.finish(
-        connection, SnapshotRow(position, snapshot.block, at, len(octets), count, form.digest(octets))
-    )
+    digest = form.digest(bodies)
+    store.finish(connection, SnapshotRow(position, snapshot.block, at, len(octets), len(bodies), digest))

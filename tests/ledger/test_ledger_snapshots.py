@@ -146,7 +146,7 @@ def test_a_snapshot_of_another_journal_is_not_used(sqlite_url: str, clock: SetCl
         snapshots.put_chunk(connection, 1, 0, body)
         snapshots.finish(
             connection,
-            snapshots.SnapshotRow(1, found.block, row.taken_at, len(octets), 1, form.digest(octets)),
+            snapshots.SnapshotRow(1, found.block, row.taken_at, len(octets), 1, form.digest([body])),
         )
     with pytest.raises(DatabaseDamaged, match="is not of block"):
         verify(database)
@@ -179,7 +179,7 @@ def test_a_changed_snapshot_with_a_good_digest_is_found_by_verify(
         (body,) = form.chunks(octets)
         snapshots.put_chunk(connection, 11, 0, body)
         connection.execute(
-            text("UPDATE snapshots SET digest = :digest WHERE position = 11"), {"digest": form.digest(octets)}
+            text("UPDATE snapshots SET digest = :digest WHERE position = 11"), {"digest": form.digest([body])}
         )
     with pytest.raises(DatabaseDamaged, match=said):
         verify(database)
@@ -221,11 +221,15 @@ def test_no_byte_of_a_snapshot_can_change_unseen(byte: int) -> None:
     engine.apply(rows())
     octets = form.encoded(form.Snapshot(engine.keep(), 1, bytes(32)))
     bodies = list(form.chunks(octets))
-    assert form.decoded(bodies, form.digest(octets)).kept.position == 2
+    assert form.decoded(bodies, form.digest(bodies)).kept.position == 2
     broken = bytearray(octets)
     broken[byte % len(octets)] ^= 1
     with pytest.raises(DatabaseDamaged):
-        form.decoded(form.chunks(bytes(broken)), form.digest(octets))
+        form.decoded(form.chunks(bytes(broken)), form.digest(bodies))
+    stored = bytearray(bodies[0])
+    stored[byte % len(stored)] ^= 1 << byte % 8
+    with pytest.raises(DatabaseDamaged):
+        form.decoded([bytes(stored), *bodies[1:]], form.digest(bodies))
 
 
 def rows() -> Any:
