@@ -13,6 +13,11 @@ CARRIERS: Final = {
 """Files that are there to hold a secret in the clear."""
 SHOWN: Final = {
     ("*", "page token", "file report.json"): "a demo's report names the balance page of one of its own cards",
+    (
+        "*",
+        "vault key",
+        "file debug.log",
+    ): "a test of the laws leaks a key into it on purpose, to be found out",
     ("tests/terminals/*", "card key", "file chip"): "a saved virtual card is the chip itself, with its keys",
     (
         "tests/*",

@@ -26,6 +26,7 @@ from keys.errors import KeysError
 from keys.filevault import FileVault
 from keys.hsmvault import HsmVault
 from keys.money import Rupiah, parse, rupiah_of
+from keys.publickey import read_public_key
 from keys.tokenkey import CardKeys
 from keys.vault import KeyName, Purpose, Role, VaultRecord
 from ledger.intake.receipt import LABEL as LEDGER_LABEL
@@ -137,6 +138,7 @@ def provoked_in_files(vault: FileVault, folder: Path) -> Iterator[Callable[[], o
     yield lambda: backup.Share.parse(shares[0].text[:-1] + "x")
     yield lambda: tr31.unwrap(bytes(range(16)), "D" * 112)
     yield lambda: envelope.parse(bytes(8))
+    yield lambda: read_public_key(str(path))
     yield lambda: envelope.parse(sealed).verify(vault.public_key(LEDGER_LABEL))
     yield lambda: identity.read_certificate(bytes(8), bytes(8), AT)
 
