@@ -17,6 +17,8 @@ from keys.money import Rupiah
 CARDS_MIN = 20
 CARDS_MAX = 20_000
 BUSES = 8
+CORRIDORS = frozenset({"1", "2", "3A", "4", "5", "6", "7", "8"})
+"""Where the demo's buses run: the routes of the day that are no feeders, one way each."""
 MERCHANTS = 3
 BNI, BANK_JATENG, MANDIRI = 9, 113, 8
 NOTHING = Rupiah(0)

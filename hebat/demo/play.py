@@ -19,7 +19,7 @@ from card.batch import (
     encode_record,
 )
 from card.layout import TapKind
-from hebat.demo.plan import Action, Event, Mishap, Plan
+from hebat.demo.plan import CORRIDORS, Action, Event, Mishap, Plan
 from keys import envelope
 from keys.clock import UnixMs, local, moment
 from keys.identity import TerminalIdentity
@@ -43,8 +43,6 @@ OFFLINE: Final = {1: (time(7), time(12, 30)), 4: (time(6, 30), time(11)), 6: (ti
 """Buses that lose the network for hours."""
 LATE_BUS: Final = 7
 """The bus whose afternoon arrives after the cut-off: it settles with the next window."""
-CORRIDORS: Final = frozenset({"1", "2", "3A", "4", "5", "6", "7", "8"})
-"""Where the demo's buses run: the routes of the day that are no feeders, one way each."""
 LATE_SINCE: Final = time(15)
 _COMMIT_EXCHANGE: Final = {Action.FARE: 12, Action.LOAD: 11}
 """The exchange that is the commit; a load writes no journey."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from hebat.demo.plan import BANK_JATENG, BNI, BUSES, MANDIRI, MERCHANTS
+from hebat.demo.plan import BANK_JATENG, BNI, BUSES, CORRIDORS, MANDIRI, MERCHANTS
 from hebat.fleet import Post
 from hebat.wiring import Configuration
 from keys.money import Rupiah
@@ -15,6 +15,7 @@ from keys.rights import TerminalRole
 from ledger.intake.posting import CITY
 from settlement.participants import Agent, Bank, City, Merchant, MerchantClass, Operator, Participants
 from terminals.fares import TRANS_SEMARANG_2022
+from terminals.places import corridors
 
 OPERATORS: Final = (11, 12)
 _FIRST_MERCHANT: Final = 501
@@ -46,9 +47,10 @@ CONFIGURATION: Final = Configuration(PARTICIPANTS, (TRANS_SEMARANG_2022,))
 
 def buses() -> list[Post]:
     """Eight validators, one a corridor."""
+    routes = [corridor.number for corridor in corridors() if corridor.name in CORRIDORS]
     return [
-        Post(1001 + bus, TerminalRole.VALIDATOR, OPERATORS[bus * len(OPERATORS) // BUSES], routes=(bus + 1,))
-        for bus in range(BUSES)
+        Post(1001 + bus, TerminalRole.VALIDATOR, OPERATORS[bus * len(OPERATORS) // BUSES], routes=(route,))
+        for bus, route in enumerate(routes)
     ]
 
 

@@ -24,14 +24,15 @@ def place_of(vehicle: int, routes: tuple[int, ...], stop: str = "") -> Place:
     Raises PlacesMissing.
     """
     known = corridors()
-    number = routes[0] if routes else 1
-    if not 1 <= number <= len(known):
-        raise PlacesMissing(f"route {number} is not in the shipped data: name one of 1 to {len(known)}")
-    corridor = known[number - 1]
-    before = sum(len(one.stops) for one in known[: number - 1])
-    for place, one in enumerate(corridor.stops, before + 1):
+    number = routes[0] if routes else known[0].number
+    corridor = next((one for one in known if one.number == number), None)
+    if corridor is None:
+        raise PlacesMissing(
+            f"route {number} is not in the shipped data: name one of 1 to {max(one.number for one in known)}"
+        )
+    for one in corridor.stops:
         if not stop or stop.casefold() in {one.stop_id.casefold(), one.name.casefold()}:
-            return Place(corridor.name, one.name, number, place, vehicle)
+            return Place(corridor.name, one.name, number, one.number, vehicle)
     raise PlacesMissing(f"corridor {corridor.name} has no stop {stop[:40]!r}: name one by its id or name")
 
 

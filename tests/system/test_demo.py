@@ -44,6 +44,7 @@ def test_its_money_is_the_journals(demo: Demo) -> None:
 def test_what_went_wrong_is_refused_for_its_reason_and_kept(demo: Demo) -> None:
     reasons = {(reason, resolution) for reason, resolution, _ in demo.report["quarantine"]}
     assert reasons == {("conflict", "open"), ("unconfirmed", "voided"), ("unconfirmed", "witnessed")}
+    assert set(demo.report["exceptions"]) <= {"clone_or_replay", "intent_settled", "intent_voided"}
     attacks = {name: status for name, status, _ in demo.report["attacks"]}
     assert attacks == {"forged batch": 401, "replayed batch": 200}
     assert (
