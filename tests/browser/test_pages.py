@@ -42,6 +42,7 @@ def draw(address: str, out: Path, *, width: int, height: int) -> tuple[bytes, st
     dom = subprocess.run(
         [*common, "--dump-dom", address], check=True, capture_output=True, timeout=90, text=True
     )
+    shutil.rmtree(out / "profile")  # a browser remembers the addresses that it was given, page tokens and all
     return (out / "page.png").read_bytes(), dom.stdout
 
 

@@ -18,7 +18,8 @@ SHOWN: Final = {
         "vault key",
         "file debug.log",
     ): "a test of the laws leaks a key into it on purpose, to be found out",
-    ("tests/terminals/*", "card key", "file chip"): "a saved virtual card is the chip itself, with its keys",
+    ("*", "card key", "file chip"): "a saved virtual card is the chip itself, with its keys",
+    ("*", "card key", "file *.card"): "the same, as `hebat card simulate --save` keeps it",
     (
         "tests/*",
         "page token",
