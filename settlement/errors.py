@@ -7,6 +7,9 @@ SettlementError
  ├── FeeUnknown                the dated table has no rate for this class on this day
  ├── PositionUnclear           a journal row that no bank can be asked to pay
  ├── PaymentsTooMany           more payments in one window and bank than references can number
+ ├── CalendarEnds              a day that the bank calendar does not reach
+ ├── HoursUnknown              no row tells when a rail is open on this day
+ ├── RuleRefused               a page of the rulebook that is not as it must be
  ├── EarlierWindowOpen         an earlier business date has movements that were never settled
  ├── SettlementRefused         the ledger did not post the entries of a window; nothing moved
  ├── OutputDiffers             a payment file on disk is not the one that was kept
@@ -49,6 +52,18 @@ class PositionUnclear(SettlementError):
 
 class PaymentsTooMany(SettlementError):
     """More payments in one window and bank than references can number."""
+
+
+class CalendarEnds(SettlementError):
+    """A day that the bank calendar does not reach."""
+
+
+class HoursUnknown(SettlementError):
+    """No row tells when a rail is open on this day."""
+
+
+class RuleRefused(SettlementError):
+    """A page of the rulebook that is not as it must be: a mapping, a template, a decision about a day."""
 
 
 class EarlierWindowOpen(SettlementError):

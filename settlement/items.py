@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from settlement.participants import Participants
+    from settlement.payments.rails import Rail, RailRules
     from settlement.positions import Position
-    from settlement.rails import Rail, RailRules
 
 REFERENCE_PREFIX = "KSH-"
 ITEMS_PER_BANK_MAX = 9_999

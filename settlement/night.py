@@ -17,7 +17,7 @@ from ledger.transfer import Result
 from settlement import store, windows
 from settlement.errors import EarlierWindowOpen, OutputDiffers, SettlementError, SettlementRefused
 from settlement.matching import store as matching
-from settlement.rails import RailRules
+from settlement.payments.rails import RailRules
 from settlement.reconciliation import Reconciliation, reconcile
 from settlement.statements.inbox import TakeIn, incoming
 from settlement.view import report, view

@@ -18,8 +18,8 @@ from ledger.chart import Code
 from ledger.transfer import Kind
 from settlement import tables
 from settlement.items import Item, ItemKind
+from settlement.payments.rails import Rail
 from settlement.positions import SETTLEMENT_KINDS, Purpose
-from settlement.rails import Rail
 from settlement.tables import WHOLE
 
 if TYPE_CHECKING:

@@ -142,6 +142,19 @@ lines = Table(
     Index("statement_lines_by_booking", "partition", "bank", "booking_date", "amount"),
 )
 
+rules = Table(
+    "settlement_rules",
+    metadata,
+    _partition(),
+    Column("kind", String(30), primary_key=True),
+    Column("name", String(60), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("content", Text, nullable=False),
+    Column("author", String(80), nullable=False),
+    Column("reason", String(500), nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+)
+
 matches = Table(
     "settlement_matches",
     metadata,

@@ -16,7 +16,7 @@ from ledger.transfer import Result
 from settlement import store
 from settlement.entries import entries
 from settlement.items import items
-from settlement.pain001 import file_name, payment_file
+from settlement.payments.pain001 import file_name, payment_file
 from settlement.positions import positions
 from settlement.statements.reading import digest
 from settlement.store import KeptPosition, PaymentFile, Settlement
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from settlement.fees import FeeTable
     from settlement.items import Item
     from settlement.participants import Participants
+    from settlement.payments.rails import RailRules
     from settlement.positions import Columns, Position
-    from settlement.rails import RailRules
 
 
 @dataclass(frozen=True, slots=True)

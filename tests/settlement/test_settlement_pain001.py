@@ -13,13 +13,15 @@ from lxml import etree
 from keys.clock import CITY, Day, day_of, moment
 from keys.money import Rupiah, Sen, parse, sen_of
 from ledger.chart import Code, Partition
+from settlement.calendar.days import DayOverride
+from settlement.calendar.indonesia import indonesian_calendar
 from settlement.errors import ParticipantInvalid, PaymentsTooMany
 from settlement.fees import qris_rates
 from settlement.items import Item, ItemKind, items
-from settlement.pain001 import NAMESPACE, payment_file
 from settlement.participants import Bank, Operator
+from settlement.payments.pain001 import NAMESPACE, payment_file
+from settlement.payments.rails import Rail, RailRules
 from settlement.positions import Position, Purpose, Share, positions
-from settlement.rails import Rail, RailRules
 from tests.settlement.town import BNI, BRT, CITRA, DATE, DAY, JATENG, MANDIRI, Taps
 
 if TYPE_CHECKING:
@@ -121,8 +123,9 @@ def test_the_rail_follows_the_amount_and_bank_days(
 
 
 def test_bank_holidays_put_a_payment_off() -> None:
-    rules = RailRules(holidays=frozenset({date(2026, 12, 25), date(2026, 12, 28)}))
-    assert rules.execution(Rail.SKN, day_of(date(2026, 12, 24))) == day_of(date(2026, 12, 29))
+    decided = DayOverride(day_of(date(2026, 12, 28)), is_open=False, reason="flood", author="Ratna")
+    rules = RailRules(calendar=indonesian_calendar().with_overrides([decided]))
+    assert rules.execution(Rail.SKN, day_of(date(2026, 12, 23))) == day_of(date(2026, 12, 29))
 
 
 def test_what_comes_in_is_never_an_instruction(city: Participants) -> None:

@@ -17,7 +17,7 @@ from settlement.errors import FeeUnknown, ParticipantInvalid, ParticipantUnknown
 from settlement.fees import FeeTable, qris_rates
 from settlement.night import Night
 from settlement.participants import Participants
-from settlement.rails import RailRules
+from settlement.payments.rails import RailRules
 from settlement.view import view
 from settlement.windows import Plan, SettleWindow, plan
 from tests.settlement.town import BNI, DAY, JATENG, Taps

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import date, timedelta
+from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from keys.clock import Day, date_of, day_of
 from keys.money import Rupiah, Sen, sen_of
+from settlement.calendar.indonesia import indonesian_calendar
 
-_SATURDAY = 5
+if TYPE_CHECKING:
+    from keys.clock import Day
+    from settlement.calendar.days import BankCalendar
 
 
 class Rail(Enum):
@@ -32,11 +34,11 @@ class Rail(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RailRules:
-    """Limits, which change; and the bank holidays (public holidays and cuti bersama)."""
+    """Limits, which change; and the days on which banks work."""
 
     bi_fast_max: Sen = sen_of(Rupiah(250_000_000))
     skn_max: Sen = sen_of(Rupiah(1_000_000_000))
-    holidays: frozenset[date] = frozenset()
+    calendar: BankCalendar = field(default_factory=indonesian_calendar)
 
     def rail(self, amount: Sen, *, same_bank: bool) -> Rail:
         """The cheapest rail that takes an amount; money that stays inside one bank travels none."""
@@ -50,7 +52,4 @@ class RailRules:
         """When a payment of a window, sent after its cut-off, is executed: the same night, or the next bank day."""
         if rail.always_open:
             return window
-        day = date_of(window) + timedelta(days=1)
-        while day.weekday() >= _SATURDAY or day in self.holidays:
-            day += timedelta(days=1)
-        return day_of(day)
+        return self.calendar.next_bank_day(window)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from settlement.items import Item
     from settlement.participants import Bank, Participants
-    from settlement.rails import Rail
+    from settlement.payments.rails import Rail
 
 NAMESPACE = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
 INITIATOR = "Kartu Semarang Hebat"

@@ -1,0 +1,21 @@
+"""The `hebat settlement` command and its parts: each a Typer of its own module, added here."""
+
+from __future__ import annotations
+
+import typer
+
+from hebat.logs import configure
+from hebat.settings import LogLevel
+from hebat.settlement_commands.calendar import calendar_app
+
+settlement_app = typer.Typer(
+    help="Statements, payments, matching and breaks: what the console does, from a shell.",
+    no_args_is_help=True,
+)
+settlement_app.add_typer(calendar_app, name="calendar")
+
+
+@settlement_app.callback()
+def _quiet() -> None:
+    """Statements, payments, matching and breaks: what the console does, from a shell."""
+    configure(LogLevel.ERROR)
