@@ -28,6 +28,7 @@ from hebat.logs import configure
 from hebat.progress import Quiet, Shown
 from hebat.settings import LogLevel, read_settings
 from hebat.settlement_commands.app import settlement_app
+from hebat.staff_commands import staff_app
 from hebat.station_commands import terminal_app
 from hebat.terminal_commands import terminals_app
 from keys.errors import KeysError
@@ -59,6 +60,7 @@ app.add_typer(terminals_app, name="terminals")
 app.add_typer(clients_app, name="clients")
 app.add_typer(terminal_app, name="terminal")
 app.add_typer(settlement_app, name="settlement")
+app.add_typer(staff_app, name="staff")
 
 DataOption = Annotated[Path, typer.Option("--data", help="The city's data folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]

@@ -75,6 +75,11 @@ class Folder:
         return self.root / "banks"
 
     @property
+    def staff_key(self) -> Path:
+        """The key that seals the authenticators of the console's staff."""
+        return self.root / "staff.key"
+
+    @property
     def checkpoints(self) -> Path:
         """The published checkpoints, and the key that they are signed with."""
         return self.root / "checkpoints"

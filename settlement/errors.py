@@ -13,6 +13,12 @@ SettlementError
  ├── EarlierWindowOpen         an earlier business date has movements that were never settled
  ├── SettlementRefused         the ledger did not post the entries of a window; nothing moved
  ├── OutputDiffers             a payment file on disk is not the one that was kept
+ ├── StaffError                who works at the console, and how they get in
+ │    ├── StaffRefused         an account, a name or roles that cannot be
+ │    ├── PasswordWeak         a password that is too short or too easily guessed
+ │    ├── SignInRefused        name, password or code is wrong, or tried too often; never says which
+ │    ├── StaffKeyWrong        the key file of the authenticators is another one
+ │    └── StaffLogBroken       an entry of the staff's log is not the one that was written
  └── StatementRefused          a bank's file that cannot be used; kept whole, with line and reason
       ├── StatementTooLarge    over the limit of bytes or lines
       ├── StatementDuplicate   the same file or the same statement came before
@@ -76,6 +82,30 @@ class SettlementRefused(SettlementError):
 
 class OutputDiffers(SettlementError):
     """A payment file on disk is not the one that was kept: somebody changed it, and no bank may get it."""
+
+
+class StaffError(SettlementError):
+    """Who works at the console, and how they get in."""
+
+
+class StaffRefused(StaffError):
+    """An account, a name or roles that cannot be."""
+
+
+class PasswordWeak(StaffError):
+    """A password that is too short or too easily guessed; says why."""
+
+
+class SignInRefused(StaffError):
+    """Name, password or code is wrong, or there were too many tries. It never says which."""
+
+
+class StaffKeyWrong(StaffError):
+    """The key file of the authenticators is another one, or none."""
+
+
+class StaffLogBroken(StaffError):
+    """An entry of the staff's log is not the one that was written, or one is gone."""
 
 
 class StatementRefused(SettlementError):

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import Final
 
-from holidays.countries import Indonesia
+from holidays.countries.indonesia import Indonesia
 
 from keys.clock import day_of
 from settlement.calendar.days import BankCalendar, Holiday

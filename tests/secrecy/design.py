@@ -8,6 +8,7 @@ from typing import Final
 CARRIERS: Final = {
     "city.passphrase": "a demo keeps its passphrase beside its vault; a real city never does",
     "*.pin": "a token's PIN lies in the file that its server's setting names",
+    "staff.key": "it seals the authenticators of staff, and lies beside the database that they are sealed in",
     "*.secret": "a device's secret lies in a file of its own, outside the terminal's folder",
 }
 """Files that are there to hold a secret in the clear."""

@@ -82,6 +82,13 @@ WATCHED: dict[str, list[tuple[str, str, Seen]]] = {
         ("random_key", "vault key", made),
     ],
     "keys.ticket": [("Ticket.drawn", "enrolment code", _code)],
+    "settlement.staff.codes": [
+        ("new_secret", "authenticator secret", made),
+        ("new_recovery_codes", "recovery code", made),
+    ],
+    "settlement.staff.passwords": [("digest", "staff password", given(0, "password"))],
+    "settlement.staff.seal": [("Seal.__init__", "staff key", given(1, "key"))],
+    "settlement.staff.sessions": [("new_token", "session token", made)],
     "ledger.intake.registry": [("new_token", "page token", made)],
 }
 """By module: what is watched there, what kind of secret it is, and where in the call the secret stands."""

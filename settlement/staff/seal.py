@@ -1,0 +1,55 @@
+"""What the database may not show in the clear, sealed with the key of a file beside it (AES-256-GCM, bound to whose it is).
+
+A copy of the database alone, a backup or an export, so opens no authenticator.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from keys.filevault import write_atomically
+from settlement.errors import StaffKeyWrong
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEY_BYTES: Final = 32
+_NONCE_BYTES: Final = 12
+
+
+class Seal:
+    """Seals and opens with one key."""
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(key)
+
+    def __repr__(self) -> str:
+        return "Seal()"
+
+    def seal(self, name: str, text: str) -> bytes:
+        """A text, for one person."""
+        nonce = secrets.token_bytes(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, text.encode(), name.encode())
+
+    def opened(self, name: str, sealed: bytes) -> str:
+        """What was sealed for a person; raises StaffKeyWrong where this key or this person is another."""
+        try:
+            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], name.encode()).decode()
+        except (InvalidTag, ValueError):
+            raise StaffKeyWrong(
+                f"the authenticator of {name} is sealed with another key: bring back the file staff.key, or reset {name}"
+            ) from None
+
+
+def seal_of(path: Path) -> Seal:
+    """The seal of a file, which is made where it is not there; raises StaffKeyWrong where it is no key."""
+    if not path.exists():
+        write_atomically(path, secrets.token_bytes(KEY_BYTES))
+    key = path.read_bytes()
+    if len(key) != KEY_BYTES:
+        raise StaffKeyWrong(f"{path.name} is no key of {KEY_BYTES} bytes: bring the file back from backup")
+    return Seal(key)
