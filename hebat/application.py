@@ -9,9 +9,9 @@ from fastapi import FastAPI
 from keys.bundle import BundleKind
 from keys.identity import TerminalRole
 from ledger import api as ledger_api
-from ledger import web as ledger_web
 from ledger.api import Rooms
 from ledger.bundles import api as bundles_api
+from ledger.cardholder import web as cardholder_web
 from ledger.enrolment import api as enrolment_api
 from ledger.history import api as history_api
 from ledger.http.description import SUMMARY
@@ -56,6 +56,6 @@ def application(city: City) -> Front:
     served.include_router(shifts_api.router(city.shifts))
     served.include_router(proofs_api.router(city.ledger.database, city.checkpoints, rooms.guard))
     served.include_router(handout_api.router(city.handout))
-    served.include_router(ledger_web.router(city.ledger, city.registry))
+    served.include_router(cardholder_web.router(city.cardholders))
     served.include_router(settlement_web.router(city.ledger.database, city.configuration.participants))
     return ledger_api.mount(served, rooms, state)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ledger.bundles import tables as bundle_tables
+from ledger.cardholder import tables as cardholder_tables
 from ledger.clients import tables as client_tables
 from ledger.history import tables as history_tables
 from ledger.intake import tables as intake_tables
@@ -19,5 +20,5 @@ if TYPE_CHECKING:
 
 TABLES: Final[tuple[TableSet, ...]] = (
     intake_tables.metadata, bundle_tables.metadata, client_tables.metadata, order_tables.metadata, settlement_tables.metadata, proof_tables.metadata,
-    history_tables.metadata, journey_tables.metadata, staff_tables.metadata,
+    history_tables.metadata, journey_tables.metadata, staff_tables.metadata, cardholder_tables.metadata,
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Settings from the environment, typed and checked: HEBAT_PORT, HEBAT_LOG_LEVEL, HEBAT_DATABASE_URL, HEBAT_MODULE, HEBAT_TOKEN.
+"""Settings from the environment, typed and checked: HEBAT_PORT, HEBAT_LOG_LEVEL, HEBAT_DATABASE_URL, HEBAT_MODULE, HEBAT_TOKEN, HEBAT_PAGE_ADDRESS, HEBAT_PROXIES.
 
 A token's PIN is no setting: `hebat.vaults` takes it from HEBAT_TOKEN_PIN, or from the file that HEBAT_TOKEN_PIN_FILE names.
 """
@@ -35,6 +35,10 @@ class Settings(BaseSettings):
     """The PKCS#11 module of the city's token, where it is another than the city was founded with."""
     token: str = ""
     """The token's label, likewise."""
+    page_address: str = ""
+    """Where cardholders reach this server, such as https://kartu.example: with https, their cookie goes over TLS only."""
+    proxies: str = ""
+    """Addresses of reverse proxies before this server, by commas: only their word is taken for where a call comes from."""
 
 
 def named_database(option: str | None = None) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+from hebat.cardholding import NoScreenCodes, Town
 from hebat.founding import AUTHORITY_LABEL
 from hebat.journeys import FareRules
 from hebat.migrations.upgrade import require_newest
+from hebat.settings import read_settings
 from hebat.vaults import ledger_vault
 from keys.bundle import LABEL, NUMBER_MAX, BundleKind, city_id, opened
 from keys.errors import EnvelopeError
@@ -16,6 +18,8 @@ from keys.money import Rupiah
 from ledger.book import Ledger
 from ledger.bundles.blocks import Blocks
 from ledger.bundles.shelf import Shelf
+from ledger.cardholder.room import Outside, Room
+from ledger.cardholder.sealing import make_keys
 from ledger.enrolment.desk import EnrolmentDesk
 from ledger.errors import BundleUnknown
 from ledger.history.book import History
@@ -91,6 +95,13 @@ def checkpoints_of(folder: Folder, database: Database, vault: Vault) -> Checkpoi
     return Checkpoints(database, origin, signer, folder.checkpoints)
 
 
+def outside() -> Outside:
+    """How the cardholder's pages are reached, by the settings."""
+    settings = read_settings()
+    proxies = frozenset(one.strip() for one in settings.proxies.split(",") if one.strip())
+    return Outside(settings.page_address.startswith("https://"), proxies)
+
+
 class City:
     """An open city: everything of one data folder, wired. A context manager; closing it closes the ledger."""
 
@@ -99,6 +110,7 @@ class City:
         self.clock = clock
         self.configuration = configuration
         self.vault = ledger_vault(folder)
+        make_keys(self.vault)
         self.authority = TerminalAuthority(self.vault, AUTHORITY_LABEL, clock)
         self.root = folder.root_certificate.read_bytes()
         database = Database(folder.database_url)
@@ -125,6 +137,10 @@ class City:
             lambda _: self.checkpoints.make_all(),
             lambda _: self.indexer.catch_up(),
         ]
+        town = Town(tariffs, self.registry, configuration.participants)
+        self.cardholders = Room.of(
+            self.ledger, self.registry, self.vault, clock, town, NoScreenCodes(), outside()
+        )
         rules = FareRules(tariffs, self.shelf, self.vault)
         self.journeys = Journeys(self.ledger, self.registry, rules, clock)
         self.night = Night(
@@ -143,5 +159,6 @@ class City:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.indexer.__exit__(kind, error, trace)
+        self.cardholders.close()
         self.ledger.close()
         self.vault.close()

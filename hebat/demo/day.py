@@ -14,6 +14,7 @@ from hebat.bundles.office import first_bundles
 from hebat.demo import banks, town
 from hebat.demo.plan import Action, Plan, make_plan
 from hebat.demo.play import Attackers, Diary, Play
+from hebat.demo.report import DEMO_PIN, card_shown
 from hebat.fleet import enrol
 from hebat.founding import found
 from hebat.issuing import Issued, Issuer
@@ -83,6 +84,7 @@ def run(
         play.end_shift(late=False)
     _attack(city, server.address, clock, play, issued)
     planted = _night(city, day_of(day), clock, play, progress)
+    _give_pin(city, issued)
     night = view(city.ledger.database, day_of(day))
     assert night is not None  # noqa: S101  the night has just run
     with progress.step("The eleven laws", 1) as told:
@@ -148,6 +150,13 @@ def _night(city: City, day: Day, clock: StoryClock, play: Play, progress: Progre
         city.night.reconcile(day)
         told(4)
     return planted
+
+
+def _give_pin(city: City, issued: list[Issued]) -> None:
+    """The card whose page is shown gets a PIN; to hash one for each card would take longer than the day."""
+    known = city.registry.card(card_shown(city, issued).uid)
+    assert known is not None  # noqa: S101  it was just issued
+    city.cardholders.pins.set(known, DEMO_PIN)
 
 
 def _at(play: Play, wall: wall_time) -> UnixMs:

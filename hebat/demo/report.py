@@ -11,10 +11,16 @@ from ledger.intake import store
 from ledger.transfer import Flag, Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hebat.demo.day import DemoDay
+    from hebat.issuing import Issued
+    from hebat.wiring import City
     from ledger.chart import Code
 
-CARDHOLDER = "a cardholder's balance"
+DEMO_PIN = "135790"
+"""The PIN of the card that is shown: a demo's, known to everybody."""
+CARDHOLDER = f"a cardholder's balance (PIN {DEMO_PIN})"
 _KINDS = (Kind.LOAD, Kind.FARE, Kind.SUBSIDY, Kind.SALE)
 
 
@@ -197,10 +203,15 @@ def _breaks(done: DemoDay) -> tuple[tuple[BreakLine, ...], int]:
     return tuple(lines), len(left)
 
 
-def _pages(done: DemoDay) -> tuple[tuple[str, str], ...]:
-    with done.city.ledger.database.transaction() as connection:
+def card_shown(city: City, cards: Sequence[Issued]) -> Issued:
+    """The card with the most taps: the one whose page is shown."""
+    with city.ledger.database.transaction() as connection:
         taps = Counter(tap.uid for tap in store.all_taps(connection))
-    card = max(done.cards, key=lambda card: (taps[card.uid], card.identity.card_number))
+    return max(cards, key=lambda card: (taps[card.uid], card.identity.card_number))
+
+
+def _pages(done: DemoDay) -> tuple[tuple[str, str], ...]:
+    card = card_shown(done.city, done.cards)
     return (
         ("the night, for bank staff", f"/night/{done.day.isoformat()}"),
         (CARDHOLDER, f"/c/{card.token}"),

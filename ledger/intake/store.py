@@ -243,6 +243,25 @@ def taps_of(connection: sa.Connection, partition: int, uid: int, limit: int) -> 
     return [_tap(row) for row in connection.execute(query.order_by(table.c.tmc.desc()).limit(limit))]
 
 
+def tap_at(connection: sa.Connection, partition: int, uid: int, tmc: int) -> TapRow | None:
+    """A card's tap by its counter; None where it is not in the books."""
+    table = tables.taps
+    query = sa.select(*_columns(table, TapRow)).where(
+        table.c.partition == partition, table.c.uid == uid, table.c.tmc == tmc
+    )
+    row = connection.execute(query).first()
+    return None if row is None else _tap(row)
+
+
+def batch_with(connection: sa.Connection, terminal: int, sequence: int) -> BatchRow | None:
+    """The batch in which a terminal sent its record of a number."""
+    table = tables.batches
+    where = sa.and_(
+        table.c.terminal == terminal, table.c.first_sequence <= sequence, table.c.last_sequence >= sequence
+    )
+    return next(_batches(connection, where, order=(table.c.first_sequence.desc(),), limit=1), None)
+
+
 def all_taps(connection: sa.Connection) -> Iterator[TapRow]:
     """All taps, a card after another."""
     table = tables.taps

@@ -1,0 +1,72 @@
+"""What the cardholder's room asks of the city: transfers left by the tariffs that terminals use, payees by their names, and terminals' codes."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from keys.clock import UnixMs
+from keys.identity import TerminalRole
+from ledger.cardholder.reading import Transfers
+from ledger.chart import Code
+from ledger.errors import TerminalUnknown
+from settlement.errors import ParticipantUnknown
+
+if TYPE_CHECKING:
+    from card.evidence import CardTransaction
+    from hebat.wiring import KnownTariffs
+    from ledger.intake.registry import Registry
+    from settlement.participants import Participants
+    from terminals.fares.tariff import TransferRule
+
+PAYEES_KEPT: Final = 4096
+_OWNERS: Final = {
+    TerminalRole.VALIDATOR: Code.OPERATOR_PAYABLE,
+    TerminalRole.CONDUCTOR: Code.OPERATOR_PAYABLE,
+    TerminalRole.MERCHANT: Code.MERCHANT_PAYABLE,
+    TerminalRole.KIOSK: Code.AGENT_CASH,
+}
+"""Whose account a terminal of each role earns for, or takes cash for."""
+
+
+class Town:
+    """Implements `ledger.cardholder.reading.City`."""
+
+    def __init__(self, tariffs: KnownTariffs, registry: Registry, participants: Participants) -> None:
+        self._tariffs = tariffs
+        self._registry = registry
+        self._participants = participants
+        self.payee = lru_cache(PAYEES_KEPT)(self._payee)
+
+    def transfers(self, signed: CardTransaction, tariff: str, now: UnixMs) -> Transfers | None:
+        """By the tariff's transfer rules within a group: the last that ends, and how many it still gives."""
+        known, journey = self._tariffs.find(tariff), signed.journey_after
+        if known is None or journey is None or not journey.known or not journey.window_started_at:
+            return None
+        given = [_left(rule, journey.window_started_at, journey.transfers, now) for rule in known.transfers]
+        open_ = [one for one in given if one is not None]
+        return max(open_, key=lambda one: (one.until, one.left is None), default=None)
+
+    def _payee(self, terminal: int) -> str:
+        try:
+            certificate = self._registry.enrolled(terminal)
+            return self._participants.party(_OWNERS[certificate.role], certificate.owner).name
+        except (TerminalUnknown, ParticipantUnknown):
+            return ""
+
+
+def _left(rule: TransferRule, started: int, used: int, now: UnixMs) -> Transfers | None:
+    """What one rule leaves; None where its time or its number is over. A rule without a time is not told: nobody could say until when."""
+    until = UnixMs((started + rule.seconds) * 1000)
+    left = rule.count - used if rule.count > 0 else None
+    if not rule.seconds or until <= now or left == 0:
+        return None
+    return Transfers(until, left)
+
+
+class NoScreenCodes:
+    """Implements `ledger.cardholder.ways.ScreenCodes` for a city whose terminals show none."""
+
+    def read(self, _code: str, _now: UnixMs) -> tuple[int, UnixMs] | None:
+        """Every code is refused."""
+        return None

@@ -1,0 +1,217 @@
+"""What a card's page tells: balances, what is under way, the last taps, spending by month, transfers, validity. Reads only.
+
+Balances are the books'. What a chip says of itself (validity, rider class, journey) is read from the newest transaction that it signed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, Protocol
+
+from card import evidence
+from card.batch import decode_frame, decode_record
+from card.errors import CardError
+from card.layout import TapKind
+from keys import envelope
+from keys.clock import Day, UnixMs, date_of, day_of, local
+from keys.errors import KeysError
+from keys.money import Sen
+from ledger.bundles.blocks import block_of
+from ledger.cardholder import store
+from ledger.chart import Code, account_id, purse
+from ledger.intake import store as intake
+from ledger.store import read_documents
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from card.evidence import CardTransaction
+    from keys.clock import Clock
+    from ledger.book import Ledger
+    from ledger.bundles.store import Block
+    from ledger.chart import AccountId
+    from ledger.intake.registry import Card
+    from ledger.intake.store import TapRow
+
+TAPS_SHOWN: Final = 10
+MONTHS_SHOWN: Final = 6
+SIGNED_KEPT: Final = 4096
+"""Transactions whose signed bytes need not be read again."""
+BANDS: Final = tuple(Sen(100 * rupiah) for rupiah in (0, 4_000, 20_000, 50_000, 100_000, 500_000))
+"""Bounds, in sen, between which a bare scan tells a balance: the second is about a ride."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transfers:
+    """What is left of a transfer window: until when, and how many (None: as many as one likes)."""
+
+    until: UnixMs
+    left: int | None
+
+
+class City(Protocol):
+    """What the page asks of the city beyond the ledger: the composition root knows."""
+
+    def transfers(self, signed: CardTransaction, tariff: str, now: UnixMs) -> Transfers | None:
+        """The transfers that a card has left after a ride; None for none."""
+
+    def payee(self, terminal: int) -> str:
+        """Who owns a terminal, as people know them; "" where nobody knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Month:
+    """What was spent in a month (its first day), in sen."""
+
+    first: Day
+    spent: Sen
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """A tap as the page shows it; `corrected` is what the night put right, in sen (positive: more)."""
+
+    row: TapRow
+    payee: str
+    corrected: Sen
+
+    @property
+    def is_ride(self) -> bool:
+        """True for what happens on a bus or at its stop."""
+        return self.row.kind in {TapKind.FARE, TapKind.TAP_IN, TapKind.TAP_OUT}
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The codes of the rules that made the fare."""
+        return tuple(self.row.rules.split())
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A transaction as the chip signed it, and the tariff that the terminal named."""
+
+    transaction: CardTransaction
+    tariff: str
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a bare scan tells: the band that the balance lies in (upper None: no end), and whether the card is blocked."""
+
+    low: Sen
+    high: Sen | None
+    blocked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """All that a view tells. Amounts in sen."""
+
+    card: Card
+    purse: Sen
+    wallet: Sen
+    arriving: Sen
+    leaving: Sen
+    missing: int
+    taps: tuple[Tap, ...]
+    months: tuple[Month, ...]
+    signed: CardTransaction | None
+    transfers: Transfers | None
+    block: Block | None
+
+
+def wallet(card: Card) -> AccountId:
+    """The wallet account of a card."""
+    return account_id(Code.WALLET, card.partition, card.card_number // 10)
+
+
+class Reading:
+    """Reads cards' pages from a ledger."""
+
+    def __init__(self, ledger: Ledger, city: City, clock: Clock) -> None:
+        self._ledger = ledger
+        self._city = city
+        self._clock = clock
+        self._signed = lru_cache(SIGNED_KEPT)(self._read_signed)
+
+    def summary(self, card: Card) -> Summary:
+        """What anybody who sees the card may see."""
+        account = purse(card.card_number)
+        balance = self._ledger.balance(account).net(account)
+        low = max((one for one in BANDS if one <= balance), default=Sen(0))
+        high = next((one for one in BANDS if one > max(balance, 0)), None)
+        with self._ledger.database.transaction() as connection:
+            return Summary(low, high, block_of(connection, card) is not None)
+
+    def shown(self, card: Card) -> Shown:
+        """What its holder may see."""
+        now = self._clock.now()
+        account, online = purse(card.card_number), wallet(card)
+        value, held = self._ledger.balance(account), self._ledger.balance(online)
+        with self._ledger.database.transaction() as connection:
+            rows = intake.taps_of(connection, card.partition, card.uid, TAPS_SHOWN)
+            since = rows[-1].tmc if rows else 0
+            put_right = store.corrected(connection, card.partition, card.uid, since)
+            days = store.spent_by_day(connection, card.partition, card.uid, _first_month(now))
+            block = block_of(connection, card)
+        taps = tuple(self._tap(row, put_right.get(row.tmc, 0)) for row in rows)
+        found = self._signed(rows[0].terminal, rows[0].sequence) if rows else None
+        return Shown(
+            card, value.net(account), held.net(online), value.credits_pending, held.debits_pending, _gaps(rows), taps,
+            months_of(days, now), found.transaction if found is not None else None, self._transfers(found, now), block,
+        )  # fmt: skip
+
+    def tap(self, card: Card, tmc: int) -> Tap | None:
+        """One tap of a card; None where it is not in the books."""
+        with self._ledger.database.transaction() as connection:
+            row = intake.tap_at(connection, card.partition, card.uid, tmc)
+            put_right = store.corrected(connection, card.partition, card.uid, tmc)
+        return None if row is None else self._tap(row, put_right.get(tmc, 0))
+
+    def _tap(self, row: TapRow, put_right: int) -> Tap:
+        return Tap(row, self._city.payee(row.terminal), Sen(put_right))
+
+    def _transfers(self, found: Signed | None, now: UnixMs) -> Transfers | None:
+        if found is None or found.transaction.journey_after is None:
+            return None
+        return self._city.transfers(found.transaction, found.tariff, now)
+
+    def _read_signed(self, terminal: int, sequence: int) -> Signed | None:
+        with self._ledger.database.transaction() as connection:
+            batch = intake.batch_with(connection, terminal, sequence)
+            body = b"" if batch is None else read_documents(connection, batch.block)[batch.ordinal]
+        if batch is None:
+            return None
+        try:
+            raw = decode_frame(envelope.parse(body).payload).raws[sequence - batch.first_sequence]
+            record = decode_record(raw, sequence)
+            return Signed(evidence.parse(record.tmi), record.context.tariff)
+        except (CardError, KeysError):
+            return None  # what cannot be read here is in the worklist already
+
+
+def _gaps(rows: list[TapRow]) -> int:
+    """How many transactions between the newest ones are not in the books yet: the card has counted them."""
+    return rows[0].tmc - rows[-1].tmc + 1 - len(rows) if rows else 0
+
+
+def _first_month(now: UnixMs) -> Day:
+    today = local(now).date()
+    months = today.year * 12 + today.month - 1 - (MONTHS_SHOWN - 1)
+    return day_of(today.replace(year=months // 12, month=months % 12 + 1, day=1))
+
+
+def months_of(days: list[tuple[int, int]], now: UnixMs) -> tuple[Month, ...]:
+    """Spending by month, oldest first, up to this month; months without any are there too."""
+    first = date_of(_first_month(now))
+    sums: dict[date, int] = {}
+    for day, spent in days:
+        month = date_of(Day(day)).replace(day=1)
+        sums[month] = sums.get(month, 0) + spent
+    found = []
+    for _ in range(MONTHS_SHOWN):
+        found.append(Month(day_of(first), Sen(sums.get(first, 0))))
+        first = (first + timedelta(days=31)).replace(day=1)
+    return tuple(found)

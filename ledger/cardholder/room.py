@@ -1,0 +1,96 @@
+"""The cardholder's room: everything that its pages stand on, put together once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Self
+
+from ledger.cardholder.answers import Answer
+from ledger.cardholder.pages import Templates
+from ledger.cardholder.pins import Pins
+from ledger.cardholder.reading import Reading
+from ledger.cardholder.sealing import Sealing
+from ledger.cardholder.tries import Failures
+from ledger.cardholder.views import VIEW_MS, View, Views
+from ledger.cardholder.ways import PhoneTaps, Screens, Tokens
+
+if TYPE_CHECKING:
+    from keys.clock import Clock
+    from keys.vault import KeyVault
+    from ledger.book import Ledger
+    from ledger.cardholder.answers import Asked
+    from ledger.cardholder.reading import City
+    from ledger.cardholder.ways import ScreenCodes
+    from ledger.intake.registry import Card, Registry
+
+COOKIE: Final = "ksh-view"
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """How the pages are reached: over TLS or not, and which proxies' word is taken for where a call comes from."""
+
+    secure: bool = False
+    proxies: frozenset[str] = frozenset()
+
+    @property
+    def cookie(self) -> str:
+        """The view's cookie: over TLS with the prefix that binds it to this host (RFC 6265bis section 4.1.3.2)."""
+        return f"__Host-{COOKIE}" if self.secure else COOKIE
+
+    def set_cookie(self, value: str) -> dict[str, str]:
+        """The header that keeps a view in the browser; "" takes it away."""
+        age = VIEW_MS // 1000 if value else 0
+        kept = f"{self.cookie}={value}; Path=/; Max-Age={age}; HttpOnly; SameSite=Lax"
+        return {"Set-Cookie": f"{kept}; Secure" if self.secure else kept}
+
+    def caller(self, peer: str, forwarded: str) -> str:
+        """Where a call comes from: the peer, or where the peer is a proxy of ours the last address that it did not make up itself."""
+        hops = [peer, *(hop.strip() for hop in reversed(forwarded[-400:].split(",")) if hop.strip())]
+        return next((hop for hop in hops if hop not in self.proxies), peer)
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """The parts of the room. A context manager: closing it ends its thread."""
+
+    ledger: Ledger
+    registry: Registry
+    clock: Clock
+    outside: Outside
+    templates: Templates
+    failures: Failures
+    views: Views
+    tokens: Tokens
+    pins: Pins
+    phones: PhoneTaps
+    screens: Screens
+    reading: Reading
+
+    @classmethod
+    def of(
+        cls, ledger: Ledger, registry: Registry, vault: KeyVault, clock: Clock, city: City, codes: ScreenCodes,
+        outside: Outside,
+    ) -> Self:  # fmt: skip
+        """The room over an open ledger; `vault` has its keys (`sealing.make_keys`)."""
+        return cls(
+            ledger, registry, clock, outside, Templates(), Failures(clock), Views(clock),
+            Tokens(ledger, registry, clock), Pins(ledger, Sealing(vault), clock),
+            PhoneTaps(ledger, registry, vault, clock), Screens(ledger, registry, codes, clock),
+            Reading(ledger, city, clock),
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """End the hashing thread."""
+        self.pins.close()
+
+    def viewed(self, asked: Asked) -> tuple[View, Card] | None:
+        """The view of a request and its card; None where there is none, or it is over."""
+        view = self.views.read(asked.value)
+        card = None if view is None else self.registry.card(view.uid)
+        return None if view is None or card is None else (view, card)
+
+    def said(self, asked: Asked, message: str, status: int, *, back: str = "", text: str = "") -> Answer:
+        """A page of a title and a sentence, by the message's key."""
+        html = self.templates.html("message.html", asked.language, said=message, back=back, text=text)
+        return Answer(html, status)

@@ -1,0 +1,92 @@
+"""The routes of the cardholder's pages. Handlers know nothing of the web; each runs on a thread, away from the event loop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
+
+import structlog
+from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response
+
+from ledger.cardholder.answers import Answer, Asked
+from ledger.cardholder.entry import Entry
+from ledger.cardholder.holding import Holding
+from ledger.cardholder.pages import HEADERS, STATIC, static
+from ledger.cardholder.words import chosen
+from ledger.errors import LedgerError
+from ledger.http.api import limited_body
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ledger.cardholder.room import Room
+
+    Handler = Callable[..., Answer]
+
+FORM: Final = "application/x-www-form-urlencoded"
+FORM_BYTES_MAX: Final = 8192
+FIELDS_MAX: Final = 16
+_OWN: Final = {"same-origin", "none", ""}
+_log = structlog.get_logger("cardholder")
+
+
+def router(room: Room) -> APIRouter:
+    """The routes over a room."""
+    routes = APIRouter(include_in_schema=False)
+    entry, holding = Entry(room), Holding(room)
+
+    def add(method: str, path: str, handler: Handler) -> None:
+        async def endpoint(request: Request) -> Response:
+            asked = await _asked(room, request)
+            answer = await run_in_threadpool(_answered, room, handler, asked, request.path_params)
+            return Response(answer.body, answer.status, answer.headers, answer.media_type)
+
+        routes.add_api_route(path, endpoint, methods=[method], name=f"{method} {path}")
+
+    add("GET", "/c/{token}", entry.scan)
+    add("POST", "/c/{token}", entry.pin)
+    add("GET", "/c/{token}/manifest", entry.manifest)
+    add("GET", "/q/{code}", entry.screen)
+    add("GET", "/t", entry.phone)
+    add("POST", "/card/leave", entry.leave)
+    add("GET", "/card", holding.card)
+    add("GET", "/card/taps/{tmc}", holding.tap)
+    _add_static(routes)
+    return routes
+
+
+def _add_static(routes: APIRouter) -> None:
+    @routes.get("/card/static/{name}")
+    def get_static(name: str) -> Response:
+        """A file of the page; the same for everybody, so that it may be kept for an hour."""
+        body = static(name)
+        if body is None:
+            return Response(b"", 404, HEADERS)
+        kept = {**HEADERS, "Cache-Control": "public, max-age=3600"}
+        return Response(body, 200, kept, STATIC[name])
+
+
+async def _asked(room: Room, request: Request) -> Asked:
+    headers, peer = request.headers, request.client
+    asked = request.query_params.get("l", "")
+    form: dict[str, str] = {}
+    if request.method == "POST" and headers.get("content-length", "") != "0":
+        body = await limited_body(request, FORM, FORM_BYTES_MAX)
+        form = dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=FIELDS_MAX))
+    return Asked(
+        chosen(asked, headers.get("accept-language", "")),
+        room.outside.caller(peer.host if peer is not None else "", headers.get("x-forwarded-for", "")),
+        request.cookies.get(room.outside.cookie, ""), form, str(request.url.query),
+        headers.get("sec-fetch-site", "") in _OWN,
+    )  # fmt: skip
+
+
+def _answered(room: Room, handler: Handler, asked: Asked, parameters: dict[str, Any]) -> Answer:
+    """A handler's answer; what the ledger cannot do now is said as a page too."""
+    try:
+        return handler(asked, **parameters)
+    except LedgerError as error:
+        _log.warning("a page could not be made", why=type(error).__name__)
+        return room.said(asked, "trouble", 503)
