@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from hebat.errors import InputRefused
-from hebat.settings import named_database
+from hebat.settings import named_database, read_settings
 from keys.filevault import write_atomically
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PASSPHRASE_BYTES = 24
 
@@ -78,6 +75,11 @@ class Folder:
     def staff_key(self) -> Path:
         """The key that seals the authenticators of the console's staff."""
         return self.root / "staff.key"
+
+    @property
+    def schemas(self) -> Path:
+        """The ISO 20022 schemas that bank files are held against: HEBAT_SCHEMAS, else a folder of the city's own."""
+        return Path(read_settings().schemas or self.root / "schemas")
 
     @property
     def checkpoints(self) -> Path:

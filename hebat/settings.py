@@ -1,6 +1,7 @@
-"""Settings from the environment, typed and checked: HEBAT_PORT, HEBAT_LOG_LEVEL, HEBAT_DATABASE_URL, HEBAT_MODULE, HEBAT_TOKEN, HEBAT_PAGE_ADDRESS, HEBAT_PROXIES.
+"""Settings from the environment, typed and checked: HEBAT_PORT, HEBAT_LOG_LEVEL, HEBAT_DATABASE_URL, HEBAT_SCHEMAS and the like.
 
-A token's PIN is no setting: `hebat.vaults` takes it from HEBAT_TOKEN_PIN, or from the file that HEBAT_TOKEN_PIN_FILE names.
+`Settings` names them all. A token's PIN is no setting: `hebat.vaults` takes it from HEBAT_TOKEN_PIN, or from the file that
+HEBAT_TOKEN_PIN_FILE names.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Settings(BaseSettings):
     port: Annotated[int, Field(ge=0, le=65_535)] = 8460
     log_level: LogLevel = LogLevel.INFO
     database_url: str = ""
+    schemas: str = ""
+    """A folder of ISO 20022 schemas, where they lie elsewhere than in the city's folder."""
     module: str = ""
     """The PKCS#11 module of the city's token, where it is another than the city was founded with."""
     token: str = ""

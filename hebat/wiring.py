@@ -149,6 +149,7 @@ class City:
             qris_rates(),
             folder.bank_out,
             before_closing=self.journeys.run,
+            schemas=folder.schemas,
         )
 
     def __enter__(self) -> Self:

@@ -9,6 +9,7 @@ SettlementError
  ├── PaymentsTooMany           more payments in one window and bank than references can number
  ├── CalendarEnds              a day that the bank calendar does not reach
  ├── HoursUnknown              no row tells when a rail is open on this day
+ ├── SchemaBroken              a file in the folder of schemas that is none
  ├── RuleRefused               a page of the rulebook that is not as it must be
  ├── EarlierWindowOpen         an earlier business date has movements that were never settled
  ├── SettlementRefused         the ledger did not post the entries of a window; nothing moved
@@ -66,6 +67,10 @@ class CalendarEnds(SettlementError):
 
 class HoursUnknown(SettlementError):
     """No row tells when a rail is open on this day."""
+
+
+class SchemaBroken(SettlementError):
+    """A file in the folder of schemas that is none."""
 
 
 class RuleRefused(SettlementError):

@@ -19,6 +19,7 @@ from settlement.errors import EarlierWindowOpen, OutputDiffers, SettlementError,
 from settlement.matching import store as matching
 from settlement.payments.rails import RailRules
 from settlement.reconciliation import Reconciliation, reconcile
+from settlement.statements.desk import StatementDesk
 from settlement.statements.inbox import TakeIn, incoming
 from settlement.view import report, view
 
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 class Night:
     """Runs nights over one ledger. Payment files go to `out`, statements are looked for in `inbox` (`out`/inbox by default).
 
-    `before_closing` puts right what the window may still take, such as fares.
+    `before_closing` puts right what the window may still take, such as fares; `schemas` holds the banks' XML schemas.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Night:
         inbox: Path | None = None,
         rules: RailRules | None = None,
         before_closing: Callable[[], object] | None = None,
+        schemas: Path | None = None,
     ) -> None:
         self._ledger = ledger
         self._participants = participants
@@ -61,6 +63,7 @@ class Night:
         self._inbox = inbox or out / "inbox"
         self._rules = rules or RailRules()
         self._before_closing = before_closing
+        self._desk = StatementDesk(ledger.database, participants, schemas)
 
     def run(self, business_date: Day) -> NightReport:
         """The whole night of a business date; each step is also there by itself.
@@ -109,7 +112,7 @@ class Night:
         """Take in the files of the inbox; the verdicts, in the order of taking."""
         return [
             self._ledger.writer.submit(TakeIn(file, self._participants, business_date)).result()
-            for file in incoming(self._inbox)
+            for file in incoming(self._inbox, self._desk.reader().read)
         ]
 
     def reconcile(self, business_date: Day) -> Reconciliation:

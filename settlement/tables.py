@@ -98,6 +98,8 @@ statement_files = Table(
     Column("reason", Text, nullable=False),
     Column("line", Integer, nullable=False),
     Column("bytes", BigInteger, nullable=False),
+    Column("format", String(80), nullable=False),
+    Column("remarks", Text, nullable=False),
     Column("content", LargeBinary, nullable=False),
 )
 
@@ -118,6 +120,7 @@ statements = Table(
     Column("closing", BigInteger, nullable=False),
     Column("lines", Integer, nullable=False),
     Column("night", Integer, nullable=False, index=True),
+    Column("sequence", Integer, nullable=True),
     UniqueConstraint("partition", "bank", "chain", name="statements_form_one_chain_a_bank"),
 )
 

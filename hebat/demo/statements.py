@@ -47,7 +47,7 @@ class Account:
 
 
 def camt053(account: Account, version: str) -> bytes:
-    """The account's day as a camt.053.001.`version` document ("02" or "08"), UTF-8."""
+    """The account's day as a camt.053.001.`version` document ("02", "04" or "08"), UTF-8."""
     namespace = f"urn:iso:std:iso:20022:tech:xsd:camt.053.001.{version}"
     # lxml reads None as the default namespace; its stubs know text keys only.
     document = etree.Element(f"{{{namespace}}}Document", nsmap={None: namespace})  # type: ignore[dict-item]
@@ -101,7 +101,7 @@ def _balance(statement: etree._Element, code: str, amount: Sen, day: date) -> No
 def _entry(statement: etree._Element, movement: Movement, day: date, version: str) -> None:
     entry = _add(statement, "Ntry")
     _amount(entry, movement.amount)
-    if version == "02":
+    if version in {"02", "04"}:
         _fill(entry, Sts="BOOK")
     else:
         _fill(_add(entry, "Sts"), Cd="BOOK")

@@ -112,6 +112,7 @@ def _allows_rules(inspector: sa.Inspector) -> bool:
 
 
 _SIGNS: Final[tuple[tuple[str, Probe], ...]] = (
+    ("0018", _column("statement_files", "remarks")),
     ("0017", _table("card_pins")),
     ("0016", _table("staff_audit")),
     ("0015", _table("settlement_rules")),

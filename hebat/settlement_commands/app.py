@@ -7,11 +7,15 @@ import typer
 from hebat.logs import configure
 from hebat.settings import LogLevel
 from hebat.settlement_commands.calendar import calendar_app
+from hebat.settlement_commands.mappings import mappings_app
+from hebat.settlement_commands.statements import statements_app
 
 settlement_app = typer.Typer(
     help="Statements, payments, matching and breaks: what the console does, from a shell.",
     no_args_is_help=True,
 )
+settlement_app.add_typer(statements_app, name="statements")
+settlement_app.add_typer(mappings_app, name="mappings")
 settlement_app.add_typer(calendar_app, name="calendar")
 
 

@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from keys.clock import Day, date_of, day_of
-from keys.money import plain
+from keys.money import Sen, plain
 from settlement.errors import StatementDuplicate, StatementGap, StatementRefused, StatementTooLarge
 from settlement.statements import store
 from settlement.statements.kept import BankLine, KeptFile, KeptStatement, LineKey, Telling, Verdict
-from settlement.statements.model import FILE_BYTES_MAX, Statement
-from settlement.statements.reading import digest, read
+from settlement.statements.model import FILE_BYTES_MAX, NOTHING, Reading, Remark, Statement
+from settlement.statements.reading import Reader, digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from ledger.transfer import Transfer
@@ -29,19 +30,29 @@ if TYPE_CHECKING:
     from settlement.participants import Bank, Participants
 
 FILES_MAX = 1_000
+INBOX_BYTES_MAX = 1_000_000_000
+"""All files of a folder are looked at together, since their order is found in them."""
 CURRENCY = "IDR"
+
+
+Read = Callable[[bytes], Reading]
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A file as it came: its statements, or why it was refused."""
+    """A file as it came: what it says, or why it was refused."""
 
     name: str
     sha256: str
     size: int
     content: bytes
-    statements: tuple[Statement, ...] = ()
+    reading: Reading = NOTHING
     refused: StatementRefused | None = None
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """Its statements; none where it was refused."""
+        return self.reading.statements
 
     @property
     def order(self) -> tuple[date, date, str]:
@@ -52,10 +63,10 @@ class Incoming:
         return first.opening_date, first.closing_date, self.name
 
 
-def incoming(folder: Path, reader: Callable[[bytes], tuple[Statement, ...]] = read) -> list[Incoming]:
+def incoming(folder: Path, reader: Read | None = None) -> list[Incoming]:
     """The files of a folder in the order to take them in; none where there is no such folder.
 
-    Hidden files and folders are left alone. Raises StatementTooLarge over `FILES_MAX` files.
+    Without a reader no mapping, schema or dialect is known. Hidden files and folders are left alone. Raises StatementTooLarge over `FILES_MAX` files or `INBOX_BYTES_MAX`.
     """
     if not folder.is_dir():
         return []
@@ -64,10 +75,16 @@ def incoming(folder: Path, reader: Callable[[bytes], tuple[Statement, ...]] = re
         raise StatementTooLarge(
             f"{folder.name} holds {len(paths)} files: {FILES_MAX} are allowed; move old ones away"
         )
-    return sorted((_incoming(path, reader) for path in paths), key=lambda file: file.order)
+    if (size := sum(path.stat().st_size for path in paths)) > INBOX_BYTES_MAX:
+        raise StatementTooLarge(
+            f"{folder.name} holds {size} bytes: {INBOX_BYTES_MAX} are allowed; move old files away"
+        )
+    read = reader or Reader().read
+    return sorted((file_of(path, read) for path in paths), key=lambda file: file.order)
 
 
-def _incoming(path: Path, reader: Callable[[bytes], tuple[Statement, ...]]) -> Incoming:
+def file_of(path: Path, reader: Read) -> Incoming:
+    """A file on disk, read; one over the limit is named by its digest alone."""
     size = path.stat().st_size
     name = os.fsencode(path.name).decode("utf-8", "replace")  # a file system takes bytes that no text has
     if size > FILE_BYTES_MAX:
@@ -77,11 +94,15 @@ def _incoming(path: Path, reader: Callable[[bytes], tuple[Statement, ...]]) -> I
             f"the file has {size} bytes: {FILE_BYTES_MAX} are allowed; it stays in its folder"
         )
         return Incoming(name, sha256, size, b"", refused=reason)
-    content = path.read_bytes()
+    return received(name, path.read_bytes(), reader)
+
+
+def received(name: str, content: bytes, reader: Read) -> Incoming:
+    """A file's bytes, read."""
     try:
-        return Incoming(name, digest(content), size, content, reader(content))
+        return Incoming(name, digest(content), len(content), content, reader(content))
     except StatementRefused as refused:
-        return Incoming(name, digest(content), size, content, refused=refused)
+        return Incoming(name, digest(content), len(content), content, refused=refused)
 
 
 @dataclass(slots=True)
@@ -95,36 +116,49 @@ class TakeIn:
     _verdict: KeptFile | None = None
     _known: bool = False
     _accepted: list[tuple[KeptStatement, list[BankLine]]] = field(default_factory=list)
+    _remarks: list[Remark] = field(default_factory=list)
 
     def plan(self, tx: Transaction) -> Sequence[Transfer]:
         """Decide; moves no money."""
-        before = store.files_with(tx.connection, self.file.sha256)
+        self.decide(tx.connection)
+        return ()
+
+    def settle(self, _posted: Sequence[Posted], tx: Transaction) -> KeptFile:
+        """Write what was decided; nothing where it is known already."""
+        return self.keep(tx.connection)
+
+    def decide(self, connection: Any) -> None:
+        """Decide what becomes of the file, by what is known so far."""
+        before = store.files_with(connection, self.file.sha256)
         same = next((kept for kept in before if kept.name == self.file.name), None)
         if same is not None and same.verdict is not Verdict.REFUSED:
             self._verdict, self._known = same, True
-            return ()
+            return
         try:
-            self._decide(before, tx.connection)
-            self._verdict = self._kept(Verdict.ACCEPTED)
+            self._decide(before, connection)
+            self._verdict = self._kept(Verdict.NOTED if self.file.reading.notices else Verdict.ACCEPTED)
         except StatementRefused as refused:
             self._accepted.clear()
             kind = Verdict.DUPLICATE if isinstance(refused, StatementDuplicate) else Verdict.REFUSED
             self._verdict = self._kept(kind, refused.reason, refused.line)
             if same is not None and (same.verdict, same.reason) == (kind, refused.reason):
                 self._verdict, self._known = same, True
-        return ()
 
-    def settle(self, _posted: Sequence[Posted], tx: Transaction) -> KeptFile:
-        """Write what was decided; nothing where it is known already."""
-        assert self._verdict is not None  # noqa: S101  plan came first
+    def keep(self, connection: Any) -> KeptFile:
+        """Write what was decided, in the same transaction."""
+        assert self._verdict is not None  # noqa: S101  it was decided first
         if not self._known:
-            store.keep_file(tx.connection, self._verdict, self.file.content)
+            store.keep_file(connection, self._verdict, self.file.content)
             for statement, lines in self._accepted:
-                store.insert_statement(tx.connection, statement, lines)
+                store.insert_statement(connection, statement, lines)
         return self._verdict
 
     def _kept(self, verdict: Verdict, reason: str = "", line: int = 0) -> KeptFile:
-        return KeptFile(self.file.sha256, self.file.name, self.night, verdict, reason, line, self.file.size)
+        file = self.file
+        remarks = (*file.reading.remarks, *self._remarks)
+        return KeptFile(
+            file.sha256, file.name, self.night, verdict, reason, line, file.size, file.reading.format, remarks
+        )
 
     def _decide(self, before: list[KeptFile], connection: Any) -> None:
         if self.file.refused is not None:
@@ -162,12 +196,16 @@ class TakeIn:
     def _statement(
         self, number: int, statement: Statement, bank: Bank, before: KeptStatement | None
     ) -> KeptStatement:
+        if not statement.balanced:
+            start = before.closing if before is not None else Sen(0)
+            statement = replace(statement, opening=start, closing=Sen(start + statement.closing))
         if before is not None and before.closing != statement.opening:
             raise StatementGap(
                 f"opens with {plain(statement.opening)}, but {bank.name}'s statement {before.identifier} closed with"
                 f" {plain(before.closing)} on {date_of(before.closing_date):%Y-%m-%d}: ask the bank for the one between",
                 statement.source_line,
             )
+        self._look_at_number(statement, bank, before)
         return KeptStatement(
             sha256=self.file.sha256,
             number=number,
@@ -181,6 +219,20 @@ class TakeIn:
             closing=statement.closing,
             lines=len(statement.lines),
             night=self.night,
+            sequence=statement.number,
+        )
+
+    def _look_at_number(self, statement: Statement, bank: Bank, before: KeptStatement | None) -> None:
+        """Note a gap in the bank's own numbers where the balances follow on; numbers begin anew each year."""
+        number, last = statement.number, before.sequence if before is not None else None
+        if number is None or last is None or number in {last, last + 1, 1}:
+            return
+        self._remarks.append(
+            Remark(
+                statement.source_line,
+                f"statement number {number} of {bank.name} comes after {last}, though the balances follow on:"
+                " ask the bank whether one without movements is missing",
+            )
         )
 
     def _lines(self, number: int, statement: Statement, bank: Bank, told: set[Telling]) -> list[BankLine]:

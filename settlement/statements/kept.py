@@ -11,7 +11,7 @@ from keys.clock import day_of
 if TYPE_CHECKING:
     from keys.clock import Day
     from keys.money import Sen
-    from settlement.statements.model import Line
+    from settlement.statements.model import Line, Remark
 
 
 class Verdict(StrEnum):
@@ -20,6 +20,8 @@ class Verdict(StrEnum):
     ACCEPTED = "accepted"
     REFUSED = "refused"
     DUPLICATE = "duplicate"
+    NOTED = "noted"
+    """A notification: kept and shown; what it tells is booked by the statement that follows."""
 
 
 class LineKey(NamedTuple):
@@ -69,7 +71,7 @@ class BankLine:
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A statement file without its bytes: who sent what, and what became of it."""
+    """A statement file without its bytes: who sent what, what became of it, and what was mended when it was read."""
 
     sha256: str
     name: str
@@ -78,6 +80,8 @@ class KeptFile:
     reason: str
     line: int
     bytes: int
+    format: str = ""
+    remarks: tuple[Remark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +100,4 @@ class KeptStatement:
     closing: Sen
     lines: int
     night: Day
+    sequence: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-FILE_BYTES_MAX = 20 * 1024 * 1024
-LINES_MAX = 200_000
+FILE_BYTES_MAX = 512 * 1024 * 1024
+"""A file of a million lines fits; the database keeps it as one value (SQLite: at most 1,000,000,000 bytes)."""
+LINES_MAX = 2_000_000
+REMARKS_MAX = 200
 IDENTIFIER_CHARACTERS_MAX = 80
 TEXT_CHARACTERS_MAX = 10_000
 NO_REFERENCE = frozenset({"", "NOTPROVIDED", "NONREF"})
 """What stands in a reference field where there is none (ISO 20022; SWIFT MT940)."""
+_OURS = re.compile(r"KSH-\d{8}-\d{4}-\d{4}(?!\d)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +44,20 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Remark:
+    """What was mended, or is odd, in a file that was read all the same. `line` counts from 1; 0 where the whole is meant."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Statement:
-    """An account between two balances (sen). `identifier` is the bank's own, unique with account and closing date."""
+    """An account between two balances (sen). `identifier` is the bank's own, unique with account and closing date.
+
+    `number` is the bank's count of its statements, None where it keeps none. Where the file tells no balances,
+    `balanced` is False: it opens with 0, and closes with what its lines add up to.
+    """
 
     account: str
     identifier: str
@@ -52,11 +68,57 @@ class Statement:
     closing: Sen
     lines: tuple[Line, ...]
     source_line: int
+    number: int | None = None
+    balanced: bool = True
 
     @property
     def movement(self) -> Sen:
         """What the lines add up to."""
         return Sen(sum(line.amount for line in self.lines))
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a bank told of single movements before their statement (camt.054): it proves nothing and moves nothing."""
+
+    account: str
+    identifier: str
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a file says: its format, its statements or notices, and what was mended on the way."""
+
+    format: str
+    statements: tuple[Statement, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    remarks: tuple[Remark, ...] = ()
+
+
+NOTHING = Reading("")
+"""What a file says that was refused."""
+
+
+class Remarks:
+    """Remarks as they come up; over `REMARKS_MAX` they are counted only."""
+
+    def __init__(self) -> None:
+        self._kept: list[Remark] = []
+        self._more = 0
+
+    def add(self, line: int, text: str) -> None:
+        """Note one."""
+        if len(self._kept) < REMARKS_MAX:
+            self._kept.append(Remark(line, text))
+        else:
+            self._more += 1
+
+    def all(self) -> tuple[Remark, ...]:
+        """All of them, in order of the file's lines."""
+        kept = sorted(self._kept, key=lambda remark: remark.line)
+        more = [Remark(0, f"and {self._more} more remarks like these")] if self._more else []
+        return tuple(kept + more)
 
 
 def checked(statements: Sequence[Statement]) -> tuple[Statement, ...]:
@@ -98,3 +160,9 @@ def given(reference: str | None) -> str:
     """A reference, or "" where the field says that there is none."""
     text = (reference or "").strip()
     return "" if text in NO_REFERENCE else text
+
+
+def ours_in(text: str) -> str:
+    """A reference of ours that a bank put into free text, "" where there is none, or more than one."""
+    found = set(_OURS.findall(text))
+    return found.pop() if len(found) == 1 else ""

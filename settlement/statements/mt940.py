@@ -1,38 +1,46 @@
 """MT940 (SWIFT customer statement message) on the grammar of the `mt-940` library, behind a bank's dialect.
 
 The library forgives much (a missing comma, a date that does not exist, text after a balance), since it reads what banks write.
-Money needs the reverse: what is not exactly a statement is refused with its line, and a dialect says what one bank does otherwise.
+Money needs the reverse: what is not exactly a statement after a bank's dialect was mended is refused with its line.
+Fields are read one by one as they come, so that a file of a million lines needs no more room than its lines.
 Source: SWIFT Category 9, MT940 field specifications 20, 21, 25, 28C, 60a, 61, 86, 62a, 64, 65.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import datetime
-from itertools import pairwise
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import mt940
 
 from keys.clock import CITY
 from keys.money import Sen
-from settlement.errors import StatementRefused
-from settlement.statements.model import Line, Statement, given
+from settlement.errors import StatementRefused, StatementTooLarge
+from settlement.statements.dialects import STRICT, Mend
+from settlement.statements.mending import mended
+from settlement.statements.model import LINES_MAX, Line, Reading, Remarks, Statement, given
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import date
+    from collections.abc import Iterable, Iterator
     from decimal import Decimal
 
+    from settlement.statements.dialects import Dialect
+    from settlement.statements.mending import Numbered
+
+FORMAT = "MT940"
 _TAG = re.compile(r":(\d{2}[A-Z]?):")
 _ENVELOPE = re.compile(r"(\{1:[^{}]*\})?(\{2:[^{}]*\})?(\{3:.*\})?\{4:|-\}?|")
+_CONTROL = re.compile(r"[\x00-\x1f]")
 _AMOUNT = r"\d{1,12},\d{0,2}"
 _BALANCE = re.compile(rf"[CD]\d{{6}}[A-Z]{{3}}{_AMOUNT}")
+_NUMBER = re.compile(r"\d{1,5}(/\d{1,5})?")
+_LONG_NUMBER = re.compile(r"\d{1,12}(/\d{1,12})?")
 _PATTERNS = {
     "20": re.compile(r"[^\s].{0,15}"),
     "25": re.compile(r"[^\s].{0,34}"),
-    "28C": re.compile(r"\d{1,5}(/\d{1,5})?"),
+    "28C": _NUMBER,
     "61": re.compile(rf"\d{{6}}(\d{{4}})?R?[CD][A-Z]?{_AMOUNT}[A-Z][A-Z0-9]{{3}}.*"),
     **dict.fromkeys(("60F", "60M", "62F", "62M", "64", "65"), _BALANCE),
 }
@@ -52,7 +60,8 @@ _FOLLOWS = {
     "64": frozenset({"65", "86", ""}),
     "65": frozenset({"65", "86", ""}),
 }
-_EREF = re.compile(r"/EREF/([^/]*)")
+_GRAMMAR = mt940.models.Transactions(options=mt940.Options.all())
+_GRAMMAR_61 = _GRAMMAR.tags[61]
 
 
 class _Field(NamedTuple):
@@ -63,159 +72,179 @@ class _Field(NamedTuple):
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """What one bank does otherwise: `prepare` turns its text into the standard's, `reference` finds the end-to-end id."""
-
-    name: str
-    encoding: str
-    prepare: Callable[[str], str]
-    reference: Callable[[str], str]
-
-
-def end_to_end_of(details: str) -> str:
-    """The reference behind /EREF/ in field 86."""
-    found = _EREF.search(details.replace("\n", ""))
-    return found.group(1) if found else ""
-
-
-STRICT = Dialect("strict", "utf-8", prepare=lambda text: text, reference=end_to_end_of)
-
-
-def read(content: bytes, dialect: Dialect = STRICT) -> list[Statement]:
-    """The statements of an MT940 file; raises StatementRefused with the line."""
-    try:
-        text = dialect.prepare(content.decode(dialect.encoding))
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise StatementRefused(f"a byte that is no {dialect.encoding} text", line) from None
-    return [_statement(block, dialect) for block in _blocks(_fields(text))]
-
-
-def _fields(text: str) -> list[_Field]:
-    fields: list[_Field] = []
-    closed = True
-    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), start=1):
-        if bad := next((mark for mark in line if mark < " "), None):
-            raise StatementRefused(f"control character {ord(bad):#04x} has no place in a message", number)
-        if found := _TAG.match(line):
-            fields.append(_Field(found.group(1), line[found.end() :], number))
-            closed = False
-        elif _ENVELOPE.fullmatch(line.strip()):
-            closed = closed or bool(line.strip())
-        elif closed:
-            raise StatementRefused(f"{line[:30]!r} stands outside any field", number)
-        else:
-            tag, value, first = fields[-1]
-            fields[-1] = _Field(tag, f"{value}\n{line}", first)
-    return fields
-
-
-def _blocks(fields: list[_Field]) -> list[list[_Field]]:
-    """The fields of each statement, in the standard's order."""
-    blocks: list[list[_Field]] = []
-    before = ""
-    for field in fields:
-        previous = "" if field.tag == "20" and "" in _FOLLOWS.get(before, ()) else before
-        _check_order(previous, field)
-        if previous == "":
-            blocks.append([])
-        blocks[-1].append(field)
-        _check_value(field)
-        # After the closing balance a field 86 speaks of the whole statement, and nothing follows it.
-        before = "65" if field.tag == "86" and _is_closed(blocks[-1]) else field.tag
-    if fields and "" not in _FOLLOWS[before]:
-        raise StatementRefused(
-            f"the message ends after field {before}, without a closing balance", fields[-1].line
-        )
-    return blocks
-
-
-def _is_closed(block: list[_Field]) -> bool:
-    return any(field.tag in {"62F", "62M"} for field in block)
-
-
-def _check_order(before: str, field: _Field) -> None:
-    allowed = _FOLLOWS[before]
-    if field.tag not in allowed:
-        expected = " or ".join(sorted(tag for tag in allowed if tag)) or "20"
-        place = f"after field {before}" if before else "at the start"
-        raise StatementRefused(f"field {field.tag} {place}, where {expected} belongs", field.line)
-
-
-def _check_value(field: _Field) -> None:
-    pattern = _PATTERNS.get(field.tag)
-    first = field.value.split("\n", 1)[0]
-    if pattern and not pattern.fullmatch(first):
-        raise StatementRefused(f"{first[:40]!r} is no value of field {field.tag}", field.line)
-    if field.tag != "61" and pattern and first != field.value:
-        raise StatementRefused(f"field {field.tag} has a second line", field.line + 1)
-    dated = {"61": first[:6]}.get(field.tag, first[1:7] if pattern is _BALANCE else "")
-    if dated:
-        _date(dated, field)
-
-
-def _date(text: str, field: _Field) -> date:
-    try:
-        return datetime.strptime(text, "%y%m%d").replace(tzinfo=CITY).date()
-    except ValueError:
-        raise StatementRefused(f"{text} in field {field.tag} is no date", field.line) from None
-
-
-def _statement(block: list[_Field], dialect: Dialect) -> Statement:
-    first = block[0].line
-    parsed = _parsed(block)
-    opening, closing = _balance(parsed.data, "opening", first), _balance(parsed.data, "closing", first)
-    if opening.currency != closing.currency:
-        raise StatementRefused(
-            f"the closing balance is in {closing.currency}, the opening in {opening.currency}", first
-        )
-    starts = [field.line for field in block if field.tag == "61"]
-    details = _details(block)
-    lines = tuple(
-        _line(transaction.data, opening.currency, text, dialect, start)
-        for transaction, start, text in zip(parsed.transactions, starts, details, strict=True)
-    )
-    number = next(field.value for field in block if field.tag == "28C")
-    return Statement(
-        account=parsed.data["account_identification"],
-        identifier=f"{block[0].value}-{number}",
-        currency=opening.currency,
-        opening_date=opening.date,
-        opening=opening.amount,
-        closing_date=closing.date,
-        closing=closing.amount,
-        lines=lines,
-        source_line=first,
-    )
-
-
-def _parsed(block: list[_Field]) -> mt940.models.Transactions:
-    """The fields as the library reads them: from text in memory, since its front door would open files by name."""
-    parsed = mt940.models.Transactions(options=mt940.Options.all())
-    try:
-        parsed.parse("\n".join(f":{field.tag}:{field.value}" for field in block))
-    except (RuntimeError, ValueError, ArithmeticError) as error:
-        reason = f"the grammar of MT940 does not accept it: {str(error)[:120]}"
-        raise StatementRefused(reason, block[0].line) from None
-    return parsed
-
-
-def _details(block: list[_Field]) -> list[str]:
-    """The text of field 86 behind each field 61, "" where there is none."""
-    following = pairwise([*block, _Field("", "", 0)])
-    return [after.value if after.tag == "86" else "" for field, after in following if field.tag == "61"]
-
-
 class _Balance(NamedTuple):
     amount: Sen
     currency: str
     date: date
 
 
-def _balance(data: dict[str, Any], which: str, line: int) -> _Balance:
-    found = data.get(f"final_{which}_balance") or data[f"intermediate_{which}_balance"]
-    return _Balance(_sen(found.amount.amount, line), found.amount.currency, found.date)
+def read(content: bytes, dialect: Dialect = STRICT) -> Reading:
+    """What an MT940 file says; raises StatementRefused with the line."""
+    remarks = Remarks()
+    fields = _fields(mended(content, dialect, remarks))
+    statements = tuple(_statements(fields, dialect, remarks))
+    return Reading(FORMAT, statements, remarks=remarks.all())
+
+
+def _fields(lines: Iterable[Numbered]) -> Iterator[_Field]:
+    """The fields in order; the envelope of the network around them is no part of them."""
+    waiting: _Field | None = None
+    more: list[str] = []
+    for number, line in lines:
+        if bad := _CONTROL.search(line):
+            raise StatementRefused(f"control character {ord(bad[0]):#04x} has no place in a message", number)
+        if found := _TAG.match(line):
+            if waiting is not None:
+                yield _whole(waiting, more)
+            waiting, more = _Field(found.group(1), line[found.end() :], number), []
+        elif _ENVELOPE.fullmatch(line.strip()):
+            if waiting is not None and line.strip():
+                yield _whole(waiting, more)
+                waiting = None
+        elif waiting is None:
+            raise StatementRefused(f"{line[:30]!r} stands outside any field", number)
+        else:
+            more.append(line)
+    if waiting is not None:
+        yield _whole(waiting, more)
+
+
+def _whole(begun: _Field, more: list[str]) -> _Field:
+    return _Field(begun.tag, "\n".join([begun.value, *more]), begun.line) if more else begun
+
+
+@dataclass(slots=True)
+class _Assembly:
+    """A statement while its fields come in."""
+
+    dialect: Dialect
+    head: dict[str, _Field] = field(default_factory=dict)
+    lines: list[Line] = field(default_factory=list)
+    open_line: _Field | None = None
+
+    def take(self, one: _Field) -> None:
+        """Take the next field, which is in its place and has a value of its kind."""
+        if one.tag == "61":
+            self._finish_line("")
+            self.open_line = one
+        elif one.tag == "86" and self.open_line is not None:
+            self._finish_line(one.value)
+        else:
+            self._finish_line("")
+            self.head.setdefault(one.tag[:2], one)
+
+    def _finish_line(self, details: str) -> None:
+        if self.open_line is not None:
+            if len(self.lines) >= LINES_MAX:
+                raise StatementTooLarge(f"over {LINES_MAX} lines in one statement", self.open_line.line)
+            self.lines.append(_line(self.open_line, self.currency, details, self.dialect))
+            self.open_line = None
+
+    @property
+    def currency(self) -> str:
+        return self.head["60"].value[7:10]
+
+    @property
+    def is_closed(self) -> bool:
+        return "62" in self.head
+
+    def statement(self) -> Statement:
+        """The whole; raises StatementRefused."""
+        reference, number = self.head["20"], self.head["28"].value
+        opening, closing = _balance(self.head["60"]), _balance(self.head["62"])
+        if opening.currency != closing.currency:
+            raise StatementRefused(
+                f"the closing balance is in {closing.currency}, the opening in {opening.currency}",
+                reference.line,
+            )
+        return Statement(
+            account=self.head["25"].value,
+            identifier=f"{reference.value}-{number}",
+            currency=opening.currency,
+            opening_date=opening.date,
+            opening=opening.amount,
+            closing_date=closing.date,
+            closing=closing.amount,
+            lines=tuple(self.lines),
+            source_line=reference.line,
+            number=int(number.split("/")[0]) or None if _NUMBER.fullmatch(number) else None,
+        )
+
+
+def _statements(fields: Iterable[_Field], dialect: Dialect, remarks: Remarks) -> Iterator[Statement]:
+    """The statements, each as soon as the next begins; all fields in the standard's order."""
+    built: _Assembly | None = None
+    before, last_line = "", 0
+    for one in fields:
+        previous = "" if one.tag == "20" and "" in _FOLLOWS.get(before, ()) else before
+        _check_order(previous, one)
+        _check_value(one, dialect, remarks)
+        if previous == "":
+            if built is not None:
+                yield built.statement()
+            built = _Assembly(dialect)
+        assert built is not None  # noqa: S101  field 20 came first
+        built.take(one)
+        # After the closing balance a field 86 speaks of the whole statement, and nothing follows it.
+        before, last_line = "65" if one.tag == "86" and built.is_closed else one.tag, one.line
+    if built is None:
+        return
+    if "" not in _FOLLOWS[before]:
+        raise StatementRefused(f"the message ends after field {before}, without a closing balance", last_line)
+    yield built.statement()
+
+
+def _check_order(before: str, one: _Field) -> None:
+    allowed = _FOLLOWS[before]
+    if one.tag not in allowed:
+        expected = " or ".join(sorted(tag for tag in allowed if tag)) or "20"
+        place = f"after field {before}" if before else "at the start"
+        raise StatementRefused(f"field {one.tag} {place}, where {expected} belongs", one.line)
+
+
+def _check_value(one: _Field, dialect: Dialect, remarks: Remarks) -> None:
+    pattern = _PATTERNS.get(one.tag)
+    first = one.value.split("\n", 1)[0]
+    if pattern is _NUMBER and Mend.LONG_NUMBER in dialect.mends and not pattern.fullmatch(first):
+        pattern = _LONG_NUMBER
+        remarks.add(one.line, Mend.LONG_NUMBER)
+    if pattern and not pattern.fullmatch(first):
+        raise StatementRefused(f"{first[:40]!r} is no value of field {one.tag}", one.line)
+    if one.tag != "61" and pattern and first != one.value:
+        raise StatementRefused(f"field {one.tag} has a second line", one.line + 1)
+    dated = {"61": first[:6]}.get(one.tag, first[1:7] if pattern is _BALANCE else "")
+    if dated:
+        _date(dated, one)
+
+
+_DATES: dict[str, date] = {}
+
+
+def _date(text: str, one: _Field) -> date:
+    known = _DATES.get(text)
+    if known is None:
+        try:
+            known = datetime.strptime(text, "%y%m%d").replace(tzinfo=CITY).date()
+        except ValueError:
+            raise StatementRefused(f"{text} in field {one.tag} is no date", one.line) from None
+        if len(_DATES) < 40_000:  # noqa: PLR2004  a century has 36,525 days
+            _DATES[text] = known
+    return known
+
+
+def _told(tag: Any, one: _Field) -> dict[str, Any]:
+    """A field as the library reads it: from text in memory, since its front door would open files by name."""
+    try:
+        told: dict[str, Any] = tag(_GRAMMAR, tag.parse(_GRAMMAR, one.value))
+    except (RuntimeError, ValueError, ArithmeticError) as error:
+        reason = f"the grammar of MT940 does not accept it: {str(error)[:120]}"
+        raise StatementRefused(reason, one.line) from None
+    return told
+
+
+def _balance(one: _Field) -> _Balance:
+    (found,) = _told(_GRAMMAR.tags[one.tag], one).values()
+    return _Balance(_sen(found.amount.amount, one.line), one.value[7:10], _date(one.value[1:7], one))
 
 
 def _sen(amount: Decimal, line: int) -> Sen:
@@ -225,15 +254,18 @@ def _sen(amount: Decimal, line: int) -> Sen:
     return Sen(int(scaled))
 
 
-def _line(data: dict[str, Any], currency: str, details: str, dialect: Dialect, line: int) -> Line:
+def _line(one: _Field, currency: str, details: str, dialect: Dialect) -> Line:
+    told = _told(_GRAMMAR_61, one)
+    entry = told.get("entry_date")
+    value_date = _date(one.value[:6], one)
     return Line(
-        value_date=data["date"],
-        booking_date=data.get("entry_date") or data["date"],
-        amount=_sen(data["amount"].amount, line),
+        value_date=value_date,
+        booking_date=_date(f"{entry:%y%m%d}", one) if entry else value_date,
+        amount=_sen(told["amount"].amount, one.line),
         currency=currency,
-        reference=given(data.get("customer_reference")),
+        reference=given(told.get("customer_reference")),
         end_to_end=given(dialect.reference(details)),
         text=" ".join(details.split()),
-        bank_reference=(data.get("bank_reference") or "").strip(),
-        source_line=line,
+        bank_reference=(told.get("bank_reference") or "").strip(),
+        source_line=one.line,
     )

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
-from settlement.errors import StatementTooLarge
-from settlement.statements import camt053, mt940
+from settlement.errors import StatementRefused, StatementTooLarge
+from settlement.statements import camt, mt940
+from settlement.statements.dialects import STRICT
+from settlement.statements.mapped import reading as mapped
+from settlement.statements.mapped.rows import XLSX_MARK
 from settlement.statements.model import FILE_BYTES_MAX, checked
+from settlement.statements.schemas import Schemas
 
 if TYPE_CHECKING:
-    from settlement.statements.model import Statement
-    from settlement.statements.mt940 import Dialect
+    from collections.abc import Callable, Sequence
+
+    from settlement.statements.dialects import Dialect
+    from settlement.statements.mapped.mapping import Mapping
+    from settlement.statements.model import Reading, Statement
+
+_PEEK: Final = 65_536
+_ACCOUNT: Final = re.compile(rb"^:25:([^\r\n]{1,35})", re.MULTILINE)
+_MT940: Final = re.compile(rb"^:(20|25|28C?|60[FM]|61|62[FM]):", re.MULTILINE)
 
 
 def digest(content: bytes) -> str:
@@ -19,14 +32,51 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def read(content: bytes, dialect: Dialect = mt940.STRICT) -> tuple[Statement, ...]:
-    """The statements of a file, each of which adds up.
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads any statement file. `dialect` is asked with the account that an MT940 names, "" where it names none."""
 
-    Raises StatementTooLarge over `FILE_BYTES_MAX`, and StatementRefused, with line and reason, for anything that is not
-    exactly a statement: a file is taken whole or not at all.
-    """
-    if len(content) > FILE_BYTES_MAX:
-        raise StatementTooLarge(f"the file has {len(content)} bytes: {FILE_BYTES_MAX} are allowed")
-    if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        return checked(camt053.read(content))
-    return checked(mt940.read(content, dialect))
+    schemas: Schemas = field(default_factory=Schemas)
+    dialect: Callable[[str], Dialect] = lambda _account: STRICT
+    mappings: Sequence[Mapping] = ()
+
+    def read(self, content: bytes) -> Reading:
+        """What a file says, each of its statements adding up.
+
+        Raises StatementTooLarge over `FILE_BYTES_MAX`, and StatementRefused, with line and reason, for anything that is
+        not exactly a statement: a file is taken whole or not at all.
+        """
+        if len(content) > FILE_BYTES_MAX:
+            raise StatementTooLarge(f"the file has {len(content)} bytes: {FILE_BYTES_MAX} are allowed")
+        told = self._told(content)
+        return told if told.notices else replace(told, statements=checked(told.statements))
+
+    def _told(self, content: bytes) -> Reading:
+        start = content[:_PEEK]
+        if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+            return camt.read(content, self.schemas)
+        table = not _MT940.search(start)
+        if table and (self.mappings or start.startswith(XLSX_MARK)):
+            return mapped.read(content, self._mapping(content))
+        found = _ACCOUNT.search(start)
+        return mt940.read(content, self.dialect(found[1].decode("utf-8", "replace").strip() if found else ""))
+
+    def _mapping(self, content: bytes) -> Mapping:
+        """The mapping whose header a table has; of several the one that names most of it."""
+        fitting = [one for one in self.mappings if mapped.fits(content, one)]
+        fitting.sort(key=lambda one: len(one.header))
+        if not fitting:
+            names = ", ".join(one.name for one in self.mappings) or "there is none"
+            raise StatementRefused(
+                f"no XML, no MT940, and no mapping's header is found in it ({names}): make one"
+            )
+        if len(fitting) > 1 and len(fitting[-1].header) == len(fitting[-2].header):
+            raise StatementRefused(
+                f"the mappings {fitting[-2].name} and {fitting[-1].name} fit alike: name the one that is meant"
+            )
+        return fitting[-1]
+
+
+def read(content: bytes, dialect: Dialect = STRICT) -> tuple[Statement, ...]:
+    """The statements of a file without mappings or schemas; raises as `Reader.read` does."""
+    return Reader(dialect=lambda _account: dialect).read(content).statements

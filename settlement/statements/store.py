@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 from keys.clock import Day, date_of, day_of
 from keys.money import Sen
 from settlement.statements.kept import BankLine, KeptFile, KeptStatement, LineKey, Telling, Verdict
-from settlement.statements.model import Line
+from settlement.statements.model import Line, Remark
 from settlement.tables import WHOLE, lines, statement_files, statements
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from settlement.statements.model import Statement
 
+_ROWS_A_TIME = 10_000
 _KEPT = [column for column in statement_files.c if column.name != "content"]
 
 
@@ -33,6 +35,8 @@ def keep_file(connection: sa.Connection, file: KeptFile, content: bytes) -> None
         "reason": file.reason,
         "line": file.line,
         "bytes": file.bytes,
+        "format": file.format,
+        "remarks": json.dumps([[remark.line, remark.text] for remark in file.remarks]),
     }
     connection.execute(sa.insert(table), {"partition": WHOLE, "content": content, **values})
 
@@ -58,9 +62,40 @@ def content_of(connection: sa.Connection, sha256: str) -> bytes | None:
 
 
 def _file(row: Any) -> KeptFile:
+    remarks = tuple(Remark(line, text) for line, text in json.loads(row.remarks))
     return KeptFile(
-        row.sha256, row.name, Day(row.night), Verdict(row.verdict), row.reason, row.line, row.bytes
+        row.sha256, row.name, Day(row.night), Verdict(row.verdict), row.reason, row.line, row.bytes,
+        row.format, remarks,
+    )  # fmt: skip
+
+
+def all_files(connection: sa.Connection, limit: int) -> list[KeptFile]:
+    """The files that came last, newest night first, then by name."""
+    query = sa.select(*_KEPT).where(statement_files.c.partition == WHOLE)
+    ordered = query.order_by(statement_files.c.night.desc(), statement_files.c.name).limit(limit)
+    return [_file(row) for row in connection.execute(ordered)]
+
+
+def digests_like(connection: sa.Connection, beginning: str) -> list[str]:
+    """The digests of kept files that begin with a text; two at most, since one is wanted."""
+    query = sa.select(statement_files.c.sha256).distinct()
+    found = query.where(
+        statement_files.c.partition == WHOLE, statement_files.c.sha256.startswith(beginning, autoescape=True)
     )
+    return list(connection.execute(found.limit(2)).scalars())
+
+
+def statements_in(connection: sa.Connection, sha256: str) -> list[KeptStatement]:
+    """The accepted statements of a file, in their order."""
+    query = sa.select(statements).where(statements.c.partition == WHOLE, statements.c.sha256 == sha256)
+    return [_statement(row) for row in connection.execute(query.order_by(statements.c.number))]
+
+
+def lines_in(connection: sa.Connection, sha256: str, limit: int) -> list[BankLine]:
+    """The first lines of a file's statements."""
+    query = sa.select(lines).where(lines.c.partition == WHOLE, lines.c.sha256 == sha256)
+    ordered = query.order_by(lines.c.statement, lines.c.number).limit(limit)
+    return [line_of_row(row) for row in connection.execute(ordered)]
 
 
 def last_statement(connection: sa.Connection, bank: int) -> KeptStatement | None:
@@ -81,7 +116,7 @@ def statements_of(connection: sa.Connection, night: Day) -> list[KeptStatement]:
 def _statement(row: Any) -> KeptStatement:
     return KeptStatement(
         row.sha256, row.number, row.bank, row.chain, row.account, row.identifier, Day(row.opening_date),
-        Sen(row.opening), Day(row.closing_date), Sen(row.closing), row.lines, Day(row.night),
+        Sen(row.opening), Day(row.closing_date), Sen(row.closing), row.lines, Day(row.night), row.sequence,
     )  # fmt: skip
 
 
@@ -127,10 +162,12 @@ def insert_statement(connection: sa.Connection, kept: KeptStatement, told: Seque
         "closing": kept.closing,
         "lines": kept.lines,
         "night": kept.night,
+        "sequence": kept.sequence,
     }
     connection.execute(sa.insert(statements), {"partition": WHOLE, **values})
-    if told:
-        connection.execute(sa.insert(lines), [_line_row(line) for line in told])
+    for first in range(0, len(told), _ROWS_A_TIME):
+        rows = [_line_row(line) for line in told[first : first + _ROWS_A_TIME]]
+        connection.execute(sa.insert(lines), rows)
 
 
 def _line_row(told: BankLine) -> dict[str, Any]:

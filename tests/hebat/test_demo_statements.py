@@ -22,7 +22,7 @@ ACCOUNT = Account(
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("version", ["02", "08"])
+@pytest.mark.parametrize("version", ["02", "04", "08"])
 def test_camt053_is_valid_against_its_schema(data: Path, version: str) -> None:
     schema = etree.XMLSchema(etree.parse(data / "xsd" / f"camt.053.001.{version}.xsd"))
     schema.assertValid(etree.fromstring(statements.camt053(ACCOUNT, version)))

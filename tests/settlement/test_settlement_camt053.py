@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import resource
+import time
+import tracemalloc
 from datetime import date
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,23 +15,14 @@ from hypothesis import strategies as st
 
 from hebat.demo import statements as bank_writer
 from keys.money import Sen
-from settlement.errors import StatementRefused, StatementTooLarge
-from settlement.statements import reading
-from settlement.statements.model import FILE_BYTES_MAX
+from settlement.errors import SchemaBroken, StatementRefused, StatementTooLarge
+from settlement.statements import camt, reading
 from settlement.statements.reading import read
+from settlement.statements.schemas import Schemas
 from tests.settlement.town import DATE
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-# The files of a public test suite: what strict rules admit, and why they refuse the others.
-SHARED = {
-    "camt053.v2.multi.statement.xml": None,
-    "camt053.v2.minimal.xml": "closing balance is in SEK, the opening balance in EUR",
-    "camt053.v2.wrong.xml": "no statement in this file",
-    "camt053.v4.xml": "closing balance is in SEK, the opening balance in EUR",
-    "camt054.v2.xml": "no camt.053 of version 2, 4 or 8",
-}
 
 PAGE = """<?xml version="1.0" encoding="UTF-8"?>
 <Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.{version}"><BkToCstmrStmt><Stmt>
@@ -58,25 +53,6 @@ def paid(reference: str, amount: str) -> str:
     )
 
 
-@pytest.mark.parametrize("name", SHARED)
-def test_files_of_a_public_suite_are_read_or_refused_for_a_known_reason(name: str, data: Path) -> None:
-    content = (data / "statements" / "camt" / name).read_bytes()
-    reason = SHARED[name]
-    if reason is None:
-        first, second = read(content)
-        assert (first.opening, first.movement, second.movement) == (Sen(18_15), Sen(8_85), Sen(-7_00))
-        assert second.lines[0].end_to_end == "000000002"
-        assert second.lines[0].booking_date == date(2014, 12, 31)
-        assert second.lines[0].value_date == date(2015, 1, 2)
-    else:
-        with pytest.raises(StatementRefused, match=reason):
-            read(content)
-
-
-def test_every_file_of_the_public_suite_is_listed(data: Path) -> None:
-    assert {path.name for path in (data / "statements" / "camt").glob("*.xml")} == SHARED.keys()
-
-
 MOVEMENTS = st.lists(
     st.builds(
         bank_writer.Movement,
@@ -89,7 +65,9 @@ MOVEMENTS = st.lists(
 )
 
 
-@given(opening=st.integers(-(10**14), 10**14), movements=MOVEMENTS, version=st.sampled_from(["02", "08"]))
+@given(
+    opening=st.integers(-(10**14), 10**14), movements=MOVEMENTS, version=st.sampled_from(["02", "04", "08"])
+)
 def test_what_an_independent_writer_wrote_is_read_back_whole(
     opening: int, movements: list[bank_writer.Movement], version: str
 ) -> None:
@@ -166,9 +144,84 @@ def test_a_declaration_in_another_encoding_is_refused_too() -> None:
         read(declared.replace("UTF-8", "UTF-16").encode("utf-16"))
 
 
-def test_a_file_over_the_limit_is_refused_before_it_is_parsed() -> None:
-    with pytest.raises(StatementTooLarge, match=str(FILE_BYTES_MAX)):
-        read(b"<" * (FILE_BYTES_MAX + 1))
+def test_law_10_a_file_over_the_limit_is_refused_before_it_is_parsed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reading, "FILE_BYTES_MAX", 100)
+    with pytest.raises(StatementTooLarge, match="101 bytes: 100 are allowed"):
+        read(b"<" * 101)
+
+
+def test_law_10_more_entries_than_a_statement_may_have_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(camt, "LINES_MAX", 2)
+    assert len(read(page(entry("1.00") * 2, "98.00"))[0].lines) == 2
+    with pytest.raises(StatementTooLarge, match="over 2 lines"):
+        read(page(entry("1.00") * 3, "97.00"))
+
+
+@pytest.mark.parametrize("bomb", ["billion", "depth", "attribute"])
+def test_xml_that_would_eat_memory_is_refused_at_once(bomb: str) -> None:
+    names = [f"e{number}" for number in range(12)]
+    entities = "".join(f'<!ENTITY {a} "{f"&{b};" * 10}">' for a, b in pairwise([*names, "x"]))
+    content = {
+        "billion": f'<?xml version="1.0"?><!DOCTYPE d [{entities}]><Document>&e0;</Document>'.encode(),
+        "depth": page().replace(b"<Id>S1</Id>", b"<a>" * 100_000),
+        "attribute": page().replace(b"<Id>S1</Id>", b'<Id a="' + b"x" * 11_000_000 + b'">S1</Id>'),
+    }[bomb]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.process_time()
+    with pytest.raises(StatementRefused):
+        read(content)
+    assert time.process_time() - began < 5
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kilobytes
+
+
+def test_room_does_not_grow_with_the_markup_around_the_entries() -> None:
+    padded = entry("0.01", "<TxDtls><RmtInf>" + "<Strd/>" * 200 + "</RmtInf></TxDtls>")
+    content = page(padded * 2_000, "80.00")
+    tracemalloc.start()
+    (statement,) = read(content)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(statement.lines) == 2_000
+    assert peak < len(content)
+
+
+@pytest.fixture
+def schemas(data: Path) -> Schemas:
+    return Schemas(data / "xsd")
+
+
+def test_a_document_that_its_schema_refuses_is_refused_with_its_line(schemas: Schemas) -> None:
+    movement = bank_writer.Movement(Sen(5), "", "x", "B")
+    account = bank_writer.Account("BNI", "0099001122", DATE, 7, Sen(0), [movement])
+    valid = bank_writer.camt053(account, "08")
+    assert camt.read(valid, schemas).remarks == ()
+    wrong = valid.replace(b"<Ccy>IDR</Ccy>", b"<Ccy>rupiah</Ccy>")
+    with pytest.raises(StatementRefused, match="not valid against the schema: Element 'Ccy'") as refused:
+        camt.read(wrong, schemas)
+    assert refused.value.line == wrong[: wrong.index(b"rupiah")].count(b"\n") + 1
+
+
+def test_a_document_without_its_schema_at_hand_is_read_and_says_so(tmp_path: Path) -> None:
+    (remark,) = camt.read(page(), Schemas(tmp_path)).remarks
+    assert remark.text == "not held against its schema: camt.053.001.08.xsd is not at hand"
+    (tmp_path / "camt.053.001.08.xsd").write_text("<none/>")
+    with pytest.raises(SchemaBroken, match=r"camt.053.001.08.xsd is no schema"):
+        camt.read(page(), Schemas(tmp_path))
+
+
+def test_a_notification_is_read_as_notices_and_moves_nothing() -> None:
+    content = page(entry("40.00", paid("KSH-1", "40.00")))
+    for old, new in (
+        (b"camt.053", b"camt.054"),
+        (b"BkToCstmrStmt", b"BkToCstmrDbtCdtNtfctn"),
+        (b"Stmt>", b"Ntfctn>"),
+    ):
+        content = content.replace(old, new)
+    told = camt.read(content)
+    assert (told.statements, told.format) == ((), "camt.054.001.08")
+    assert [line.end_to_end for line in told.notices[0].lines] == ["KSH-1"]
 
 
 def test_a_file_is_named_by_its_sha256() -> None:

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hebat.demo.statements import Account, Movement, camt053
+from hebat.demo.statements import Account, Movement, camt053, mt940
+from keys.clock import UnixMs
 from keys.money import Sen
 from settlement.errors import StatementTooLarge
+from settlement.rulebook.model import RuleKind
 from settlement.statements import inbox, store
+from settlement.statements.desk import StatementDesk
 from settlement.statements.kept import KeptFile, Verdict
 from settlement.statements.reading import digest
 from settlement.view import NightView, view
@@ -59,6 +62,78 @@ def test_a_gap_is_refused_until_the_statement_between_has_come(stage: Stage) -> 
     assert "closed with 10.00 on 2026-11-18: ask the bank for the one between" in taken["3.xml"].reason
     stage.put("2.xml", statement(1, 1_000, INTEREST))
     assert set(verdicts(stage).values()) == {Verdict.ACCEPTED}
+
+
+def numbered(day: int, opening: int, number: int) -> bytes:
+    return camt053(Account("BNI", "0099001122", DATE + timedelta(days=day), number, Sen(opening), []), "08")
+
+
+def test_a_gap_in_a_banks_own_numbers_is_told_where_the_balances_follow_on(stage: Stage) -> None:
+    for day, number in ((0, 41), (1, 42), (2, 44), (3, 1)):
+        stage.put(f"{day}.xml", numbered(day, 500, number))
+    told = {kept.name: [remark.text for remark in kept.remarks if remark.line] for kept in take(stage)}
+    assert told["1.xml"] == told["3.xml"] == []
+    assert told["2.xml"] == [
+        (
+            "statement number 44 of Bank Negara Indonesia comes after 42, though the balances follow on:"
+            " ask the bank whether one without movements is missing"
+        )
+    ]
+
+
+def test_what_was_mended_is_kept_with_the_file(stage: Stage) -> None:
+    stage.put(
+        "1.sta", mt940(Account("BNI", "0099001122", DATE, 1, Sen(5), [FEE])).replace(b"biaya", b"biaya\t")
+    )
+    (kept,) = take(stage)
+    assert (kept.verdict, kept.format) == (Verdict.ACCEPTED, "MT940")
+    assert [remark.text for remark in kept.remarks] == ["tabs read as spaces"]
+    assert take(stage) == [kept]
+
+
+def test_a_notification_is_kept_and_books_nothing(stage: Stage) -> None:
+    content = statement(0, 1_000, INTEREST)
+    for old, new in (
+        (b"camt.053", b"camt.054"),
+        (b"BkToCstmrStmt", b"BkToCstmrDbtCdtNtfctn"),
+        (b"Stmt>", b"Ntfctn>"),
+    ):
+        content = content.replace(old, new)
+    stage.put("n.xml", content)
+    stage.put("s.xml", statement(0, 1_000, INTEREST))
+    assert verdicts(stage) == {"n.xml": Verdict.NOTED, "s.xml": Verdict.ACCEPTED}
+    stage.night.run(DAY)
+    assert [line.repeated for line in seen(stage).lines] == [False]
+
+
+def test_a_table_without_balances_goes_on_from_the_statement_before(stage: Stage) -> None:
+    desk = StatementDesk(stage.ledger.database, stage.participants)
+    mapping = {
+        "header": ["Date", "Amount"], "columns": {"booking_date": 1, "amount": 2, "text": 3}, "account": "0099001122",
+    }  # fmt: skip
+    desk.rulebook.add(
+        RuleKind.MAPPING, "plain", mapping, author="Ratna", reason="no other file", at=UnixMs(0)
+    )
+    stage.put("1.xml", statement(0, 1_000, INTEREST))
+    assert verdicts(stage) == {"1.xml": Verdict.ACCEPTED}
+    kept = desk.take_bytes("2.csv", b"Date,Amount,Text\n19/11/2026,5.00,setoran\n", DAY)
+    assert (kept.verdict, kept.format) == (Verdict.ACCEPTED, "mapping plain 1")
+    with stage.ledger.database.transaction() as connection:
+        last = store.last_statement(connection, 9)
+    assert last is not None
+    assert (last.opening, last.closing, last.chain) == (2_050, 2_550, 2)
+    assert (
+        desk.take_bytes("3.csv", b"Date,Amount,Text\n19/11/2026,5.00,setoran \n", DAY).verdict
+        is Verdict.DUPLICATE
+    )
+
+
+def test_staff_may_choose_another_dialect_for_a_bank(stage: Stage) -> None:
+    desk = StatementDesk(stage.ledger.database, stage.participants)
+    content = mt940(Account("BNI", "0099001122", DATE, 1, Sen(500), [])).replace(b"IDR5,00", b"IDR5")
+    assert desk.take_bytes("1.sta", content, DAY).verdict is Verdict.REFUSED
+    desk.rulebook.add(RuleKind.DIALECT, "0009", "BTN", author="Ratna", reason="no commas", at=UnixMs(0))
+    assert desk.take_bytes("1.sta", content, DAY).verdict is Verdict.ACCEPTED
 
 
 def test_the_same_file_again_is_the_same_and_under_another_name_a_duplicate(stage: Stage) -> None:

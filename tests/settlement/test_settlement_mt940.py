@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,62 +9,17 @@ from hypothesis import strategies as st
 from hebat.demo import statements as bank_writer
 from keys.money import Sen
 from settlement.errors import StatementRefused
-from settlement.statements.mt940 import Dialect, end_to_end_of
+from settlement.statements import mt940
+from settlement.statements.dialects import BTN, EUROPEAN, Dialect, Mend, dialect_of, end_to_end_of
+from settlement.statements.model import Remark
 from settlement.statements.reading import read
 from tests.settlement.town import DATE
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-# What strict rules make of the shared files: how many statements, or why not. Dialects of single banks come on top.
-ADMITTED = {"betterplace_sepa_mt9401.sta": 26, "betterplace_with_binary_character.sta": 2}
-REFUSED = {
-    "betterplace_amount_formats.sta": "field 60F at the start",  # an excerpt
-    "betterplace_empty_entry_date.sta": "field 61 at the start",  # an excerpt
-    "btn-idr-mock.txt": r"line 4: '220412/00014' is no value of field 28C",  # six digits; balances lack the comma too
-    "cmxl_account_balance_debit.sta": "field 60F at the start",  # an excerpt
-    "cmxl_available_balance.sta": "field 64 at the start",  # an excerpt
-    "cmxl_reference.sta": "without a closing balance",  # an excerpt
-    "cmxl_statement_number.sta": "field 28C at the start",  # an excerpt
-    "jejik_ing.sta": "outside any field",  # a header of the bank's own
-    "jejik_rabobank-iban.sta": "outside any field",  # a header of the bank's own
-    "jejik_triodos.sta": "field 28 after field 25",  # the old field 28
-    "mBank_with_newline_in_tnr.sta": "control character 0x01",
-    "self-provided_details_60-63.sta": "closing balance says 12345.98",  # made up: it does not add up
-    "self-provided_gv_codes.sta": "without a closing balance",
-    "self-provided_malformed_details.sta": "closing balance says 12345.98",
-    "self-provided_overly_long_details.sta": "closing balance says 12345.98",
-    "self-provided_sparkassen.sta": "field 61 at the start",  # an excerpt
-    "self-provided_wrapped_timestamp.sta": "line 5: 160230 in field 61 is no date",  # 30 February
-}
 
 MESSAGE = (
     b":20:REF\r\n:25:0099001122\r\n:28C:1/1\r\n:60F:C261118IDR100,00\r\n"
     b":61:2611181118D40,05NTRFNONREF//B7\r\n:86:/EREF/KSH-20261118-0009-0001/REMI/payout to\r\n Toko Oen\r\n"
     b":62F:C261118IDR59,95\r\n-\r\n"
 )
-
-
-def files(data: Path) -> dict[str, bytes]:
-    folder = data / "statements" / "mt940"
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in {".sta", ".txt"}}
-
-
-def test_every_shared_file_is_admitted_or_refused_by_name(data: Path) -> None:
-    assert files(data).keys() == ADMITTED.keys() | REFUSED.keys()
-
-
-@pytest.mark.parametrize("name", ADMITTED)
-def test_shared_files_that_follow_the_standard_are_read(name: str, data: Path) -> None:
-    statements = read(files(data)[name])
-    assert len(statements) == ADMITTED[name]
-    assert all(one.opening + one.movement == one.closing for one in statements)
-
-
-@pytest.mark.parametrize("name", REFUSED)
-def test_shared_files_that_do_not_are_refused_for_a_known_reason(name: str, data: Path) -> None:
-    with pytest.raises(StatementRefused, match=REFUSED[name]):
-        read(files(data)[name])
 
 
 def test_a_line_is_read_with_all_that_the_bank_says() -> None:
@@ -153,11 +106,67 @@ def test_no_bytes_do_worse_than_to_be_refused(noise: bytes) -> None:
             assert all(one.opening + one.movement == one.closing for one in statements)
 
 
-def test_a_dialect_turns_a_banks_own_ways_into_the_standards() -> None:
-    own = Dialect(
-        "no commas", "latin-1", lambda text: text.replace("IDR100\r", "IDR100,\r"), reference=end_to_end_of
-    )
-    content = MESSAGE.replace(b"IDR100,00", b"IDR100").replace(b"Toko", b"Toko \xe9")
+def remarks_of(content: bytes, dialect: Dialect) -> list[Remark]:
+    return list(mt940.read(content, dialect).remarks)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "mend", "line"),
+    [
+        (b"IDR100,00", b"IDR100", Mend.NO_COMMA, 4),
+        (b"Toko", b"Toko\t", Mend.TABS, 7),
+        (b"Toko", b"Tok\xf3", Mend.CHARSET, 7),
+        (b"Toko", b"Tok\x02o", Mend.CONTROL, 7),
+        (b":20:REF", b"940 00\r\n:20:REF", Mend.HEADER, 1),
+        (b"-\r\n", b"-XXX\r\n", Mend.TRAILER, 9),
+        (b":28C:", b":28:", Mend.FIELD_28, 3),
+        (b":28C:1/1", b":28C:220412/00014", Mend.LONG_NUMBER, 3),
+        (b"D40,05", b"D\r\n40,05", Mend.WRAPPED, 5),
+        (b" Toko", b":15:00 Toko", Mend.NO_FIELD, 7),
+        (b":61:2611181118", b":61:2611311118", Mend.MONTH_END, 5),
+    ],
+)
+def test_what_a_dialect_mends_it_says_and_the_standard_refuses(
+    old: bytes, new: bytes, mend: Mend, line: int
+) -> None:
+    content = MESSAGE.replace(old, new)
+    dialect = Dialect("one mend", frozenset({mend}), end_to_end_of)
+    assert remarks_of(content, dialect) == [Remark(line, mend.value)]
+    (statement,) = read(content, dialect)
+    assert (statement.opening, statement.movement) == (100_00, -40_05)
     with pytest.raises(StatementRefused):
         read(content)
-    assert read(content, own)[0].opening == 100_00
+
+
+def test_a_file_of_the_standard_needs_no_mending_in_any_dialect() -> None:
+    assert remarks_of(MESSAGE, EUROPEAN) == remarks_of(MESSAGE, BTN) == []
+
+
+def test_an_amount_that_has_its_comma_is_never_changed() -> None:
+    for content in (MESSAGE, MESSAGE.replace(b"IDR100,00", b"IDR100")):
+        assert mt940.read(content, BTN).statements[0].lines[0].amount == -40_05
+
+
+def test_an_excerpt_is_not_mistaken_for_a_banks_own_header() -> None:
+    with pytest.raises(StatementRefused, match="field 25 at the start"):
+        read(MESSAGE.removeprefix(b":20:REF\r\n"), EUROPEAN)
+
+
+def test_a_bank_is_read_in_its_own_dialect_and_an_unknown_one_by_the_standard() -> None:
+    assert [dialect_of(bic).name for bic in ("BNINIDJA", "BTANIDJAXXX", "PDJTIDJ1")] == [
+        "BNI",
+        "BTN",
+        "the standard",
+    ]
+
+
+def test_a_reference_of_ours_is_found_in_a_banks_free_text() -> None:
+    free = MESSAGE.replace(b"/EREF/KSH-20261118-0009-0001/REMI/", b"TRF KSH-20261118-0009-0001 ")
+    assert read(free, dialect_of("BNINIDJA"))[0].lines[0].end_to_end == "KSH-20261118-0009-0001"
+    two = free.replace(b"Toko Oen", b"KSH-20261118-0009-0002")
+    assert read(two, dialect_of("BNINIDJA"))[0].lines[0].end_to_end == ""
+
+
+def test_law_10_a_line_without_end_is_refused_before_it_is_read() -> None:
+    with pytest.raises(StatementRefused, match="a line of over 20000 bytes"):
+        read(MESSAGE.replace(b"Toko", b"T" * 30_000))
