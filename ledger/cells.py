@@ -7,8 +7,8 @@ from ledger.transfer import ROW
 # Columns of a journal row.
 _NAMES = list(ROW.names or ())
 ROW_WIDTH = len(_NAMES)
-DEBIT, CREDIT, AMOUNT, FLAGS, HOLD = (
-    _NAMES.index(name) for name in ("debit", "credit", "amount", "flags", "hold")
+DEBIT, CREDIT, AMOUNT, KIND, FLAGS, HOLD = (
+    _NAMES.index(name) for name in ("debit", "credit", "amount", "kind", "flags", "hold")
 )
 RECEIVED_AT, BUSINESS_DATE = _NAMES.index("received_at"), _NAMES.index("business_date")
 UID, TMC, TERMINAL, SEQUENCE = (_NAMES.index(name) for name in ("uid", "tmc", "terminal", "sequence"))

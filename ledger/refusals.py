@@ -19,6 +19,7 @@ from ledger.cells import (
     FLAGS,
     HOLD,
     INCOMING,
+    KIND,
     MONTH,
     RECEIVED_AT,
     RULES,
@@ -26,7 +27,7 @@ from ledger.cells import (
 from ledger.chart import Code
 from ledger.compiled import inlined
 from ledger.rules import RuleFlag
-from ledger.transfer import Flag, Result
+from ledger.transfer import Flag, Kind, Result
 
 POSTED = int(Result.POSTED)
 SAME_ACCOUNT = int(Result.SAME_ACCOUNT)
@@ -50,6 +51,7 @@ _PHASES = int(Flag.PENDING | Flag.POST_PENDING | Flag.VOID_PENDING | Flag.RULES)
 _FLAGS_MAX = int(Flag.LINKED | Flag.PROVEN) | _PHASES
 
 REGISTER = int(Code.RULES)
+_OF_RULES = int(Kind.RULES)
 CODE_SHIFT = 56
 _PARTITION_SHIFT = 50
 _PARTITION_MASK = 63
@@ -80,9 +82,10 @@ def month_of(day: Any) -> Any:
 
 @inlined
 def check_rules(rows: Any, at: Any) -> Any:
-    """Whether a row that changes rules moves nothing, is entered against the register, and holds rules that there are."""
+    """Whether a row that changes rules says so, moves nothing, is entered against the register, and holds rules that there are."""
     packed = rows[at, HOLD]
-    good = rows[at, AMOUNT] == 0 and rows[at, CREDIT] >> CODE_SHIFT == REGISTER and 0 <= packed < _RULES_MAX
+    said = rows[at, KIND] == _OF_RULES and rows[at, CREDIT] >> CODE_SHIFT == REGISTER
+    good = said and rows[at, AMOUNT] == 0 and 0 <= packed < _RULES_MAX
     return POSTED if good and packed & _FLAGS_ROOM <= _ALL_FLAGS else RULES_INVALID
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from keys.clock import Day
 from ledger.chart import Code, Partition, account_id
-from ledger.transfer import ROW, Flag
+from ledger.transfer import ROW, Flag, Kind
 from tests.ledger.entries import CASH, DAY, FAR_OPERATOR, OPERATOR, PURSE, WALLET
 from tests.ledger.model import SUM_MAX, Model
 
@@ -34,6 +34,7 @@ AMOUNTS = st.one_of(
 FLAGS = st.sampled_from([0, 0, 0, 1, 1, 2, 2, 3, 4, 8, 6, 12, 16, 18, 32, 33, 34, 64])
 STEPS = st.sampled_from([-65, -64, -63, -62, -2, -1, 0, 1, 1, 1, 2, 62, 63, 64, 65])
 SOURCES = st.sampled_from(ACCOUNTS[:4] * 4 + ACCOUNTS)
+KINDS = st.sampled_from([int(Kind.RULES)] * 7 + [int(Kind.SALE)])
 LIFE = st.sampled_from([0, 0, -1, 1, 2, 3])
 
 
@@ -67,7 +68,7 @@ def _any_row(draw: st.DrawFn, row: np.void, model: Model, before: Rows, now: int
     choice = draw(st.integers(0, 5))
     if choice == 0:
         row["credit"], row["amount"], row["hold"] = REGISTER, 0, draw(st.sampled_from(PACKED))
-        row["flags"] = draw(st.sampled_from([16, 16, 17, 48]))
+        row["flags"], row["kind"] = draw(st.sampled_from([16, 16, 17, 48])), draw(KINDS)
     elif choice > 3:
         _meet_a_hold(draw, row, model, before)
 

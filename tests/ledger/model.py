@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from keys.clock import Day, date_of
 from ledger.chart import Code
-from ledger.transfer import ROW, Flag, Freshness, Result
+from ledger.transfer import ROW, Flag, Freshness, Kind, Result
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,6 +60,7 @@ class Row:
         self.debit, self.credit, self.amount = (
             values[_FIELDS[name]] for name in ("debit", "credit", "amount")
         )
+        self.kind = values[_FIELDS["kind"]]
         self.flags, self.hold = Flag(values[_FIELDS["flags"]]), values[_FIELDS["hold"]]
         self.received_at = values[_FIELDS["received_at"]]
         day = date_of(Day(values[_FIELDS["business_date"]]))
@@ -189,7 +190,7 @@ class Model:
         return broken
 
     def _change_rules(self, row: Row) -> Result:
-        wrong = row.amount != 0 or row.credit >> 56 != Code.RULES
+        wrong = row.amount != 0 or row.credit >> 56 != Code.RULES or row.kind != Kind.RULES
         refuse_if(wrong or not 0 <= row.hold < RULES_MAX or row.hold % 256 > 31, Result.RULES_INVALID)
         self.account(row.debit).rules = row.hold
         return Result.POSTED

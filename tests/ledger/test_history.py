@@ -18,7 +18,7 @@ from ledger.history import pages, store
 from ledger.history.book import LINES_MAX, History, Line
 from ledger.history.indexing import Indexer, index
 from ledger.history.store import Marks
-from ledger.transfer import Flag, Kind
+from ledger.transfer import Flag
 from tests.ledger.batches import ACCOUNTS, batches
 from tests.ledger.entries import CASH, OPERATOR, PURSE, SetClock, transfer
 from tests.ledger.test_proofs_checkpoints import add_tables
@@ -82,11 +82,7 @@ def whole(
 
 
 def post(ledger: Ledger, rows: Rows) -> None:
-    rows = rows.copy()
-    rows["kind"][rows["flags"] & Flag.RULES != 0] = (
-        Kind.RULES
-    )  # the database takes no other row without an amount
-    ledger.writer.submit(Ledger.columns(rows)).result()
+    ledger.writer.submit(Ledger.columns(rows.copy())).result()
 
 
 def check_by_hand(ledger: Ledger, data: st.DataObject) -> None:

@@ -20,7 +20,7 @@ from ledger.journal import rows_of
 from ledger.refusals import month_of
 from ledger.rules import LIMIT_MAX, AccountRules, RuleFlag, change, default_rules
 from ledger.store import Database
-from ledger.transfer import Flag, Result
+from ledger.transfer import Flag, Kind, Result
 from ledger.verify import verify
 from tests.ledger.entries import CASH, OPERATOR, OTHER_PURSE, PURSE, WALLET, SetClock, transfer
 
@@ -120,7 +120,13 @@ def test_law_05_an_offline_debit_is_posted_whatever_the_flags_and_says_which_rul
 
 def test_rules_change_by_rows_that_are_made_as_such_and_move_nothing() -> None:
     good = rows_of([change(PURSE, REGISTERED, transfer().occurred_at)], transfer().occurred_at, DAY)
-    for field, value in (("amount", 1), ("credit", OPERATOR), ("hold", 1 << 60), ("hold", 32)):
+    for field, value in (
+        ("amount", 1),
+        ("credit", OPERATOR),
+        ("hold", 1 << 60),
+        ("hold", 32),
+        ("kind", int(Kind.SALE)),  # which the database refuses: that would stop the writer
+    ):
         row = good.copy()
         row[field] = value
         engine = Engine()
