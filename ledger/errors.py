@@ -10,6 +10,8 @@ LedgerError
  │    ├── DatabaseAway       it takes no writes now: the ledger goes on by itself once it does
  │    ├── NotWritten         a commit failed: its units are not in the journal, and may be sent again
  │    ├── OutcomeUnknown     a commit was cut off: only the database knows, and it is away
+ │    ├── ArchiveMissing     business dates in the archive, which is not where it was put
+ │    ├── ArchiveDamaged     a file of the archive that is not what was archived
  │    ├── DiskFailed         a write or a sync failed: what the disk holds is not known
  │    └── LedgerStopped      a commit failed: the writer stopped; a restart rebuilds from the journal
  │         └── LeaseLost     another server has taken the database over: this one writes nothing more
@@ -22,6 +24,7 @@ LedgerError
  ├── LoadRefused             a load that may not be authorised: limit, card, role
  ├── BlockRefused            a card that cannot be blocked or unblocked as asked
  ├── BundleUnknown           no such signed bundle
+ ├── ArchiveRefused          a business date that cannot be archived (yet)
  ├── ExportRefused           an export, or taking one in, that cannot be done as asked
  ├── ExportDamaged           a file of an export that is not what was exported
  ├── CursorInvalid           a cursor that no page of a statement gave
@@ -90,6 +93,14 @@ class OutcomeUnknown(StorageError):
     """A commit was cut off and the database is away: whether it is in the journal is known once it is back."""
 
 
+class ArchiveMissing(StorageError):
+    """What is asked for is in the archive, and the archive is not where it was put."""
+
+
+class ArchiveDamaged(StorageError):
+    """A file of the archive is not what was archived."""
+
+
 class DiskFailed(StorageError):
     """A write or a sync failed: what the disk holds is not known, whatever it says from now on."""
 
@@ -144,6 +155,10 @@ class BlockRefused(LedgerError):
 
 class BundleUnknown(LedgerError):
     """No signed bundle of this kind and number was issued."""
+
+
+class ArchiveRefused(LedgerError):
+    """A business date that cannot be archived, or not yet."""
 
 
 class ExportRefused(LedgerError):

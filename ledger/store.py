@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from keys.clock import Day, UnixMs
 from ledger import tables
+from ledger.archive import store as archive
 from ledger.bulk import store as bulk
 from ledger.bulk.store import connect_noting_handle
 from ledger.errors import DatabaseBusy, DatabaseDamaged, DatabaseMissing, DiskFailed, StorageError
@@ -333,20 +334,29 @@ def read_documents(connection: sa.Connection, block: int) -> list[bytes]:
 
 
 def documents_of(connection: sa.Connection, first: int, last: int) -> dict[int, list[bytes]]:
-    """The documents of a span of blocks, each block's in order; raises DatabaseDamaged where one does not read."""
+    """The documents of a span of blocks, each block's in order; raises DatabaseDamaged where one does not read, ArchiveMissing."""
+    found = _archived_documents(connection, first, last)
     table = tables.documents
     query = (
         sa.select(table.c.block, table.c.ordinal, table.c.body)
         .where(table.c.partition == WHOLE, table.c.block.between(first, last))
         .order_by(table.c.block, table.c.ordinal)
     )
-    found: dict[int, list[bytes]] = {}
     for block, ordinal, body in connection.execute(query):
         bodies = found.setdefault(block, [])
         if not isinstance(body, (bytes, memoryview)) or ordinal != len(bodies):
             raise DatabaseDamaged(f"document {ordinal!r} of block {block} does not read: restore from backup")
         bodies.append(bytes(body))
     return found
+
+
+def _archived_documents(connection: sa.Connection, first: int, last: int) -> dict[int, list[bytes]]:
+    archived = archive.read(connection)
+    if not archived or first > archived[-1].span.last_block:
+        return {}
+    from ledger.archive import reading  # noqa: PLC0415  brings in what reads files: a start does without it
+
+    return reading.documents(connection, first, last)
 
 
 def span_of(connection: sa.Connection, business_date: Day) -> tuple[int, int]:
@@ -360,9 +370,10 @@ def span_of(connection: sa.Connection, business_date: Day) -> tuple[int, int]:
 
 
 def counts(connection: sa.Connection) -> tuple[int, int, int]:
-    """How many transfers, blocks and documents are stored, wherever their keys say that they belong."""
+    """How many transfers, blocks and documents are stored, wherever their keys say that they belong, and in the archive."""
+    archived_transfers, archived_documents = archive.counts(connection)
     transfers, blocks, documents = (
         connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
         for table in (tables.transfers, tables.blocks, tables.documents)
     )
-    return transfers, blocks, documents
+    return transfers + archived_transfers, blocks, documents + archived_documents

@@ -14,12 +14,13 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    Text,
     event,
 )
 
 from ledger.transfer import ROW
 
-SCHEMA_VERSION: Final = 2
+SCHEMA_VERSION: Final = 3
 WHOLE: Final = 0
 """The partition of what belongs to the whole journal of this process: blocks, documents, windows."""
 
@@ -80,6 +81,23 @@ windows = Table(
     Column("last_position", BigInteger, nullable=False),
     Column("head", LargeBinary(32), nullable=False),
 )
+
+archives = Table(
+    "archives",
+    metadata,
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("business_date", Integer, primary_key=True, autoincrement=False),
+    Column("first_block", BigInteger, nullable=False),
+    Column("last_block", BigInteger, nullable=False),
+    Column("first_position", BigInteger, nullable=False),
+    Column("last_position", BigInteger, nullable=False),
+    Column("documents", BigInteger, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("name", String(80), nullable=False),
+    Column("manifest", LargeBinary(32), nullable=False),
+    Column("archived_at", BigInteger, nullable=False),
+)
+"""Business dates whose transfers and documents lie in files: the journal's beginning, without a gap."""
 
 snapshots = Table(
     "snapshots",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typer
 
-from hebat.ledger_commands import carrying, checking, keeping, serving, upgrading
+from hebat.ledger_commands import archiving, carrying, checking, keeping, serving, upgrading
 
 ledger_app = typer.Typer(help="Look after a ledger.", no_args_is_help=True)
 ledger_app.command()(keeping.init)
@@ -17,5 +17,6 @@ ledger_app.command()(upgrading.upgrade)
 ledger_app.command()(keeping.rebuild)
 ledger_app.command()(keeping.snapshot)
 ledger_app.command()(keeping.checkpoint)
+ledger_app.command()(archiving.archive)
 ledger_app.command()(carrying.export)
 ledger_app.command("import")(carrying.take)

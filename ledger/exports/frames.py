@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import numpy.typing as npt
+
+    from ledger.exports.manifest import Part
 
     Rows = npt.NDArray[np.void]
 
@@ -43,8 +47,23 @@ def write(frame: pl.DataFrame, path: Path, kind: str) -> None:
 
 def read(path: Path, kinds: Mapping[str, type], rows: int, name: str) -> pl.DataFrame:
     """A Parquet file of a table; raises ExportDamaged, naming the file, where its columns or rows are others."""
+    return _read(path, kinds, rows, name)
+
+
+def read_checked(root: Path, part: Part, kinds: Mapping[str, type]) -> pl.DataFrame:
+    """The same of a file that a manifest names; its bytes are hashed and read at once, so that they are the same."""
     try:
-        frame = pl.read_parquet(path, memory_map=False)
+        octets = (root / part.path).read_bytes()
+    except OSError as error:
+        raise ExportDamaged(f"{part.path} cannot be read: {error.strerror}") from None
+    if (len(octets), hashlib.sha256(octets).hexdigest()) != (part.bytes, part.sha256):
+        raise ExportDamaged(f"{part.path} is not what was written: bring the right one back")
+    return _read(io.BytesIO(octets), kinds, part.rows, part.path)
+
+
+def _read(source: Path | io.BytesIO, kinds: Mapping[str, type], rows: int, name: str) -> pl.DataFrame:
+    try:
+        frame = pl.read_parquet(source, memory_map=False)
     except (PolarsError, OSError) as error:
         raise ExportDamaged(f"{name} is no Parquet file: {str(error)[:80]}") from None
     if dict(frame.schema) != {column: _TYPES[kind] for column, kind in kinds.items()} or len(frame) != rows:

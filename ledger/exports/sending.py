@@ -17,6 +17,8 @@ import numpy as np
 from keys.clock import date_of
 from ledger import journal, tables
 from ledger import store as journal_store
+from ledger.archive import reading
+from ledger.archive import store as archive
 from ledger.chart import split
 from ledger.engine import Engine
 from ledger.errors import ExportRefused
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from keys.clock import Day
+    from ledger.archive.store import Archived
     from ledger.journal import Block
     from ledger.store import Connection, Database, TableSet
 
@@ -124,6 +127,7 @@ class _Export:
         self._progress = progress
         self._newest = journal_store.last_block(connection)
         self._engine = Engine()
+        self._archived = {one.span.business_date: one for one in archive.read(connection)}
 
     def write(self, sets: Sequence[TableSet], wanted: Wanted) -> Manifest:
         """Everything that is wanted; what it holds."""
@@ -165,6 +169,10 @@ class _Export:
     def _journal(self, first: Block, last: Block, *, replay: bool) -> None:
         """The journal of a business date."""
         place = f"journal/{date_of(first.business_date).isoformat()}"
+        archived = self._archived.get(first.business_date)
+        if archived is not None:
+            self._from_archive(place, archived, replay=replay)
+            return
         numbers = first.block, last.block
         for table in (tables.blocks, tables.documents):
             self._table(place, table, numbers)
@@ -175,6 +183,14 @@ class _Export:
             self._folder.put(place, "transfers", frames.of_rows(piece))
             if self._progress is not None and self._newest is not None:
                 self._progress(int(piece["position"][-1]), self._newest.last_position)
+
+    def _from_archive(self, place: str, archived: Archived, *, replay: bool) -> None:
+        """A date that was taken out of the database: its files once more."""
+        kinds = {table.name: store.kinds_of(table) for table in store.JOURNAL}
+        for table, frame in reading.frames_of(archived, kinds):
+            if table == tables.transfers.name and replay:
+                self._engine.replay(frames.rows_of(frame))
+            self._folder.put(place, table, frame)
 
     def _table(self, place: str, table: store.Table, blocks: tuple[int, int] | None = None) -> None:
         kinds = store.kinds_of(table)

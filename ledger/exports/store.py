@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 ROWS_A_PART: Final = 131_072
 BYTES_A_PART: Final = 32 << 20
 _FETCH: Final = 1_000
-_OF_JOURNAL: Final = frozenset({"transfers", "blocks", "documents"})
-DERIVED: Final = frozenset({"balances", "snapshots", "snapshot_chunks", "account_pages", "history_marks"})
-"""What follows from the journal and is made anew from it: not exported."""
+JOURNAL: Final = (journal.blocks, journal.documents, journal.transfers)
+_OF_JOURNAL: Final = frozenset(table.name for table in JOURNAL)
+DERIVED: Final = frozenset(
+    {"balances", "snapshots", "snapshot_chunks", "account_pages", "history_marks", "archives"}
+)
+"""What follows from the journal and is made anew from it, or says where its parts lie: not exported."""
 META: Final = "meta"
 CARRIED_META: Final = frozenset({"schema"})
 """What of the ledger's own notes an export carries; the rest (leases, snapshots) is of one database."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import select
-from contextlib import closing
+import time
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
@@ -21,6 +22,8 @@ _LOCK: Final = int.from_bytes(b"KSHLEDGR")
 """The number of PostgreSQL's advisory lock that is the lease on this database."""
 _LOCK_NOT_AVAILABLE: Final = "55P03"
 """PostgreSQL documentation, appendix A: error codes."""
+NOTICED_SECONDS: Final = 1
+"""How long PostgreSQL may take to see that the server before has ended."""
 LOCK_SECONDS_MAX: Final = 5
 """How long a take-over waits for a commit of the server before it."""
 IDLE_SECONDS_MAX: Final = 60
@@ -88,12 +91,18 @@ def carry_log(database: Database) -> None:
 def locked(database: Database) -> sa.Connection:
     """PostgreSQL's lease: an advisory lock that lives as long as this connection.
 
-    Raises DatabaseBusy where another server holds it.
+    Raises DatabaseBusy where another server holds it, still after a moment: that of one which has just died goes when PostgreSQL
+    notices.
     """
+    until = time.monotonic() + NOTICED_SECONDS
     with database.explained():
         connection = database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        if connection.execute(sa.select(sa.func.pg_try_advisory_lock(_LOCK))).scalar():
-            return connection
+        while True:
+            if connection.execute(sa.select(sa.func.pg_try_advisory_lock(_LOCK))).scalar():
+                return connection
+            if time.monotonic() > until:
+                break
+            time.sleep(0.05)
         connection.close()
     raise DatabaseBusy(f"another server writes to {database.name}: stop it first, or use its address")
 
@@ -119,8 +128,11 @@ def lives(connection: sa.Connection) -> bool:
 
 
 def end(connection: sa.Connection) -> None:
-    """End the connection itself: one that went back to the pool would keep its lock."""
+    """Give the lock back, and end the connection itself: one that went back to the pool would keep it."""
     if not connection.closed:
+        if not connection.invalidated:
+            with suppress(DBAPIError):  # one that was cut has no lock any more
+                connection.execute(sa.select(sa.func.pg_advisory_unlock(_LOCK)))
         connection.invalidate()
         connection.close()
 

@@ -13,9 +13,11 @@ import sqlalchemy as sa
 
 from ledger import rowbytes
 from ledger import tables as journal
+from ledger.archive import store as archive
 from ledger.bulk import store as bulk
 from ledger.history import tables
-from ledger.history.pages import RESOLVING, UNPOSTED
+from ledger.history.pages import RESOLVING, UNPOSTED, moved
+from ledger.rows import store as journal_rows
 from ledger.tables import WHOLE
 from ledger.transfer import ROW, Flag
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 PAGES_A_WRITE: Final = 4_000
 """What one short transaction adds, so that the writer is never kept waiting."""
 _ASKED_AT_ONCE: Final = 500
+_ALL: Final = (1 << 31) - 1
 _SUMS: Final = ("debits_posted", "credits_posted", "debits_pending", "credits_pending")
 _ROW: Final = [journal.transfers.c[name] for name in ROW.names or ()]
 
@@ -114,7 +117,26 @@ def held_amounts(connection: sa.Connection, rows: Rows) -> Integers:
 
 def _amounts(connection: sa.Connection, partition: int, positions: Sequence[int]) -> dict[int, int]:
     asked = {"partition": partition, "positions": list(positions)}
-    return {position: amount for position, amount in connection.execute(_amounts_at(), asked)}  # noqa: C416  rows are no pairs
+    found = {position: amount for position, amount in connection.execute(_amounts_at(), asked)}  # noqa: C416  rows are no pairs
+    old = _archived_at(connection, [position for position in positions if position not in found])
+    return found | dict(zip(old["position"].tolist(), old["amount"].tolist(), strict=True))
+
+
+def _archived_at(connection: sa.Connection, positions: Sequence[int]) -> Rows:
+    """Journal rows (ROW) that are in the archive, of these positions."""
+    reached = archive.reach(connection) if positions else 0
+    old = np.array([position for position in positions if position <= reached], np.int64)
+    if not len(old):
+        return np.zeros(0, ROW)
+    chunks = journal_rows.read_rows(connection, int(old.min()), int(old.max()))
+    return np.concatenate([rows[np.isin(rows["position"], old)] for rows in chunks])
+
+
+def _archived_lines(connection: sa.Connection, account: int, first: int, last: int) -> Rows:
+    """An account's journal rows (ROW) of a span that is in the archive."""
+    chunks = journal_rows.read_rows(connection, first, last) if first <= last else ()
+    mine = [rows[(rows["debit"] == account) | (rows["credit"] == account)] for rows in chunks]
+    return np.concatenate([*mine, np.zeros(0, ROW)])
 
 
 @cache
@@ -151,9 +173,20 @@ def _page_over() -> sa.Select[int]:
 
 
 def summed(connection: sa.Connection, partition: int, account: int, first: int, last: int) -> list[int]:
-    """What the journal rows of these positions add to an account's four sums, added up by the database."""
+    """What the journal rows of these positions add to an account's four sums, added up by the database where all of it is there."""
+    if archive.reach(connection) and first <= read_marks(connection).position:
+        # A hold that is resolved in pages may itself be in the archive; what comes after the pages resolves none that is.
+        return _summed_apart(connection, partition, account, first, last)
     asked = {"partition": partition, "account": account, "first": first, "last": last}
     return [int(value) for value in connection.execute(_summed(), asked).one()]
+
+
+def _summed_apart(
+    connection: sa.Connection, partition: int, account: int, first: int, last: int
+) -> list[int]:
+    rows = lines(connection, partition, account, (first, last), _ALL, newest_first=False)
+    by, debits = moved(rows, held_amounts(connection, rows)), rows["debit"] == account
+    return [int(one[side].sum()) for one in by for side in (debits, ~debits)]
 
 
 @cache
@@ -187,9 +220,22 @@ def lines(
     newest_first: bool,
 ) -> Rows:
     """An account's journal rows (ROW) of a span of positions, at most `limit` of them, read from the journal itself."""
-    asked = {"partition": partition, "account": account, "first": span[0], "last": span[1], "limit": limit}
-    found = connection.execute(_lines(newest_first=newest_first), asked)
-    return rowbytes.rows_from([tuple(row) for row in found])
+    first, last = span
+    reached = archive.reach(connection)
+    asked = {
+        "partition": partition,
+        "account": account,
+        "first": max(first, reached + 1),
+        "last": last,
+        "limit": limit,
+    }
+    found = rowbytes.rows_from(
+        [tuple(row) for row in connection.execute(_lines(newest_first=newest_first), asked)]
+    )
+    if first > reached or (newest_first and len(found) == limit):
+        return found
+    old = _archived_lines(connection, account, first, min(last, reached))
+    return np.concatenate([found, old[::-1]] if newest_first else [old, found])[:limit]
 
 
 @cache
@@ -239,6 +285,8 @@ def rows_at(connection: sa.Connection, partition: int, positions: Sequence[int])
         asked = {"partition": partition, "positions": list(positions[start : start + _ASKED_AT_ONCE])}
         found += [tuple(row) for row in connection.execute(_rows_at(), asked)]
     rows = rowbytes.rows_from(found)
+    if len(rows) < len(positions):
+        rows = np.concatenate([rows, _archived_at(connection, positions)])
     places = {position: at for at, position in enumerate(rows["position"].tolist())}
     return rows[[places[position] for position in positions]]
 

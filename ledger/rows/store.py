@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from keys.clock import Day, date_of
 from ledger import rowbytes, tables
+from ledger.archive import store as archive
 from ledger.bulk import binary
 from ledger.bulk.native import Native
 from ledger.bulk.store import HANDLE, SEND_BYTES
@@ -127,11 +128,22 @@ def read_rows(
     connection: sa.Connection, first: int = 1, last: int | None = None, business_date: Day | None = None
 ) -> Iterator[Rows]:
     """Journal rows in order of position, in chunks of at most ROWS_A_CHUNK; `last` is included."""
-    end = top(connection) if last is None else last
-    for start in range(first, end + 1, ROWS_A_CHUNK):
+    reached = archive.reach(connection)
+    end = max(top(connection), reached) if last is None else last
+    for rows in _chunks(connection, first, end, reached):
+        yield rows if business_date is None else rows[rows["business_date"] == business_date]
+
+
+def _chunks(connection: sa.Connection, first: int, end: int, reached: int) -> Iterator[Rows]:
+    """What lies in the archive, then what is in the table."""
+    if first <= reached:
+        from ledger.archive import reading  # noqa: PLC0415  brings in what reads files: a start does without it
+
+        for rows in reading.rows(connection, first, min(end, reached)):
+            for start in range(0, len(rows), ROWS_A_CHUNK):
+                yield rows[start : start + ROWS_A_CHUNK]
+    for start in range(max(first, reached + 1), end + 1, ROWS_A_CHUNK):
         rows = _span(connection, start, min(start + ROWS_A_CHUNK - 1, end))
-        if business_date is not None:
-            rows = rows[rows["business_date"] == business_date]
         yield rows[np.argsort(rows["position"], kind="stable")]
 
 

@@ -48,7 +48,10 @@ def old_ledger(url: str, revision: str) -> None:
     with engine.begin() as connection:
         connection.execute(sa.text("DROP TABLE alembic_version"))
         put(
-            connection, "meta", ("partition", "name", "value"), [(0, "schema", 1 if revision < "0013" else 2)]
+            connection,
+            "meta",
+            ("partition", "name", "value"),
+            [(0, "schema", 1 if revision < "0013" else 2 if revision < "0016" else 3)],
         )
         before = None
         for day in (20_254, 20_255):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,11 +15,14 @@ import structlog
 from card.layout import TapKind
 from hebat.cli import main
 from hebat.folder import Folder
+from keys.clock import date_of
 from ledger.book import Ledger
 from ledger.lease import take
 from ledger.store import Database
+from ledger.transfer import Kind
 from tests.ledger.desk import open_scene
 from tests.ledger.entries import SetClock, transfer
+from tests.ledger.test_proofs_checkpoints import add_tables, close
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -238,3 +241,35 @@ def test_a_command_that_is_not_told_which_ledger_asks(hebat: Callable[..., Ran],
     assert (odd.code, "begins with sqlite:///" in odd.err) == (2, True)
     none = hebat("ledger", "verify", "--database", "sqlite:////nowhere/at/all.db")
     assert (none.code, "hebat ledger init" in none.err) == (2, True)
+
+
+def test_business_dates_go_to_the_archive_and_the_command_says_where_they_are(
+    hebat: Callable[..., Ran], sqlite_url: str, clock: SetClock, tmp_path: Path
+) -> None:
+    add_tables(sqlite_url)
+    with Ledger.open(sqlite_url, clock) as ledger:
+        day = ledger.open_window()
+        ledger.post([replace(transfer(), kind=Kind.OPENING)], document=b"signed")
+        close(ledger, clock)
+        ledger.post([transfer()])
+        owing = ledger.open_window()
+        close(ledger, clock)
+        ledger.post([transfer()])
+    place = ("--database", sqlite_url)
+    assert "Nothing is in the archive" in hebat("ledger", "archive", *place).out
+    to = ("--to", tmp_path / "archive")
+    owed = hebat("ledger", "archive", *place, *to, "--until", date_of(owing).isoformat())
+    assert (owed.code, f"{date_of(owing)} is not settled: run its night" in owed.err) == (2, True)
+    nowhere = hebat("ledger", "archive", *place, "--until", date_of(day).isoformat())
+    assert (nowhere.code, "Name a folder with --to" in nowhere.err) == (2, True)
+    done = hebat("ledger", "archive", *place, *to, "--until", date_of(day).isoformat())
+    assert (done.code, f"{date_of(day)}: 1 transfers, 2 documents" in " ".join(done.out.split())) == (
+        0,
+        True,
+    ), done
+    (tmp_path / "archive").rename(tmp_path / "moved")
+    lost = hebat("ledger", "verify", *place)
+    assert (lost.code, "--moved-to" in lost.err) == (2, True)
+    told = hebat("ledger", "archive", *place, "--moved-to", tmp_path / "moved", "--json").told
+    assert [one["folder"] for one in told] == [str(tmp_path / "moved" / f"journal-{date_of(day)}")]
+    assert hebat("ledger", "verify", *place).code == 0

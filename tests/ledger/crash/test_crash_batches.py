@@ -74,7 +74,7 @@ class Town:
         address = victim.line().decode().strip()
         self.fleet.go(address)
         self.fleet.join()
-        assert self.fleet.done
+        assert self.fleet.done, [one.stopped for one in self.fleet.terminals]
         for terminal in self.fleet.terminals:
             assert terminal.ask_again(address) == terminal.told
         victim.kill()

@@ -72,6 +72,8 @@ class Terminal:
     bodies: list[bytes]
     told: list[dict[str, Any]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
+    stopped: str = ""
+    """Why the last run ended before the batches did."""
 
     def run(self, address: str) -> None:
         """Send what has no receipt yet until the server is gone, or there is nothing more."""
@@ -79,9 +81,11 @@ class Terminal:
             while len(self.told) < len(self.bodies):
                 try:
                     answer = client.post("/v1/batches", content=self.bodies[len(self.told)], headers=HEADERS)
-                except httpx2.HTTPError:
+                except httpx2.HTTPError as error:
+                    self.stopped = repr(error)
                     return
                 if answer.status_code == httpx2.codes.SERVICE_UNAVAILABLE:
+                    self.stopped = answer.text
                     return
                 if answer.status_code != httpx2.codes.OK:
                     self.refused.append(answer.text)
