@@ -18,6 +18,7 @@ from ledger.archive import reading, store
 from ledger.archive.store import Archived
 from ledger.cells import HOLD_PENDING, STATE
 from ledger.errors import ArchiveDamaged, ArchiveRefused, DatabaseDamaged
+from ledger.exports import frames
 from ledger.exports.manifest import NAME
 from ledger.exports.sending import Wanted, export
 from ledger.history.indexing import index
@@ -110,7 +111,7 @@ def _move(database: Database, span: Span, place: Path, clock: Clock) -> Archived
 def _check(connection: Connection, one: Archived) -> None:
     """Read a date's folder back: each block of the chain must find in it the rows and documents that it covers, and nothing else may be there."""
     kinds = {"transfers": reading.TRANSFERS}
-    found = [reading.frames.rows_of(frame) for _, frame in reading.frames_of(one, kinds)]
+    found = [frames.rows_of(frame) for _, frame in reading.frames_of(one, kinds)]
     rows = np.concatenate([*found, np.zeros(0, ROW)])
     documents = reading.documents_of(one, one.span.first_block, one.span.last_block)
     met = 0

@@ -275,12 +275,12 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any
         first = scene.city.intake.receive(body)
         desk.next_batch(body)
         scene.city.ledger.close_window(day_of(DAY))
-        scene.clock.at = UnixMs(scene.clock.now() + DAY_MS)
+        scene.clock.move_to(UnixMs(scene.clock.now() + DAY_MS))
         desk.tap(card, TapKind.FARE, 3_500)
         desk.send()
     archive(Database(folder.database_url), day_of(DAY), folder.root / "archive", scene.clock)
     opened = open_scene(folder, fresh=False)
-    opened.clock.at = UnixMs(opened.clock.now() + 2 * DAY_MS)
+    opened.clock.move_to(UnixMs(opened.clock.now() + 2 * DAY_MS))
     desk.city = opened.city
     with opened.city:
         yield {"scene": opened, "desk": desk, "card": card, "record": record, "body": body, "answer": first}
