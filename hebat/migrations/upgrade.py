@@ -114,8 +114,8 @@ def _allows_rules(inspector: sa.Inspector) -> bool:
 _SIGNS: Final[tuple[tuple[str, Probe], ...]] = (
     ("0018", _column("statement_files", "remarks")),
     ("0017", _table("card_pins")),
+    ("0017", _table("archives")),
     ("0016", _table("staff_audit")),
-    ("0016", _table("archives")),
     ("0015", _table("settlement_rules")),
     ("0014", _table("rides")),
     ("0013", _table("snapshots")),

@@ -51,7 +51,7 @@ def old_ledger(url: str, revision: str) -> None:
             connection,
             "meta",
             ("partition", "name", "value"),
-            [(0, "schema", 1 if revision < "0013" else 2 if revision < "0016" else 3)],
+            [(0, "schema", 1 if revision < "0013" else 2 if revision < "0017" else 3)],
         )
         before = None
         for day in (20_254, 20_255):
