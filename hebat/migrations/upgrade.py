@@ -112,9 +112,9 @@ def _allows_rules(inspector: sa.Inspector) -> bool:
 
 
 _SIGNS: Final[tuple[tuple[str, Probe], ...]] = (
+    ("0019", _table("archives")),
     ("0018", _column("statement_files", "remarks")),
     ("0017", _table("card_pins")),
-    ("0017", _table("archives")),
     ("0016", _table("staff_audit")),
     ("0015", _table("settlement_rules")),
     ("0014", _table("rides")),
