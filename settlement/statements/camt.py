@@ -79,7 +79,8 @@ def _line_found(content: bytes, schema: etree.XMLSchema) -> int:
     if len(content) > _WHOLE_BYTES_MAX:
         return 0
     schema.validate(etree.fromstring(content, etree.XMLParser(**_SAFE)))
-    return next((int(entry.line) for entry in schema.error_log), 0)
+    log: Any = schema.error_log  # the stubs do not know that it is a sequence
+    return next((int(entry.line) for entry in log), 0)
 
 
 def _message(content: bytes) -> str:

@@ -211,7 +211,8 @@ def test_camt_files_are_read_or_refused_for_a_known_reason(name: str, data: Path
         assert refused.value.line > 0
         return
     told = reader.read(content(data, "camt", name))
-    lines = [line for one in (*told.statements, *told.notices) for line in one.lines]
+    lines = [line for one in told.statements for line in one.lines]
+    lines += [line for one in told.notices for line in one.lines]
     assert (len(told.statements), len(lines)) == (verdict.statements, verdict.lines)
 
 
