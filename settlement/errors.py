@@ -20,6 +20,14 @@ SettlementError
  │    ├── SignInRefused        name, password or code is wrong, or tried too often; never says which
  │    ├── StaffKeyWrong        the key file of the authenticators is another one
  │    └── StaffLogBroken       an entry of the staff's log is not the one that was written
+ ├── PersonInvalid             a name that nobody can answer for
+ ├── RulesInvalid              rules of matching that cannot be used
+ ├── MatchRefused              a match that cannot be made, undone or decided as asked; nothing changed
+ │    └── MatchUnknown         no match or suggestion has this number
+ ├── BreakRefused              a step of a break that cannot be taken; nothing changed
+ │    ├── BreakUnknown         no break has this id, no proposal or dispute this number
+ │    ├── MakerIsChecker       nobody decides what they proposed
+ │    └── FileRefused          a file that is empty, too large, or one too many
  └── StatementRefused          a bank's file that cannot be used; kept whole, with line and reason
       ├── StatementTooLarge    over the limit of bytes or lines
       ├── StatementDuplicate   the same file or the same statement came before
@@ -111,6 +119,38 @@ class StaffKeyWrong(StaffError):
 
 class StaffLogBroken(StaffError):
     """An entry of the staff's log is not the one that was written, or one is gone."""
+
+
+class PersonInvalid(SettlementError):
+    """A name that nobody can answer for."""
+
+
+class RulesInvalid(SettlementError):
+    """Rules of matching that cannot be used: nothing was put in force."""
+
+
+class MatchRefused(SettlementError):
+    """A match that cannot be made, undone or decided as asked; nothing changed."""
+
+
+class MatchUnknown(MatchRefused):
+    """No match or suggestion has this number."""
+
+
+class BreakRefused(SettlementError):
+    """A step of a break that cannot be taken; nothing changed."""
+
+
+class BreakUnknown(BreakRefused):
+    """No break has this id, or no proposal or dispute this number."""
+
+
+class MakerIsChecker(BreakRefused):
+    """Nobody decides what they proposed: somebody else must."""
+
+
+class FileRefused(BreakRefused):
+    """A file that is empty, too large, or one too many for its break."""
 
 
 class StatementRefused(SettlementError):

@@ -9,30 +9,27 @@ from __future__ import annotations
 import fcntl
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from keys.clock import date_of
 from ledger.transfer import Result
 from settlement import store, windows
 from settlement.errors import EarlierWindowOpen, OutputDiffers, SettlementError, SettlementRefused
-from settlement.matching import store as matching
 from settlement.payments.rails import RailRules
-from settlement.reconciliation import Reconciliation, reconcile
+from settlement.reconciling import run_matching
 from settlement.statements.desk import StatementDesk
 from settlement.statements.inbox import TakeIn, incoming
 from settlement.view import report, view
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from keys.clock import Day
     from ledger.book import Ledger
-    from ledger.transfer import Transfer
-    from ledger.writer import Posted, Transaction
     from settlement.fees import FeeTable
     from settlement.participants import Participants
+    from settlement.reconciliation import Reconciliation
     from settlement.statements.kept import KeptFile
     from settlement.store import PaymentFile
     from settlement.view import NightReport
@@ -117,8 +114,7 @@ class Night:
 
     def reconcile(self, business_date: Day) -> Reconciliation:
         """Match everything that is open, of whatever window, and keep what was found."""
-        found: Reconciliation = self._ledger.writer.submit(_Reconcile(business_date)).result()
-        return found
+        return run_matching(self._ledger, self._rules.calendar, business_date)
 
     def report(self, business_date: Day) -> NightReport:
         """The figures of a settled window's night; raises SettlementError where it is not settled."""
@@ -126,27 +122,6 @@ class Night:
         if night is None:
             raise SettlementError(f"{date_of(business_date)} is not settled: run its night")
         return report(night)
-
-
-@dataclass(slots=True)
-class _Reconcile:
-    """The unit that matches what is open; in the writer's thread, so that no two runs match the same line."""
-
-    night: Day
-    document: bytes = b""
-    _found: Reconciliation | None = None
-
-    def plan(self, tx: Transaction) -> Sequence[Transfer]:
-        """Match; moves no money. What goes wrong here fails this unit alone."""
-        items, lines = matching.open_items(tx.connection), matching.open_lines(tx.connection)
-        self._found = reconcile(items, lines, matching.covered(tx.connection))
-        return ()
-
-    def settle(self, _posted: Sequence[Posted], tx: Transaction) -> Reconciliation:
-        """Keep matches and breaks."""
-        assert self._found is not None  # noqa: S101  plan came first
-        matching.keep(tx.connection, self._found, self.night)
-        return self._found
 
 
 @contextmanager

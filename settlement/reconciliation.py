@@ -2,57 +2,122 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from keys.money import Sen
-from settlement.breaks import Break, classify
-from settlement.matching.exact import Match, match
+import polars as pl
+
+from keys.money import Sen, display
+from settlement.breaks.classifying import Break, Known, Paid, classify
+from settlement.matching.engine import match
+from settlement.matching.kept import NewMatch
+from settlement.matching.sides import expected_of, told_of
+from settlement.statements.kept import LineKey
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping
 
     from keys.clock import Day
-    from settlement.items import Item
-    from settlement.statements.kept import BankLine
+    from settlement.matching.days import BusinessDays
+    from settlement.matching.engine import Found
+    from settlement.matching.rules import RuleSet
+    from settlement.matching.sides import Expected
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reconciliation:
-    """Matches, breaks, and items that wait for a statement.
+    """Matches, breaks, and items that wait for a statement; `items` and `lines` are the columns that they stand in.
 
-    `matched` + `in_breaks` is the movement of the statements, and `difference` is that movement less what was expected
-    and is not waiting.
+    `matched` + `in_breaks` is the movement of the statements, and `difference` is that movement less what was expected and is not
+    waiting.
     """
 
-    matches: tuple[Match, ...]
+    items: pl.DataFrame
+    lines: pl.DataFrame
+    found: Found
     breaks: tuple[Break, ...]
-    waiting: tuple[Item, ...]
+    waiting: tuple[Expected, ...]
+
+    @cached_property
+    def matches(self) -> tuple[NewMatch, ...]:
+        """The matches one by one, in order of their passes."""
+        return tuple(self.each_match())
 
     @property
     def matched(self) -> Sen:
         """Sum of the lines that matches prove."""
-        return Sen(sum(match.line.line.amount for match in self.matches))
+        chosen = self.found.of_lines["l"]
+        return Sen(int(self.lines["amount"].gather(chosen).sum() or 0))
 
     @property
     def in_breaks(self) -> Sen:
         """Sum of the lines that stand in breaks."""
-        return Sen(sum(found.line.line.amount for found in self.breaks if found.line))
+        return Sen(sum(found.line.amount for found in self.breaks if found.line))
 
     @property
     def difference(self) -> Sen:
-        """Sum of the breaks' differences."""
-        return Sen(sum(found.difference for found in self.breaks))
+        """Sum of the breaks' differences, and of those that matches tolerate."""
+        return Sen(
+            sum(found.difference for found in self.breaks) + sum(one.difference for one in self.matches)
+        )
+
+    def each_match(self) -> Iterator[NewMatch]:
+        """The same without keeping them: a night may have a million."""
+        of_items, of_lines = defaultdict(list), defaultdict(list)
+        references, amounts = self.items["reference"].to_list(), self.items["amount"].to_list()
+        banks = self.items["bank"].to_list()
+        digests, places, numbers, sums, at = (
+            self.lines[name].to_list() for name in ("sha256", "statement", "number", "amount", "bank")
+        )
+        for m, i in self.found.of_items.select("m", "i").iter_rows():
+            of_items[m].append(i)
+        for m, line in self.found.of_lines.select("m", "l").iter_rows():
+            of_lines[m].append(line)
+        named = pl.concat(
+            [
+                self.found.of_items.select("m", "rule", "confidence"),
+                self.found.of_lines.select("m", "rule", "confidence"),
+            ]
+        )
+        for m, rule, confidence in named.unique("m").sort("m").iter_rows():
+            mine, told = of_items.get(m, ()), of_lines.get(m, ())
+            off = Sen(sum(sums[line] for line in told) - sum(amounts[i] for i in mine))
+            keys = tuple(LineKey(digests[line], places[line], numbers[line]) for line in told)
+            yield NewMatch(
+                at[told[0]] if told else banks[mine[0]], tuple(references[i] for i in mine), keys, rule, confidence, off,
+                f"the bank shows {display(off)} more than was expected" if off else "",
+            )  # fmt: skip
 
 
-def reconcile(items: Sequence[Item], lines: Sequence[BankLine], covered: Mapping[int, Day]) -> Reconciliation:
-    """Match what is open; `covered` says up to which day the statements of each bank reach."""
-    matches = match(items, lines)
-    done_items = {found.item.reference for found in matches}
-    done_lines = {found.line.key for found in matches}
-    left = classify(
-        [item for item in items if item.reference not in done_items],
-        [line for line in lines if line.key not in done_lines],
-        covered,
+def reconcile(
+    items: pl.DataFrame,
+    lines: pl.DataFrame,
+    rules: RuleSet,
+    calendar: BusinessDays,
+    covered: Mapping[int, Day],
+    refused: Collection[tuple[str, str]] = (),
+    paid: Paid = lambda _: {},
+) -> Reconciliation:
+    """Match what is open, from columns, and say what is left; see `breaks.classifying.Known` for `covered` and `paid`."""
+    found = match(items, lines, rules, calendar, refused)
+    left_items = items.with_row_index("i").join(
+        found.of_items.select("i"), on="i", how="anti", maintain_order="left"
     )
-    return Reconciliation(tuple(matches), left.breaks, left.waiting)
+    left_lines = lines.with_row_index("l").join(
+        found.of_lines.select("l"), on="l", how="anti", maintain_order="left"
+    )
+    expected, told = expected_of(left_items), told_of(left_lines)
+    unclear_items = {
+        one.reference: found.unclear_items[i]
+        for i, one in zip(left_items["i"].to_list(), expected, strict=True)
+        if i in found.unclear_items
+    }
+    unclear_lines = {
+        one.key: found.unclear_lines[line]
+        for line, one in zip(left_lines["l"].to_list(), told, strict=True)
+        if line in found.unclear_lines
+    }
+    left = classify(expected, told, Known(covered, unclear_items, unclear_lines, paid))
+    return Reconciliation(items, lines, found, left.breaks, left.waiting)

@@ -157,34 +157,3 @@ rules = Table(
     Column("reason", String(500), nullable=False),
     Column("made_at", BigInteger, nullable=False),
 )
-
-matches = Table(
-    "settlement_matches",
-    metadata,
-    _partition(),
-    Column("reference", String(35), primary_key=True),
-    Column("sha256", String(64), nullable=False),
-    Column("statement", Integer, nullable=False),
-    Column("line", Integer, nullable=False),
-    Column("rule", String(40), nullable=False),
-    Column("night", Integer, nullable=False, index=True),
-    UniqueConstraint("partition", "sha256", "statement", "line", name="settlement_matches_use_a_line_once"),
-)
-
-breaks = Table(
-    "settlement_breaks",
-    metadata,
-    _partition(),
-    Column("break_id", String(20), primary_key=True),
-    Column("reason", String(40), nullable=False),
-    Column("bank", Integer, nullable=False),
-    Column("reference", String(35), nullable=False),
-    Column("business_date", Integer, nullable=True, index=True),
-    Column("sha256", String(64), nullable=False),
-    Column("statement", Integer, nullable=False),
-    Column("line", Integer, nullable=False),
-    Column("difference", BigInteger, nullable=False),
-    Column("evidence", Text, nullable=False),
-    Column("night", Integer, nullable=False, index=True),
-    Column("closed_night", Integer, nullable=True),
-)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from keys.money import Sen
 from settlement import store
+from settlement.breaks import store as breaks
+from settlement.breaks.suspense import store as suspense
 from settlement.matching import store as matching
 from settlement.positions import Purpose
 from settlement.statements import store as statements
@@ -18,9 +20,10 @@ if TYPE_CHECKING:
 
     from keys.clock import Day
     from ledger.store import Database
+    from settlement.breaks.kept import KeptBreak, Sums
     from settlement.items import Item
-    from settlement.matching.store import KeptBreak, KeptMatch
-    from settlement.statements.kept import BankLine, KeptFile, KeptStatement, LineKey
+    from settlement.matching.kept import KeptMatch
+    from settlement.statements.kept import BankLine, KeptFile, KeptStatement
     from settlement.store import KeptPosition, PaymentFile, Settlement
 
 
@@ -37,11 +40,12 @@ class NightView:
     lines: tuple[BankLine, ...]
     matches: tuple[KeptMatch, ...]
     breaks: tuple[KeptBreak, ...]
+    sums: Sums
 
     @property
     def proofs(self) -> dict[str, KeptMatch]:
         """The match of an item, by its reference."""
-        return {match.reference: match for match in self.matches}
+        return {reference: match for match in self.matches for reference in match.items}
 
     @property
     def open_breaks(self) -> tuple[KeptBreak, ...]:
@@ -53,29 +57,6 @@ class NightView:
         """Items of the window that no statement could show yet."""
         told = {found.reference for found in self.open_breaks} | self.proofs.keys()
         return tuple(item for item in self.items if item.reference not in told)
-
-    @property
-    def movement(self) -> Sen:
-        """What the night's statements moved."""
-        return Sen(sum(line.line.amount for line in self.lines))
-
-    @property
-    def matched(self) -> Sen:
-        """The part of the movement that matches explain."""
-        return self._sum({match.line for match in self.matches})
-
-    @property
-    def in_breaks(self) -> Sen:
-        """The part of the movement that stands in open breaks."""
-        return self._sum({found.line for found in self.open_breaks})
-
-    @property
-    def adds_up(self) -> bool:
-        """Whether matches and breaks together are the statements' movement."""
-        return self.matched + self.in_breaks == self.movement
-
-    def _sum(self, keys: set[LineKey]) -> Sen:
-        return Sen(sum(line.line.amount for line in self.lines if line.key in keys))
 
 
 def view(database: Database, day: Day) -> NightView | None:
@@ -91,9 +72,10 @@ def view(database: Database, day: Day) -> NightView | None:
             store.payment_files_of(connection, day),
             tuple(statements.files_of(connection, day)),
             tuple(statements.statements_of(connection, day)),
-            tuple(matching.lines_of(connection, day)),
+            tuple(statements.lines_of(connection, day)),
             tuple(matching.matches_of(connection, day)),
-            tuple(matching.breaks_of(connection, day)),
+            tuple(breaks.breaks_of(connection, day)),
+            suspense.sums(connection, day),
         )
 
 
@@ -119,6 +101,7 @@ class NightReport:
     movement: Sen
     matched: Sen
     in_breaks: Sen
+    in_suspense: Sen
     matches_by_rule: tuple[tuple[str, int], ...]
     breaks_by_reason: tuple[tuple[str, int], ...]
     waiting: int
@@ -141,10 +124,11 @@ def report(night: NightView) -> NightReport:
         paid=Sen(sum(file.total for file in night.payment_files)),
         statements=len(night.statements),
         files_refused=sum(file.verdict is not Verdict.ACCEPTED for file in night.statement_files),
-        movement=night.movement,
-        matched=night.matched,
-        in_breaks=night.in_breaks,
-        matches_by_rule=_counted(match.rule.value for match in night.matches),
+        movement=night.sums.movement,
+        matched=night.sums.matched,
+        in_breaks=night.sums.in_breaks,
+        in_suspense=night.sums.in_suspense,
+        matches_by_rule=_counted(match.rule for match in night.matches),
         breaks_by_reason=_counted(found.reason.value for found in night.open_breaks),
         waiting=len(night.waiting),
     )

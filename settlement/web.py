@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from keys.clock import Day, date_of, day_of, local
 from keys.money import Sen, display
 from settlement import store
-from settlement.breaks import Reason
+from settlement.breaks.classifying import Reason
 from settlement.positions import Purpose
 from settlement.statements import store as statements
 from settlement.statements.kept import Verdict
@@ -45,6 +45,9 @@ _TONES: Final = {
     Reason.UNEXPECTED_ON_STATEMENT: "amber",
     Reason.AMBIGUOUS: "amber",
     Reason.DUPLICATE_LINE: "amber",
+    Reason.RETURNED: "red",
+    Reason.UNDONE: "amber",
+    Reason.FEE: "amber",
 }
 _VERDICTS: Final = {Verdict.ACCEPTED: "green", Verdict.REFUSED: "red", Verdict.DUPLICATE: "amber"}
 

@@ -176,7 +176,7 @@ class _Run:
         found = night.reconcile(day)
         for path in paths:
             path.unlink()  # the ledger keeps the bytes; an inbox holds what is new
-        self.matched.update(match.line.bank for match in found.matches)
+        self.matched.update(match.bank for match in found.matches)
         self.breaks += len(found.breaks)
 
     def issuers(self) -> tuple[IssuerLine, ...]:

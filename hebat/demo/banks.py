@@ -9,7 +9,7 @@ from hebat.demo.plan import BANK_JATENG, BNI, MANDIRI
 from hebat.demo.statements import Account, Movement, camt053, mt940
 from keys.clock import date_of
 from keys.money import Rupiah, Sen, sen_of
-from settlement.breaks import Reason
+from settlement.breaks.classifying import Reason
 from settlement.items import ItemKind
 
 if TYPE_CHECKING:

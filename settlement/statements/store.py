@@ -205,3 +205,19 @@ def line_of_row(row: Any) -> BankLine:
         source_line=row.source_line,
     )
     return BankLine(LineKey(row.sha256, row.statement, row.number), row.bank, line, row.repeated)
+
+
+def lines_of(connection: sa.Connection, night: Day) -> list[BankLine]:
+    """All lines of the statements that a night accepted, in order of their bank's chain."""
+    here = sa.and_(
+        statements.c.partition == lines.c.partition,
+        statements.c.sha256 == lines.c.sha256,
+        statements.c.number == lines.c.statement,
+    )
+    query = (
+        sa.select(lines)
+        .join(statements, here)
+        .where(lines.c.partition == WHOLE, statements.c.night == night)
+        .order_by(statements.c.bank, statements.c.chain, lines.c.number)
+    )
+    return [line_of_row(row) for row in connection.execute(query)]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hebat.schema import TABLES
 from ledger.book import Ledger
-from settlement import tables
 from settlement.participants import Agent, Bank, City, Merchant, MerchantClass, Operator, Participants
 
 if TYPE_CHECKING:
@@ -71,6 +71,6 @@ def city() -> Participants:
 @pytest.fixture
 def stage(tmp_path: Path, city: Participants) -> Iterator[Stage]:
     """A real ledger on SQLite after an ordinary day."""
-    database = Ledger.create(f"sqlite:///{tmp_path / 'ledger.db'}", tables.metadata)
+    database = Ledger.create(f"sqlite:///{tmp_path / 'ledger.db'}", *TABLES)
     with open_stage(database, tmp_path / "out", city) as opened:
         yield opened

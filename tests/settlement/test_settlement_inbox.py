@@ -158,7 +158,7 @@ def test_a_line_told_twice_is_flagged_and_one_without_an_id_is_not(stage: Stage)
     assert sorted(found.reason.value for found in night.breaks if found.line.sha256) == [
         "duplicate line", "unexpected on statement", "unexpected on statement", "unexpected on statement",
     ]  # fmt: skip
-    assert night.adds_up
+    assert night.sums.adds_up
 
 
 @pytest.mark.parametrize(

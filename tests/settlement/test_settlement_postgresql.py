@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hebat.demo.statements import Account, Movement, camt053
+from hebat.schema import TABLES
 from keys.money import Sen
 from ledger.store import Database
-from settlement import tables
 from settlement.view import view
 from tests.ledger.conftest import postgres, postgres_url
 from tests.settlement.town import DATE, DAY, open_stage
@@ -28,7 +28,8 @@ def test_a_night_on_postgresql_gives_what_it_gives_on_sqlite(
 ) -> None:
     database = Database(request.getfixturevalue("postgres_url"))
     with database.transaction() as connection:
-        tables.metadata.create_all(connection)
+        for metadata in TABLES:
+            metadata.create_all(connection)
     with open_stage(database, tmp_path / "out", city) as stage:
         stage.night.run(DAY)
         night = view(database, DAY)

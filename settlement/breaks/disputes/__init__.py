@@ -1,0 +1,1 @@
+"""Disputes: claims against banks and parties, with evidence and a deadline."""

@@ -1,0 +1,1 @@
+"""What the journal shows about breaks: evidence for root causes."""

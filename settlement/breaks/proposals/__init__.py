@@ -1,0 +1,1 @@
+"""Proposals: entries that one person proposes and another approves."""

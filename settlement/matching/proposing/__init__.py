@@ -1,0 +1,1 @@
+"""Suggested matches: kept until a person accepts or rejects them."""

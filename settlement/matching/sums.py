@@ -1,0 +1,106 @@
+"""Which of some amounts add up to a wanted one: a bounded search that gives up rather than explode, and never guesses.
+
+A sum is only believed where it is the only one, and where chance would hardly have made it: with many small amounts some sum is
+always near, and then a sum proves nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from math import comb, gcd
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+STEPS_MAX: Final = 200_000
+"""Partial sums that one search looks at; about a tenth of a second."""
+CHANCE_MAX: Final = 1_000
+"""A sum is believed where fewer than one in so many would come out by chance."""
+
+
+class Outcome(Enum):
+    """What a search ended in."""
+
+    NONE = auto()
+    ONE = auto()
+    SEVERAL = auto()
+    BY_CHANCE = auto()
+    TOO_MANY = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Positions of the amounts whose sum is the wanted one, and which of the wanted ones it was; empty unless `outcome` is ONE."""
+
+    outcome: Outcome
+    chosen: tuple[int, ...] = ()
+    wanted: int = 0
+
+
+def find_sum(amounts: Sequence[int], wanted: Collection[int], members_max: int) -> Sum:
+    """The only subset of 2 to `members_max` amounts (all of one sign) that adds up to one of `wanted`.
+
+    SEVERAL where two do, BY_CHANCE where the only one proves nothing, TOO_MANY where the search would take over STEPS_MAX steps.
+    """
+    search = _Search([abs(amount) for amount in amounts], {abs(one) for one in wanted}, members_max)
+    try:
+        search.run()
+    except _OverError:
+        return Sum(Outcome.TOO_MANY)
+    if not search.found:
+        return Sum(Outcome.NONE)
+    if len(search.found) > 1:
+        return Sum(Outcome.SEVERAL)
+    chosen = search.found[0]
+    if _by_chance(search.amounts, len(search.wanted), members_max):
+        return Sum(Outcome.BY_CHANCE)
+    return Sum(Outcome.ONE, chosen, sum(amounts[at] for at in chosen))
+
+
+class _OverError(Exception):
+    """The search is over its bound."""
+
+
+class _Search:
+    """Depth first over amounts from the largest down; stops at the second hit."""
+
+    def __init__(self, amounts: list[int], wanted: set[int], members_max: int) -> None:
+        self.amounts = amounts
+        self.wanted = wanted
+        self.found: list[tuple[int, ...]] = []
+        self._order = sorted(range(len(amounts)), key=lambda at: (-amounts[at], at))
+        self._members_max = members_max
+        self._most, self._least = max(wanted, default=0), min(wanted, default=0)
+        self._steps = 0
+        sizes = [amounts[at] for at in self._order]
+        self._rest = [0] * (len(sizes) + 1)
+        for at in range(len(sizes) - 1, -1, -1):
+            self._rest[at] = self._rest[at + 1] + sizes[at]
+
+    def run(self) -> None:
+        """Fill `found`."""
+        self._look(0, 0, ())
+
+    def _look(self, at: int, total: int, chosen: tuple[int, ...]) -> None:
+        if len(chosen) > 1 and total in self.wanted:
+            self.found.append(tuple(sorted(chosen)))
+        if len(chosen) == self._members_max:
+            return
+        for place in range(at, len(self._order)):
+            if len(self.found) > 1 or total + self._rest[place] < self._least:
+                return
+            self._steps += 1
+            if self._steps > STEPS_MAX:
+                raise _OverError
+            position = self._order[place]
+            if total + self.amounts[position] <= self._most:
+                self._look(place + 1, total + self.amounts[position], (*chosen, position))
+
+
+def _by_chance(amounts: Sequence[int], wanted: int, members_max: int) -> bool:
+    """Whether subsets are so many, against the values that sums can take, that one of them hits by chance."""
+    subsets = sum(comb(len(amounts), size) for size in range(2, members_max + 1))
+    values = (sum(amounts) - min(amounts)) // (gcd(*amounts) or 1)
+    return subsets * wanted * CHANCE_MAX > max(values, 1)
