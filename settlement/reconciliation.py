@@ -65,7 +65,8 @@ class Reconciliation:
 
     def each_match(self) -> Iterator[NewMatch]:
         """The same without keeping them: a night may have a million."""
-        of_items, of_lines = defaultdict(list), defaultdict(list)
+        of_items: dict[int, list[int]] = defaultdict(list)
+        of_lines: dict[int, list[int]] = defaultdict(list)
         references, amounts = self.items["reference"].to_list(), self.items["amount"].to_list()
         banks = self.items["bank"].to_list()
         digests, places, numbers, sums, at = (
@@ -82,7 +83,7 @@ class Reconciliation:
             ]
         )
         for m, rule, confidence in named.unique("m").sort("m").iter_rows():
-            mine, told = of_items.get(m, ()), of_lines.get(m, ())
+            mine, told = of_items[m], of_lines[m]
             off = Sen(sum(sums[line] for line in told) - sum(amounts[i] for i in mine))
             keys = tuple(LineKey(digests[line], places[line], numbers[line]) for line in told)
             yield NewMatch(

@@ -29,9 +29,9 @@ from settlement.people import NIGHT, Person
 from settlement.reconciliation import reconcile
 
 if TYPE_CHECKING:
-    from keys.clock import Day
     from collections.abc import Collection, Sequence
 
+    from keys.clock import Day
     from ledger.book import Ledger
     from ledger.transfer import Transfer
     from ledger.writer import Posted, Transaction
@@ -156,8 +156,8 @@ class Keep:
         ]
         rows = [(one.line.key, one.bank, one.shown, position) for one, position in entered if one.line]
         suspense.enter(connection, rows, self.night, at)
-        for one, position in entered:
-            breaks.note(connection, one.break_id, What.SUSPENSE, f"by the entry at {position}", NIGHT, at)
+        for found, position in entered:
+            breaks.note(connection, found.break_id, What.SUSPENSE, f"by the entry at {position}", NIGHT, at)
         changed |= suggestions.keep(connection, self.read.likely, self.night, at)
         if changed and before == store.generation(connection):
             store.next_generation(connection)

@@ -29,8 +29,8 @@ from settlement.breaks.proposals import store as proposals
 from settlement.breaks.proposals.unit import Decide, Propose, found_break
 from settlement.breaks.store import NO_LINE
 from settlement.breaks.suspense import store as suspense
-from settlement.matching.days import tolerant
 from settlement.errors import BreakRefused, BreakUnknown, FileRefused
+from settlement.matching.days import tolerant
 from settlement.people import person
 
 if TYPE_CHECKING:

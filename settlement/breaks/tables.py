@@ -5,6 +5,8 @@ The database itself holds that nobody approves what they proposed, and that hist
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy import (
     BigInteger,
@@ -160,9 +162,14 @@ _NEVER = "history of a break is never changed"
 def _never_changed(table: Table) -> None:
     """Have the database refuse changes of a table's rows, where it is made by the code; the migrations do the same."""
     for statement in never_changed("sqlite", table.name):
-        sa.event.listen(table, "after_create", sa.DDL(statement).execute_if(dialect="sqlite"))
+        sa.event.listen(table, "after_create", _for("sqlite", statement))
     for statement in never_changed("postgresql", table.name):
-        sa.event.listen(table, "after_create", sa.DDL(statement).execute_if(dialect="postgresql"))
+        sa.event.listen(table, "after_create", _for("postgresql", statement))
+
+
+def _for(dialect: str, statement: str) -> Any:
+    ddl: Any = sa.DDL  # the library's types leave it out
+    return ddl(statement).execute_if(dialect=dialect)
 
 
 def never_changed(dialect: str, table: str) -> list[str]:

@@ -21,9 +21,9 @@ from settlement.breaks.suspense import store as suspense
 from settlement.breaks.suspense.entries import leaving
 from settlement.errors import MatchRefused, MatchUnknown, RulesInvalid
 from settlement.matching import store
+from settlement.matching.days import tolerant
 from settlement.matching.kept import ACCEPTED, BY_HAND, NewMatch, SuggestionState, pair_of, text_of
 from settlement.matching.proposing import store as suggestions
-from settlement.matching.days import tolerant
 from settlement.matching.rules import RULES_NAME, parse
 from settlement.matching.sides import expected_of, told_of
 from settlement.matching.trying import compare
@@ -33,9 +33,9 @@ from settlement.rulebook.book import Rulebook
 from settlement.rulebook.model import RuleKind
 
 if TYPE_CHECKING:
-    from keys.clock import Clock, Day
     from collections.abc import Sequence
 
+    from keys.clock import Clock, Day
     from ledger.book import Ledger
     from ledger.transfer import Transfer
     from ledger.writer import Posted, Transaction
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from settlement.matching.days import BusinessDays
     from settlement.matching.kept import KeptMatch, Suggestion
     from settlement.matching.rules import RuleSet
+    from settlement.matching.sides import Expected, Told
     from settlement.matching.trying import Changes
     from settlement.people import Person
     from settlement.reconciliation import Reconciliation
@@ -203,7 +204,7 @@ def undo(tx: Transaction, found: KeptMatch, by: Person, why: str) -> None:
             breaks.change(connection, gone, closed_night=tx.business_date)
             breaks.note(connection, gone, What.CLOSED, f"match {found.number} was undone", by, at)
     evidence = f"match {found.number} ({found.rule}) was undone by {by}: {why}"
-    members = [
+    members: list[Expected | Told] = [
         *expected_of(store.items_with(connection, found.items)),
         *told_of(store.lines_with(connection, found.lines)),
     ]

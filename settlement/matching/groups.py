@@ -101,60 +101,69 @@ def batch(at: Open, rule: Pass) -> Grouped:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Whole:
+    """A line or an item, with the smaller or equal amounts that it may be the sum of; days are value dates or windows."""
+
+    number: int
+    amount: int
+    parts: tuple[tuple[int, int], ...]
+    """Number and amount of each that is in time."""
+
+
 def subset(at: Open, rule: Pass) -> Grouped:
     """A line of a party: the only sum of that party's open items, in time, that it can be."""
     items = with_last_day(at.unclaimed, at.calendar, rule.days_late)
-    found, unclear = [], set()
-    for line in _with_candidates(at.anonymous, items, "i", rule):
-        amount = line["amount"]
-        told = [
-            (i, size)
-            for i, size, window, last in zip(line["i"], line["amounts"], line["window"], line["last"], strict=True)
-            if window <= line["day"] <= last
-        ]  # fmt: skip
-        wanted = [amount, *(amount + fee for fee in rule.fees)]
-        answer = find_sum(
-            [size for _, size in told], [one for one in wanted if one * amount > 0], rule.members_max
-        )
-        if answer.outcome is Outcome.ONE:
-            found.append(Group(tuple(sorted(told[place][0] for place in answer.chosen)), (line["l"],)))
-        elif answer.outcome is Outcome.SEVERAL:
-            unclear.add(line["l"])
+    found: list[Group] = []
+    unclear: set[int] = set()
+    for line in _wholes(at.anonymous, items, ("l", "i"), rule):
+        wanted = [line.amount + fee for fee in (0, *rule.fees) if (line.amount + fee) * line.amount > 0]
+        chosen = _chosen(line, wanted, rule, unclear)
+        if chosen:
+            found.append(Group(chosen, (line.number,)))
     return _settled(found, at, lines=unclear)
 
 
 def subset_lines(at: Open, rule: Pass) -> Grouped:
     """An item of a party: the only sum of that party's lines, in time, that it can be."""
     items = with_last_day(at.unclaimed, at.calendar, rule.days_late)
-    found, unclear = [], set()
-    for item in _with_candidates(items, at.anonymous, "l", rule):
-        told = [
-            (line, size)
-            for line, size, day in zip(item["l"], item["amounts"], item["day"], strict=True)
-            if item["window"] <= day <= item["last"]
-        ]
-        answer = find_sum([size for _, size in told], [item["amount"]], rule.members_max)
-        if answer.outcome is Outcome.ONE:
-            found.append(Group((item["i"],), tuple(sorted(told[place][0] for place in answer.chosen))))
-        elif answer.outcome is Outcome.SEVERAL:
-            unclear.add(item["i"])
+    found: list[Group] = []
+    unclear: set[int] = set()
+    for item in _wholes(items, at.anonymous, ("i", "l"), rule):
+        chosen = _chosen(item, [item.amount], rule, unclear)
+        if chosen:
+            found.append(Group((item.number,), chosen))
     return _settled(found, at, items=unclear)
 
 
-def _with_candidates(
-    wholes: pl.DataFrame, parts: pl.DataFrame, number: str, rule: Pass
-) -> Iterator[dict[str, list[int] | int]]:
-    """Each whole with the smaller or equal amounts of its bank, party and direction: two of them to `candidates_max`."""
+def _chosen(whole: _Whole, wanted: list[int], rule: Pass, unclear: set[int]) -> tuple[int, ...]:
+    """The parts of the only sum; () where there is none, or several, which are noted."""
+    answer = find_sum([size for _, size in whole.parts], wanted, rule.members_max)
+    if answer.outcome is Outcome.SEVERAL:
+        unclear.add(whole.number)
+    return tuple(sorted(whole.parts[place][0] for place in answer.chosen))
+
+
+def _wholes(
+    wholes: pl.DataFrame, parts: pl.DataFrame, names: tuple[str, str], rule: Pass
+) -> Iterator[_Whole]:
+    """Each whole with the amounts of its bank, party and direction: where these are two to `candidates_max`."""
+    number, part = names
     keys = ("bank", "party_key", "way")
     way = pl.col("amount").sign().alias("way")
-    dated = [name for name in ("window", "last", "day") if name in parts.columns]
-    gathered = parts.with_columns(way).sort(number).group_by(keys).agg(
-        pl.col(number), pl.col("amount").alias("amounts"), *(pl.col(name) for name in dated)
-    )  # fmt: skip
-    few = gathered.filter(pl.col(number).list.len().is_between(2, rule.candidates_max))
-    yield from (
-        wholes.with_columns(way).join(few, on=keys, how="inner").sort(wholes.columns[0]).iter_rows(named=True)
-    )
+    told = parts.with_columns(way).select(*keys, part, pl.col("amount").alias("size"), *_dates(parts))
+    few = told.group_by(keys).len("count").filter(pl.col("count").is_between(2, rule.candidates_max))
+    near = told.join(few, on=keys, how="semi")
+    mine = wholes.with_columns(way).select(*keys, number, "amount", *_dates(wholes))
+    in_time = pl.col("day").is_between(pl.col("window"), pl.col("last"))
+    met = mine.join(near, on=keys, how="inner").filter(in_time).sort(number, part)
+    for _, rows in met.group_by(number, maintain_order=True):
+        listed = zip(rows[part].to_list(), rows["size"].to_list(), strict=True)
+        yield _Whole(rows[number][0], rows["amount"][0], tuple(listed))
+
+
+def _dates(side: pl.DataFrame) -> list[str]:
+    return [name for name in ("window", "last", "day") if name in side.columns]
 
 
 def _is_sum(expected: int, shown: int, members: int, rule: Pass) -> bool:
@@ -176,7 +185,8 @@ def _settled(
     of_lines = Counter(line for group in listed for line in group.lines)
     unclear_items = set(items) | {item for item, count in of_items.items() if count > 1}
     unclear_lines = set(lines) | {line for line, count in of_lines.items() if count > 1}
-    kept, fallen = [], []
+    kept: list[Group] = []
+    fallen: list[Group] = []
     for group in listed:
         clear = unclear_items.isdisjoint(group.items) and unclear_lines.isdisjoint(group.lines)
         (kept if clear else fallen).append(group)

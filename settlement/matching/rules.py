@@ -158,10 +158,19 @@ def _pass(told: dict[str, Any]) -> Pass:
         raise RulesInvalid(f"a pass has no {min(unknown)!r}: it has {', '.join(sorted(names))}")
     if told["by"] not in set(By):
         raise RulesInvalid(f"a pass goes by {told['by']!r}: it must be one of {', '.join(By)}")
-    whole = {name: _whole(value, name) for name, value in told.items() if name not in {"name", "by", "fees"}}
-    fees = tuple(Sen(_whole(fee, "fees")) for fee in told.get("fees", ()))
-    made = Pass(str(told["name"]), By(told["by"]), whole.pop("confidence"), fees)
-    return replace(made, **whole)
+    plain = Pass(str(told["name"]), By(told["by"]), _whole(told["confidence"], "confidence"))
+
+    def whole(name: str) -> int:
+        return _whole(told.get(name, getattr(plain, name)), name)
+
+    return replace(
+        plain,
+        fees=tuple(Sen(_whole(fee, "fees")) for fee in told.get("fees", ())),
+        rounding=Sen(whole("rounding")),
+        days_late=whole("days_late"),
+        members_max=whole("members_max"),
+        candidates_max=whole("candidates_max"),
+    )
 
 
 def _whole(value: Any, name: str) -> int:

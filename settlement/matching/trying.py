@@ -80,7 +80,8 @@ def compare(
 def _without(
     items: pl.DataFrame, lines: pl.DataFrame, of_people: Iterable[KeptMatch]
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    references, keys = set(), set()
+    references: set[str] = set()
+    keys: set[LineKey] = set()
     for one in of_people:
         references.update(one.items)
         keys.update(one.lines)

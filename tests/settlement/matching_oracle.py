@@ -55,7 +55,7 @@ def last_day(due: int, late: int) -> int:
 
 def amounts(item: Expected, rule: Pass) -> set[int]:
     """What a line may show for an item."""
-    near = {item.amount}
+    near: set[int] = {item.amount}
     for whole in (item.amount // 100 * 100, -(-item.amount // 100) * 100):
         if abs(whole - item.amount) <= rule.rounding:
             near.add(whole)
@@ -104,7 +104,8 @@ class Oracle:
         alone = [
             edge
             for edge in edges
-            if sum(other[0] == edge[0] for other in edges) == 1 and sum(other[1] == edge[1] for other in edges) == 1
+            if sum(other[0] == edge[0] for other in edges) == 1
+            and sum(other[1] == edge[1] for other in edges) == 1
         ]
         self.found |= {(rule.name, frozenset([item]), frozenset([line])) for item, line in alone}
         taken = alone if rule.by is By.REFERENCE_PART else edges
@@ -192,7 +193,8 @@ class Oracle:
         alone = [
             edge
             for edge in edges
-            if sum(other[0] == edge[0] for other in edges) == 1 and sum(other[1] == edge[1] for other in edges) == 1
+            if sum(other[0] == edge[0] for other in edges) == 1
+            and sum(other[1] == edge[1] for other in edges) == 1
         ]
         self.reversal_pairs(rule, alone, {line for edge in edges for line in edge if edge not in alone})
 
@@ -221,9 +223,9 @@ class Oracle:
         groups = []
         for seen in self.lines:
             mine = [one for one in self.items if one.reference in seen.refs and one.bank == seen.line.bank]
-            if len(seen.refs) > 1 and len(mine) == len(seen.refs) and not seen.marked:
-                if self.is_sum(sum(one.amount for one in mine), seen.line.amount, len(mine), rule):
-                    groups.append(([one.reference for one in mine], [seen.line.key.number]))
+            whole = len(seen.refs) > 1 and len(mine) == len(seen.refs) and not seen.marked
+            if whole and self.is_sum(sum(one.amount for one in mine), seen.line.amount, len(mine), rule):
+                groups.append(([one.reference for one in mine], [seen.line.key.number]))
         self.groups(rule, groups, set(), set())
 
     def split(self, rule: Pass) -> None:
@@ -235,7 +237,11 @@ class Oracle:
                 if one.ref == item.reference and one.line.bank == item.bank and not one.marked
             ]
             one_way = len({one.amount > 0 for one in told}) == 1
-            if len(told) > 1 and one_way and self.is_sum(item.amount, sum(one.amount for one in told), len(told), rule):
+            if (
+                len(told) > 1
+                and one_way
+                and self.is_sum(item.amount, sum(one.amount for one in told), len(told), rule)
+            ):
                 groups.append(([item.reference], [one.key.number for one in told]))
         self.groups(rule, groups, set(), set())
 
@@ -251,7 +257,9 @@ class Oracle:
                 and one.reference.replace("-", "")[3:15] == seen.part
                 and (one.amount > 0) == (seen.line.amount > 0)
             ]
-            if len(mine) > 1 and self.is_sum(sum(one.amount for one in mine), seen.line.amount, len(mine), rule):
+            if len(mine) > 1 and self.is_sum(
+                sum(one.amount for one in mine), seen.line.amount, len(mine), rule
+            ):
                 groups.append(([one.reference for one in mine], [seen.line.key.number]))
         self.groups(rule, groups, set(), set())
 

@@ -30,8 +30,12 @@ def reference(number: int, bank: int = BNI) -> str:
     return f"KSH-20261118-{bank:04d}-{number:04d}"
 
 
-def item(number: int, amount: int = -100_00, bank: int = BNI, days: int = 0, name: str = NAMES[0], window: int = 0) -> Expected:
-    return Expected(reference(number, bank), bank, Sen(amount), Day(DAY + window), Day(DAY + window + days), name)
+def item(
+    number: int, amount: int = -100_00, bank: int = BNI, days: int = 0, name: str = NAMES[0], window: int = 0
+) -> Expected:
+    return Expected(
+        reference(number, bank), bank, Sen(amount), Day(DAY + window), Day(DAY + window + days), name
+    )
 
 
 def line(
@@ -39,7 +43,9 @@ def line(
     bank_reference: str | None = None, *, repeated: bool = False,
 ) -> Told:  # fmt: skip
     own = f"B{number}" if bank_reference is None else bank_reference
-    return Told(LineKey(DIGEST, 1, number), bank, Day(DAY + days), Sen(amount), "", given, text, own, repeated)
+    return Told(
+        LineKey(DIGEST, 1, number), bank, Day(DAY + days), Sen(amount), "", given, text, own, repeated
+    )
 
 
 def item_columns(items: Iterable[Expected]) -> pl.DataFrame:

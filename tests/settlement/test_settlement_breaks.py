@@ -43,7 +43,9 @@ def test_every_item_and_line_ends_in_exactly_one_place_and_both_sides_add_up(
     items, lines = drawn[0], [one.line for one in drawn[1]]
     done = left(items, lines)
     in_items = [name for one in done.matches for name in one.items]
-    in_items += [one.item.reference for one in done.breaks if one.item] + [one.reference for one in done.waiting]
+    in_items += [one.item.reference for one in done.breaks if one.item] + [
+        one.reference for one in done.waiting
+    ]
     in_lines = [key for one in done.matches for key in one.lines]
     in_lines += [one.line.key for one in done.breaks if one.line]
     assert sorted(in_items) == sorted(one.reference for one in items)
@@ -60,7 +62,9 @@ def test_every_item_and_line_ends_in_exactly_one_place_and_both_sides_add_up(
 def test_what_is_left_stays_left_when_it_is_looked_at_again(drawn: tuple[list[Expected], list[Seen]]) -> None:
     items, lines = drawn[0], [one.line for one in drawn[1]]
     first = left(items, lines)
-    assert {one.break_id for one in left(items[::-1], lines[::-1]).breaks} == {one.break_id for one in first.breaks}
+    assert {one.break_id for one in left(items[::-1], lines[::-1]).breaks} == {
+        one.break_id for one in first.breaks
+    }
 
 
 @pytest.mark.parametrize(
@@ -92,7 +96,11 @@ def test_an_item_waits_until_a_statement_reaches_its_day() -> None:
 
 
 def causes(
-    items: list[Expected], lines: list[Told], *, late: dict[str, LateTaps] | None = None, closed: date | None = None
+    items: list[Expected],
+    lines: list[Told],
+    *,
+    late: dict[str, LateTaps] | None = None,
+    closed: date | None = None,
 ) -> list[tuple[Cause, str]]:
     """Causes that are named, with their evidence, in order."""
     calendar = Weekdays(frozenset({closed} if closed else ()))
@@ -114,7 +122,10 @@ def test_a_fee_that_changed_is_named_where_several_payments_lack_the_same() -> N
     items = [item(number, -number * 1_000_000_00) for number in (1, 2, 3)]
     lines = [line(number, -number * 1_000_000_00 - 4_000_00, reference(number)) for number in (1, 2)]
     lines.append(line(3, -3_900_000_00, reference(3)))
-    assert causes(items, lines) == [(Cause.FEE_CHANGE, "2 payments of this bank are off by the same Rp4.000")] * 2
+    assert (
+        causes(items, lines)
+        == [(Cause.FEE_CHANGE, "2 payments of this bank are off by the same Rp4.000")] * 2
+    )
 
 
 def test_a_bank_holiday_is_named_where_no_business_day_has_come_since() -> None:

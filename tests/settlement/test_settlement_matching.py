@@ -10,25 +10,38 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keys.money import Sen
 from settlement.matching.columns import item_columns as read_items
 from settlement.matching.columns import line_columns as read_lines
 from settlement.matching.days import Weekdays
 from settlement.matching.engine import match
-from settlement.matching.rules import SHIPPED, By, Pass, RuleSet
+from settlement.matching.rules import SHIPPED, Pass, RuleSet
 from settlement.matching.sums import Outcome, find_sum
 from tests.settlement.matching_oracle import Oracle, Seen
-from tests.settlement.sides import NAMES, Given, Named, item, item_columns, line, line_columns, named, reference
+from tests.settlement.sides import (
+    NAMES,
+    Given,
+    Named,
+    item,
+    item_columns,
+    line,
+    line_columns,
+    named,
+    reference,
+)
 from tests.settlement.town import BNI, MANDIRI
 
 if TYPE_CHECKING:
+    from random import Random
+
     from settlement.matching.sides import Expected, Told
 
 LONG = bool(os.environ.get("HEBAT_LONG"))
 ORACLE = settings(max_examples=2_000 if LONG else 25, deadline=None)
 BANKS = st.sampled_from([BNI, BNI, BNI, MANDIRI])
 FEE = 2_500_00
-SIZES = st.sampled_from([-1_000_000_00, -2_000_000_00, -3_000_000_00, 1_000_000_00, -1_000_000_50, -7_654_321_00, -8_654_321_00])
+SIZES = st.sampled_from(
+    [-1_000_000_00, -2_000_000_00, -3_000_000_00, 1_000_000_00, -1_000_000_50, -7_654_321_00, -8_654_321_00]
+)
 ITEMS = st.lists(
     st.tuples(SIZES, BANKS, st.integers(0, 2), st.sampled_from(NAMES), st.integers(0, 3)), max_size=7
 ).map(lambda drawn: [item(number, *one) for number, one in enumerate(drawn, start=1)])
@@ -41,8 +54,8 @@ def seen_lines(draw: st.DrawFn, items: list[Expected]) -> list[Seen]:
     made = []
     for number in range(1, draw(st.integers(0, 8)) + 1):
         about = draw(st.lists(st.sampled_from(items), min_size=1, max_size=3, unique=True)) if items else []
-        amount = sum(one.amount for one in about) if about else draw(SIZES)
-        amount = draw(st.sampled_from([amount, amount, amount, -amount, amount // 200 * 100])) + draw(OFF)
+        whole = sum(int(one.amount) for one in about) if about else draw(SIZES)
+        amount = draw(st.sampled_from([whole, whole, whole, -whole, whole // 200 * 100])) + draw(OFF)
         bank = about[0].bank if about and draw(st.integers(0, 5)) else draw(BANKS)
         party = draw(st.sampled_from(["", about[0].name])) if about else ""
         marked = draw(st.integers(0, 5)) == 0
@@ -71,14 +84,18 @@ def sides(draw: st.DrawFn) -> tuple[list[Expected], list[Seen]]:
     return items, draw(seen_lines(items))
 
 
-def run(items: list[Expected], lines: list[Told], rules: RuleSet, refused: set[tuple[str, int]]) -> set[Named]:
+def run(
+    items: list[Expected], lines: list[Told], rules: RuleSet, refused: set[tuple[str, int]]
+) -> set[Named]:
     both = Given(tuple(items), tuple(lines))
     texts = {(name, f"{lines[0].key.sha256}/1/{number}") for name, number in refused} if lines else set()
     found = match(item_columns(items), line_columns(lines), rules, Weekdays(), texts)
     return named(found, both)
 
 
-def expected_of(items: list[Expected], lines: list[Seen], rules: RuleSet, refused: set[tuple[str, int]]) -> set[Named]:
+def expected_of(
+    items: list[Expected], lines: list[Seen], rules: RuleSet, refused: set[tuple[str, int]]
+) -> set[Named]:
     oracle = Oracle(list(items), list(lines), refused)
     for rule in rules.passes:
         oracle.take(rule)
@@ -95,19 +112,25 @@ def test_each_pass_matches_what_looking_at_every_pair_finds(
     pairs = [(one.reference, other.line.key.number) for one in items for other in lines]
     refused = data.draw(st.sets(st.sampled_from(pairs), max_size=2)) if pairs else set()
     rules = RuleSet(passes=(rule,))
-    assert run(items, [one.line for one in lines], rules, refused) == expected_of(items, lines, rules, refused)
+    assert run(items, [one.line for one in lines], rules, refused) == expected_of(
+        items, lines, rules, refused
+    )
 
 
 @settings(max_examples=4_000 if LONG else 60, deadline=None)
 @given(drawn=sides())
-def test_all_passes_in_their_order_match_what_the_plain_program_does(drawn: tuple[list[Expected], list[Seen]]) -> None:
+def test_all_passes_in_their_order_match_what_the_plain_program_does(
+    drawn: tuple[list[Expected], list[Seen]],
+) -> None:
     items, lines = drawn
-    assert run(items, [one.line for one in lines], SHIPPED, set()) == expected_of(items, lines, SHIPPED, set())
+    assert run(items, [one.line for one in lines], SHIPPED, set()) == expected_of(
+        items, lines, SHIPPED, set()
+    )
 
 
 @settings(max_examples=1_000 if LONG else 15, deadline=None)
 @given(drawn=sides(), seed=st.randoms(use_true_random=False))
-def test_the_order_of_rows_decides_nothing(drawn: tuple[list[Expected], list[Seen]], seed: st.random.Random) -> None:  # type: ignore[name-defined]
+def test_the_order_of_rows_decides_nothing(drawn: tuple[list[Expected], list[Seen]], seed: Random) -> None:
     items, lines = drawn[0], [one.line for one in drawn[1]]
     mixed_items, mixed_lines = items[:], lines[:]
     seed.shuffle(mixed_items)
@@ -157,13 +180,22 @@ def test_what_a_bank_writes_is_matched_by_the_rule_that_fits(lines: list[Told], 
 def test_several_items_in_one_line_are_found_by_their_names_or_their_payment_file() -> None:
     both = line(1, -300_00, text=f"BUNDEL {reference(1)} {reference(2)}")
     assert one_match([A, B], [both]) == "several references in one line"
-    assert one_match([A, B], [line(1, -300_00 - 2 * 2_500_00, "KSH-20261118-0009")]) == "payment file in one line"
+    assert (
+        one_match([A, B], [line(1, -300_00 - 2 * 2_500_00, "KSH-20261118-0009")])
+        == "payment file in one line"
+    )
 
 
 def test_a_sum_is_believed_where_it_is_the_only_one_and_no_chance() -> None:
-    large = [item(number, -amount) for number, amount in enumerate((7_654_321_00, 1_234_567_00, 5_000_001_00), start=1)]
+    large = [
+        item(number, -amount)
+        for number, amount in enumerate((7_654_321_00, 1_234_567_00, 5_000_001_00), start=1)
+    ]
     assert one_match(large, [line(1, -8_888_888_00, text="CITRA ARMADA")]) == "several items in one line"
-    small = [item(number, -amount) for number, amount in enumerate((3_000_00, 4_000_00, 5_000_00, 6_000_00), start=1)]
+    small = [
+        item(number, -amount)
+        for number, amount in enumerate((3_000_00, 4_000_00, 5_000_00, 6_000_00), start=1)
+    ]
     assert one_match(small, [line(1, -7_000_00, text="CITRA ARMADA")]) == "nothing"
     (whole,) = large[:1]
     parts = [line(1, -7_000_000_00, text="CITRA ARMADA"), line(2, -654_321_00, text="CITRA ARMADA", days=1)]
@@ -171,7 +203,11 @@ def test_a_sum_is_believed_where_it_is_the_only_one_and_no_chance() -> None:
 
 
 def test_a_payment_that_came_back_and_was_made_again_proves_its_item_once() -> None:
-    lines = [line(1, given=reference(1)), line(2, 100_00, reference(1), days=1), line(3, given=reference(1), days=2)]
+    lines = [
+        line(1, given=reference(1)),
+        line(2, 100_00, reference(1), days=1),
+        line(3, given=reference(1), days=2),
+    ]
     assert run([A], lines, SHIPPED, set()) == {
         ("reversal", frozenset(), frozenset([1, 2])),
         ("reference and amount", frozenset([A.reference]), frozenset([3])),
@@ -189,7 +225,9 @@ def test_two_equal_items_and_two_equal_lines_are_nobodys_match() -> None:
     wanted=st.sets(st.integers(1, 120), min_size=1, max_size=3),
     most=st.integers(2, 5),
 )
-def test_sums_are_those_that_looking_at_every_subset_finds(sizes: list[int], wanted: set[int], most: int) -> None:
+def test_sums_are_those_that_looking_at_every_subset_finds(
+    sizes: list[int], wanted: set[int], most: int
+) -> None:
     rule = replace(SHIPPED.passes[-1], members_max=most)
     every = Oracle.sums(sizes, wanted, rule)
     found = find_sum(sizes, wanted, most)

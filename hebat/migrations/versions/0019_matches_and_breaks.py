@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -50,9 +52,7 @@ def _number(name: str = "number") -> sa.Column[int]:
     return sa.Column(name, sa.BigInteger(), primary_key=True, autoincrement=False)
 
 
-def _column(
-    name: str, kind: sa.types.TypeEngine[object] | type[sa.types.TypeEngine[object]]
-) -> sa.Column[object]:
+def _column(name: str, kind: Any) -> sa.Column[Any]:
     return sa.Column(name, kind, nullable=False)
 
 
