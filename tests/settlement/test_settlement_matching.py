@@ -55,8 +55,8 @@ def seen_lines(draw: st.DrawFn, items: list[Expected]) -> list[Seen]:
     for number in range(1, draw(st.integers(0, 8)) + 1):
         about = draw(st.lists(st.sampled_from(items), min_size=1, max_size=3, unique=True)) if items else []
         whole = sum(int(one.amount) for one in about) if about else draw(SIZES)
-        amount = draw(st.sampled_from([whole, whole, whole, -whole, whole // 200 * 100])) + draw(OFF)
-        bank = about[0].bank if about and draw(st.integers(0, 5)) else draw(BANKS)
+        amount = draw(st.sampled_from((1, 1, 1, -1))) * whole + draw(OFF)
+        bank = about[0].bank if about and draw(st.integers(0, 5)) > 0 else draw(BANKS)
         party = draw(st.sampled_from(["", about[0].name])) if about else ""
         marked = draw(st.integers(0, 5)) == 0
         refs: tuple[str, ...] = ()
