@@ -17,6 +17,7 @@ from ledger.expiry import Sweeper
 from ledger.group import GROUP_MAX
 from ledger.lease import take
 from ledger.recovery import Recovery, state_of
+from ledger.rows.store import each_moves
 from ledger.rules import change
 from ledger.snapshots.form import Snapshot
 from ledger.snapshots.taking import EVERY_TRANSFERS, Snapshotter, write_now
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from ledger.journal import Block
     from ledger.lease import Lease
     from ledger.opening import Start
+    from ledger.rows.moves import Moves
     from ledger.rules import AccountRules
     from ledger.store import TableSet, Window
 
@@ -304,6 +306,11 @@ class Ledger:
                 yield from store.read_rows(connection)
             else:
                 yield from store.read_rows(connection, *store.span_of(connection, business_date))
+
+    def each_moves(self, business_date: Day, take: Callable[[Moves], None]) -> None:
+        """Hand on what settling a business date asks of its rows, as columns: chunk by chunk, in any order, of one moment."""
+        with self.database.transaction() as connection:
+            each_moves(connection, business_date, *store.span_of(connection, business_date), take)
 
     def open_window(self) -> Day:
         """The business date that a transfer received now would get."""

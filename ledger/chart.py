@@ -38,9 +38,15 @@ class Code(IntEnum):
     SUSPENSE = 9  # liability, by bank: what a statement shows and nobody explains yet
     OPENING = 10  # equity: a card's value from before its history
     RULES = 11  # no money, ever: the register that changes of accounts' rules are entered against
+    ISSUER_RECEIVABLE = 12  # asset: what an issuer owes for cards whose books it keeps itself
+    INTERBANK = 13  # asset: between our accounts at two banks; zero once a window's net is settled
 
 
-DEBIT_NORMAL = frozenset({Code.SUBSIDY_RECEIVABLE, Code.AGENT_CASH, Code.BANK_SETTLEMENT})
+DEBIT_NORMAL = frozenset(
+    {
+        Code.SUBSIDY_RECEIVABLE, Code.AGENT_CASH, Code.BANK_SETTLEMENT, Code.ISSUER_RECEIVABLE, Code.INTERBANK,
+    }
+)  # fmt: skip
 
 
 class AccountName(NamedTuple):

@@ -5,7 +5,9 @@ SettlementError
  │    ├── ParticipantUnknown   a number that no bank, operator, merchant or agent has
  │    └── ParticipantInvalid   a participant that no payment could be made to
  ├── FeeUnknown                the dated table has no rate for this class on this day
+ ├── FeeTableInvalid           a fee table that no fee can be taken from
  ├── PositionUnclear           a journal row that no bank can be asked to pay
+ ├── SumTooLarge               a window whose sums the books cannot hold
  ├── PaymentsTooMany           more payments in one window and bank than references can number
  ├── CalendarEnds              a day that the bank calendar does not reach
  ├── HoursUnknown              no row tells when a rail is open on this day
@@ -55,6 +57,14 @@ class ParticipantInvalid(ParticipantError):
 
 class FeeUnknown(SettlementError):
     """The dated table has no rate for this class on this day."""
+
+
+class FeeTableInvalid(SettlementError):
+    """A fee table that no fee can be taken from; says which line, or which rate."""
+
+
+class SumTooLarge(SettlementError):
+    """A window whose sums 63 bits cannot hold, or with more entries than one block of the journal takes."""
 
 
 class PositionUnclear(SettlementError):

@@ -1,43 +1,87 @@
-"""Merchant discount: a dated table of rates, exact fees, one rounding, and its sharing out over partitions.
+"""Merchant discount: a dated table of rates by class, and the exact fee of each transaction.
 
-A fee is a whole number of ten-thousandths of a sen until it is rounded: sen times basis points. Rates are QRIS's (FACTS).
+A fee is a whole number of ten-thousandths of a sen until it is rounded (`settlement.positions.rounding`): sen times basis points. The
+table is data (CSV); the one that is shipped has QRIS's rates.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from keys.clock import Day, day_of
-from keys.money import Rupiah, Sen, sen_of
-from settlement.errors import FeeUnknown
+from keys.errors import MoneyError
+from keys.money import Sen, parse
+from settlement.errors import FeeTableInvalid, FeeUnknown
 from settlement.participants import MerchantClass
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from numpy.typing import NDArray
 
-BASIS_POINTS = 10_000
+    Integers = NDArray[np.int64]
+
+BASIS_POINTS: Final = 10_000
 """Basis points in one: 0.3 percent is 30."""
+COLUMNS: Final = ("class", "valid_from", "percent", "fixed", "free_up_to", "minimum", "maximum")
+ROWS_MAX: Final = 10_000
+AMOUNT_MAX: Final = Sen(1_000_000_000_00)
+"""No fixed fee, minimum or maximum is over this."""
 _NOTHING = Sen(0)
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """From a day on, a class pays `basis_points` of each transaction above `free_up_to`, and nothing up to it."""
+    """From a day on, what a class pays for each transaction above `free_up_to`: a share and a fixed sum, within minimum and maximum (0: none).
+
+    Amounts are sen.
+    """
 
     merchant_class: MerchantClass
     valid_from: date
     basis_points: int
     free_up_to: Sen = _NOTHING
+    fixed: Sen = _NOTHING
+    minimum: Sen = _NOTHING
+    maximum: Sen = _NOTHING
 
-    def exact_fees(self, amounts: NDArray[np.int64]) -> NDArray[np.int64]:
+    def __post_init__(self) -> None:
+        """Raises FeeTableInvalid."""
+        sums = (self.fixed, self.minimum, self.maximum)
+        if not 0 <= self.basis_points <= BASIS_POINTS or not all(0 <= one <= AMOUNT_MAX for one in sums):
+            raise FeeTableInvalid(
+                f"the rate of {self.merchant_class} from {self.valid_from}: 0 to 100 percent, sums up to Rp1.000.000.000"
+            )
+        if 0 < self.maximum < self.minimum:
+            raise FeeTableInvalid(
+                f"the rate of {self.merchant_class} from {self.valid_from} has a maximum below its minimum"
+            )
+
+    @property
+    def terms(self) -> tuple[int, int, int, int, int]:
+        """As `exact_fees` takes them."""
+        return self.basis_points, self.free_up_to, self.fixed, self.minimum, self.maximum
+
+    def exact_fees(self, amounts: Integers) -> Integers:
         """Fees of transactions in ten-thousandths of a sen; a refund (negative amount) gives back what its sale cost."""
-        return np.where(np.abs(amounts) > self.free_up_to, amounts * self.basis_points, 0)
+        return exact_fees(amounts, np.array([self.terms], np.int64).repeat(len(amounts), axis=0))
+
+
+def exact_fees(amounts: Integers, terms: Integers) -> Integers:
+    """The same for transactions of many rates: `terms` (n, 5) says each one's `Rate.terms`."""
+    points, free, fixed, least, most = terms.T
+    size = np.abs(amounts)
+    fees = np.maximum(size * points + fixed * BASIS_POINTS, least * BASIS_POINTS)
+    fees = np.where(most > 0, np.minimum(fees, most * BASIS_POINTS), fees)
+    fees = np.where(size > free, np.minimum(fees, size * BASIS_POINTS), 0)  # nothing costs more than itself
+    return np.where(amounts < 0, -fees, fees)
 
 
 class FeeTable:
@@ -45,6 +89,11 @@ class FeeTable:
 
     def __init__(self, rates: Iterable[Rate]) -> None:
         self._rates = sorted(rates, key=lambda rate: rate.valid_from, reverse=True)
+        seen = {(rate.merchant_class, rate.valid_from) for rate in self._rates}
+        if len(seen) < len(self._rates):
+            raise FeeTableInvalid(
+                "the fee table has two rates of one class from one day: leave one of them out"
+            )
 
     def rate(self, merchant_class: MerchantClass, day: Day) -> Rate:
         """The rate of a class on a day; raises FeeUnknown before the class's first entry."""
@@ -57,42 +106,31 @@ class FeeTable:
 
 
 def qris_rates() -> FeeTable:
-    """The table of FACTS: rates as read for 2024-12-01, and the changes since."""
-    start, waived = date(2024, 12, 1), date(2025, 3, 14)
-    flat = {
-        MerchantClass.UKE: 70,
-        MerchantClass.UME: 70,
-        MerchantClass.UBE: 70,
-        MerchantClass.EDU: 60,
-        MerchantClass.FUEL: 40,
-        MerchantClass.BLU: 40,
-        MerchantClass.PSO: 40,
-        MerchantClass.GOV: 0,
-    }
-    return FeeTable(
-        [
-            Rate(MerchantClass.UMI, start, 30, free_up_to=sen_of(Rupiah(500_000))),
-            *(Rate(merchant_class, start, points) for merchant_class, points in flat.items()),
-            Rate(MerchantClass.BLU, waived, 0),
-            Rate(MerchantClass.PSO, waived, 0),
-        ]
-    )
+    """The table that is shipped (FACTS, QRIS): rates as read for 2024-12-01, and the changes since."""
+    return read_table(files("settlement").joinpath("data", "fees.csv").read_text(encoding="utf-8"))
 
 
-def rounded(exact: int) -> Sen:
-    """Ten-thousandths of a sen as whole sen, half up; half down below zero, so that a refund mirrors its sale."""
-    sen = (2 * abs(exact) + BASIS_POINTS) // (2 * BASIS_POINTS)
-    return Sen(sen if exact >= 0 else -sen)
+def read_table(text: str) -> FeeTable:
+    """A fee table from CSV with the columns COLUMNS: percent, and rupiah with up to two decimals; empty is 0.
 
-
-def allocated(exact: Sequence[int]) -> list[Sen]:
-    """Share the rounded total of exact fees out over their places, by largest remainder: no sen is lost or made.
-
-    Each place gets its exact fee rounded down or up; of equal remainders the first place is served first.
+    Raises FeeTableInvalid, naming the line.
     """
-    shares = [fee // BASIS_POINTS for fee in exact]
-    left = rounded(sum(exact)) - sum(shares)
-    by_remainder = sorted(range(len(exact)), key=lambda place: -(exact[place] % BASIS_POINTS))
-    for place in by_remainder[:left]:
-        shares[place] += 1
-    return [Sen(share) for share in shares]
+    lines = csv.DictReader(io.StringIO(text), strict=True)
+    if tuple(lines.fieldnames or ()) != COLUMNS:
+        raise FeeTableInvalid(f"line 1: the columns of a fee table are {','.join(COLUMNS)}")
+    try:
+        rates = [_rate(line) for line in lines]
+    except (ValueError, KeyError, csv.Error, MoneyError, FeeTableInvalid) as error:
+        raise FeeTableInvalid(f"line {lines.line_num}: {error}") from None
+    if len(rates) > ROWS_MAX:
+        raise FeeTableInvalid(f"a fee table of {len(rates)} rates: {ROWS_MAX} are allowed")
+    return FeeTable(rates)
+
+
+def _rate(line: dict[str, str | None]) -> Rate:
+    points, *sums = (
+        parse(line[name] or "0") for name in ("percent", "free_up_to", "fixed", "minimum", "maximum")
+    )
+    return Rate(
+        MerchantClass(line["class"] or ""), date.fromisoformat(line["valid_from"] or ""), int(points), *sums
+    )  # fmt: skip

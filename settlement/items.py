@@ -1,11 +1,15 @@
 """What a window makes us expect on bank statements: payments out, deposits and subsidy in, each under a reference of ours.
 
+Each party has one payment from its own bank for what cards paid, and an operator one for the city's subsidy; an agent pays in at its own
+bank. What banks owe one another goes between our accounts there, in transfers that carry the multilateral net out.
+
 References are `KSH-YYYYMMDD-bbbb-nnnn`: window, bank, and a number that counts payments first, then what comes in.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,14 +17,15 @@ from keys.clock import Day, date_of
 from keys.money import Sen
 from ledger.chart import Code
 from settlement.errors import PaymentsTooMany
-from settlement.positions import Purpose
+from settlement.positions.model import Purpose
+from settlement.positions.netting import between, nets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from settlement.participants import Participants
     from settlement.payments.rails import Rail, RailRules
-    from settlement.positions import Position
+    from settlement.positions.model import Position
 
 REFERENCE_PREFIX = "KSH-"
 ITEMS_PER_BANK_MAX = 9_999
@@ -33,13 +38,16 @@ class ItemKind(StrEnum):
     SUBSIDY_SHARE = "subsidy share"
     CASH = "cash deposit"
     SUBSIDY = "subsidy"
+    ISSUER = "issuer's cards"
+    INTERBANK = "interbank net"
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
     """One movement that a statement of `bank` should show: sen, negative where we pay.
 
-    `rail` is how we pay it, None where it comes in. `due` is the day of execution.
+    `rail` is how we pay it, None where it comes in. `due` is the day of execution. `end_to_end` is the reference under which a bank tells
+    it, where that is not the item's own: what comes in between our accounts carries the reference that it went out with.
     """
 
     window: Day
@@ -52,6 +60,12 @@ class Item:
     amount: Sen
     due: Day
     rail: Rail | None
+    end_to_end: str = ""
+
+    @property
+    def told(self) -> str:
+        """The reference that a statement line carries."""
+        return self.end_to_end or self.reference
 
 
 class _Demand(NamedTuple):
@@ -80,7 +94,9 @@ def items(
 
     Raises PaymentsTooMany over `ITEMS_PER_BANK_MAX` a bank, ParticipantUnknown.
     """
-    demands = sorted(_demands(list(positions), participants), key=lambda demand: demand.order)
+    listed = list(positions)
+    demands = [*_demands(listed, participants), *_between(listed, participants)]
+    demands.sort(key=lambda demand: demand.order)
     numbers: dict[int, int] = {}
     made = []
     for demand in demands:
@@ -90,29 +106,46 @@ def items(
                 f"bank {demand.bank:04d} has over {ITEMS_PER_BANK_MAX} items in one window: close windows more often"
             )
         made.append(_item(demand, window, number, participants, rules))
-    return tuple(made)
+    return _paired(made)
 
 
-def _demands(positions: list[Position], participants: Participants) -> list[_Demand]:
-    kinds = {
-        Purpose.TAPS: ItemKind.PAYOUT,
-        Purpose.SUBSIDY: ItemKind.SUBSIDY_SHARE,
-        Purpose.CASH: ItemKind.CASH,
-    }
-    made = [
-        _Demand(
-            position.bank,
-            kinds[position.purpose],
-            position.code,
-            position.number,
-            position.net if position.purpose is Purpose.CASH else Sen(-position.net),
-        )
-        for position in positions
-    ]
-    subsidy = sum(position.net for position in positions if position.purpose is Purpose.SUBSIDY)
-    city = participants.city
-    made.append(_Demand(city.bank, ItemKind.SUBSIDY, Code.SUBSIDY_RECEIVABLE, city.number, Sen(subsidy)))
-    return [demand for demand in made if demand.amount]
+def _demands(positions: list[Position], participants: Participants) -> Iterator[_Demand]:
+    """One for each party and purpose at the party's bank, and one for each who pays in for others."""
+    sums: Counter[_Demand] = Counter()
+    for position in positions:
+        for key, sign in _expected(position, participants):
+            sums[key] += sign * position.net
+    for key, amount in sums.items():
+        if amount:
+            yield key._replace(amount=Sen(amount))
+
+
+def _expected(position: Position, participants: Participants) -> Iterator[tuple[_Demand, int]]:
+    """What a position adds to: a demand without its amount, and the sign (negative: we pay)."""
+    code, number = position.code, position.number
+    home, zero = participants.party(code, number).bank, Sen(0)
+    if position.purpose is Purpose.CASH:
+        yield _Demand(home, ItemKind.CASH, code, number, zero), 1
+        return
+    subsidy = position.purpose is Purpose.SUBSIDY
+    yield _Demand(home, ItemKind.SUBSIDY_SHARE if subsidy else ItemKind.PAYOUT, code, number, zero), -1
+    if subsidy:
+        city = participants.city
+        yield _Demand(city.bank, ItemKind.SUBSIDY, Code.SUBSIDY_RECEIVABLE, city.number, zero), 1
+
+
+def _between(positions: list[Position], participants: Participants) -> Iterator[_Demand]:
+    """What issuers pay for cards whose books they keep, and what goes between our accounts."""
+    issuers: Counter[int] = Counter()
+    for position in positions:
+        if position.purpose is Purpose.OTHERS_CARDS:
+            issuers[position.bank] += position.gross - position.refunds
+    for bank, amount in issuers.items():
+        if amount:
+            yield _Demand(bank, ItemKind.ISSUER, Code.ISSUER_RECEIVABLE, bank, Sen(amount))
+    for one in between(nets(positions, participants)):
+        yield _Demand(one.debtor, ItemKind.INTERBANK, Code.BANK_SETTLEMENT, one.creditor, Sen(-one.amount))
+        yield _Demand(one.creditor, ItemKind.INTERBANK, Code.BANK_SETTLEMENT, one.debtor, one.amount)
 
 
 def _item(demand: _Demand, window: Day, number: int, participants: Participants, rules: RailRules) -> Item:
@@ -130,3 +163,20 @@ def _item(demand: _Demand, window: Day, number: int, participants: Participants,
         due=rules.execution(rail, window) if rail else window,
         rail=rail,
     )
+
+
+def _paired(made: list[Item]) -> tuple[Item, ...]:
+    """What comes in between our accounts is told, and due, as it went out."""
+    out = {
+        (item.bank, item.party): item
+        for item in made
+        if item.kind is ItemKind.INTERBANK and item.rail is not None
+    }
+
+    def paired(item: Item) -> Item:
+        if item.kind is not ItemKind.INTERBANK or item.rail is not None:
+            return item
+        went = out[item.party, item.bank]
+        return replace(item, due=went.due, end_to_end=went.reference)
+
+    return tuple(paired(item) for item in made)

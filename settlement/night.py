@@ -16,6 +16,7 @@ from ledger.transfer import Result
 from settlement import store, windows
 from settlement.errors import EarlierWindowOpen, OutputDiffers, SettlementError, SettlementRefused
 from settlement.payments.rails import RailRules
+from settlement.positions.summing import Summing
 from settlement.reconciling import run_matching
 from settlement.statements.desk import StatementDesk
 from settlement.statements.inbox import TakeIn, incoming
@@ -86,8 +87,9 @@ class Night:
         if self._before_closing is not None:
             self._before_closing()
         window = self._ledger.close_window(business_date)
-        rows = self._ledger.rows(business_date)
-        planned = windows.plan(window, rows, self._participants, self._fees, self._rules)
+        summing = Summing(self._participants, self._fees, business_date)
+        self._ledger.each_moves(business_date, summing.take)
+        planned = windows.plan(window, summing.done(), self._participants, self._rules)
         result: Result = self._ledger.writer.submit(windows.SettleWindow(planned)).result()
         if result is not Result.POSTED:
             raise SettlementRefused(

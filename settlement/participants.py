@@ -136,6 +136,11 @@ class Participants:
             Code.AGENT_CASH: self.agents,
             Code.SUBSIDY_RECEIVABLE: {city.number: city},
         }
+        # A bank as a party is our own account there: the net between banks is paid to it.
+        ours = {
+            bank.code: Party(bank.code, bank.name, bank.code, bank.account) for bank in self.banks.values()
+        }
+        self._parties |= {Code.BANK_SETTLEMENT: ours, Code.ISSUER_RECEIVABLE: ours}
         for parties in self._parties.values():
             for party in parties.values():
                 if party.bank not in self.banks:

@@ -19,11 +19,12 @@ from ledger.transfer import Kind
 from settlement import tables
 from settlement.items import Item, ItemKind
 from settlement.payments.rails import Rail
-from settlement.positions import SETTLEMENT_KINDS, Purpose
+from settlement.positions.flows import SETTLEMENT_KINDS
+from settlement.positions.model import BankNet, DayLine, Purpose
 from settlement.tables import WHOLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +66,30 @@ class PaymentFile:
     content: bytes
 
 
-def insert_settlement(
-    connection: sa.Connection,
-    settlement: Settlement,
-    positions: Sequence[KeptPosition],
-    items: Sequence[Item],
-    files: Sequence[PaymentFile],
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is kept of a settled window besides its entries."""
+
+    positions: tuple[KeptPosition, ...]
+    nets: tuple[BankNet, ...]
+    days: tuple[DayLine, ...]
+    items: tuple[Item, ...]
+    files: tuple[PaymentFile, ...]
+
+
+def insert_settlement(connection: sa.Connection, settlement: Settlement, record: Record) -> None:
     """Record a window as settled, with everything that follows from it."""
     day = settlement.business_date
+    _insert(connection, tables.positions, [_position_row(day, position) for position in record.positions])
+    _insert(
+        connection,
+        tables.nets,
+        [{"business_date": day, **_values(one), "net": one.net} for one in record.nets],
+    )
+    _insert(connection, tables.days, [{"business_date": day, **_values(one)} for one in record.days])
+    _insert(connection, tables.items, [_item_row(item) for item in record.items])
+    _insert(connection, tables.payment_files, [_file_row(file) for file in record.files])
+    # The settlement last: from here on the database takes no more of its parts.
     _insert(
         connection,
         tables.settlements,
@@ -87,9 +103,10 @@ def insert_settlement(
             }
         ],
     )
-    _insert(connection, tables.positions, [_position_row(day, position) for position in positions])
-    _insert(connection, tables.items, [_item_row(item) for item in items])
-    _insert(connection, tables.payment_files, [_file_row(file) for file in files])
+
+
+def _values(one: BankNet | DayLine) -> dict[str, int]:
+    return {name: int(getattr(one, name)) for name in one.__slots__}
 
 
 def _insert(connection: sa.Connection, table: sa.Table, rows: Iterable[dict[str, Any]]) -> None:
@@ -124,6 +141,7 @@ def _item_row(item: Item) -> dict[str, Any]:
         "amount": item.amount,
         "due": item.due,
         "rail": item.rail.name if item.rail else "",
+        "end_to_end": item.end_to_end,
     }
 
 
@@ -159,18 +177,42 @@ def settled_days(connection: sa.Connection) -> list[Day]:
 
 
 def unsettled_before(connection: sa.Connection, day: Day) -> Day | None:
-    """The oldest business date before a day that has movements to settle and is not settled; openings owe nobody."""
+    """The oldest business date before a day that has movements to settle and is not settled; openings owe nobody.
+
+    Business dates are settled in order, so that only those after the last settled one are looked at.
+    """
     journal, done = ledger_tables.transfers, tables.settlements
-    settled = sa.select(done.c.business_date).where(done.c.partition == WHOLE)
-    query = sa.select(sa.func.min(journal.c.business_date)).where(
-        journal.c.business_date < day,
-        journal.c.kind.not_in(
-            [int(kind) for kind in (*SETTLEMENT_KINDS, Kind.OPENING, Kind.RULES, Kind.EXPIRY)]
-        ),
-        journal.c.business_date.not_in(settled),
+    query = (
+        sa.select(done)
+        .where(done.c.partition == WHOLE, done.c.business_date < day)
+        .order_by(done.c.business_date.desc())
     )
-    found = connection.execute(query).scalar()
+    last = connection.execute(query.limit(1)).first()
+    since, own = (last.business_date, last.last_position) if last else (-1, 0)
+    found = connection.execute(
+        sa.select(sa.func.min(journal.c.business_date)).where(
+            journal.c.business_date > since,
+            journal.c.business_date < day,
+            journal.c.kind.not_in([int(kind) for kind in (Kind.OPENING, Kind.RULES, Kind.EXPIRY)]),
+            sa.or_(journal.c.kind.not_in([int(kind) for kind in SETTLEMENT_KINDS]), journal.c.position > own),
+        )
+    ).scalar()
     return None if found is None else Day(found)
+
+
+def nets_of(connection: sa.Connection, day: Day) -> tuple[BankNet, ...]:
+    """The multilateral net of a settled window, by bank."""
+    query = _of_day(tables.nets, day).order_by(tables.nets.c.bank)
+    return tuple(BankNet(row.bank, Sen(row.owed), Sen(row.owes)) for row in connection.execute(query))
+
+
+def days_of(connection: sa.Connection, day: Day) -> tuple[DayLine, ...]:
+    """What a settled window holds, by service day and kind."""
+    query = _of_day(tables.days, day).order_by(tables.days.c.service_day, tables.days.c.kind)
+    return tuple(
+        DayLine(Day(row.service_day), Kind(row.kind), row.transfers, Sen(row.amount))
+        for row in connection.execute(query)
+    )
 
 
 def positions_of(connection: sa.Connection, day: Day) -> tuple[KeptPosition, ...]:
@@ -206,6 +248,7 @@ def item_of_row(row: Any) -> Item:
         amount=Sen(row.amount),
         due=Day(row.due),
         rail=Rail[row.rail] if row.rail else None,
+        end_to_end=row.end_to_end,
     )
 
 

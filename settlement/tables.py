@@ -57,6 +57,29 @@ positions = Table(
     CheckConstraint("net = gross - refunds - fee", name="settlement_positions_add_up"),
 )
 
+nets = Table(
+    "settlement_nets",
+    metadata,
+    _partition(),
+    Column("business_date", Integer, primary_key=True, autoincrement=False),
+    Column("bank", Integer, primary_key=True, autoincrement=False),
+    Column("owed", BigInteger, nullable=False),
+    Column("owes", BigInteger, nullable=False),
+    Column("net", BigInteger, nullable=False),
+    CheckConstraint("net = owed - owes", name="settlement_nets_add_up"),
+)
+
+days = Table(
+    "settlement_days",
+    metadata,
+    _partition(),
+    Column("business_date", Integer, primary_key=True, autoincrement=False),
+    Column("service_day", Integer, primary_key=True, autoincrement=False),
+    Column("kind", Integer, primary_key=True, autoincrement=False),
+    Column("transfers", BigInteger, nullable=False),
+    Column("amount", BigInteger, nullable=False),
+)
+
 items = Table(
     "settlement_items",
     metadata,
@@ -71,6 +94,7 @@ items = Table(
     Column("amount", BigInteger, nullable=False),
     Column("due", Integer, nullable=False),
     Column("rail", String(20), nullable=False),
+    Column("end_to_end", String(35), nullable=False, server_default=""),
     CheckConstraint("amount <> 0", name="settlement_items_move_something"),
 )
 

@@ -11,7 +11,7 @@ from settlement import store
 from settlement.breaks import store as breaks
 from settlement.breaks.suspense import store as suspense
 from settlement.matching import store as matching
-from settlement.positions import Purpose
+from settlement.positions.model import Purpose
 from settlement.statements import store as statements
 from settlement.statements.kept import Verdict
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from settlement.breaks.kept import KeptBreak, Sums
     from settlement.items import Item
     from settlement.matching.kept import KeptMatch
+    from settlement.positions.model import BankNet, DayLine
     from settlement.statements.kept import BankLine, KeptFile, KeptStatement
     from settlement.store import KeptPosition, PaymentFile, Settlement
 
@@ -34,6 +35,8 @@ class NightView:
     settlement: Settlement
     positions: tuple[KeptPosition, ...]
     items: tuple[Item, ...]
+    nets: tuple[BankNet, ...]
+    days: tuple[DayLine, ...]
     payment_files: tuple[PaymentFile, ...]
     statement_files: tuple[KeptFile, ...]
     statements: tuple[KeptStatement, ...]
@@ -69,6 +72,8 @@ def view(database: Database, day: Day) -> NightView | None:
             settlement,
             store.positions_of(connection, day),
             store.items_of(connection, day),
+            store.nets_of(connection, day),
+            store.days_of(connection, day),
             store.payment_files_of(connection, day),
             tuple(statements.files_of(connection, day)),
             tuple(statements.statements_of(connection, day)),

@@ -14,7 +14,7 @@ from keys.clock import Day, date_of, day_of, local
 from keys.money import Sen, display
 from settlement import store
 from settlement.breaks.classifying import Reason
-from settlement.positions import Purpose
+from settlement.positions.model import Purpose
 from settlement.statements import store as statements
 from settlement.statements.kept import Verdict
 from settlement.view import report, view
@@ -37,6 +37,7 @@ _PURPOSES: Final = {
     Purpose.TAPS: "Fares and sales",
     Purpose.SUBSIDY: "Subsidy",
     Purpose.CASH: "Cash of agents",
+    Purpose.OTHERS_CARDS: "Other issuers' cards",
 }
 _TONES: Final = {
     Reason.AMOUNT_DIFFERS: "red",

@@ -17,21 +17,24 @@ from settlement import store
 from settlement.entries import entries
 from settlement.items import items
 from settlement.payments.pain001 import file_name, payment_file
-from settlement.positions import positions
+from settlement.positions.netting import nets
 from settlement.statements.reading import digest
-from settlement.store import KeptPosition, PaymentFile, Settlement
+from settlement.store import KeptPosition, PaymentFile, Record, Settlement
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import numpy as np
+    import numpy.typing as npt
+
     from ledger.store import Window
-    from ledger.transfer import Transfer
-    from ledger.writer import Posted, Transaction
-    from settlement.fees import FeeTable
+    from ledger.writer import PostedRows, Transaction
     from settlement.items import Item
     from settlement.participants import Participants
     from settlement.payments.rails import RailRules
-    from settlement.positions import Columns, Position
+    from settlement.positions.model import Position, Sums
+
+    Rows = npt.NDArray[np.void]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,40 +42,41 @@ class Plan:
     """What settling a window means, before anything is written."""
 
     window: Window
-    transfers: tuple[Transfer, ...]
-    positions: tuple[KeptPosition, ...]
-    items: tuple[Item, ...]
-    files: tuple[PaymentFile, ...]
+    transfers: Rows
+    record: Record
 
     @property
     def document(self) -> bytes:
-        """What the chain covers besides the entries: the positions and the digests of the payment files, as JSON."""
+        """What the chain covers besides the entries: positions, nets, service days and the digests of the payment files, as JSON."""
+        record = self.record
         told = {
             "settle": date_of(self.window.business_date).isoformat(),
             "positions": [
                 [one.purpose, one.bank, one.code, one.number, one.gross, one.refunds, one.fee, one.net]
-                for one in self.positions
+                for one in record.positions
             ],
-            "payment_files": {file.name: file.sha256 for file in self.files},
+            "nets": [[one.bank, one.owed, one.owes, one.net] for one in record.nets],
+            "service_days": [[one.service_day, one.kind, one.transfers, one.amount] for one in record.days],
+            "payment_files": {file.name: file.sha256 for file in record.files},
         }
         return json.dumps(told, separators=(",", ":"), sort_keys=True).encode()
 
 
-def plan(window: Window, rows: Columns, participants: Participants, fees: FeeTable, rules: RailRules) -> Plan:
-    """All that follows from a closed window's journal rows; the same rows give the same plan, byte for byte.
+def plan(window: Window, found: Sums, participants: Participants, rules: RailRules) -> Plan:
+    """All that follows from the sums of a closed window's rows; the same rows give the same plan, byte for byte.
 
-    Raises PositionUnclear, ParticipantUnknown, FeeUnknown, PaymentsTooMany.
+    Raises ParticipantUnknown, PaymentsTooMany, SumTooLarge.
     """
-    day = window.business_date
-    found = positions(rows, participants, fees, day)
-    expected = items(found, day, participants, rules)
-    return Plan(
-        window,
-        tuple(entries(found, day, window.closed_at)),
-        tuple(_kept(position, participants) for position in found),
+    day, positions = window.business_date, found.positions()
+    expected = items(positions, day, participants, rules)
+    record = Record(
+        tuple(_kept(position, participants) for position in positions),
+        nets(positions, participants),
+        found.days,
         expected,
         tuple(_files(window, expected, participants)),
     )
+    return Plan(window, entries(found.shares, participants, day, window.closed_at), record)
 
 
 def _kept(position: Position, participants: Participants) -> KeptPosition:
@@ -107,23 +111,19 @@ class SettleWindow:
     document: bytes = field(default=b"", init=False)
     _done: bool = field(default=False, init=False)
 
-    def plan(self, tx: Transaction) -> Sequence[Transfer]:
+    def plan(self, tx: Transaction) -> Rows:
         """The entries; none where the window is settled already."""
         self._done = store.settlement_of(tx.connection, self.planned.window.business_date) is not None
-        return () if self._done else self.planned.transfers
+        return self.planned.transfers[:0] if self._done else self.planned.transfers
 
-    def settle(self, posted: Sequence[Posted], tx: Transaction) -> Result:
+    def settle(self, posted: PostedRows, tx: Transaction) -> Result:
         """Record the window with its entries' positions; nothing where they were not posted."""
-        wrong = next(
-            (one.result for one in posted if one.result not in {Result.POSTED, Result.LINKED_FAILED}), None
-        )
-        if self._done or wrong is not None:
-            return wrong or Result.POSTED
+        told = posted.results[(posted.results != Result.POSTED) & (posted.results != Result.LINKED_FAILED)]
+        if self._done or not posted.all_posted:
+            return Result(int(told[0])) if len(told) else Result.POSTED
         self.document = self.planned.document
-        first, last = (posted[0].position, posted[-1].position) if posted else (0, 0)
+        first, last = (int(posted.positions[0]), int(posted.positions[-1])) if len(posted) else (0, 0)
         window = self.planned.window
         settlement = Settlement(window.business_date, window.closed_at, window.head, first, last)
-        store.insert_settlement(
-            tx.connection, settlement, self.planned.positions, self.planned.items, self.planned.files
-        )
+        store.insert_settlement(tx.connection, settlement, self.planned.record)
         return Result.POSTED

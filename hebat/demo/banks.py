@@ -56,7 +56,7 @@ def movements_of(items: Sequence[Item]) -> list[Movement]:
 
 
 def _movement(item: Item) -> Movement:
-    return Movement(item.amount, item.reference, item.name, f"{item.bank:04d}{item.reference[-4:]}")
+    return Movement(item.amount, item.told, item.name, f"{item.bank:04d}{item.reference[-4:]}")
 
 
 def _with_mistakes(

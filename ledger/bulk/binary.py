@@ -77,10 +77,14 @@ def integer_rows(table: npt.NDArray[np.int64]) -> Octets:
 
 def integers_from(stream: bytes | memoryview, columns: int) -> Integers:
     """A table (rows, columns) from what COPY TO gives of 64-bit integers; raises ValueError where it is anything else."""
+    return integers_of(memoryview(stream)[len(SIGNATURE) : -len(TRAILER)], columns)
+
+
+def integers_of(tuples: bytes | memoryview, columns: int) -> Integers:
+    """The same from tuples without the stream's head and end."""
     width = _COUNT + columns * (_LENGTH + 8)
-    octets_ = np.frombuffer(stream, np.uint8)[len(SIGNATURE) : -len(TRAILER)]
-    tuples = octets_.reshape(-1, width)
-    fields = tuples[:, _COUNT:].reshape(-1, columns, _LENGTH + 8)
+    octets_ = np.frombuffer(tuples, np.uint8).reshape(-1, width)
+    fields = octets_[:, _COUNT:].reshape(-1, columns, _LENGTH + 8)
     if (fields[:, :, :_LENGTH] != (0, 0, 0, 8)).any():
         raise ValueError("a column is no 64-bit integer")
     values = np.ascontiguousarray(fields[:, :, _LENGTH:]).view(">i8")

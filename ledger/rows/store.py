@@ -15,10 +15,11 @@ from ledger.bulk import binary
 from ledger.bulk.native import Native
 from ledger.bulk.store import HANDLE, SEND_BYTES
 from ledger.chart import PARTITIONS
+from ledger.rows.moves import COLUMNS, Moves
 from ledger.transfer import ROW
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy.typing as npt
 
@@ -33,6 +34,8 @@ _INSERTED_MAX: Final = 256
 """Rows up to which PostgreSQL gets them as INSERTs, all in one message."""
 _WITHIN: Final = f"partition IN ({','.join(map(str, range(PARTITIONS)))})"
 """Each partition by its name, so that the primary key finds a span of positions without an index of its own."""
+MOVES_A_CHUNK: Final = 500_000
+_MOVES: Final = f"SELECT {','.join(COLUMNS)} FROM transfers WHERE business_date ="  # noqa: S608  our own names
 _SELECT: Final = f"SELECT {_NAMES} FROM transfers WHERE {_WITHIN} AND position BETWEEN"  # noqa: S608  our own names
 
 
@@ -161,6 +164,51 @@ def _span(connection: sa.Connection, first: int, last: int) -> Rows:
         if found is not None:
             return found.view(ROW).reshape(-1)
     return rowbytes.rows_from(driver.execute(f"{_SELECT} {first} AND {last}").fetchall())
+
+
+class _Received:
+    """What COPY gives, tuple by tuple; handed on as columns whenever there are enough."""
+
+    def __init__(self, take: Callable[[Moves], None]) -> None:
+        self._take = take
+        self._parts: list[bytes] = []
+
+    def write(self, part: bytes) -> None:
+        """A tuple; the first has the stream's head before it, the last is its end."""
+        self._parts.append(part)
+        if len(self._parts) >= MOVES_A_CHUNK:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand on what is here."""
+        stream, self._parts = b"".join(self._parts), []
+        tuples = stream.removeprefix(binary.SIGNATURE).removesuffix(binary.TRAILER)
+        if tuples:
+            self._take(Moves.of_table(binary.integers_of(tuples, len(COLUMNS))))
+
+
+def each_moves(
+    connection: sa.Connection, business_date: Day, first: int, last: int, take: Callable[[Moves], None]
+) -> None:
+    """Hand all rows of a business date on as columns, chunk by chunk and in any order; they lie between two positions."""
+    driver: Any = connection.connection
+    select = f"{_MOVES} {business_date}"
+    if connection.dialect.name == "postgresql":
+        received = _Received(take)
+        with driver.cursor() as cursor:
+            cursor.copy_expert(f"COPY ({select}) TO STDOUT (FORMAT BINARY)", received, SEND_BYTES)
+        received.flush()
+        return
+    native, handle = Native.find(), connection.info.get(HANDLE, 0)
+    for start in range(first, last + 1, MOVES_A_CHUNK):
+        end = min(start + MOVES_A_CHUNK - 1, last)
+        span, found = f"{select} AND {_WITHIN} AND position BETWEEN {start} AND {end}", None
+        if native is not None and handle:
+            found = native.select(handle, span, len(COLUMNS), end - start + 1)
+        if found is None:
+            found = np.array(driver.execute(span).fetchall(), np.int64).reshape(-1, len(COLUMNS))
+        if len(found):
+            take(Moves.of_table(found))
 
 
 def top(connection: sa.Connection) -> int:

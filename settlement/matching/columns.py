@@ -44,8 +44,15 @@ _LEGAL_FORMS: Final = r"\b(?:PT|CV|UD|PD|TBK|PERSERO|KOPERASI|YAYASAN)\b"
 
 def item_columns(items: pl.DataFrame) -> pl.DataFrame:
     """`i` (its row), bank, amount, window, due, `ref` (letters and digits only), and `party_key` ("" for a name too short to tell)."""
-    squeezed = _squeezed(pl.col("reference")).alias("ref")
-    return items.with_row_index("i").with_columns(squeezed, _letters("name").alias("party_key"))
+    told = (
+        "told" if "told" in items.columns else "reference"
+    )  # what goes between banks is told by the payer's reference
+    squeezed = _squeezed(pl.col(told)).alias("ref")
+    return (
+        items.with_row_index("i")
+        .with_columns(squeezed, _letters("name").alias("party_key"))
+        .drop("told", strict=False)
+    )
 
 
 def line_columns(lines: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:

@@ -36,7 +36,10 @@ matches, match_items, match_lines = tables.matches, tables.match_items, tables.m
 
 _ITEM_COLUMNS: Final = (
     items.c.reference, items.c.bank, items.c.amount, items.c.business_date.label("window"), items.c.due, items.c.name,
+    sa.func.coalesce(sa.func.nullif(items.c.end_to_end, ""), items.c.reference).label("told"),
 )  # fmt: skip
+_ITEMS: Final = pl.Schema([*ITEMS.items(), ("told", pl.String())])
+"""`told` is the reference that a bank tells an item by."""
 _LINE_COLUMNS: Final = (
     lines.c.sha256, lines.c.statement, lines.c.number, lines.c.bank, lines.c.value_date.label("day"), lines.c.amount,
     lines.c.reference, lines.c.end_to_end, lines.c.remittance.label("text"), lines.c.bank_reference, lines.c.repeated,
@@ -70,7 +73,7 @@ def _unused() -> sa.ColumnElement[bool]:
 def open_items(connection: sa.Connection) -> pl.DataFrame:
     """Items that no match proves (`columns.ITEMS`), by reference."""
     query = sa.select(*_ITEM_COLUMNS).where(items.c.partition == WHOLE, _unproven())
-    return _columns(connection, query.order_by(items.c.reference), ITEMS)
+    return _columns(connection, query.order_by(items.c.reference), _ITEMS)
 
 
 def open_lines(connection: sa.Connection) -> pl.DataFrame:
@@ -84,7 +87,7 @@ def all_between(connection: sa.Connection, first: Day, last: Day) -> tuple[pl.Da
         items.c.partition == WHOLE, items.c.business_date.between(first, last)
     )
     told = _in_chain(sa.select(*_LINE_COLUMNS).where(lines.c.booking_date.between(first, last)))
-    return _columns(connection, wanted.order_by(items.c.reference), ITEMS), _columns(connection, told, LINES)
+    return _columns(connection, wanted.order_by(items.c.reference), _ITEMS), _columns(connection, told, LINES)
 
 
 def _in_chain(query: sa.Select[Any]) -> sa.Select[Any]:
@@ -337,10 +340,10 @@ def with_difference(connection: sa.Connection) -> list[KeptMatch]:
 
 def items_with(connection: sa.Connection, references: Sequence[str]) -> pl.DataFrame:
     """Some items (`columns.ITEMS`), proven or not, by reference."""
-    parts = [pl.DataFrame(schema=ITEMS)]
+    parts = [pl.DataFrame(schema=_ITEMS)]
     for some in _few(sorted(references)):
         query = sa.select(*_ITEM_COLUMNS).where(items.c.partition == WHOLE, items.c.reference.in_(some))
-        parts.append(_columns(connection, query.order_by(items.c.reference), ITEMS))
+        parts.append(_columns(connection, query.order_by(items.c.reference), _ITEMS))
     return pl.concat(parts)
 
 

@@ -121,7 +121,7 @@ def _payment(block: etree._Element, item: Item, participants: Participants) -> N
     payment = _add(block, "CdtTrfTxInf")
     identity = _add(payment, "PmtId")
     _add(identity, "InstrId", item.reference)
-    _add(identity, "EndToEndId", item.reference)
+    _add(identity, "EndToEndId", item.told)
     _add(_add(payment, "Amt"), "InstdAmt", plain(Sen(-item.amount)), Ccy=CURRENCY)
     _agent(payment, "CdtrAgt", participants.bank(party.bank).bic)
     _add(_add(payment, "Cdtr"), "Nm", party.name)

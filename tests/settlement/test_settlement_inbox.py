@@ -233,7 +233,7 @@ def test_a_break_closes_when_its_proof_comes_and_the_night_that_found_it_stays(s
     missing = stage.night.run(DAY)
     of_bni = [item for item in seen(stage).items if item.bank == 9]
     assert dict(missing.breaks_by_reason) == {"missing on statement": len(of_bni)}
-    late = [Movement(item.amount, item.reference, "", "") for item in of_bni]
+    late = [Movement(item.amount, item.told, "", "") for item in of_bni]
     stage.put("2.xml", statement(1, 0, *late))
     done = stage.night.run(DAY)
     assert (done.breaks_by_reason, len(seen(stage).breaks)) == ((), len(of_bni))

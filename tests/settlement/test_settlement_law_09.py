@@ -24,7 +24,7 @@ def bank_statement(stage: Stage, bank: int, opening: int = 0, *, form: str = "08
     """What a bank that carried out everything would write."""
     items = [item for item in items_of(stage) if item.bank == bank]
     movements = [
-        bank_writer.Movement(item.amount, item.reference, item.name, f"B{number:06d}")
+        bank_writer.Movement(item.amount, item.told, item.name, f"B{number:06d}")
         for number, item in enumerate(items, start=1)
     ]
     account = bank_writer.Account(
@@ -111,7 +111,7 @@ def test_a_night_resumed_after_its_entries_were_posted_writes_the_files_that_wer
 def test_a_payment_file_that_somebody_changed_stops_the_night(stage: Stage) -> None:
     stage.night.run(DAY)
     path = next(stage.out.glob("pain001-*"))
-    path.write_bytes(path.read_bytes().replace(b"Trans", b"Tr4ns"))
+    path.write_bytes(path.read_bytes().replace(b"IDR", b"USD"))
     with pytest.raises(OutputDiffers, match=path.name):
         stage.night.run(DAY)
 

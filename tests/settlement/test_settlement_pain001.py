@@ -12,22 +12,19 @@ from lxml import etree
 
 from keys.clock import CITY, Day, day_of, moment
 from keys.money import Rupiah, Sen, parse, sen_of
-from ledger.chart import Code, Partition
+from ledger.chart import Code
 from settlement.calendar.days import DayOverride
 from settlement.calendar.indonesia import indonesian_calendar
 from settlement.errors import ParticipantInvalid, PaymentsTooMany
-from settlement.fees import qris_rates
-from settlement.items import Item, ItemKind, items
-from settlement.participants import Bank, Operator
+from settlement.items import Item, ItemKind, items, reference
+from settlement.participants import Bank, Operator, Participants
 from settlement.payments.pain001 import NAMESPACE, payment_file
 from settlement.payments.rails import Rail, RailRules
-from settlement.positions import Position, Purpose, Share, positions
-from tests.settlement.town import BNI, BRT, CITRA, DATE, DAY, JATENG, MANDIRI, Taps
+from settlement.positions.model import Position, Purpose
+from tests.settlement.town import BNI, BRT, CITRA, DATE, DAY, JATENG, KIOSK, MANDIRI, Taps, sums_of
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from settlement.participants import Participants
 
 NS = {"p": NAMESPACE}
 RULES = RailRules()
@@ -35,15 +32,23 @@ CLOSED = moment(datetime.combine(DATE, time(23), CITY))
 
 
 def net(rupiah: int, bank: int = BNI, number: int = BRT, purpose: Purpose = Purpose.TAPS) -> Position:
-    share = Share(Partition(0), 0, sen_of(Rupiah(rupiah)), Sen(0), Sen(0))
     code = Code.AGENT_CASH if purpose is Purpose.CASH else Code.OPERATOR_PAYABLE
-    return Position(purpose, bank, code, number, (share,))
+    return Position(purpose, bank, code, number, sen_of(Rupiah(rupiah)), Sen(0), Sen(0))
+
+
+def expected(place: int, amount: Sen) -> Item:
+    """What a statement should show: negative where we pay."""
+    rail = RULES.rail(Sen(-amount), same_bank=bool(place % 2)) if amount < 0 else None
+    return Item(
+        DAY, reference(DAY, BNI, place + 1), BNI, ItemKind.PAYOUT, Code.OPERATOR_PAYABLE, (BRT, CITRA)[place % 2], "", amount,
+        RULES.execution(rail, DAY) if rail else DAY, rail,
+    )  # fmt: skip
 
 
 def ordinary_items(city: Participants) -> tuple[Item, ...]:
     taps = Taps()
     taps.ordinary_day()
-    return items(positions(taps.rows(), city, qris_rates(), DAY), DAY, city, RULES)
+    return items(sums_of(taps.rows(), city).positions(), DAY, city, RULES)
 
 
 def file_of(bank: int, expected: tuple[Item, ...], city: Participants) -> bytes:
@@ -66,8 +71,8 @@ def test_the_same_window_gives_the_same_bytes(city: Participants) -> None:
 
 @given(rupiah=st.lists(st.integers(-(10**10), 10**10).filter(bool), min_size=1, max_size=12))
 def test_control_sums_are_the_sums_of_the_payments_to_the_sen(rupiah: list[int], city: Participants) -> None:
-    made = [net(amount, number=(BRT, CITRA)[place % 2]) for place, amount in enumerate(rupiah)]
-    content = file_of(BNI, items(made, DAY, city, RULES), city)
+    made = [expected(place, sen_of(Rupiah(-amount))) for place, amount in enumerate(rupiah)]
+    content = file_of(BNI, tuple(made), city)
     wanted = [sen_of(Rupiah(amount)) for amount in rupiah if amount > 0]
     assert bool(content) == bool(wanted)
     if not content:
@@ -118,7 +123,7 @@ def test_the_rail_follows_the_amount_and_bank_days(
     bank: int, rupiah: int, rail: Rail, due: date, city: Participants
 ) -> None:
     friday = day_of(date(2026, 11, 20))
-    (item,) = items([net(rupiah, bank)], friday, city, RULES)
+    item = next(one for one in items([net(rupiah, bank)], friday, city, RULES) if one.bank == bank)
     assert (item.rail, item.due) == (rail, day_of(due))
 
 
@@ -129,13 +134,17 @@ def test_bank_holidays_put_a_payment_off() -> None:
 
 
 def test_what_comes_in_is_never_an_instruction(city: Participants) -> None:
-    cash = Position(Purpose.CASH, BNI, Code.AGENT_CASH, 701, net(5).shares)
-    assert file_of(BNI, items([cash], DAY, city, RULES), city) == b""
+    cash = net(5, JATENG, KIOSK, Purpose.CASH)
+    (item,) = items([cash], DAY, city, RULES)
+    assert (item.bank, item.amount) == (JATENG, Sen(500))
+    assert file_of(JATENG, (item,), city) == b""
 
 
 def test_more_items_than_references_can_number_are_refused(city: Participants) -> None:
+    many = [Operator(number, "Operator", BNI, "1") for number in range(1, 10_001)]
+    crowd = Participants(banks=city.banks.values(), operators=many, merchants=[], agents=[], city=city.city)
     with pytest.raises(PaymentsTooMany, match="0009"):
-        items([net(1)] * 10_000, DAY, city, RULES)
+        items([net(1, number=one.number) for one in many], DAY, crowd, RULES)
 
 
 @pytest.mark.parametrize("name", ["", " Toko", "Toko\x00Oen", "x" * 71])
@@ -151,5 +160,5 @@ def test_a_bank_needs_a_code_and_a_bic(code: int, bic: str) -> None:
 
 
 def test_days_in_references_are_the_windows(city: Participants) -> None:
-    (item,) = items([net(1)], Day(DAY + 1), city, RULES)
+    item = items([net(1)], Day(DAY + 1), city, RULES)[0]
     assert item.reference == "KSH-20261119-0009-0001"

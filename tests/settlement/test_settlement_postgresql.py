@@ -34,7 +34,7 @@ def test_a_night_on_postgresql_gives_what_it_gives_on_sqlite(
         stage.night.run(DAY)
         night = view(database, DAY)
         assert night is not None
-        movements = [Movement(one.amount, one.reference, "", "") for one in night.items if one.bank == 9][1:]
+        movements = [Movement(one.amount, one.told, "", "") for one in night.items if one.bank == 9][1:]
         stage.put("bni.xml", camt053(Account("BNI", "0099001122", DATE, 1, Sen(0), movements), "08"))
         stage.put("bad.sta", b"garbage")
         done = stage.night.run(DAY)

@@ -12,18 +12,22 @@ import numpy as np
 from keys.clock import CITY, Day, UnixMs, day_of, moment
 from keys.money import Rupiah, Sen, sen_of
 from ledger.book import Ledger
-from ledger.chart import AccountId, Code, account_id, purse, split
+from ledger.chart import AccountId, Code, Partition, account_id, purse, split
+from ledger.rows.moves import Moves
 from ledger.transfer import ROW, Flag, Kind, Transfer
-from settlement.fees import qris_rates
+from settlement.fees import FeeTable, qris_rates
 from settlement.night import Night
+from settlement.positions.summing import Summing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    import numpy.typing as npt
+
     from ledger.store import Database
     from settlement.participants import Participants
-    from settlement.positions import Columns
+    from settlement.positions.model import Sums
 
 DATE = date(2026, 11, 18)
 DAY = day_of(DATE)
@@ -74,6 +78,11 @@ class Taps:
         of = purse(card(issuer, serial))
         self.add(self.beside(of, Code.MERCHANT_PAYABLE, merchant), of, sen_of(Rupiah(rupiah)), Kind.REFUND)
 
+    def other(self, issuer: int, partition: int, rupiah: int, operator: int = BRT) -> None:
+        """A card whose books its issuer keeps itself."""
+        owed = account_id(Code.ISSUER_RECEIVABLE, Partition(partition), issuer)
+        self.add(owed, self.beside(owed, Code.OPERATOR_PAYABLE, operator), sen_of(Rupiah(rupiah)), Kind.FARE)
+
     def ordinary_day(self) -> None:
         """Cards of three issuers load, ride and buy; one sale is refunded."""
         for serial in range(1, 40):
@@ -86,12 +95,12 @@ class Taps:
                 self.sale(issuer, serial, 12_345, merchant=(SHOP, STALL)[serial % 2])
         self.refund(BNI, 30, 12_345)
 
-    def rows(self) -> Columns:
+    def rows(self) -> npt.NDArray[np.void]:
         """Journal rows, as if all were posted."""
         return rows_of(self.made, self.day)
 
 
-def rows_of(transfers: list[Transfer], day: Day) -> Columns:
+def rows_of(transfers: list[Transfer], day: Day) -> npt.NDArray[np.void]:
     """Transfers as posted journal rows of a business date."""
     made = np.zeros(len(transfers), ROW)
     for position, (row, transfer) in enumerate(zip(made, transfers, strict=True), start=1):
@@ -100,6 +109,16 @@ def rows_of(transfers: list[Transfer], day: Day) -> Columns:
         for name in ("debit", "credit", "amount", "kind", "flags", "service_day"):
             row[name] = int(getattr(transfer, name))
     return made
+
+
+def sums_of(
+    rows: npt.NDArray[np.void], city: Participants, fees: FeeTable | None = None, chunk: int = 1_000
+) -> Sums:
+    """What journal rows come to, taken in chunks."""
+    summing = Summing(city, fees or qris_rates(), DAY)
+    for start in range(0, len(rows), chunk):
+        summing.take(Moves.of_rows(rows[start : start + chunk]))
+    return summing.done()
 
 
 class StoppedClock:
