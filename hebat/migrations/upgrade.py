@@ -112,9 +112,9 @@ def _allows_rules(inspector: sa.Inspector) -> bool:
 
 
 _SIGNS: Final[tuple[tuple[str, Probe], ...]] = (
+    ("0021", _table("settlement_nets")),
     ("0020", _table("settlement_matchings")),
     ("0019", _table("archives")),
-    ("0019", _table("settlement_nets")),
     ("0018", _column("statement_files", "remarks")),
     ("0017", _table("card_pins")),
     ("0016", _table("staff_audit")),
