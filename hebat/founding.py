@@ -12,6 +12,7 @@ from keys.ceremony import CeremonyRecord, Component
 from keys.filevault import FileVault, write_atomically
 from keys.identity import TerminalAuthority
 from keys.vault import Role
+from ledger.cardholder.sealing import make_keys
 from ledger.intake.receipt import LABEL as LEDGER_LABEL
 from ledger.store import Database
 from ledger.vaults.memory import VaultMemory
@@ -47,6 +48,7 @@ def found_over(folder: Folder, vault: CityVault, clock: Clock, configuration: st
     for label in SIGNING_LABELS:
         if label not in held:
             vault.generate_signing_key(label)
+    make_keys(vault)
     records = [_hold(vault, role, clock) for role in Role if not vault.versions(role)]
     write_atomically(folder.ceremony_record, ceremony.signed(records, vault, AUTHORITY_LABEL))
     authority = TerminalAuthority(vault, AUTHORITY_LABEL, clock)

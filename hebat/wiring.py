@@ -110,7 +110,7 @@ class City:
         self.clock = clock
         self.configuration = configuration
         self.vault = ledger_vault(folder)
-        make_keys(self.vault)
+        make_keys(self.vault)  # a city of an earlier release has none yet
         self.authority = TerminalAuthority(self.vault, AUTHORITY_LABEL, clock)
         self.root = folder.root_certificate.read_bytes()
         database = Database(folder.database_url)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import subprocess
-import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.system.ready import Ready
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,10 +28,17 @@ class Ran:
 
 
 def hebat(*arguments: str | Path) -> Ran:
-    """Run the command as a user would."""
-    command = [sys.executable, "-m", "hebat.cli", *map(str, arguments)]
+    """Run the command as a user would, in a process of its own; that process is forked from one that has its modules loaded."""
+    command = _ready().command(*map(str, arguments))
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@cache
+def _ready() -> Ready:
+    ready = Ready()
+    atexit.register(ready.end)
+    return ready
 
 
 @dataclass(frozen=True)

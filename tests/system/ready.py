@@ -1,0 +1,135 @@
+"""A process that has everything loaded and forks a process for each `hebat` command that a test runs (see `launcher`).
+
+Run as `python -m tests.system.ready SOCKET`. It and all that it forked end with who started it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Final
+
+from tests.ledger.crash.nursery import die_with_parent
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+LAUNCHER: Final = str(Path(__file__).with_name("launcher.py"))
+_MESSAGE_MAX: Final = 1 << 18
+_WAITING_MAX: Final = 16
+
+
+class Ready:
+    """The tests' end: started when the first command is run, ended with the tests."""
+
+    def __init__(self) -> None:
+        self._folder = mkdtemp(prefix="kshrd")  # a socket's path has at most 107 bytes
+        self._door = f"{self._folder}/door"
+        command = [sys.executable, "-m", "tests.system.ready", self._door]
+        quiet = {"OPENBLAS_NUM_THREADS": "1"}
+        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, env=os.environ | quiet)
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == b"ready\n"
+
+    def command(self, *arguments: str) -> list[str]:
+        """What runs `hebat` with these arguments."""
+        return [sys.executable, "-I", "-S", LAUNCHER, self._door, *arguments]
+
+    def end(self) -> None:
+        """End the process, and take its socket away."""
+        self._process.terminate()
+        self._process.wait(20)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def load() -> None:
+    """What takes commands long to load."""
+    import ledger.exports.sending  # noqa: F401, PLC0415
+    from ledger import engine  # noqa: PLC0415
+
+    engine.warm()
+    gc.collect()
+    gc.freeze()  # what is loaded is not looked at again: forks go on sharing its memory
+
+
+def _serve(guest: socket.socket) -> None:
+    """In a process of its own: fork the command, and tell how it ended."""
+    data, fds, _, _ = socket.recv_fds(guest, _MESSAGE_MAX, 3)
+    folder, count, *told = data.decode(errors="surrogateescape").split("\0")
+    arguments, environment = told[: int(count)], told[int(count) :]
+    pid = os.fork()
+    if pid == 0:
+        guest.close()
+        _become(fds, folder, arguments, environment)
+    for one in fds:
+        os.close(one)
+    _, status = os.waitpid(pid, 0)
+    guest.send(str(os.waitstatus_to_exitcode(status)).encode())
+
+
+def _become(fds: list[int], folder: str, arguments: list[str], environment: list[str]) -> None:
+    die_with_parent()
+    for number, one in enumerate(fds):
+        os.dup2(one, number)
+        os.close(one)
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update((name, value) for name, _, value in (one.partition("=") for one in environment))
+    sys.argv = ["hebat", *arguments]
+    os._exit(_run())
+
+
+def _run() -> int:
+    """The command to its end, with all that Python does at the end of a program."""
+    from hebat.cli import main  # noqa: PLC0415  loaded already
+
+    code = 0
+    try:
+        main()
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except BaseException:  # noqa: BLE001  as the interpreter does
+        sys.excepthook(*sys.exc_info())
+        code = 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code
+
+
+def main() -> None:
+    """Load everything, then fork on demand until who started this ends."""
+    die_with_parent()
+    load()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
+        door.bind(sys.argv[1])
+        door.listen(_WAITING_MAX)
+        os.write(1, b"ready\n")
+        while True:
+            guest, _ = door.accept()
+            while _gone():
+                pass
+            if os.fork() == 0:
+                door.close()
+                _serve(guest)
+                os._exit(0)
+            guest.close()
+
+
+def _gone() -> bool:
+    """Take leave of one that has ended, if there is one."""
+    try:
+        return os.waitpid(-1, os.WNOHANG)[0] != 0
+    except ChildProcessError:
+        return False
+
+
+if __name__ == "__main__":
+    main()
