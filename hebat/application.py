@@ -20,7 +20,8 @@ from ledger.proofs import api as proofs_api
 from ledger.relay import api as relay_api
 from ledger.shifts import api as shifts_api
 from ledger.vaults import api as handout_api
-from settlement import web as settlement_web
+from settlement.console import web as console_web
+from settlement.console.console import Console
 
 if TYPE_CHECKING:
     from hebat.wiring import City
@@ -57,5 +58,5 @@ def application(city: City) -> Front:
     served.include_router(proofs_api.router(city.ledger.database, city.checkpoints, rooms.guard))
     served.include_router(handout_api.router(city.handout))
     served.include_router(cardholder_web.router(city.cardholders))
-    served.include_router(settlement_web.router(city.ledger.database, city.configuration.participants))
+    served.include_router(console_web.router(Console(city.staff_desk)))
     return ledger_api.mount(served, rooms, state)

@@ -109,7 +109,7 @@ def demo(
     """Run one business day of a city: cards, terminals, ledger, night, banks."""
     from hebat.demo.day import run  # noqa: PLC0415  numba and SQLAlchemy load only where they are needed
     from hebat.demo.report import make_report  # noqa: PLC0415
-    from hebat.demo.screen import show  # noqa: PLC0415
+    from hebat.demo.screen import show, show_members  # noqa: PLC0415
 
     console, progress = _console(machine=as_json)
     chosen = read_settings().port if port is None else port
@@ -124,6 +124,8 @@ def demo(
         else:
             address = done.address if serve else f"http://127.0.0.1:{chosen}"
             show(report, console, address, scannable=serve)
+            if serve or keep:
+                show_members(done.staff, console, address)
             console.print(_how_to_look(keep, serve=serve))
         if serve:
             wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from hebat.cardholding import NoScreenCodes, Town
@@ -12,6 +13,7 @@ from hebat.migrations.upgrade import require_newest
 from hebat.settings import read_settings
 from hebat.vaults import ledger_vault
 from keys.bundle import LABEL, NUMBER_MAX, BundleKind, city_id, opened
+from keys.clock import SystemClock
 from keys.errors import EnvelopeError
 from keys.identity import TerminalAuthority
 from keys.money import Rupiah
@@ -35,8 +37,11 @@ from ledger.shifts.desk import ShiftDesk
 from ledger.store import Database
 from ledger.vaults.handout import HandoutDesk
 from ledger.vaults.memory import VaultMemory
+from settlement.console.desk import Desk
 from settlement.fees import qris_rates
 from settlement.night import Night
+from settlement.staff.office import StaffOffice
+from settlement.staff.seal import seal_of
 from terminals.bundles.contents import decode_tariff, tariff_number
 
 if TYPE_CHECKING:
@@ -151,6 +156,12 @@ class City:
             before_closing=self.journeys.run,
             schemas=folder.schemas,
         )
+
+    @cached_property
+    def staff_desk(self) -> Desk:
+        """The rooms that the bank's staff work in."""
+        office = StaffOffice(self.ledger.database, seal_of(self.folder.staff_key), SystemClock())
+        return Desk(self.ledger, self.configuration.participants, office, self.night, self.clock)
 
     def __enter__(self) -> Self:
         self.indexer.__enter__()

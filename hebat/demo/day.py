@@ -12,6 +12,7 @@ from hebat import laws
 from hebat.application import application
 from hebat.bundles.office import first_bundles
 from hebat.demo import banks, town
+from hebat.demo.members import Member, members
 from hebat.demo.plan import Action, Plan, make_plan
 from hebat.demo.play import Attackers, Diary, Play
 from hebat.demo.report import DEMO_PIN, card_shown
@@ -58,6 +59,7 @@ class DemoDay:
     seed: int
     day: date
     address: str
+    staff: tuple[Member, ...]
 
 
 def run(
@@ -91,8 +93,11 @@ def run(
         evidence = laws.Evidence(city, issued, play.diary.records)
         findings = laws.look(evidence)
         told(1)
+    staff = members(city.staff_desk.office)
     seconds = time.monotonic() - started
-    return DemoDay(city, issued, play.diary, night, planted, findings, seconds, seed, day, server.address)
+    return DemoDay(
+        city, issued, play.diary, night, planted, findings, seconds, seed, day, server.address, staff
+    )
 
 
 def _enrol(stack: ExitStack, city: City, address: str, progress: Progress) -> dict[Action, list[Terminal]]:

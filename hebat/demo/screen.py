@@ -12,8 +12,11 @@ from hebat.demo.report import CARDHOLDER
 from keys.money import Sen, display
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rich.console import Console
 
+    from hebat.demo.members import Member
     from hebat.demo.report import Report
 
 
@@ -40,6 +43,17 @@ def show(report: Report, console: Console, address: str, *, scannable: bool = Fa
         else "[red]NOT SOUND[/red]"
     )
     console.print(f"\n{verdict}, {report.seconds} s")
+
+
+def show_members(staff: Iterable[Member], console: Console, address: str) -> None:
+    """How to sign in to the console; printed here once, and kept nowhere in the clear."""
+    table = _table("\nThe console's staff, told this once", "name", "password", "recovery codes, each for one sign-in", "authenticator's secret")  # fmt: skip
+    for column in table.columns:
+        column.justify = "left"
+    for member in staff:
+        table.add_row(member.name, member.password, " ".join(member.codes[:3]), member.secret)
+    console.print(table)
+    console.print(f"  sign in at {address}/staff/sign-in", soft_wrap=True, highlight=False)
 
 
 def _code(address: str, console: Console) -> None:

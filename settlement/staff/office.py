@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from keys.clock import UnixMs
@@ -30,8 +30,8 @@ _WRONG: Final = "that is not right, or there were too many tries: wait a moment 
 class Enrolment:
     """What is shown once to who enrols an authenticator: the address in the QR, and the secret to type."""
 
-    address: str
-    secret: str
+    address: str = field(repr=False)
+    secret: str = field(repr=False)
 
 
 class StaffOffice:
@@ -210,6 +210,24 @@ class StaffOffice:
             person = Person(name, written(roles), hashed, 1, b"", 0, 0, at, NEVER)
             store.insert_person(connection, person)
             self._note(connection, by, "account added", name, written(roles))
+
+    def add_enrolled(
+        self, name: str, roles: Roles, password: str, by: Said
+    ) -> tuple[Enrolment, tuple[str, ...]]:
+        """Take somebody in who is enrolled already, for a demo: the authenticator, and recovery codes.
+
+        Raises what `add` raises.
+        """
+        self.add(name, roles, password, by)
+        secret, fresh = codes.new_secret(), codes.new_recovery_codes()
+        with self._database.writing() as connection:
+            sealed = self._seal.seal(name, secret)
+            store.change_person(connection, name, authenticator=sealed, enrolled=1, must_change=0)
+            store.replace_recovery_codes(
+                connection, name, [codes.recovery_digest(name, one) for one in fresh]
+            )
+            self._note(connection, by, "authenticator enrolled", name, "")
+        return Enrolment(codes.address_of(secret, name), secret), fresh
 
     def reset(self, name: str, password: str, by: Said) -> None:
         """A new first password; authenticator, recovery codes and sessions are gone. Raises StaffRefused, PasswordWeak."""

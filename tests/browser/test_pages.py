@@ -52,20 +52,6 @@ def size_of(png: bytes) -> tuple[int, int]:
     return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
 
 
-def test_staff_see_the_night_with_its_breaks(demo: DemoDay, tmp_path: Path) -> None:
-    png, dom = draw(f"{demo.address}/night/2026-11-18", tmp_path, width=1280, height=1800)
-    assert size_of(png) == (1280, 1800)
-    assert len(png) > 60_000, "a page of tables is no blank picture"
-    for words in (
-        "amount differs",
-        "duplicate line",
-        "missing on statement",
-        "unexpected on statement",
-        "Bank Jateng",
-    ):
-        assert words in dom.lower() or words in dom
-
-
 def test_a_cardholder_sees_a_band_on_a_small_phone_before_the_pin(demo: DemoDay, tmp_path: Path) -> None:
     rider = next(card for card in demo.cards if card.chip_balance % 10_000 and card.chip_balance > 0)
     png, dom = draw(f"{demo.address}/c/{rider.token}", tmp_path, width=500, height=900)

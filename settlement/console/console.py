@@ -1,0 +1,30 @@
+"""The console as a whole: every page's address, and the gate before them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from settlement.console.door import DoorPages
+from settlement.console.drawing import Drawing
+from settlement.console.gate import Gate
+from settlement.console.nights import NightPages
+from settlement.console.overview import OverviewPages
+from settlement.console.worklist import WorklistPages
+
+if TYPE_CHECKING:
+    from settlement.console.calls import Page
+    from settlement.console.desk import Desk
+
+
+class Console:
+    """All pages over one city."""
+
+    def __init__(self, desk: Desk) -> None:
+        drawing = Drawing()
+        self.gate = Gate(desk.office, drawing)
+        self.pages: tuple[Page, ...] = (
+            *DoorPages(desk.office, drawing).pages(),
+            *OverviewPages(desk, drawing).pages(),
+            *WorklistPages(desk, drawing).pages(),
+            *NightPages(desk, drawing).pages(),
+        )

@@ -1,0 +1,73 @@
+"""The one gate before every page: who asks, whether the form is theirs, whether they may. No page is reached beside it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+import structlog
+
+from ledger.errors import LedgerError, StorageError
+from settlement.console.calls import Door, Page, to
+from settlement.errors import SettlementError
+from settlement.staff.log import Said
+from settlement.staff.sessions import Stage, form_fits
+
+if TYPE_CHECKING:
+    from settlement.console.calls import Answer, Ask
+    from settlement.console.drawing import Drawing
+    from settlement.staff.office import StaffOffice
+    from settlement.staff.sessions import Session
+
+SIGN_IN = "/staff/sign-in"
+STEPS = {Stage.CODE: "/staff/code", Stage.CHANGE: "/staff/password", Stage.ENROL: "/staff/authenticator"}
+"""Where each step of signing in goes on."""
+_log = structlog.get_logger("settlement.console")
+
+
+class Gate:
+    """Lets calls through to their pages."""
+
+    def __init__(self, office: StaffOffice, drawing: Drawing) -> None:
+        self._office = office
+        self._drawing = drawing
+
+    def answer(self, page: Page, ask: Ask) -> Answer:
+        """The answer of a page, or why there is none."""
+        session = self._office.session(ask.token) if ask.token else None
+        if ask.method != "GET" and not self._is_own(ask, session):
+            return self._refused(
+                ask, session, "This form is not from here, or it is too old: load the page again."
+            )
+        if page.needs is Door.ANYBODY or (session is not None and page.needs is Door.COMING):
+            return self._answered(page, ask, session)
+        if session is None or session.stage is not Stage.IN:
+            return to(STEPS[session.stage] if session else SIGN_IN)
+        if isinstance(page.needs, Door) or session.may(page.needs):
+            return self._answered(page, ask, session)
+        return self._refused(
+            ask, session, f"Your roles ({', '.join(sorted(session.roles))}) do not open this."
+        )
+
+    @staticmethod
+    def _is_own(ask: Ask, session: Session | None) -> bool:
+        """A form that this site made for this very session (or, before there is one, this visitor)."""
+        return ask.origin_fits and form_fits(ask.token if session else ask.visitor, ask.said("form_token"))
+
+    def _refused(self, ask: Ask, session: Session | None, text: str) -> Answer:
+        if session is not None:  # a stranger could fill the log
+            self._office.log(Said(session.name, ask.address, "refused", f"{ask.method} {ask.path}", text))
+        else:
+            _log.warning("refused", method=ask.method, address=ask.address)
+        return self._drawing.message(ask, session, "Not allowed", text, HTTPStatus.FORBIDDEN)
+
+    def _answered(self, page: Page, ask: Ask, session: Session | None) -> Answer:
+        try:
+            return page.handler(ask, session)
+        except StorageError as error:
+            _log.exception("a page failed", route=page.path)
+            return self._drawing.message(ask, session, "Not now", str(error), HTTPStatus.SERVICE_UNAVAILABLE)
+        except (SettlementError, LedgerError) as error:
+            return self._drawing.message(
+                ask, session, "That did not work", str(error), HTTPStatus.UNPROCESSABLE_ENTITY
+            )

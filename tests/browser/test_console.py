@@ -1,0 +1,155 @@
+"""The console as staff use it: Chromium, a demo's city behind it, and axe on every page.
+
+With HEBAT_PICTURES=1 the pictures go to docs/img.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import ExitStack
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect, sync_playwright
+
+from hebat.demo.day import DemoDay, run
+from hebat.folder import Folder
+from hebat.progress import Quiet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+PICTURES: Final = Path(__file__).parents[2] / "docs" / "img"
+FLAGS: Final = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+DAY: Final = "2026-11-18"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    assert chromium is not None
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoDay]:
+    with ExitStack() as stack:
+        folder = Folder(tmp_path_factory.mktemp("console") / "city")
+        yield run(stack, folder, date.fromisoformat(DAY), 3, 40, Quiet())
+
+
+class Person:
+    """Somebody at a browser of their own; nothing on their pages may fail."""
+
+    def __init__(self, browser: Browser, demo: DemoDay, name: str, **context: Any) -> None:
+        self.demo = demo
+        self.member = next(one for one in demo.staff if one.name == name)
+        size = {"width": 1360, "height": 860}
+        self.context: BrowserContext = browser.new_context(
+            base_url=demo.address, **{"viewport": size, **context}
+        )
+        self.page: Page = self.context.new_page()
+        self.page.set_default_timeout(10_000)
+        self.wrong: list[str] = []
+        self.page.on("console", lambda said: self.wrong.append(said.text) if said.type == "error" else None)
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+
+    def sign_in(self, code: int) -> Page:
+        page = self.page
+        page.goto("/console")
+        page.get_by_label("Name").fill(self.member.name)
+        page.get_by_label("Password").fill(self.member.password)
+        page.get_by_role("button", name="Go on").click()
+        page.get_by_label("Code").fill(self.member.codes[code])
+        page.get_by_role("button", name="Sign in").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text(self.member.name)
+        return page
+
+
+@pytest.fixture(scope="module")
+def maker(browser: Browser, demo: DemoDay) -> Iterator[Person]:
+    person = Person(browser, demo, "maker")
+    person.sign_in(0)
+    yield person
+    person.context.close()
+    assert person.wrong == []
+
+
+def picture(page: Page, name: str) -> None:
+    if os.environ.get("HEBAT_PICTURES"):
+        page.screenshot(path=PICTURES / f"console-{name}.png")
+
+
+def accessible(page: Page) -> None:
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_a_maker_signs_in_and_sees_the_night_with_its_breaks(maker: Person) -> None:
+    page = maker.page
+    page.goto(f"/night/{DAY}")
+    for words in ("amount differs", "duplicate line", "missing on statement", "unexpected on statement"):
+        expect(page.get_by_text(words).first).to_be_visible()
+    expect(page.get_by_text("Bank Jateng").first).to_be_visible()
+
+
+PAGES: Final = (
+    "/console",
+    "/console/worklist",
+    "/console/worklist?source=break&order=newest",
+    "/night",
+    f"/night/{DAY}",
+)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_page_is_accessible(maker: Person, path: str) -> None:
+    maker.page.goto(path)
+    accessible(maker.page)
+
+
+def test_the_door_is_accessible_in_the_dark_and_on_a_phone(browser: Browser, demo: DemoDay) -> None:
+    person = Person(browser, demo, "maker", viewport={"width": 390, "height": 800}, color_scheme="dark")
+    person.page.goto("/staff/sign-in")
+    accessible(person.page)
+    person.context.close()
+
+
+def test_the_worklist_is_worked_from_the_keyboard(maker: Person) -> None:
+    page = maker.page
+    page.goto("/console/worklist")
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    assert page.locator("tr[data-row].at").count() == 1
+    page.keyboard.press("/")
+    page.keyboard.type("seen")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**q=seen**")
+    page.keyboard.press("Escape")
+    page.locator("h1").click()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    page.keyboard.press("n")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Settled nights")
+
+
+def test_the_worklist_works_without_a_script(browser: Browser, demo: DemoDay) -> None:
+    person = Person(browser, demo, "checker", java_script_enabled=False)
+    page = person.sign_in(0)
+    page.goto("/console/worklist")
+    page.get_by_label("What").select_option("break")
+    page.get_by_role("button", name="Filter").click()
+    assert "source=break" in page.url
+    assert page.locator("tr[data-row]").count() >= 4
+    person.context.close()
