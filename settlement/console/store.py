@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from ledger.cardholder.tables import disputes
 from ledger.intake.tables import exceptions, quarantine
-from settlement.tables import WHOLE, breaks
+from settlement.breaks.tables import breaks
+from settlement.tables import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,8 +71,8 @@ def _breaks() -> dict[str, Any]:
     table = breaks
     return {
         "from": table,
-        "raw": table.c.night,
-        "at": table.c.night * sa.literal(DAY_MS, sa.BigInteger) - CITY_MS, "key": table.c.break_id,
+        "raw": table.c.since,
+        "at": table.c.since * sa.literal(DAY_MS, sa.BigInteger) - CITY_MS, "key": table.c.break_id,
         "reason": table.c.reason, "bank": table.c.bank, "reference": table.c.reference, "detail": table.c.evidence,
         "amount": table.c.difference, "closed": table.c.closed_night.is_not(None), "where": table.c.partition == WHOLE,
     }  # fmt: skip
@@ -210,9 +211,9 @@ def ages(connection: Connection) -> list[tuple[int, str, int, int]]:
     table = breaks
     query = (
         sa.select(
-            table.c.night, table.c.reason, sa.func.count(), sa.func.sum(sa.func.abs(table.c.difference))
+            table.c.since, table.c.reason, sa.func.count(), sa.func.sum(sa.func.abs(table.c.difference))
         )
         .where(table.c.partition == WHOLE, table.c.closed_night.is_(None))
-        .group_by(table.c.night, table.c.reason)
+        .group_by(table.c.since, table.c.reason)
     )
     return [(night, reason, count, int(amount)) for night, reason, count, amount in connection.execute(query)]

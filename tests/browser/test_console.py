@@ -89,7 +89,7 @@ def picture(page: Page, name: str) -> None:
         page.screenshot(path=PICTURES / f"console-{name}.png")
 
 
-def accessible(page: Page) -> None:
+def check_accessible(page: Page) -> None:
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
 
@@ -114,13 +114,13 @@ PAGES: Final = (
 @pytest.mark.parametrize("path", PAGES)
 def test_every_page_is_accessible(maker: Person, path: str) -> None:
     maker.page.goto(path)
-    accessible(maker.page)
+    check_accessible(maker.page)
 
 
 def test_the_door_is_accessible_in_the_dark_and_on_a_phone(browser: Browser, demo: DemoDay) -> None:
     person = Person(browser, demo, "maker", viewport={"width": 390, "height": 800}, color_scheme="dark")
     person.page.goto("/staff/sign-in")
-    accessible(person.page)
+    check_accessible(person.page)
     person.context.close()
 
 
