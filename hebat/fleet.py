@@ -4,42 +4,31 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from hebat.founding import AUTHORITY_LABEL
 from keys.bundle import LABEL as BUNDLE_LABEL
 from keys.bundle import city_id
 from keys.clock import local
-from keys.device import vault_passphrase
 from keys.errors import KeyMissing
-from keys.filevault import FileVault
 from keys.identity import read_certificate
 from keys.rights import Rights, TerminalRole
 from ledger.enrolment.desk import Invitation, invite
 from ledger.enrolment.store import all_terminals
-from terminals.handout import fetch
-from terminals.opening import VAULT_FILE, client_of, device_of, keep_trust, opened, vault_name
-from terminals.upload import Link
+from terminals.opening import client_of, device_of, keep_trust, opened, take_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import httpx2
-
     from hebat.wiring import City
     from keys.clock import Clock, UnixMs
-    from keys.handout import Taken
     from keys.identity import TerminalCertificate
     from keys.money import Rupiah
     from keys.vault import Vault
     from ledger.enrolment.store import TerminalRow
     from ledger.store import Database
-    from terminals.enrolment import Device
     from terminals.fares import Tariff
     from terminals.terminal import Terminal
-
-DEVICE_COST: Final = 2**12
-"""scrypt's N on a small device; its passphrase comes from 32 random bytes, so that guessing gains nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +62,6 @@ def enrol(city: City, post: Post, address: str, tariff: Tariff) -> Terminal:
     made = reopen(folder, city.clock, address, tariff, city.vault)
     made.refresh()
     return made
-
-
-def take_keys(device: Device, client: httpx2.Client, clock: Clock) -> Taken:
-    """Give a device the keys of its role in their newest versions, over HTTP; its vault is made where there is none.
-
-    Raises IdentityError, Offline, UploadRefused, ReceiptWrong, VaultError.
-    """
-    number = device.certificate().terminal
-    path, passphrase = device.folder / VAULT_FILE, vault_passphrase(device.secret)
-    if path.exists():
-        vault = FileVault.open(path, passphrase, vault_name(number))
-    else:
-        vault = FileVault.create(path, passphrase, DEVICE_COST, vault_name(number))
-    return fetch(Link(client, number, device.identity.sign, device.ledger_key(), clock), vault, clock)
 
 
 def reopen(folder: Path, clock: Clock, address: str, tariff: Tariff, city: Vault) -> Terminal:

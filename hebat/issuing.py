@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from card.layout import AID, NEVER, Concession, File, Identity, card_number
-from card.personalise import personalise
+from card.personalise import made_with, personalise
 from card.virtual import VirtualCard
 from keys.clock import Day
 from keys.money import Rupiah
-from keys.vault import Role
-from ledger.intake.key_versions import newest
 from ledger.intake.registry import Card, new_token, token_digest
 
 if TYPE_CHECKING:
@@ -63,10 +61,10 @@ class Issuer:
             NEVER if concession is Concession.GENERAL else until, Day(today + VALID_DAYS),
         )  # fmt: skip
         chip = VirtualCard(self._uid())
-        vault = self._city.vault
-        personalise(chip, vault, identity)
+        personalise(chip, self._city.vault, identity)
         issued = Issued(chip, identity, new_token())
-        self._versions[issued.uid] = vault.current(Role.TRANSACTION_MAC), newest(vault, phone=False)
+        self._versions[issued.uid] = made_with(chip)  # somebody may have rolled a key meanwhile
+        chip.leave_field()
         return issued
 
     def _uid(self) -> bytes:

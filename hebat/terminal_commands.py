@@ -132,11 +132,10 @@ def take_keys(folder: DeviceOption, ledger: LedgerOption, secret: SecretOption =
 
     They travel sealed to this device. Versions that the city has retired are used here no more.
     """
-    from hebat.fleet import take_keys as take  # noqa: PLC0415  as above
-    from terminals.opening import client_of, device_of  # noqa: PLC0415  as above
+    from terminals import opening  # noqa: PLC0415  as above
 
-    with client_of(_address(ledger)) as client:
-        taken = take(device_of(folder, secret), client, SystemClock())
+    with opening.client_of(_address(ledger)) as client:
+        taken = opening.take_keys(opening.device_of(folder, secret), client, SystemClock())
     for sign, ones in (("now here", taken.came), ("in use no more", taken.went)):
         for one in ones:
             typer.echo(f"{one.label} version {one.version}, check value {one.check_value.hex()}: {sign}")

@@ -135,7 +135,7 @@ class HsmVault(CardKeys):
 
     def restore_signing_key(self, label: str, copy: bytes, under: KeyName) -> KeyInfo:
         """Take a backup's signing key in; its seed passes through this process. Raises KeyMissing, KeyMisused, KeyBlockError."""
-        self._inventory.usable(under, Purpose.TRANSPORT)
+        self._usable(under, Purpose.TRANSPORT)
         name = KeyName(label, _SIGNER_VERSION)
         with self._changing():
             self._make_room(name, Purpose.SIGN)
@@ -199,7 +199,7 @@ class HsmVault(CardKeys):
 
     def wrap(self, name: KeyName, under: KeyName) -> bytes:
         """The copy that was made of a key at its birth, where it is under this transport key; raises KeyMissing, KeyMisused."""
-        self._inventory.usable(under, Purpose.TRANSPORT)
+        self._usable(under, Purpose.TRANSPORT)
         copy = self.wrapped(name)
         if copy is None or copy[0] != under:
             raise KeyMisused(
@@ -211,7 +211,7 @@ class HsmVault(CardKeys):
     def unwrap(self, name: KeyName, purpose: Purpose, wrapped: bytes, under: KeyName) -> KeyInfo:
         """Take a wrapped key in, unwrapped inside the token; raises KeyMissing, KeyMisused, KeyBlockError."""
         check_made_here(purpose)
-        self._inventory.usable(under, Purpose.TRANSPORT)
+        self._usable(under, Purpose.TRANSPORT)
         with self._changing():
             self._make_room(name, purpose)
             made = self._opened_copy(
@@ -234,27 +234,27 @@ class HsmVault(CardKeys):
 
     def cmac(self, name: KeyName, message: bytes) -> bytes:
         """AES-CMAC under a MAC key, 16 bytes; raises KeyMissing, KeyMisused."""
-        self._inventory.usable(name, Purpose.MAC)
+        self._usable(name, Purpose.MAC)
         with asking("make a MAC"):
             mac: bytes = self._object(name).sign(message, mechanism=Mechanism.AES_CMAC)
         return mac
 
     def encrypt(self, name: KeyName, data: bytes, iv: bytes) -> bytes:
         """AES-CBC under a cipher key, whole blocks, unpadded; raises KeyMissing, KeyMisused."""
-        self._inventory.usable(name, Purpose.CIPHER)
+        self._usable(name, Purpose.CIPHER)
         with asking("encrypt"):
             return cbc(self._object(name).encrypt, data, iv)
 
     def decrypt(self, name: KeyName, data: bytes, iv: bytes) -> bytes:
         """AES-CBC under a cipher key, whole blocks, unpadded; raises KeyMissing, KeyMisused."""
-        self._inventory.usable(name, Purpose.CIPHER)
+        self._usable(name, Purpose.CIPHER)
         with asking("decrypt"):
             return cbc(self._object(name).decrypt, data, iv)
 
     def sign(self, label: str, message: bytes) -> bytes:
         """An Ed25519 signature, 64 bytes; raises KeyMissing."""
         name = KeyName(label, _SIGNER_VERSION)
-        self._inventory.usable(name, Purpose.SIGN)
+        self._usable(name, Purpose.SIGN)
         with asking("sign"):
             key = self._object(name, ObjectClass.PRIVATE_KEY)
             signature: bytes = key.sign(message, mechanism=Mechanism.EDDSA)
@@ -263,7 +263,7 @@ class HsmVault(CardKeys):
     def public_key(self, label: str) -> bytes:
         """The raw 32 bytes of an Ed25519 public key; raises KeyMissing."""
         name = KeyName(label, _SIGNER_VERSION)
-        self._inventory.usable(name, Purpose.SIGN)
+        self._usable(name, Purpose.SIGN)
         with asking("show a public key"):
             return self._public(name)
 

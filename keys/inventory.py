@@ -178,6 +178,14 @@ class Listed:
     _inventory: Inventory
     _witness: Witness | None = None
 
+    def _follow(self) -> None:
+        """Take in what another process has changed since; to be asked before what is held counts."""
+
+    def _usable(self, name: KeyName, purpose: Purpose) -> Held:
+        """What is held under a name now, for one purpose; raises KeyMissing, KeyRetired, KeyMisused."""
+        self._follow()
+        return self._inventory.usable(name, purpose)
+
     def _recorded(self) -> VaultRecord | None:
         """What the witness knows of this vault; to be asked before the vault is read: meanwhile another process may change both."""
         return self._witness.known().get(self._inventory.name) if self._witness else None
@@ -209,10 +217,12 @@ class Listed:
 
     def current(self, role: Role) -> int:
         """The version for new cards; raises KeyMissing."""
+        self._follow()
         return self._inventory.current(role)
 
     def versions(self, role: Role) -> list[int]:
         """All versions in use, newest first; empty where the role is not held."""
+        self._follow()
         return self._inventory.versions(role)
 
     def next_version(self, label: str) -> int:
@@ -221,6 +231,7 @@ class Listed:
 
     def contents(self) -> list[KeyInfo]:
         """What the vault holds, without saying secrets."""
+        self._follow()
         return self._inventory.infos()
 
 

@@ -73,6 +73,14 @@ class SealedFile:
         """The content; raises VaultLocked for a wrong passphrase or a changed file."""
         return self._read(self.path)
 
+    def stamp(self) -> tuple[int, int] | None:
+        """Which file stands there now: another one after each `put`; None where there is none. A look that costs a microsecond."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns
+
     def prepared(self) -> Any:
         """What was to come when a crash came first; None where there is nothing whole."""
         try:

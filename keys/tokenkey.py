@@ -98,13 +98,13 @@ class CardKeys(TokenState):
 
     def derived(self, role: Role, version: int, m: bytes) -> TokenKey:
         """The key that AN10922 derives from a master and an input of 1 to 31 bytes; raises KeyMissing, KeyRetired, KeysError."""
-        self._inventory.usable(KeyName(role.value, version), Purpose.CARD)
+        self._usable(KeyName(role.value, version), Purpose.CARD)
         padded_input(m)
         return TokenKey(self, role, version, m)
 
     def _blocks(self, name: KeyName, m: bytes) -> tuple[bytes, bytes]:
         """E(P1), and P2 XOR Kn."""
-        self._inventory.usable(name, Purpose.CARD)
+        self._usable(name, Purpose.CARD)
         master = self._object(name)
         if name not in self._subkeys:
             k1 = doubled(ecb(master, bytes(BLOCK)))
@@ -115,7 +115,7 @@ class CardKeys(TokenState):
 
     def _derived_object(self, role: Role, version: int, m: bytes) -> Any:
         name = KeyName(role.value, version)
-        self._inventory.usable(name, Purpose.CARD)
+        self._usable(name, Purpose.CARD)
         ready = self._derived.get((role, version, m)) if self._open else None
         if ready is None:
             first, second = self._blocks(name, m)

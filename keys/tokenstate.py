@@ -1,12 +1,13 @@
 """A token's vault as it is opened, changed and closed: its inventory is a data object, a new one for each state (OASIS PKCS #11 v2.40).
 
-The state to come is written beside the one that holds, told to the witness, and the older one goes last: a crash leaves at least one, and the newest counts.
+What another process changes is seen here within a second, once the witness knows of it. The state to come is written beside the one that holds, told to the witness, and the older one goes last: a crash leaves at least one, and the newest counts.
 """
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 import cbor2
 from pkcs11 import Attribute, ObjectClass
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
     from keys.vault import KeyName, Purpose, Witness
 
+FOLLOW_SECONDS: Final = 1.0
+"""How often a token is asked whether another process has changed it: each look takes its turn from those who use keys."""
+
 
 class TokenState(Listed):
     """A vault in a token; make one with `create`, open one with `open`, and `close` it. A context manager."""
@@ -30,6 +34,7 @@ class TokenState(Listed):
         self._inventory = inventory
         self._witness = witness
         self._objects: dict[KeyName, Any] = {}
+        self._look_at = 0.0
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._inventory.name}>"
@@ -122,6 +127,22 @@ class TokenState(Listed):
             except BaseException:
                 self._inventory = newest(self._session, self._inventory.name)[0]
                 raise
+
+    def _follow(self) -> None:
+        """Take in what another process has changed, where it goes on from here and the witness knows of it; a token that says no is left alone."""
+        now = time.monotonic()
+        if not self._open or now < self._look_at:
+            return
+        self._look_at = now + FOLLOW_SECONDS
+        with suppress(TokenError), asking("show its vault"):
+            coming, mine = newest(self._session, self._inventory.name)[0], self._inventory.history
+            if coming.generation > len(mine) and coming.history[: len(mine)] == mine and self._holds(coming):
+                self._inventory = coming
+
+    def _holds(self, coming: Inventory) -> bool:
+        """False for a state that whoever makes it may still take back."""
+        known = self._recorded()
+        return self._witness is None or (known is not None and known.generation >= coming.generation)
 
     def _sweep(self) -> None:
         """Destroy keys that a crash left half-born: they can still be wrapped, and nobody noted them."""

@@ -14,7 +14,7 @@ from keys.sealedfile import write_atomically
 from terminals.bundles.kept import KeptBundles, Trust
 from terminals.enrolment import Device, Renewal
 from terminals.errors import TerminalError
-from terminals.handout import NewestKeys
+from terminals.handout import NewestKeys, fetch
 from terminals.outbox import Outbox
 from terminals.terminal import Parts, Terminal
 from terminals.upload import Link
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from keys.clock import Clock
+    from keys.handout import Taken
     from keys.rights import TerminalRole
     from terminals.fares import Tariff
 
@@ -30,6 +31,8 @@ TIMEOUT_SECONDS: Final = 30.0
 TRUST_FILE: Final = "bundles.trust"
 VAULT_FILE: Final = "device.vault"
 OUTBOX_FILE: Final = "outbox.db"
+DEVICE_COST: Final = 2**12
+"""scrypt's N on a small device; its passphrase comes from 32 random bytes, so that guessing gains nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,20 @@ def client_of(address: str) -> httpx2.Client:
 def device_of(folder: Path, secret: Path | None = None) -> Device:
     """A device by its folder, with its secret in a file; raises IdentityError."""
     return Device(folder, device_secret(secret_beside(folder) if secret is None else secret))
+
+
+def take_keys(device: Device, client: httpx2.Client, clock: Clock) -> Taken:
+    """Give a device the keys of its role in their newest versions, over HTTP; its vault is made where there is none.
+
+    Raises IdentityError, Offline, UploadRefused, ReceiptWrong, VaultError.
+    """
+    number = device.certificate().terminal
+    path, passphrase = device.folder / VAULT_FILE, vault_passphrase(device.secret)
+    if path.exists():
+        vault = FileVault.open(path, passphrase, vault_name(number))
+    else:
+        vault = FileVault.create(path, passphrase, DEVICE_COST, vault_name(number))
+    return fetch(Link(client, number, device.identity.sign, device.ledger_key(), clock), vault, clock)
 
 
 def keep_trust(folder: Path, city: bytes, key: bytes) -> None:

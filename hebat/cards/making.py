@@ -15,8 +15,6 @@ from hebat.cards.reserving import Reserved
 from hebat.errors import InputRefused
 from hebat.issuing import VALID_DAYS
 from keys.clock import Day, day_of, local
-from keys.vault import Role
-from ledger.intake.key_versions import newest
 from ledger.intake.registry import Card, new_token, token_digest
 
 if TYPE_CHECKING:
@@ -82,9 +80,8 @@ def make(card: Transport, city: City, wanted: Wanted) -> Made:
     identity = identity_of(city, wanted, card.uid)
     reserved.keep(card.uid, identity.card_number)
     personalise(card, city.vault, identity, wanted.address)
-    versions = newest(city.vault, phone=wanted.address is not None)
-    made = Made(card.uid, identity, new_token())
-    return _registered(city, made, city.vault.current(Role.TRANSACTION_MAC), versions)
+    # The card says which versions it got: somebody may have rolled a key meanwhile.
+    return _registered(city, Made(card.uid, identity, new_token()), *made_with(card))
 
 
 def _require_usable(card: Transport, city: City) -> None:

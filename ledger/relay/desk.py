@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +20,7 @@ from card.errors import CardError
 from card.layout import TapKind
 from card.purse import Change
 from keys import envelope
-from keys.errors import EnvelopeError, SignatureWrong
+from keys.errors import EnvelopeError, KeyRetired, SignatureWrong
 from keys.vault import Role
 from ledger.errors import BatchMalformed, LoadRefused, LoadSessionGone, Overloaded, SignatureRefused
 from ledger.relay import records, rolling, store
@@ -219,8 +220,11 @@ class LoadDesk:
     def _keys(self, card: Card) -> list[CardKey]:
         """The card's load keys, the one that it should have first."""
         known = rolling.held(card)[Role.LOAD.key_no]
-        versions = sorted(self._vault.versions(Role.LOAD), key=lambda version: version != known)
-        return [self._vault.card_key(Role.LOAD, version, card.uid.to_bytes(7, "big")) for version in versions]
+        keys, uid = [], card.uid.to_bytes(7, "big")
+        for version in sorted(self._vault.versions(Role.LOAD), key=lambda version: version != known):
+            with suppress(KeyRetired):  # by another process, since the versions were asked for
+                keys.append(self._vault.card_key(Role.LOAD, version, uid))
+        return keys
 
     def _change(self, session: LoadSession) -> Change:
         admitted = session.admitted

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import pytest
 from keys.errors import (
     KeyBlockError,
     KeyMisused,
+    KeyRetired,
     VaultError,
     VaultLocked,
     VaultRolledBack,
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CHEAP = 16
+UID = bytes.fromhex("04a1b2c3d4e5f6")
 MASTER = bytes.fromhex("00112233445566778899aabbccddeeff")
 TRANSPORT = KeyName("transport", 1)
 
@@ -236,3 +239,86 @@ def test_a_key_block_carries_a_master_its_role_and_version(tmp_path: Path) -> No
         receiver.import_block(block, TRANSPORT)
     with pytest.raises(KeyBlockError):
         receiver.import_block(block.replace("X", "E", 1), TRANSPORT)
+
+
+# Two who hold one file
+
+
+def followed(path: Path) -> tuple[FileVault, FileVault]:
+    """The key room's vault, and the same file open at a server."""
+    room = FileVault.create(path, "x", CHEAP)
+    for version in (1, 2):
+        room.add_master(Role.LOAD, version, bytes((version,)) * 16)
+    return room, FileVault.open(path, "x")
+
+
+def test_what_another_process_rolls_and_retires_holds_at_the_next_use(tmp_path: Path) -> None:
+    room, server = followed(tmp_path / "city.vault")
+    old = server.card_key(Role.LOAD, 1, UID)
+    assert (server.current(Role.LOAD), server.versions(Role.LOAD)) == (2, [2, 1])
+    room.generate_key(KeyName("load", 3), Purpose.CARD)
+    assert (server.current(Role.LOAD), server.versions(Role.LOAD)) == (3, [3, 2, 1])
+    assert server.card_key(Role.LOAD, 3, UID).cmac(b"m") == room.card_key(Role.LOAD, 3, UID).cmac(b"m")
+    assert server.card_key(Role.LOAD, 1, UID).cmac(b"m") == old.cmac(b"m")
+    room.retire(Role.LOAD, 1)
+    with pytest.raises(KeyRetired):
+        server.card_key(Role.LOAD, 1, UID)  # though it was ready
+    assert (server.record(), len(server.contents())) == (room.record(), 3)
+
+
+def test_an_older_copy_or_another_history_is_not_followed(tmp_path: Path) -> None:
+    path = tmp_path / "city.vault"
+    room, server = followed(path)
+    older = path.read_bytes()
+    room.retire(Role.LOAD, 1)
+    assert server.versions(Role.LOAD) == [2]
+    path.write_bytes(older)
+    assert server.versions(Role.LOAD) == [2]
+    branch = FileVault.open(path, "x")
+    for version in (7, 8):
+        branch.add_master(Role.LOAD, version, bytes(16))
+    assert branch.generation > server.generation
+    assert server.versions(Role.LOAD) == [2]
+    with pytest.raises(VaultRolledBack):
+        server.retire(Role.LOAD, 2)
+
+
+def test_a_file_that_is_gone_or_spoilt_stops_nobody_who_has_it_open(tmp_path: Path) -> None:
+    path = tmp_path / "city.vault"
+    _, server = followed(path)
+    whole = path.read_bytes()
+    path.unlink()
+    assert server.versions(Role.LOAD) == [2, 1]
+    path.write_bytes(whole[:-1] + bytes((whole[-1] ^ 1,)))
+    assert server.card_key(Role.LOAD, 2, UID).version == 2
+    path.unlink()
+    path.write_bytes(whole)
+    FileVault.open(path, "x").retire(Role.LOAD, 1)
+    assert server.versions(Role.LOAD) == [2]
+
+
+def test_a_change_and_many_who_use_the_vault_meanwhile_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    """One object changes, and is followed by its own readers, while another writer changes the same file."""
+    path = tmp_path / "city.vault"
+    room, server = followed(path)
+    done, faults = threading.Event(), []
+
+    def reads() -> None:
+        while not done.is_set():
+            try:
+                server.card_key(Role.LOAD, server.current(Role.LOAD), UID).cmac(b"m")
+            except Exception as error:  # noqa: BLE001  whatever it is, it must not be
+                faults.append(error)
+
+    readers = [threading.Thread(target=reads) for _ in range(3)]
+    for one in readers:
+        one.start()
+    for at in range(20):
+        (room, server)[at % 2].generate_key(KeyName("load", 3 + at), Purpose.CARD)
+    done.set()
+    for one in readers:
+        one.join()
+    assert faults == []
+    assert (
+        server.versions(Role.LOAD) == FileVault.open(path, "x").versions(Role.LOAD) == list(range(22, 0, -1))
+    )

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hebat.application import application
 from hebat.bundles.office import Office
 from hebat.demo import town
-from hebat.fleet import Post, enrol, take_keys
+from hebat.fleet import Post, enrol
 from hebat.folder import Folder
 from hebat.serving import LoopbackServer
 from keys import envelope, handout
@@ -22,7 +22,7 @@ from keys.rights import TerminalRole
 from keys.vault import HANDED_OUT, KeyName, Purpose, Role
 from ledger.errors import HandoutRefused, TerminalUnknown
 from terminals.errors import ReceiptWrong, UploadRefused
-from terminals.opening import client_of, device_of, vault_name
+from terminals.opening import client_of, device_of, take_keys, vault_name
 from terminals.tap import Colour
 from terminals.upload import Link
 from tests.ledger.desk import Scene, open_scene

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ from hebat.configurations import configuration_of
 from hebat.demo import town
 from hebat.demo.plan import BANK_JATENG
 from hebat.errors import InputRefused
-from hebat.fleet import Post, enrol, reopen, take_keys
+from hebat.fleet import Post, enrol, reopen
 from hebat.folder import Folder
 from hebat.serving import LoopbackServer
 from hebat.vaults import LedgerWitness, city_vault
@@ -36,8 +37,9 @@ from keys.errors import KeyMisused
 from keys.filevault import FileVault
 from keys.money import Rupiah
 from keys.rights import TerminalRole
+from keys.tokenstate import FOLLOW_SECONDS
 from keys.vault import KeyName, Purpose, Role
-from terminals.opening import client_of, device_of
+from terminals.opening import client_of, device_of, take_keys
 from terminals.tap import Colour
 from tests.keys.tokens import PIN, SoftTokens, shared_tokens
 from tests.system.conftest import ROOT, Ran
@@ -181,7 +183,7 @@ def test_a_city_on_a_token_makes_a_card_loads_it_takes_a_payment_and_rolls(folde
     assert (checked.code, "Transaction MACs recomputed" in checked.out) == (0, True), checked
 
 
-def test_a_server_opens_the_token_with_the_pin_of_a_file_and_never_shows_it(folder: Folder) -> None:
+def test_a_server_opens_the_token_with_the_pin_of_a_file_and_follows_a_roll(folder: Folder) -> None:
     chip = VirtualCard(b"\x04\xab" + bytes(5))
     with opened(folder) as city:
         make(chip, city, Wanted(BANK_JATENG))
@@ -195,9 +197,16 @@ def test_a_server_opens_the_token_with_the_pin_of_a_file_and_never_shows_it(fold
     with served(folder) as address:
         with opened_beside(folder) as vault:
             kiosk = reopen(device, SystemClock(), address, configuration.tariffs[-1], vault)
+        before = on_chip(chip)
         with kiosk:
-            outcome = kiosk.load(chip, Rupiah(20_000))
-    assert outcome.colour is Colour.GREEN, outcome
+            assert kiosk.load(chip, Rupiah(20_000)).colour is Colour.GREEN
+            chip.leave_field()
+            ran = hebat("keys", "roll", "read", *PEOPLE, "--data", folder.root)
+            assert ran.code == 0, ran
+            time.sleep(FOLLOW_SECONDS)  # the server asks its token so often
+            assert kiosk.load(chip, Rupiah(20_000)).colour is Colour.GREEN
+    # The server that runs gave the card the key that was rolled beside it.
+    assert on_chip(chip)[1] == before[1] + 1
 
 
 @contextmanager
