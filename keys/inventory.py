@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -172,12 +173,13 @@ class Inventory:
             )
 
 
-class Listed:
+class Listed(ABC):
     """The part of a vault that needs no secret; both kinds of vault share it."""
 
     _inventory: Inventory
     _witness: Witness | None = None
 
+    @abstractmethod
     def _follow(self) -> None:
         """Take in what another process has changed since; to be asked before what is held counts."""
 

@@ -10,9 +10,9 @@ import pytest
 from card import ndef
 from card.apdu import Ins
 from card.batch import RELAYED_FROM
-from card.errors import Acted, CardLost
+from card.errors import CardLost
 from card.layout import card_number
-from card.personalise import made_with, personalise
+from card.personalise import personalise
 from card.virtual import Generation, VirtualCard
 from hebat.cards import making
 from hebat.cards.clearing import is_whole
@@ -21,7 +21,6 @@ from hebat.cards.reading import read_city_card
 from hebat.errors import InputRefused
 from keys.clock import SystemClock, UnixMs
 from keys.money import Rupiah, sen_of
-from keys.vault import KeyName, Purpose, Role
 from ledger.chart import purse
 from ledger.intake import store
 from terminals.tap import Colour
@@ -226,46 +225,6 @@ def test_a_load_is_on_the_card_and_in_the_ledger(
     assert ledger_balance(folder) == sen_of(Rupiah(70_000))
     with opened(folder) as city, city.ledger.database.transaction() as connection:
         assert [tap.amount for tap in store.all_taps(connection)] == [5_000_000, 2_000_000]
-
-
-class Overheard:
-    """A card that notes what the command has printed when it is told to change a key; `goes` there, if it does."""
-
-    def __init__(self, chip: VirtualCard, capsys: pytest.CaptureFixture[str], *, goes: bool) -> None:
-        self.uid = chip.uid
-        self.printed: list[str] = []
-        self._chip, self._capsys, self._goes = chip, capsys, goes
-
-    def transmit(self, apdu: bytes) -> bytes:
-        if apdu[1] == Ins.CHANGE_KEY:
-            self.printed.append(self._capsys.readouterr().out)
-            if self._goes:
-                raise CardLost(Acted.NOT_SENT)
-        return self._chip.transmit(apdu)
-
-    def leave_field(self) -> None:
-        self._chip.leave_field()
-
-
-@pytest.mark.parametrize("goes", [False, True])
-def test_a_customer_reads_that_the_card_is_loaded_before_its_keys_are_changed(
-    goes: bool,
-    chip: VirtualCard,
-    desk: Desk,
-    hebat: Callable[..., Ran],
-    folder: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    for role in (Role.MASTER, Role.LOAD):
-        vault_of(folder).generate_key(KeyName(role.value, 2), Purpose.CARD)
-    card = Overheard(chip, capsys, goes=goes)
-    desk.cards = [card]
-    ran = hebat("load", "50.000", "--data", folder)
-    assert card.printed[:1] == ["Rp50.000 loaded. The card holds Rp50.000.\n"]
-    assert (ran.code, ran.out, len(card.printed)) == (0, "", 1 if goes else 2)
-    chip.leave_field()
-    assert made_with(chip)[1][3] == (1 if goes else 2)
-    assert value_of(chip) == 50_000
 
 
 @pytest.mark.parametrize("amount", ["0", "12,5", "-5", "1.00", "50.000.00", "x", "1_000", "٣"])
