@@ -24,7 +24,7 @@ from keys.errors import EnvelopeError, KeyRetired, SignatureWrong
 from keys.vault import Role
 from ledger.errors import BatchMalformed, LoadRefused, LoadSessionGone, Overloaded, SignatureRefused
 from ledger.relay import records, rolling, store
-from ledger.relay.ends import earlier, need_in_date, refusal
+from ledger.relay.ends import CounterForged, earlier, need_in_date, need_true_counter, refusal
 from ledger.relay.session import LoadSession, parse_step
 from ledger.relay.told import GREEN
 from ledger.relay.unit import Intend
@@ -190,16 +190,18 @@ class LoadDesk:
             told = yield from self._load(session)
         except CardError as fault:
             told = refusal(fault, session)
-            self._close(session)
+            self._close(
+                session, "counter-forged" if isinstance(fault, CounterForged) else records.NOT_STARTED
+            )
         session.told = told
         if told.colour == GREEN:
             yield from rolling.brought_on(self._intake.registry, self._vault, session.uid)
         return told
 
-    def _close(self, session: LoadSession) -> bytes:
+    def _close(self, session: LoadSession, why: str = records.NOT_STARTED) -> bytes:
         """Write what is known of a load that did not come to its end; the receipt."""
         record = session.intended or records.given_back(
-            session.sequence, session.uid, session.admitted.hold, self._clock.now()
+            session.sequence, session.uid, session.admitted.hold, self._clock.now(), why
         )
         return self._write(session.terminal, record)
 
@@ -213,6 +215,7 @@ class LoadDesk:
         intent, last = yield from relay.staged(
             far, change, lambda identity: need_in_date(identity, change.at)
         )
+        need_true_counter(self._intake, session.card, intent)
         self._intend(session, intent)
         evidence = yield from relay.committed(far, intent, last)
         return self._posted(session, intent, evidence)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from card.errors import CardError, CardForeign, CardLost, CardRefused, SessionBroken
+import structlog
+
+from card import evidence
+from card.errors import CardError, CardForeign, CardLost, CardRefused, EvidenceError, SessionBroken
 from card.layout import TapKind
 from keys.clock import service_day
 from ledger.relay.told import AMBER, RED, Told
@@ -12,17 +15,39 @@ from ledger.relay.told import AMBER, RED, Told
 if TYPE_CHECKING:
     from card.batch import TapRecord
     from card.layout import Identity
-    from card.purse import Seen
+    from card.purse import Intent, Seen
     from keys.clock import UnixMs
     from ledger.intake.receive import Intake
+    from ledger.intake.registry import Card
     from ledger.relay.session import LoadSession
 
 AGAIN_SECONDS: Final = 120
 """How long a torn load stays the same load, at the same kiosk: after that a customer wants another one."""
+_log = structlog.get_logger("ledger.relay")
 
 
 class Expired(CardRefused):
     """A card past its date."""
+
+
+class CounterForged(CardRefused):
+    """A counter that the card never showed."""
+
+
+def need_true_counter(intake: Intake, card: Card, intent: Intent) -> None:
+    """Raises CounterForged where the counter that the kiosk showed is not the card's: nothing has been committed yet.
+
+    The TMAC file is read without a session, so that whoever carries the bytes can change it. But the chip enciphers the previous reader's id under a
+    key of its own next counter (MF2DLHX0 section 10.3.3, SV A5), and that answer stands under the session's MAC: under another counter no reader's id of
+    ours comes out. Without this, a load that lands at another counter than its intent's would be told by nothing that the card ever shows.
+    """
+    key, found = intake.assessor.tmac_key(card), evidence.parse(intent.tmi)
+    try:
+        evidence.previous_reader(key, intent.uid, intent.tmc, found.encrypted_previous_reader)
+    except EvidenceError:
+        raise CounterForged(
+            "the card's counter was changed on its way: nothing was loaded; have this kiosk looked at"
+        ) from None
 
 
 def need_in_date(identity: Identity, at: UnixMs) -> None:
@@ -55,4 +80,8 @@ def refusal(fault: CardError, session: LoadSession) -> Told:
         return Told(RED, "foreign", detail)
     if isinstance(fault, Expired):
         return Told(RED, "expired", detail)
+    if isinstance(fault, CounterForged):
+        _log.error(
+            "counter forged", terminal=session.terminal, sequence=session.sequence, uid=session.uid.hex()
+        )
     return Told(RED, "refused" if isinstance(fault, CardRefused) else "unreadable", detail)

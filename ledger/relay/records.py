@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from card import evidence
 from card.batch import Context, RecordStatus, TapRecord, encode_record
@@ -12,6 +12,8 @@ from ledger.relay.told import GREEN, Told
 if TYPE_CHECKING:
     from card.purse import Intent
     from keys.clock import UnixMs
+
+NOT_STARTED: Final = "load-not-started"
 
 
 def intended(intent: Intent, context: Context) -> TapRecord:
@@ -23,11 +25,11 @@ def intended(intent: Intent, context: Context) -> TapRecord:
     )  # fmt: skip
 
 
-def given_back(sequence: int, uid: bytes, hold: int, at: UnixMs) -> TapRecord:
-    """A load whose commit never went out: it voids its hold."""
+def given_back(sequence: int, uid: bytes, hold: int, at: UnixMs, why: str = NOT_STARTED) -> TapRecord:
+    """A load whose commit never went out: it voids its hold, and says why."""
     return TapRecord(
         sequence, RecordStatus.WITNESS, None, uid, 0, b"", b"", Rupiah(0), at, 0, b"",
-        Context(rules=("load-not-started",), authorisation=hold),
+        Context(rules=(why,), authorisation=hold),
     )  # fmt: skip
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from keys.envelope import parse
 from keys.filevault import FileVault
+from keys.sealedfile import HUMAN_COST
+from tests.keys.sealed import sealed_in
 from tests.system.conftest import hebat
 from tests.system.typist import PASSPHRASE, VALUES, Typist, give, shown
 
@@ -28,6 +30,7 @@ def test_a_ceremony_echoes_nothing_and_leaves_a_signed_record(tmp_path: Path) ->
         give(typist, number)
     assert typist.end() == 0, typist.seen
     vault = FileVault.open(root / "city.vault", PASSPHRASE)
+    assert [(one.name, one.cost) for one in sealed_in(root)] == [("city.vault", HUMAN_COST)]
     secrets = [*VALUES, *vault._values.values(), PASSPHRASE.encode()]
     files = [path for path in root.rglob("*") if path.is_file()]
     assert shown(secrets, typist.seen + arguments) == []
