@@ -233,10 +233,11 @@ def last_records(
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a card tells somebody who may only look: whose it is, and its log, newest first."""
+    """What a card tells somebody who may only look: whose it is, its log, newest first, and its transaction counter."""
 
     identity: Identity
     records: list[LogRecord]
+    seen: Seen
 
     @property
     def balance(self) -> Rupiah:
@@ -246,10 +247,10 @@ class Inspection:
 
 def inspected(transport: Transport, vault: Vault, role: Role = Role.READ) -> Inspection:
     """Read identity and log under a role's key, and change nothing. Raises as `open_card`."""
-    _select(transport)
+    seen = seen_now(transport)
     session = _authenticated(transport, vault, role)
     identity = Identity.decode(session.read(File.IDENTITY, CommMode.MAC))
-    return Inspection(identity, _logged(session, 0))
+    return Inspection(identity, _logged(session, 0), seen)
 
 
 def _records(transport: Transport, vault: Vault, role: Role, count: int) -> list[LogRecord]:

@@ -6,7 +6,11 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from keys.clock import UnixMs
+from keys.errors import FreshQrError, SignatureWrong
+from keys.freshqr import FreshQr
+from keys.handout import TERMINAL_KEYS
 from keys.identity import TerminalRole
+from keys.vault import Role
 from ledger.cardholder.reading import Transfers
 from ledger.chart import Code
 from ledger.errors import TerminalUnknown
@@ -64,9 +68,26 @@ def _left(rule: TransferRule, started: int, used: int, now: UnixMs) -> Transfers
     return Transfers(until, left)
 
 
-class NoScreenCodes:
-    """Implements `ledger.cardholder.ways.ScreenCodes` for a city whose terminals show none."""
+class SignedCodes:
+    """Implements `ledger.cardholder.ways.ScreenCodes`: what a terminal of this city signed within two minutes (`keys.freshqr`).
 
-    def read(self, _code: str, _now: UnixMs) -> tuple[int, UnixMs] | None:
-        """Every code is refused."""
-        return None
+    Only one whose role reads cards: a stolen bus validator must not open the page of a card that it never saw.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    def read(self, code: str, now: UnixMs) -> tuple[int, UnixMs] | None:
+        """The card's UID and when the code ends; None where no terminal with a certificate in force signed it, or it is over."""
+        try:
+            fresh = FreshQr.read(code)
+            signer = self._registry.terminal(fresh.terminal, now)
+            fresh.verify(signer.public_key, now)
+        except (FreshQrError, SignatureWrong, TerminalUnknown):
+            return None
+        card = self._registry.card_numbered(fresh.card_number)
+        return (
+            None
+            if card is None or Role.READ not in TERMINAL_KEYS[signer.role]
+            else (card.uid, fresh.good_until)
+        )

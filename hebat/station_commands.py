@@ -54,6 +54,12 @@ def run(
     printer: Annotated[
         Path | None, typer.Option(help="An ESC/POS printer's device for receipts (extra `receipts`).")
     ] = None,
+    page: Annotated[
+        str,
+        typer.Option(
+            help="Where phones reach the ledger's pages, such as https://kartu.example: a kiosk shows each balance as a code to scan there."
+        ),
+    ] = "",
     title: Annotated[str, typer.Option(help="What stands on top of a receipt.")] = "Kartu Semarang Hebat",
 ) -> None:
     """Work as an enrolled terminal until Ctrl-C: cards at this machine's readers, its screen in a browser."""
@@ -67,11 +73,13 @@ def run(
         raise InputRefused(
             f"{folder} holds no terminal: enrol one with `hebat terminals enrol --folder {folder}`"
         )
+    if page and not page.startswith(("https://", "http://")):
+        raise InputRefused(f"{page!r} is no address of a page: write it as https://kartu.example")
     clock = SystemClock()
     found = opened(folder, clock, ledger, TRANS_SEMARANG_2022)
     with found.terminal as terminal:
         receipts = None if printer is None else _printed(printer, title, terminal.number, clock)
-        station = Station(terminal, panel_of(found, stop), Pump(terminal, clock.now), clock, receipts)
+        station = Station(terminal, panel_of(found, stop, page), Pump(terminal, clock.now), clock, receipts)
         serve(station, port, f"terminal {terminal.number}, a {found.role}", console=console)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from hebat.cardholding import NoScreenCodes, Town
+from hebat.cardholding import SignedCodes, Town
 from hebat.founding import AUTHORITY_LABEL
 from hebat.journeys import FareRules
 from hebat.migrations.upgrade import require_newest
@@ -144,7 +144,7 @@ class City:
         ]
         town = Town(tariffs, self.registry, configuration.participants)
         self.cardholders = Room.of(
-            self.ledger, self.registry, self.vault, clock, town, NoScreenCodes(), outside()
+            self.ledger, self.registry, self.vault, clock, town, SignedCodes(self.registry), outside()
         )
         rules = FareRules(tariffs, self.shelf, self.vault)
         self.journeys = Journeys(self.ledger, self.registry, rules, clock)

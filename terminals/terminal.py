@@ -10,6 +10,7 @@ from card.errors import CardRefused
 from card.layout import NEVER, Concession, Identity, Journey, TapKind
 from card.purse import Change
 from keys.clock import UnixMs
+from keys.freshqr import FreshQr
 from keys.money import Rupiah
 from keys.vault import Role
 from terminals import cashing, fares, loading, offline
@@ -103,6 +104,12 @@ class Terminal:
     def inspect(self, card: Transport) -> tuple[Outcome, Inspection | None]:
         """Look at a card without changing it: green with its balance, and what it told (None where it told nothing)."""
         return self._machine.look(card, Role.READ)
+
+    def fresh_code(self, found: Inspection) -> str:
+        """What was just seen on a card, signed by this terminal for a phone to scan: good for two minutes and one look (`keys.freshqr`)."""
+        number, counter = found.identity.card_number, found.seen.tmc
+        at = self._parts.clock.now()
+        return FreshQr.made(self._parts.link.sign, self.number, number, found.balance, counter, at).text()
 
     def tap_in(self, card: Transport, place: Place) -> Outcome:
         """Begin a ride."""

@@ -77,6 +77,7 @@ class Registry:
         with database.transaction() as connection:
             self._cards = {card.uid: card for card in store.read_cards(connection)}
         self._by_token = {card.token_digest: card for card in self._cards.values()}
+        self._by_number = {card.card_number: card for card in self._cards.values()}
         self.columns = CardColumns(self._cards.values())
         self._certificates: dict[bytes, TerminalCertificate] = {}
         self._changes = Changes(database)
@@ -89,13 +90,16 @@ class Registry:
         self.columns.add(cards)
         self._cards.update((card.uid, card) for card in cards)
         self._by_token.update((card.token_digest, card) for card in cards)
+        self._by_number.update((card.card_number, card) for card in cards)
 
     def rolled(self, card: Card, versions: bytes, coming: bytes = b"") -> None:
         """A card's keys are of these versions now, or some of `coming`; durable when this returns."""
         changed = replace(card, versions=versions, coming=coming)
         with self._database.transaction() as connection:
             relay_store.set_versions(connection, card.partition, card.uid, versions, coming)
-        self._cards[card.uid] = self._by_token[card.token_digest] = changed
+        self._cards[card.uid] = self._by_token[card.token_digest] = self._by_number[card.card_number] = (
+            changed
+        )
 
     def add_terminal(self, certificate: TerminalCertificate) -> None:
         """Take an enrolled terminal in; a renewed certificate comes beside the old one. Raises TerminalUnknown where it was revoked."""
@@ -116,6 +120,10 @@ class Registry:
     def card_of_token(self, token: str) -> Card | None:
         """A card by the token of its balance page."""
         return self._by_token.get(token_digest(token))
+
+    def card_numbered(self, number: int) -> Card | None:
+        """A card by its number."""
+        return self._by_number.get(number)
 
     def cards(self) -> list[Card]:
         """All cards."""

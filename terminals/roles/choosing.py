@@ -36,12 +36,12 @@ def place_of(vehicle: int, routes: tuple[int, ...], stop: str = "") -> Place:
     raise PlacesMissing(f"corridor {corridor.name} has no stop {stop[:40]!r}: name one by its id or name")
 
 
-def panel_of(opened: Opened, stop: str = "") -> Panel:
-    """The panel of a terminal's role; raises PlacesMissing where a bus's place is unknown."""
+def panel_of(opened: Opened, stop: str = "", page: str = "") -> Panel:
+    """The panel of a terminal's role, `page` where phones reach the ledger's pages; raises PlacesMissing where a bus's place is unknown."""
     terminal, role = opened.terminal, opened.role
     if role is TerminalRole.MERCHANT:
         return Merchant(terminal)
     if role is TerminalRole.KIOSK:
-        return Kiosk(terminal)
+        return Kiosk(terminal, page)
     place = place_of(terminal.number, opened.routes, stop)
     return Conductor(terminal, place) if role is TerminalRole.CONDUCTOR else Validator(terminal, place)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from terminals.terminal import Terminal
 
 BALANCE_MS: Final = 10_000
+CODE_MS: Final = 25_000
+"""How long a code stays: a phone has to be found first. The next card takes its place."""
 TAPS_SHOWN: Final = 5
 USUAL: Final = (10_000, 20_000, 50_000, 100_000)
 _NOTHING = Rupiah(0)
@@ -27,8 +29,10 @@ class Kiosk:
 
     needs_shift = False
 
-    def __init__(self, terminal: Terminal) -> None:
+    def __init__(self, terminal: Terminal, page: str = "") -> None:
+        """`page` is where phones reach the ledger's pages, such as https://kartu.example; without it no code is shown."""
         self._terminal = terminal
+        self._page = page.rstrip("/")
         self._amount = _NOTHING
 
     @property
@@ -86,6 +90,8 @@ class Kiosk:
             )
             for tap in found.records[:TAPS_SHOWN]
         )
+        code = f"{self._page}/q/{self._terminal.fresh_code(found)}" if self._page else ""
         return Board(
-            Tone.GREEN, "balance", Sound.ADULT, balance=outcome.balance, rows=rows, hold_ms=BALANCE_MS
-        )
+            Tone.GREEN, "balance", Sound.ADULT, balance=outcome.balance, rows=rows, hold_ms=CODE_MS if code else BALANCE_MS,
+            code=code,
+        )  # fmt: skip

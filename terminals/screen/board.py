@@ -53,7 +53,7 @@ class Row:
 class Board:
     """One picture: `word` is the key of its headline, `letter` the rider class, amounts whole rupiah (None: not shown).
 
-    `sequence` is the record that it tells of (0: none), `number` its own place among all boards of this terminal.
+    `sequence` is the record that it tells of (0: none), `number` its own place among all boards of this terminal, `code` an address for a phone to scan.
     """
 
     tone: Tone
@@ -67,6 +67,7 @@ class Board:
     hold_ms: int = 0
     sequence: int = 0
     number: int = 0
+    code: str = ""
 
 
 @dataclass(slots=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from terminals.screen.code import drawn
+
 if TYPE_CHECKING:
     import threading
     from collections.abc import Iterator
@@ -33,7 +35,9 @@ def around(station: Station) -> dict[str, Any]:
 
 def told(board: Board) -> dict[str, Any]:
     """A board as JSON holds it."""
+    size, path = drawn(board.code) if board.code else (0, "")
     return {
+        "code": {"size": size, "path": path},
         "number": board.number, "tone": board.tone.value, "word": board.word, "sound": board.sound.value,
         "amount": board.amount, "balance": board.balance, "letter": board.letter, "notes": list(board.notes),
         "rows": [{"word": row.word, "text": row.text, "amount": row.amount} for row in board.rows],

@@ -50,6 +50,7 @@ function draw() {
   at("amount").textContent = rupiah(board.amount);
   at("balance").textContent = board.balance === null ? "" : word("balance-left") + " " + rupiah(board.balance);
   at("letter").textContent = board.letter;
+  drawCode(board.code);
   at("notes").replaceChildren();
   board.notes.forEach((note) => filled("li", word(note), at("notes")));
   const body = at("rows").tBodies[0];
@@ -65,6 +66,15 @@ function draw() {
   at("warnings").replaceChildren();
   around.warnings.forEach((warning) => filled("li", word(warning), at("warnings")));
   drawButtons(around.buttons);
+}
+
+function drawCode(code) {
+  at("code").hidden = !code.size;
+  document.body.classList.toggle("coded", code.size > 0);
+  if (!code.size) return;
+  at("code").querySelector("svg").setAttribute("viewBox", `0 0 ${code.size} ${code.size}`);
+  at("code").querySelector("path").setAttribute("d", code.path);
+  at("code-word").textContent = word("scan-balance");
 }
 
 function drawButtons(wanted) {

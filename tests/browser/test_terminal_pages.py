@@ -198,12 +198,16 @@ def test_a_shop_enters_a_price_by_touch_and_the_languages_change_at_once(browser
 
 def test_a_kiosk_shows_a_balance_and_loads_cash_through_the_ledger(browser: Browser, rig: Rig) -> None:
     issued = next(rig.loaded(1, Rupiah(20_000)))
-    with shown(browser, rig, KIOSKS[0], Kiosk) as (station, page):
+    with shown(browser, rig, KIOSKS[0], lambda one: Kiosk(one, "https://kartu.example")) as (station, page):
         says(page, "hold-card-balance", "Tempelkan kartu untuk melihat saldo")
         station.tapped(issued.chip)
         says(page, "balance", "Saldo kartu")
         expect(page.locator("#balance")).to_have_text("Sisa saldo Rp20.000")
+        expect(page.locator("#code svg")).to_be_visible()
+        expect(page.locator("#code-word")).to_have_text("Pindai dengan ponsel: berlaku dua menit, satu kali")
+        picture(page, "balance")
         page.click("[data-action=load-50000]")
+        expect(page.locator("#code")).to_be_hidden()
         says(page, "hold-card-load", "Tempelkan kartu untuk diisi", "Rp50.000")
         picture(page, "kiosk")
         issued.chip.leave_field()
