@@ -158,6 +158,20 @@ def test_from_the_moment_that_the_ledger_knows_of_a_change_no_older_copy_of_a_to
         assert "put an older copy back" in said
 
 
+def test_a_key_that_was_half_born_is_gone_with_the_next_change_of_any_key(
+    founded: Room, tmp_path: Path
+) -> None:
+    """It could still be wrapped, and nobody has noted it: another role's roll sweeps it away."""
+    room = founded.copied(tmp_path / "room")
+    at, after = STEPS["once the key is born, before it is wrapped"]
+    assert room.command("roll", "load", FIRST, at, after=after) == -signal.SIGKILL
+    assert room.told()["half_born"] == 1
+    assert room.command("roll", "picc", SECOND) == 0
+    told = room.told()
+    assert told["half_born"] == 0
+    assert [(one["role"], one["witnesses"]) for one in told["records"]] == [("picc", list(SECOND))]
+
+
 MIRRORED = [
     ("roll", "city._carried", False), ("roll", "city._carried", True), ("roll", "ledger.note", False),
     ("roll", "ledger.note", True), ("retire", "token._store", False), ("retire", "token._store", True),

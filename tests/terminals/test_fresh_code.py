@@ -49,8 +49,8 @@ def painted(size: int, path: str) -> Image.Image:
     """What a browser paints of the path."""
     picture = Image.new("L", (size * SQUARE, size * SQUARE), 255)
     for x, y, length in re.findall(r"M(\d+) (\d+)h(\d+)v1h-\d+z", path):
-        box = (int(x), int(y), int(x) + int(length), int(y) + 1)
-        picture.paste(0, tuple(SQUARE * one for one in box))
+        left, top = SQUARE * int(x), SQUARE * int(y)
+        picture.paste(0, (left, top, left + SQUARE * int(length), top + SQUARE))
     return picture
 
 
