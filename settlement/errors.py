@@ -11,6 +11,9 @@ SettlementError
  ├── PaymentsTooMany           more payments in one window and bank than references can number
  ├── CalendarEnds              a day that the bank calendar does not reach
  ├── HoursUnknown              no row tells when a rail is open on this day
+ ├── RailMissing               no rail takes an amount on a day
+ ├── ReleaseRefused            a payment file that may not be made or released so
+ ├── ReportRefused             a bank's status report that cannot be used; kept whole, with line and reason
  ├── SchemaBroken              a file in the folder of schemas that is none
  ├── RuleRefused               a page of the rulebook that is not as it must be
  ├── EarlierWindowOpen         an earlier business date has movements that were never settled
@@ -85,6 +88,23 @@ class CalendarEnds(SettlementError):
 
 class HoursUnknown(SettlementError):
     """No row tells when a rail is open on this day."""
+
+
+class RailMissing(SettlementError):
+    """No rail takes an amount on a day, or no row tells its fee."""
+
+
+class ReleaseRefused(SettlementError):
+    """A payment file that may not be made or released so: four eyes, once, and whole."""
+
+
+class ReportRefused(SettlementError):
+    """A bank's status report (pain.002) that cannot be used. `line` counts from 1; 0 where the whole is meant."""
+
+    def __init__(self, reason: str, line: int = 0) -> None:
+        super().__init__(f"line {line}: {reason}" if line else reason)
+        self.reason = reason
+        self.line = line
 
 
 class SchemaBroken(SettlementError):

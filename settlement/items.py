@@ -8,7 +8,7 @@ References are `KSH-YYYYMMDD-bbbb-nnnn`: window, bank, and a number that counts 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
@@ -92,20 +92,21 @@ def items(
 ) -> tuple[Item, ...]:
     """The items of a window, by bank; payments first. Positions that net to zero make none.
 
-    Raises PaymentsTooMany over `ITEMS_PER_BANK_MAX` a bank, ParticipantUnknown.
+    A payment above what any rail takes becomes several items. Raises PaymentsTooMany over `ITEMS_PER_BANK_MAX` a bank,
+    ParticipantUnknown, RailMissing.
     """
     listed = list(positions)
     demands = [*_demands(listed, participants), *_between(listed, participants)]
     demands.sort(key=lambda demand: demand.order)
     numbers: dict[int, int] = {}
     made = []
-    for demand in demands:
+    for demand, rail in _routed(demands, window, participants, rules):
         number = numbers[demand.bank] = numbers.get(demand.bank, 0) + 1
         if number > ITEMS_PER_BANK_MAX:
             raise PaymentsTooMany(
                 f"bank {demand.bank:04d} has over {ITEMS_PER_BANK_MAX} items in one window: close windows more often"
             )
-        made.append(_item(demand, window, number, participants, rules))
+        made.append(_item(demand, rail, window, number, participants, rules))
     return _paired(made)
 
 
@@ -148,9 +149,27 @@ def _between(positions: list[Position], participants: Participants) -> Iterator[
         yield _Demand(one.creditor, ItemKind.INTERBANK, Code.BANK_SETTLEMENT, one.debtor, one.amount)
 
 
-def _item(demand: _Demand, window: Day, number: int, participants: Participants, rules: RailRules) -> Item:
-    party = participants.party(demand.code, demand.party)
-    rail = rules.rail(Sen(-demand.amount), same_bank=party.bank == demand.bank) if demand.amount < 0 else None
+def _routed(
+    demands: Iterable[_Demand], window: Day, participants: Participants, rules: RailRules
+) -> Iterator[tuple[_Demand, Rail | None]]:
+    """Each demand with its rail; a payment above what any rail takes in parts.
+
+    What comes in has no rail; between our accounts it comes in the parts in which it went out.
+    """
+    for demand in demands:
+        party = participants.party(demand.code, demand.party)
+        if demand.amount > 0 and demand.kind is not ItemKind.INTERBANK:
+            yield demand, None
+            continue
+        sign = 1 if demand.amount > 0 else -1
+        parts = rules.parts(Sen(abs(demand.amount)), same_bank=party.bank == demand.bank, day=window)
+        for rail, part in parts:
+            yield demand._replace(amount=Sen(sign * part)), rail if sign < 0 else None
+
+
+def _item(
+    demand: _Demand, rail: Rail | None, window: Day, number: int, participants: Participants, rules: RailRules
+) -> Item:
     return Item(
         window=window,
         reference=reference(window, demand.bank, number),
@@ -158,7 +177,7 @@ def _item(demand: _Demand, window: Day, number: int, participants: Participants,
         kind=demand.kind,
         code=demand.code,
         party=demand.party,
-        name=party.name,
+        name=participants.party(demand.code, demand.party).name,
         amount=demand.amount,
         due=rules.execution(rail, window) if rail else window,
         rail=rail,
@@ -167,16 +186,15 @@ def _item(demand: _Demand, window: Day, number: int, participants: Participants,
 
 def _paired(made: list[Item]) -> tuple[Item, ...]:
     """What comes in between our accounts is told, and due, as it went out."""
-    out = {
-        (item.bank, item.party): item
-        for item in made
-        if item.kind is ItemKind.INTERBANK and item.rail is not None
-    }
+    went: dict[tuple[int, int], list[Item]] = defaultdict(list)
+    for item in made:
+        if item.kind is ItemKind.INTERBANK and item.rail is not None:
+            went[item.bank, item.party].append(item)
 
     def paired(item: Item) -> Item:
         if item.kind is not ItemKind.INTERBANK or item.rail is not None:
             return item
-        went = out[item.party, item.bank]
-        return replace(item, due=went.due, end_to_end=went.reference)
+        part = went[item.party, item.bank].pop(0)  # parts keep their order on both sides
+        return replace(item, due=part.due, end_to_end=part.reference)
 
     return tuple(paired(item) for item in made)

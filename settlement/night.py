@@ -6,33 +6,33 @@ likes: the same bytes come out and nothing moves (DESIGN law 9).
 
 from __future__ import annotations
 
-import fcntl
-import os
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from keys.clock import date_of
 from ledger.transfer import Result
 from settlement import store, windows
-from settlement.errors import EarlierWindowOpen, OutputDiffers, SettlementError, SettlementRefused
-from settlement.payments.rails import RailRules
+from settlement.errors import EarlierWindowOpen, SettlementError, SettlementRefused
+from settlement.payments.city import city_rails
+from settlement.payments.desk import PaymentDesk
+from settlement.payments.files import templates_of
 from settlement.positions.summing import Summing
 from settlement.reconciling import run_matching
 from settlement.statements.desk import StatementDesk
 from settlement.statements.inbox import TakeIn, incoming
+from settlement.statements.schemas import Schemas
 from settlement.view import report, view
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from keys.clock import Day
     from ledger.book import Ledger
     from settlement.fees import FeeTable
     from settlement.participants import Participants
+    from settlement.payments.rails import RailRules
     from settlement.reconciliation import Reconciliation
     from settlement.statements.kept import KeptFile
-    from settlement.store import PaymentFile
     from settlement.view import NightReport
 
 
@@ -59,9 +59,10 @@ class Night:
         self._fees = fees
         self._out = out
         self._inbox = inbox or out / "inbox"
-        self._rules = rules or RailRules()
+        self._rules = rules
         self._before_closing = before_closing
         self._desk = StatementDesk(ledger.database, participants, schemas)
+        self.payments = PaymentDesk(ledger.database, out, Schemas(schemas))
 
     def run(self, business_date: Day) -> NightReport:
         """The whole night of a business date; each step is also there by itself.
@@ -89,7 +90,9 @@ class Night:
         window = self._ledger.close_window(business_date)
         summing = Summing(self._participants, self._fees, business_date)
         self._ledger.each_moves(business_date, summing.take)
-        planned = windows.plan(window, summing.done(), self._participants, self._rules)
+        templates = templates_of(self._desk.rulebook)
+        rules = self._rules or city_rails(self._desk.rulebook)
+        planned = windows.plan(window, summing.done(), self._participants, rules, templates)
         result: Result = self._ledger.writer.submit(windows.SettleWindow(planned)).result()
         if result is not Result.POSTED:
             raise SettlementRefused(
@@ -97,15 +100,11 @@ class Night:
             )
 
     def write_files(self, business_date: Day) -> list[Path]:
-        """Write the kept payment files to disk, each whole or not at all; one that is there already is left.
+        """The payment files of a window that were released, each put where its bank fetches it, once; none before that.
 
         Raises OutputDiffers where the file there is another.
         """
-        with self._ledger.database.transaction() as connection:
-            files = store.payment_files_of(connection, business_date)
-        self._out.mkdir(parents=True, exist_ok=True)
-        with _locked(self._out):
-            return [_write(self._out, file) for file in files]
+        return self.payments.put_out(business_date)
 
     def import_statements(self, business_date: Day) -> list[KeptFile]:
         """Take in the files of the inbox; the verdicts, in the order of taking."""
@@ -124,33 +123,3 @@ class Night:
         if night is None:
             raise SettlementError(f"{date_of(business_date)} is not settled: run its night")
         return report(night)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold a folder against another night that writes into it, and make its names durable at the end."""
-    directory = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(directory, fcntl.LOCK_EX)
-        yield
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
-def _write(folder: Path, file: PaymentFile) -> Path:
-    """Write a file so that a crash leaves the whole of it or nothing under its name."""
-    path = folder / file.name
-    if path.exists():
-        if path.read_bytes() != file.content:
-            raise OutputDiffers(
-                f"{file.name} on disk is not the file that was kept: move it away and run the night again"
-            )
-        return path
-    draft = folder / f".{file.name}.part"
-    with draft.open("wb") as out:
-        out.write(file.content)
-        out.flush()
-        os.fsync(out.fileno())
-    draft.replace(path)
-    return path

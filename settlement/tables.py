@@ -111,6 +111,42 @@ payment_files = Table(
     Column("content", LargeBinary, nullable=False),
 )
 
+payment_releases = Table(
+    "payment_releases",
+    metadata,
+    _partition(),
+    Column("business_date", Integer, primary_key=True, autoincrement=False),
+    Column("bank", Integer, primary_key=True, autoincrement=False),
+    Column("sha256", String(64), nullable=False),
+    Column("made_by", String(80), nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    Column("released_by", String(80), nullable=False),
+    Column("released_at", BigInteger, nullable=True),
+    CheckConstraint("made_by <> released_by", name="payment_releases_need_four_eyes"),
+)
+
+payment_reports = Table(
+    "payment_reports",
+    metadata,
+    _partition(),
+    Column("sha256", String(64), primary_key=True),
+    Column("name", String(255), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("taken_at", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+)
+
+payment_outcomes = Table(
+    "payment_outcomes",
+    metadata,
+    _partition(),
+    Column("reference", String(35), primary_key=True),
+    Column("status", String(20), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+)
+
 statement_files = Table(
     "statement_files",
     metadata,

@@ -11,27 +11,25 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from keys.clock import date_of
-from keys.money import Sen
 from ledger.transfer import Result
 from settlement import store
 from settlement.entries import entries
 from settlement.items import items
-from settlement.payments.pain001 import file_name, payment_file
+from settlement.payments.files import payment_files
 from settlement.positions.netting import nets
-from settlement.statements.reading import digest
-from settlement.store import KeptPosition, PaymentFile, Record, Settlement
+from settlement.store import KeptPosition, Record, Settlement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
 
     import numpy as np
     import numpy.typing as npt
 
     from ledger.store import Window
     from ledger.writer import PostedRows, Transaction
-    from settlement.items import Item
     from settlement.participants import Participants
     from settlement.payments.rails import RailRules
+    from settlement.payments.table import Template
     from settlement.positions.model import Position, Sums
 
     Rows = npt.NDArray[np.void]
@@ -62,7 +60,13 @@ class Plan:
         return json.dumps(told, separators=(",", ":"), sort_keys=True).encode()
 
 
-def plan(window: Window, found: Sums, participants: Participants, rules: RailRules) -> Plan:
+def plan(
+    window: Window,
+    found: Sums,
+    participants: Participants,
+    rules: RailRules,
+    templates: Mapping[int, Template] | None = None,
+) -> Plan:
     """All that follows from the sums of a closed window's rows; the same rows give the same plan, byte for byte.
 
     Raises ParticipantUnknown, PaymentsTooMany, SumTooLarge.
@@ -74,7 +78,7 @@ def plan(window: Window, found: Sums, participants: Participants, rules: RailRul
         nets(positions, participants),
         found.days,
         expected,
-        tuple(_files(window, expected, participants)),
+        tuple(payment_files(day, window.closed_at, expected, participants, templates)),
     )
     return Plan(window, entries(found.shares, participants, day, window.closed_at), record)
 
@@ -85,22 +89,6 @@ def _kept(position: Position, participants: Participants) -> KeptPosition:
         position.purpose, position.bank, position.code, position.number, name,
         position.gross, position.refunds, position.fee, position.net,
     )  # fmt: skip
-
-
-def _files(window: Window, expected: Sequence[Item], participants: Participants) -> list[PaymentFile]:
-    files = []
-    for code in sorted({item.bank for item in expected}):
-        content = payment_file(
-            window.business_date, participants.bank(code), expected, participants, window.closed_at
-        )
-        amounts = [-item.amount for item in expected if item.bank == code and item.rail is not None]
-        if content:
-            name = file_name(window.business_date, code)
-            total = Sen(sum(amounts))
-            files.append(
-                PaymentFile(window.business_date, code, name, digest(content), len(amounts), total, content)
-            )
-    return files
 
 
 @dataclass(slots=True)

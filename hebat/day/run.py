@@ -22,6 +22,7 @@ from hebat.day.report import DayLine, IssuerLine, Report
 from hebat.day.riders import Riders, taps_of
 from hebat.day.trips import Trip, read_trips
 from hebat.demo import banks
+from hebat.demo.day import release_payments
 from hebat.demo.statements import Account
 from hebat.errors import InputRefused, TapsRefused
 from hebat.fares.tariffs import read_tariff
@@ -159,7 +160,7 @@ class _Run:
     def _night(self, day: Day) -> None:
         night = self._city.night
         night.settle(day)
-        night.write_files(day)
+        release_payments(self._city, day, self._city.clock.now())
         settled = view(self._city.ledger.database, day)
         items = settled.items if settled else ()
         self._sequence += 1

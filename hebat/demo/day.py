@@ -25,6 +25,7 @@ from hebat.wiring import City
 from keys.clock import Day, UnixMs, day_of, moment
 from ledger.intake import store
 from ledger.store import read_documents
+from settlement.store import payment_files_of
 from settlement.view import NightView, view
 from terminals.fares import TRANS_SEMARANG_2022
 from terminals.places import semarang_tariff
@@ -43,6 +44,8 @@ FOUNDED_AT: Final = wall_time(3, 30)
 CLOSED_AT: Final = wall_time(23, 5)
 LATE_AT: Final = wall_time(23, 20)
 NIGHT_AT: Final = wall_time(23, 50)
+MAKER: Final = "Ratna, settlement"
+CHECKER: Final = "Bambang, settlement"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,7 @@ def _night(city: City, day: Day, clock: StoryClock, play: Play, progress: Progre
     with progress.step("The night: window, positions, payments, statements, matching", 4) as told:
         clock.move_to(_at(play, CLOSED_AT))
         city.night.settle(day)
-        city.night.write_files(day)
+        release_payments(city, day, clock.now())
         told(1)
         clock.move_to(_at(play, LATE_AT))
         play.end_shift(late=True)
@@ -155,6 +158,15 @@ def _night(city: City, day: Day, clock: StoryClock, play: Play, progress: Progre
         city.night.reconcile(day)
         told(4)
     return planted
+
+
+def release_payments(city: City, day: Day, at: UnixMs) -> None:
+    """Four eyes over each payment file: one makes it, another releases it."""
+    with city.ledger.database.transaction() as connection:
+        files = payment_files_of(connection, day)
+    for file in files:
+        city.night.payments.make(day, file.bank, by=MAKER, at=at)
+        city.night.payments.release(day, file.bank, by=CHECKER, at=at)
 
 
 def _give_pin(city: City, issued: list[Issued]) -> None:

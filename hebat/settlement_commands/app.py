@@ -8,6 +8,8 @@ from hebat.logs import configure
 from hebat.settings import LogLevel
 from hebat.settlement_commands.calendar import calendar_app
 from hebat.settlement_commands.mappings import mappings_app
+from hebat.settlement_commands.payments import payments_app
+from hebat.settlement_commands.rails import rails_app
 from hebat.settlement_commands.statements import statements_app
 
 settlement_app = typer.Typer(
@@ -16,6 +18,8 @@ settlement_app = typer.Typer(
 )
 settlement_app.add_typer(statements_app, name="statements")
 settlement_app.add_typer(mappings_app, name="mappings")
+settlement_app.add_typer(payments_app, name="payments")
+settlement_app.add_typer(rails_app, name="rails")
 settlement_app.add_typer(calendar_app, name="calendar")
 
 

@@ -65,8 +65,8 @@ class HoursTable:
 
 
 def shipped_hours() -> HoursTable:
-    """The hours as read for the rails of 2021-12-21 (the first day of BI-FAST) and since."""
-    start = date(2021, 12, 21)
+    """The hours that hold today, for all days that the calendar covers."""
+    start = date(2015, 1, 1)
     return HoursTable(
         [
             Hours("IN_HOUSE", start, *ALWAYS, bank_days_only=False),

@@ -36,6 +36,11 @@ def file_name(window: Day, bank: int) -> str:
     return f"pain001-{date_of(window):%Y%m%d}-{bank:04d}.xml"
 
 
+def remittance(item: Item, name: str) -> str:
+    """What the payee reads on the statement: what was paid, for which window, to whom."""
+    return f"{item.kind.value} {date_of(item.window):%Y-%m-%d} {name}"
+
+
 def payment_file(
     window: Day, bank: Bank, items: Iterable[Item], participants: Participants, closed_at: UnixMs
 ) -> bytes:
@@ -60,6 +65,16 @@ def payment_file(
             participants,
         )
     return etree.tostring(message.getroottree(), xml_declaration=True, encoding="UTF-8", pretty_print=True)
+
+
+def blocks_of(content: bytes) -> dict[str, str]:
+    """The id of the payment information block of each payment in a file of ours, by its reference."""
+    document = etree.fromstring(content)
+    return {
+        payment.findtext(".//{*}EndToEndId") or "": block.findtext("{*}PmtInfId") or ""
+        for block in document.iterfind(".//{*}PmtInf")
+        for payment in block.iterfind("{*}CdtTrfTxInf")
+    }
 
 
 def _message(name: str, payments: Sequence[Item], closed_at: UnixMs) -> etree._Element:
@@ -126,8 +141,7 @@ def _payment(block: etree._Element, item: Item, participants: Participants) -> N
     _agent(payment, "CdtrAgt", participants.bank(party.bank).bic)
     _add(_add(payment, "Cdtr"), "Nm", party.name)
     _account(payment, "CdtrAcct", party.account)
-    text = f"{item.kind.value} {date_of(item.window):%Y-%m-%d} {party.name}"
-    _add(_add(payment, "RmtInf"), "Ustrd", text)
+    _add(_add(payment, "RmtInf"), "Ustrd", remittance(item, party.name))
 
 
 def _account(parent: etree._Element, tag: str, number: str, currency: str = "") -> None:

@@ -1,17 +1,28 @@
-"""How a payment travels: inside a bank, BI-FAST, SKN or RTGS, by amount; and on which day (FACTS, rails and calendars)."""
+"""How a payment travels: inside a bank, BI-FAST, SKN or RTGS, by amount, cut-off and calendar (FACTS, rails and calendars).
+
+What a rail takes and costs is told by dated rows; BI-FAST begins on 2021-12-21. The shipped rows are what holds today: a city
+that settles an older day adds the rows of then.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import date
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from keys.money import Rupiah, Sen, sen_of
+from keys.clock import date_of
+from keys.money import Rupiah, Sen, display, sen_of
+from settlement.calendar.hours import shipped_hours
 from settlement.calendar.indonesia import indonesian_calendar
+from settlement.errors import RailMissing
 
 if TYPE_CHECKING:
-    from keys.clock import Day
+    from keys.clock import Day, UnixMs
     from settlement.calendar.days import BankCalendar
+    from settlement.calendar.hours import HoursTable
+
+PARTS_MAX = 1_000
 
 
 class Rail(Enum):
@@ -26,30 +37,104 @@ class Rail(Enum):
         self.service_level = service_level
         self.local_instrument = local_instrument
 
-    @property
-    def always_open(self) -> bool:
-        """Whether it runs at night and on holidays."""
-        return self in {Rail.IN_HOUSE, Rail.BI_FAST}
+
+@dataclass(frozen=True, slots=True)
+class RailTerms:
+    """From a day on (until `valid_to`, where that is told) a rail takes amounts above `over`, up to `at_most`, for `fee`."""
+
+    rail: Rail
+    valid_from: date
+    fee: Sen
+    over: Sen = Sen(0)
+    at_most: Sen | None = None
+    valid_to: date | None = None
+
+    def takes(self, amount: Sen) -> bool:
+        """Whether one payment of this amount may travel so."""
+        return self.over < amount and (self.at_most is None or amount <= self.at_most)
+
+
+def shipped_terms() -> tuple[RailTerms, ...]:
+    """The rows that hold until a city's rulebook says otherwise. The fee of RTGS is what Bank Indonesia allows at most."""
+    start = date(2015, 1, 1)
+    return (
+        RailTerms(Rail.IN_HOUSE, start, Sen(0)),
+        RailTerms(
+            Rail.BI_FAST, date(2021, 12, 21), sen_of(Rupiah(2_500)), at_most=sen_of(Rupiah(250_000_000))
+        ),
+        RailTerms(Rail.SKN, start, sen_of(Rupiah(2_900)), at_most=sen_of(Rupiah(1_000_000_000))),
+        RailTerms(Rail.RTGS, start, sen_of(Rupiah(35_000)), over=sen_of(Rupiah(100_000_000))),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class RailRules:
-    """Limits, which change; and the days on which banks work."""
+    """What rails take, when they are open, and the days on which banks work."""
 
-    bi_fast_max: Sen = sen_of(Rupiah(250_000_000))
-    skn_max: Sen = sen_of(Rupiah(1_000_000_000))
+    terms: tuple[RailTerms, ...] = field(default_factory=shipped_terms)
+    hours: HoursTable = field(default_factory=shipped_hours)
     calendar: BankCalendar = field(default_factory=indonesian_calendar)
 
-    def rail(self, amount: Sen, *, same_bank: bool) -> Rail:
-        """The cheapest rail that takes an amount; money that stays inside one bank travels none."""
+    def held(self, day: Day) -> dict[Rail, RailTerms]:
+        """The terms of each rail on a day: of several rows in force the one that begins last."""
+        wanted = date_of(day)
+        rows = sorted(self.terms, key=lambda row: row.valid_from)
+        return {
+            row.rail: row
+            for row in rows
+            if row.valid_from <= wanted and (row.valid_to is None or wanted <= row.valid_to)
+        }
+
+    def rail(self, amount: Sen, *, same_bank: bool, day: Day) -> Rail:
+        """The cheapest rail that takes an amount; money that stays inside one bank travels none. Raises RailMissing."""
+        ((rail, _),) = self.parts(amount, same_bank=same_bank, day=day, parts_max=1)
+        return rail
+
+    def parts(
+        self, amount: Sen, *, same_bank: bool, day: Day, parts_max: int = PARTS_MAX
+    ) -> list[tuple[Rail, Sen]]:
+        """How an amount travels: whole where a rail takes it, else in as few parts as the widest rail allows.
+
+        Raises RailMissing where none does.
+        """
+        held = self.held(day)
         if same_bank:
-            return Rail.IN_HOUSE
-        if amount <= self.bi_fast_max:
-            return Rail.BI_FAST
-        return Rail.SKN if amount <= self.skn_max else Rail.RTGS
+            return [(Rail.IN_HOUSE, amount)]
+        rows = [row for rail, row in held.items() if rail is not Rail.IN_HOUSE]
+        found: list[tuple[Rail, Sen]] = []
+        rest = amount
+        while rest:
+            part, cheapest = self._largest(rows, rest)
+            if cheapest is None or len(found) == parts_max:
+                raise RailMissing(
+                    f"no rail takes {display(amount)} on {date_of(day)}: look at the rows of the rails"
+                )
+            found.append((cheapest.rail, part))
+            rest = Sen(rest - part)
+        return found
+
+    def _largest(self, rows: list[RailTerms], amount: Sen) -> tuple[Sen, RailTerms | None]:
+        """The whole amount and the cheapest rail that takes it; else the widest rail's limit, and that rail."""
+        taking = [row for row in rows if row.takes(amount)]
+        if taking:
+            return amount, min(taking, key=lambda row: (row.fee, row.at_most is None, row.at_most or 0))
+        limited = [row for row in rows if row.at_most is not None and row.at_most < amount]
+        widest = max(limited, key=lambda row: row.at_most or 0, default=None)
+        return (Sen(0), None) if widest is None else (widest.at_most or Sen(0), widest)
+
+    def fee(self, rail: Rail, day: Day) -> Sen:
+        """What the bank takes for one payment; raises RailMissing."""
+        row = self.held(day).get(rail)
+        if row is None:
+            raise RailMissing(f"no row tells the fee of {rail.name} on {date_of(day)}")
+        return row.fee
 
     def execution(self, rail: Rail, window: Day) -> Day:
         """When a payment of a window, sent after its cut-off, is executed: the same night, or the next bank day."""
-        if rail.always_open:
+        if not self.hours.on(rail.name, window).bank_days_only:
             return window
         return self.calendar.next_bank_day(window)
+
+    def executed_if_sent(self, rail: Rail, due: Day, at: UnixMs) -> Day:
+        """The day on which a payment that was meant for `due` is executed if the bank gets it at a moment."""
+        return max(due, self.hours.execution(rail.name, at, self.calendar))

@@ -97,6 +97,7 @@ def test_every_link_on_the_page_leads_somewhere(stage: Stage, site: TestClient) 
 
 def test_files_come_out_byte_for_byte(stage: Stage, site: TestClient) -> None:
     content = night_with_a_break(stage)
+    stage.release()
     assert site.get(f"/night/statements/{digest(content)}").content == content
     sent = site.get("/night/2026-11-18/files/9")
     assert sent.content == (stage.out / "pain001-20261118-0009.xml").read_bytes()

@@ -141,8 +141,8 @@ def test_a_dated_row_opens_a_rail_longer_at_year_end_and_ends_by_itself() -> Non
 
 
 def test_a_day_before_the_first_row_has_no_hours() -> None:
-    with pytest.raises(HoursUnknown, match="SKN on 2020-01-02"):
-        shipped_hours().execution("SKN", at(date(2020, 1, 2), 9), CALENDAR)
+    with pytest.raises(HoursUnknown, match="SKN on 2014-01-02"):
+        shipped_hours().on("SKN", day_of(date(2014, 1, 2)))
 
 
 # Decisions

@@ -48,6 +48,7 @@ def test_law_09_running_a_night_again_gives_the_same_bytes_and_moves_nothing(sta
     for bank in stage.participants.banks:
         stage.put(f"{bank}.xml", bank_statement(stage, bank))
     first = stage.night.run(DAY)
+    stage.release()
     files, head, night = on_disk(stage), stage.ledger.head(), view(stage.ledger.database, DAY)
     stage.clock.at = UnixMs(stage.clock.at + 3_600_000)
     assert stage.night.run(DAY) == first
@@ -101,6 +102,7 @@ def test_a_night_resumed_after_its_entries_were_posted_writes_the_files_that_wer
     stage.night.settle(DAY)
     head = stage.ledger.head()
     assert not stage.out.exists()
+    stage.release()
     done = stage.night.run(DAY)
     night = view(stage.ledger.database, DAY)
     assert night is not None
@@ -110,6 +112,7 @@ def test_a_night_resumed_after_its_entries_were_posted_writes_the_files_that_wer
 
 def test_a_payment_file_that_somebody_changed_stops_the_night(stage: Stage) -> None:
     stage.night.run(DAY)
+    stage.release()
     path = next(stage.out.glob("pain001-*"))
     path.write_bytes(path.read_bytes().replace(b"IDR", b"USD"))
     with pytest.raises(OutputDiffers, match=path.name):

@@ -93,6 +93,8 @@ def test_a_half_written_draft_of_a_crashed_run_is_no_payment_file(stage: Stage) 
     draft = stage.out / ".pain001-20261118-0009.xml.part"
     draft.write_bytes(b"half")
     stage.night.run(DAY)
+    assert not list(stage.out.glob("pain001-*.xml"))
+    stage.release()
     assert not draft.exists()
     assert len(list(stage.out.glob("pain001-*.xml"))) == 3
 

@@ -18,6 +18,7 @@ from ledger.transfer import ROW, Flag, Kind, Transfer
 from settlement.fees import FeeTable, qris_rates
 from settlement.night import Night
 from settlement.positions.summing import Summing
+from settlement.store import payment_files_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,7 @@ BNI, JATENG, MANDIRI = 9, 113, 8
 BRT, CITRA = 12, 14  # operators
 STALL, SHOP = 501, 502  # merchants
 KIOSK, CITY_HALL = 701, 1
+MAKER, CHECKER = "Ratna", "Bambang"
 
 
 def card(issuer: int, serial: int) -> int:
@@ -144,6 +146,14 @@ class Stage:
     @property
     def inbox(self) -> Path:
         return self.out / "inbox"
+
+    def release(self, day: Day = DAY) -> None:
+        """Two people let a window's payment files go."""
+        with self.ledger.database.transaction() as connection:
+            files = payment_files_of(connection, day)
+        for file in files:
+            self.night.payments.make(day, file.bank, by=MAKER, at=self.clock.at)
+            self.night.payments.release(day, file.bank, by=CHECKER, at=self.clock.at)
 
     def put(self, name: str, content: bytes) -> None:
         self.inbox.mkdir(parents=True, exist_ok=True)
