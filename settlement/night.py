@@ -91,13 +91,16 @@ class Night:
         summing = Summing(self._participants, self._fees, business_date)
         self._ledger.each_moves(business_date, summing.take)
         templates = templates_of(self._desk.rulebook)
-        rules = self._rules or city_rails(self._desk.rulebook)
-        planned = windows.plan(window, summing.done(), self._participants, rules, templates)
+        planned = windows.plan(window, summing.done(), self._participants, self._rails(), templates)
         result: Result = self._ledger.writer.submit(windows.SettleWindow(planned)).result()
         if result is not Result.POSTED:
             raise SettlementRefused(
                 f"the ledger refused the entries of {date_of(business_date)} ({result.name}); nothing moved"
             )
+
+    def _rails(self) -> RailRules:
+        """The rails and bank days that hold now: the city's own, where none were given."""
+        return self._rules or city_rails(self._desk.rulebook)
 
     def write_files(self, business_date: Day) -> list[Path]:
         """The payment files of a window that were released, each put where its bank fetches it, once; none before that.
@@ -115,7 +118,7 @@ class Night:
 
     def reconcile(self, business_date: Day) -> Reconciliation:
         """Match everything that is open, of whatever window, and keep what was found."""
-        return run_matching(self._ledger, self._rules.calendar, business_date)
+        return run_matching(self._ledger, self._rails().calendar, business_date)
 
     def report(self, business_date: Day) -> NightReport:
         """The figures of a settled window's night; raises SettlementError where it is not settled."""

@@ -38,7 +38,7 @@ def net(rupiah: int, bank: int = BNI, number: int = BRT, purpose: Purpose = Purp
 
 def expected(place: int, amount: Sen) -> Item:
     """What a statement should show: negative where we pay."""
-    rail = RULES.rail(Sen(-amount), same_bank=bool(place % 2)) if amount < 0 else None
+    rail = RULES.rail(Sen(-amount), same_bank=bool(place % 2), day=DAY) if amount < 0 else None
     return Item(
         DAY, reference(DAY, BNI, place + 1), BNI, ItemKind.PAYOUT, Code.OPERATOR_PAYABLE, (BRT, CITRA)[place % 2], "", amount,
         RULES.execution(rail, DAY) if rail else DAY, rail,

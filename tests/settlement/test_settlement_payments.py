@@ -14,9 +14,9 @@ from lxml import etree
 
 from keys.clock import CITY, UnixMs, moment
 from keys.money import Rupiah, Sen, plain, sen_of
-from ledger.chart import Code, Partition
+from ledger.chart import Code
 from settlement.errors import OutputDiffers, ReleaseRefused, ReportRefused, RuleRefused
-from settlement.items import items
+from settlement.items import Item, ItemKind, reference
 from settlement.participants import Bank, City, Operator, Participants
 from settlement.payments import outbox, pain002, store
 from settlement.payments.desk import PaymentDesk
@@ -24,7 +24,6 @@ from settlement.payments.files import payment_files
 from settlement.payments.model import Status
 from settlement.payments.rails import Rail, RailRules
 from settlement.payments.table import template_of
-from settlement.positions import Position, Purpose, Share
 from settlement.rulebook.model import RuleKind
 from settlement.statements.desk import StatementDesk
 from settlement.statements.schemas import Schemas
@@ -35,11 +34,11 @@ from tests.settlement.town import BNI, CHECKER, DATE, DAY, JATENG, MAKER
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from settlement.items import Item
     from tests.settlement.town import Stage
 
 AT = moment(datetime.combine(DATE, time(23, 30), CITY))
 NAME = "pain001-20261118-0009.xml"
+RULES = RailRules()
 MESSAGE = "KSH-20261118-0009"
 
 
@@ -165,11 +164,27 @@ NAMES = st.lists(
 
 
 def batch(city: Participants, rupiah: list[int]) -> tuple[Item, ...]:
-    positions = [
-        Position(Purpose.TAPS, BNI, Code.OPERATOR_PAYABLE, number, (Share(Partition(0), 0, sen_of(Rupiah(amount)), Sen(0), Sen(0)),))
-        for number, amount in zip(city.operators, rupiah, strict=False)
-    ]  # fmt: skip
-    return items(positions, DAY, city, RailRules())
+    """BNI pays each operator, at whichever bank it is."""
+    made = []
+    for (number, party), amount in zip(city.operators.items(), rupiah, strict=False):
+        owed = sen_of(Rupiah(amount))
+        rail = RULES.rail(owed, same_bank=party.bank == BNI, day=DAY)
+        due, code = RULES.execution(rail, DAY), Code.OPERATOR_PAYABLE
+        made.append(
+            Item(
+                DAY,
+                reference(DAY, BNI, number),
+                BNI,
+                ItemKind.PAYOUT,
+                code,
+                number,
+                party.name,
+                Sen(-owed),
+                due,
+                rail,
+            )
+        )
+    return tuple(made)
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
