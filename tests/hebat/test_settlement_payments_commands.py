@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OPERATOR = next(iter(CONFIGURATION.participants.operators))
-FILE = ("--date", "2026-11-18", "--bank", BNI)
+BANK = CONFIGURATION.participants.operators[OPERATOR].bank
+"""An operator is paid by its own bank."""
+FILE = ("--date", "2026-11-18", "--bank", BANK)
+NAME = f"pain001-20261118-{BANK:04d}.xml"
 
 
 @pytest.fixture
@@ -70,10 +73,10 @@ def test_a_file_waits_is_made_released_and_reported_on(shell: Shell) -> None:
     with pytest.raises(ReleaseRefused, match="another one must release it"):
         shell.ran("payments", "release", *FILE, "--by", "Ratna")
     said = shell.ran("payments", "release", *FILE, "--by", "Bambang")
-    assert "pain001-20261118-0009.xml is released by Bambang (made by Ratna)" in said
-    assert files(shell) == ["pain001-20261118-0009.xml"]
+    assert f"{NAME} is released by Bambang (made by Ratna)" in said
+    assert files(shell) == [NAME]
     (payment, *_) = shell.told("payments", "show", *FILE)
-    rejected = report("KSH-20261118-0009", {payment["reference"]: ("RJCT", "AC04")})
+    rejected = report(f"KSH-20261118-{BANK:04d}", {payment["reference"]: ("RJCT", "AC04")})
     assert "is rejected: AC04 says the bank" in shell.ran("payments", "status", put(shell, "r.xml", rejected))
     assert shell.told("payments", "list", "--rejected")[0]["reference"] == payment["reference"]
     listed = shell.ran("payments", "list")
