@@ -42,6 +42,7 @@ LedgerError
  │    ├── OrderInvalid       an order that names no card or party, or a sum that is none
  │    ├── HoldUnknown        no hold of this client has that number
  │    └── HoldExceeded       a capture of more than is held
+ ├── QrRefused               a QR code that cannot be paid; its `QrReason` says why
  ├── ClientUnknown           no client has that name, or one has it already
  └── BatchRefused            a batch that is not taken in, and is kept all the same
       ├── BatchMalformed     not CBOR, not COSE, or not a batch
@@ -51,6 +52,10 @@ LedgerError
       ├── BatchOutOfOrder    a gap in the terminal's sequence, or a broken chain of digests
       └── BatchConflict      the same sequence numbers with other bytes
 """
+
+from __future__ import annotations
+
+from enum import StrEnum
 
 
 class LedgerError(Exception):
@@ -251,3 +256,34 @@ class HoldExceeded(RequestRefused):
 
 class ClientUnknown(LedgerError):
     """No client has that name, or one has it already."""
+
+
+class QrReason(StrEnum):
+    """Why a QR code is refused; docs/qris.md lists them."""
+
+    TOO_LONG = "too_long"
+    NOT_TEXT = "not_text"
+    CRC_MISSING = "crc_missing"
+    CRC_MISMATCH = "crc_mismatch"
+    LENGTH_INVALID = "length_invalid"
+    LENGTH_OVERRUN = "length_overrun"
+    TAG_REPEATED = "tag_repeated"
+    FORMAT_UNKNOWN = "format_unknown"
+    METHOD_UNKNOWN = "method_unknown"
+    ACCOUNT_MISSING = "account_missing"
+    FIELD_MISSING = "field_missing"
+    FIELD_INVALID = "field_invalid"
+    CURRENCY_OTHER = "currency_other"
+    COUNTRY_OTHER = "country_other"
+    AMOUNT_INVALID = "amount_invalid"
+    AMOUNT_OVER_LIMIT = "amount_over_limit"
+    TIP_INVALID = "tip_invalid"
+
+
+class QrRefused(LedgerError):
+    """A QR code that cannot be paid. `tag` is the data object that the reason lies in, "" for the whole."""
+
+    def __init__(self, reason: QrReason, message: str, tag: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.tag = tag

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
 from ledger.chart import Code
+from ledger.qris.classes import MerchantClass as MerchantClass  # noqa: PLC0414, TC001  known by this name here too
 from settlement.errors import ParticipantInvalid, ParticipantUnknown
 
 if TYPE_CHECKING:
@@ -23,20 +23,6 @@ NAME_CHARACTERS_MAX = 70
 """What banks print of a name; ISO 20022 allows 140."""
 _BIC = re.compile(r"[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?")  # ISO 9362
 _ACCOUNT = re.compile(r"[0-9A-Za-z]{1,34}")
-
-
-class MerchantClass(StrEnum):
-    """QRIS merchant classes, which decide the discount rate (FACTS, QRIS)."""
-
-    UMI = "UMI"  # micro
-    UKE = "UKE"  # small
-    UME = "UME"  # medium
-    UBE = "UBE"  # large
-    EDU = "EDU"  # education
-    FUEL = "FUEL"
-    BLU = "BLU"  # public service agency
-    PSO = "PSO"  # public service obligation
-    GOV = "GOV"  # government
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""QR payments: EMVCo merchant-presented codes in QRIS form, consumer-presented payloads, merchant classes and their dated rates. Pure."""
