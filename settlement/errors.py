@@ -33,6 +33,15 @@ SettlementError
  │    ├── BreakUnknown         no break has this id, no proposal or dispute this number
  │    ├── MakerIsChecker       nobody decides what they proposed
  │    └── FileRefused          a file that is empty, too large, or one too many
+ ├── BankError                 host to host: what a bank, or the way to it, does
+ │    ├── BankUnreachable      nothing reached the bank: the same may be asked again
+ │    │    └── CircuitOpen     it failed too often just now: it is left alone for a while
+ │    ├── BankSilent           the call went out, and no answer came: what became of it is not known
+ │    ├── BankAnswerInvalid    an answer that is none of the standard's: what became of the call is not known
+ │    ├── BankRefused          an answer that says no; carries its response code
+ │    └── DialectUnknown       no such way of speaking to a bank, or a service that it lacks
+ ├── PaymentInvalid            a payment to a bank that may not be planned
+ ├── PaymentUnknown            no payment to a bank has this reference
  └── StatementRefused          a bank's file that cannot be used; kept whole, with line and reason
       ├── StatementTooLarge    over the limit of bytes or lines
       ├── StatementDuplicate   the same file or the same statement came before
@@ -181,6 +190,44 @@ class MakerIsChecker(BreakRefused):
 
 class FileRefused(BreakRefused):
     """A file that is empty, too large, or one too many for its break."""
+class BankError(SettlementError):
+    """Host to host: what a bank, or the way to it, does."""
+
+
+class BankUnreachable(BankError):
+    """Nothing reached the bank: the same may be asked again."""
+
+
+class CircuitOpen(BankUnreachable):
+    """The bank failed too often just now: it is left alone for a while."""
+
+
+class BankSilent(BankError):
+    """The call went out, and no answer came. What became of it is not known: ask for the status, never simply again."""
+
+
+class BankAnswerInvalid(BankError):
+    """An answer that is none of the standard's. What became of the call is not known."""
+
+
+class BankRefused(BankError):
+    """An answer that says no. `code` is the response code, "" where the answer had none."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class DialectUnknown(BankError):
+    """No such way of speaking to a bank, or a service that it lacks."""
+
+
+class PaymentInvalid(SettlementError):
+    """A payment to a bank that may not be planned: a sum, an account or a text that no bank takes, or a reference used before."""
+
+
+class PaymentUnknown(SettlementError):
+    """No payment to a bank has this reference."""
 
 
 class StatementRefused(SettlementError):

@@ -69,7 +69,8 @@ class MerchantAccount:
         """From a template's value; raises QrRefused."""
         objects = tlv.parse(value, f"{tag}.")
         by_tag = dict(objects)
-        return cls(tag, *(by_tag.get(sub, "") for sub in ("00", "01", "02", "03")), objects)
+        domain, pan, merchant, merchant_class = (by_tag.get(sub, "") for sub in ("00", "01", "02", "03"))
+        return cls(tag, domain, pan, merchant, merchant_class, objects)
 
     @property
     def is_national(self) -> bool:

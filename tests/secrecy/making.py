@@ -74,6 +74,7 @@ WATCHED: dict[str, list[tuple[str, str, Seen]]] = {
         ("HsmVault._import_pair", "vault key", given(2, "seed")),
     ],
     "keys.tokenkey": [("CardKeys._derived_value", "card key", made)],
+    "keys.partner": [("PartnerVault.add", "client secret", given(2, "secret"))],
     "keys.pkcs11token": [("open_session", "token PIN", given(2, "pin"))],
     "keys.sealedfile": [("_secret", "passphrase", given(0, "passphrase"))],
     "keys.shamir": [("split", "backup key", given(0, "secret"))],

@@ -1,0 +1,144 @@
+"""What may be asked of a bank as often as one likes: balances, statements, names, virtual accounts. Asked again with growing pauses (stamina)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import stamina
+
+from keys.money import Sen
+from settlement.banks.line import accepted
+from settlement.errors import (
+    BankAnswerInvalid,
+    BankError,
+    BankRefused,
+    BankSilent,
+    BankUnreachable,
+    CircuitOpen,
+)
+from settlement.snap import fields, moments
+from settlement.snap.codes import ResponseCode, Service, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from keys.clock import UnixMs
+    from settlement.banks.line import BankLine
+
+TRIES_MAX: Final = 4
+PAUSE_SECONDS: Final = 0.2
+PAUSE_SECONDS_MAX: Final = 5.0
+TRYING_SECONDS_MAX: Final = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class BankBalance:
+    """What a bank says that an account holds, in sen."""
+
+    account: str
+    name: str
+    balance: Sen
+    available: Sen
+
+
+@dataclass(frozen=True, slots=True)
+class BankMovement:
+    """A line of a statement that was asked for: sen, positive where the account grows; our reference where the bank tells it."""
+
+    at: UnixMs
+    amount: Sen
+    text: str
+    bank_reference: str
+    reference: str
+
+
+class BankServices:
+    """Asks one bank. `numbered` gives a new external id with each try.
+
+    All raise BankRefused where the bank says no, BankUnreachable, BankSilent, BankAnswerInvalid after the last try.
+    """
+
+    def __init__(self, line: BankLine, numbered: Callable[[], str]) -> None:
+        self._line = line
+        self._numbered = numbered
+
+    def balance(self, account: str) -> BankBalance:
+        """What an account holds."""
+        told = self._asked(Service.BALANCE, {"partnerReferenceNo": self._numbered(), "accountNo": account})
+        infos = told.get("accountInfos")
+        first = infos[0] if isinstance(infos, list) and infos and isinstance(infos[0], dict) else {}
+        balance = fields.sen_of(first.get("amount"))
+        available = fields.sen_of(first.get("availableBalance"))
+        if balance is None:
+            raise BankAnswerInvalid(
+                f"{self._line.bank.name} tells no balance of {account[-4:]:>4}: ask it again"
+            )
+        return BankBalance(account, str(told["name"]), balance, balance if available is None else available)
+
+    def movements(self, account: str, first: UnixMs, last: UnixMs) -> tuple[BankMovement, ...]:
+        """Movements of an account between two moments, as the bank tells them now."""
+        told = self._asked(Service.STATEMENT, {
+            "partnerReferenceNo": self._numbered(), "accountNo": account,
+            "fromDateTime": moments.written(first), "toDateTime": moments.written(last),
+        }).get("detailData", [])  # fmt: skip
+        if not isinstance(told, list):
+            raise BankAnswerInvalid(f"{self._line.bank.name} tells no lines: ask it again")
+        return tuple(_movement(one) for one in told)
+
+    def holder(self, bank_code: str, account: str) -> str:
+        """Who holds an account at another bank: looked up before money goes there."""
+        asked = {
+            "partnerReferenceNo": self._numbered(),
+            "beneficiaryBankCode": bank_code,
+            "beneficiaryAccountNo": account,
+        }
+        return str(self._asked(Service.ACCOUNT, asked)["beneficiaryAccountName"])
+
+    def open_virtual_account(self, service_id: str, customer: str, name: str, reference: str) -> str:
+        """A virtual account for one customer: payments to it are told to us. The same reference opens it once."""
+        number = service_id + customer
+        self._asked(Service.VIRTUAL_ACCOUNT, {
+            "partnerServiceId": service_id, "customerNo": customer, "virtualAccountNo": number, "virtualAccountName": name,
+            "trxId": reference,
+        })  # fmt: skip
+        return number
+
+    def _asked(self, service: Service, body: dict[str, Any]) -> dict[str, Any]:
+        told: dict[str, Any] = {}
+        for attempt in stamina.retry_context(
+            on=_may_come,
+            attempts=TRIES_MAX,
+            timeout=TRYING_SECONDS_MAX,
+            wait_initial=PAUSE_SECONDS,
+            wait_max=PAUSE_SECONDS_MAX,
+        ):
+            with attempt:
+                told = accepted(self._line.call(service, body, self._numbered()))
+        return told
+
+
+def _may_come(error: Exception) -> bool:
+    """Whether another try may help: not where the circuit is open, or the bank said no for good."""
+    if isinstance(error, BankRefused):
+        code = ResponseCode.parse(error.code)
+        return code is not None and code.verdict in {Verdict.NOT_NOW, Verdict.UNKNOWN}
+    return (
+        isinstance(error, BankError)
+        and not isinstance(error, CircuitOpen)
+        and isinstance(error, BankUnreachable | BankSilent | BankAnswerInvalid)
+    )
+
+
+def _movement(told: Any) -> BankMovement:
+    if not isinstance(told, dict):
+        raise BankAnswerInvalid("a line of the statement is no object: ask the bank again")
+    amount, at = fields.sen_of(told.get("amount")), moments.read(str(told.get("transactionDate", "")))
+    if amount is None or at is None or told.get("type") not in {"CREDIT", "DEBIT"}:
+        raise BankAnswerInvalid("a line of the statement lacks its amount, date or type: ask the bank again")
+    detail = told.get("detailInfo")
+    reference = detail.get("partnerReferenceNo", "") if isinstance(detail, dict) else ""
+    signed = Sen(amount if told["type"] == "CREDIT" else -amount)
+    return BankMovement(
+        at, signed, str(told.get("remark", "")), str(told.get("transactionId", "")), str(reference)
+    )

@@ -1,0 +1,261 @@
+"""The bank itself: a call in, an answer out, and money moved at most once a reference. It can be made to fail (`faults`)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from keys.clock import date_of, day_of, local
+from keys.money import Sen
+from settlement.partner_bank.books import CLEARING, Kept
+from settlement.partner_bank.faults import Fault, Faults
+from settlement.partner_bank.front import Front, Refused
+from settlement.snap import calls, fields, moments
+from settlement.snap.calls import Reply
+from settlement.snap.codes import (
+    ACCOUNT_INVALID,
+    BANK_UNSUPPORTED,
+    BILL_INVALID,
+    DUPLICATE,
+    GENERAL_ERROR,
+    INACTIVE,
+    INCONSISTENT,
+    NOT_AT_THIS_TIME,
+    NOT_FOUND,
+    NOT_SUPPORTED,
+    OVER_LIMIT,
+    SHORT,
+    SUCCESS,
+    UNDER_WAY,
+    Case,
+    ResponseCode,
+    Service,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from keys.clock import Clock, UnixMs
+    from settlement.partner_bank.books import Account, Books, Session
+    from settlement.partner_bank.front import Asked
+    from settlement.snap.calls import Call
+
+TRANSFER_MAX: Final = 250_000_000_00
+"""BI-FAST's limit, in sen."""
+STATEMENT_LINES_MAX: Final = 200
+_MOVING: Final = frozenset({Service.INTRABANK, Service.INTERBANK, Service.DIRECT_DEBIT})
+
+
+class NoAnswer(Exception):
+    """The answer is lost, or the call was: whoever carries the call lets the line drop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """When money may move, by the city's clock: hours from and to; the same twice is always."""
+
+    first: int = 0
+    end: int = 0
+
+    def open_at(self, now: UnixMs) -> bool:
+        """True where it may now."""
+        hour = local(now).hour
+        return self.first == self.end or self.first <= hour < self.end
+
+
+@dataclass(slots=True)
+class PartnerBank:
+    """`paths` name the services that it offers; `other_banks` the codes that it can send to."""
+
+    books: Books
+    front: Front
+    clock: Clock
+    paths: Mapping[str, Service]
+    faults: Faults = field(default_factory=Faults)
+    hours: Hours = field(default_factory=Hours)
+    other_banks: frozenset[str] = frozenset({"008", "014"})
+
+    def handle(self, call: Call) -> Reply:
+        """Answer a call; raises NoAnswer where the line is to drop."""
+        service = self.paths.get(call.path)
+        if service is None or call.method != "POST":
+            return self._reply(Service.TOKEN if service is None else service, NOT_SUPPORTED, {})
+        fault = self.faults.draw() if service in _MOVING else Fault.NONE
+        if fault is Fault.LOST_BEFORE:
+            raise NoAnswer
+        if fault is Fault.REFUSED_BEFORE:
+            return self._reply(service, GENERAL_ERROR, {})
+        reply = self._answered(call, service, late=fault is Fault.UNDER_WAY)
+        if fault is Fault.TWICE:
+            reply = self._answered(call, service)
+        if fault is Fault.LOST_AFTER:
+            raise NoAnswer
+        if fault is Fault.FAILED_AFTER:
+            return self._reply(service, GENERAL_ERROR, {})
+        return replace(reply, body=b"<html>Bad gateway</html>") if fault is Fault.GARBLED else reply
+
+    def _answered(self, call: Call, service: Service, *, late: bool = False) -> Reply:
+        """One transaction: a refusal leaves nothing behind but the external id that it used up."""
+        now = self.clock.now()
+        with self.books.session() as session:
+            try:
+                if service is Service.TOKEN:
+                    return self._reply(service, SUCCESS, self.front.token(call, session, now))
+                asked = self.front.admit(call, service, session, now)
+                case, told = self._done(asked, session, now, late=late)
+            except Refused as refused:
+                return self._reply(service, refused.case, {}, refused.more)
+        return self._reply(service, case, told)
+
+    def _reply(self, service: Service, case: Case, told: dict[str, Any], more: str = "") -> Reply:
+        code = str(ResponseCode.of(service, case))
+        message = f"{case.title} {more}".strip()
+        body = fields.written({"responseCode": code, "responseMessage": message, **told})
+        headers = {"Content-Type": "application/json", calls.TIMESTAMP: moments.written(self.clock.now())}
+        return Reply(case.status, body, headers)
+
+    def _done(
+        self, asked: Asked, session: Session, now: UnixMs, *, late: bool
+    ) -> tuple[Case, dict[str, Any]]:
+        if asked.service in _MOVING:
+            return self._moved(asked, session, now, late=late)
+        ways = {
+            Service.BALANCE: self._balance, Service.STATEMENT: self._statement, Service.ACCOUNT: self._account_name,
+            Service.STATUS: self._status, Service.VIRTUAL_ACCOUNT: self._virtual_account,
+        }  # fmt: skip
+        way = ways.get(asked.service)
+        if way is None:
+            raise Refused(NOT_SUPPORTED)
+        return SUCCESS, way(asked, session)
+
+    def _moved(
+        self, asked: Asked, session: Session, now: UnixMs, *, late: bool
+    ) -> tuple[Case, dict[str, Any]]:
+        wanted = _wanted(asked, now, session.number_of_transfers() + 1)
+        before = session.kept(asked.client, wanted.reference)
+        if before is not None:
+            raise Refused(DUPLICATE if before.is_same(wanted) else INCONSISTENT)
+        if not self.hours.open_at(now):
+            raise Refused(NOT_AT_THIS_TIME)
+        if wanted.amount > TRANSFER_MAX:
+            raise Refused(OVER_LIMIT)
+        debit, credit = self._sides(asked, wanted, session)
+        if late:
+            session.keep(replace(wanted, status="03"))
+            return UNDER_WAY, {"partnerReferenceNo": wanted.reference}
+        if debit.number != CLEARING and debit.balance < wanted.amount:
+            raise Refused(SHORT)
+        session.keep(wanted)
+        session.move(wanted, debit.number, credit.number)
+        return SUCCESS, {
+            "referenceNo": wanted.bank_reference, "partnerReferenceNo": wanted.reference, "amount": fields.amount(wanted.amount),
+            "beneficiaryAccountNo": wanted.beneficiary, "sourceAccountNo": debit.number,
+        }  # fmt: skip
+
+    def finish_under_way(self) -> int:
+        """Do what was taken and not done yet; how many. What is short fails."""
+        with self.books.session() as session:
+            waiting = session.under_way()
+        for kept in waiting:
+            with self.books.session() as session:
+                debit = (
+                    session.by_token(kept.source)
+                    if kept.service is Service.DIRECT_DEBIT
+                    else session.account(kept.source)
+                )
+                to = CLEARING if kept.service is Service.INTERBANK else kept.beneficiary
+                is_good = debit is not None and debit.is_active and debit.balance >= kept.amount
+                session.keep(replace(kept, status="00" if is_good else "06"))
+                if is_good and debit is not None:
+                    session.move(kept, debit.number, to)
+        return len(waiting)
+
+    def _sides(self, asked: Asked, wanted: Kept, session: Session) -> tuple[Account, Account]:
+        if asked.service is Service.DIRECT_DEBIT:
+            debit = session.by_token(wanted.source)
+        else:
+            debit = session.account(wanted.source)
+        if asked.service is Service.INTERBANK:
+            if asked.body["beneficiaryBankCode"] not in self.other_banks:
+                raise Refused(BANK_UNSUPPORTED)
+            credit = session.account(CLEARING)
+        else:
+            credit = session.account(wanted.beneficiary)
+        if debit is None or credit is None or debit.number == credit.number:
+            raise Refused(ACCOUNT_INVALID)
+        if not (debit.is_active and credit.is_active):
+            raise Refused(INACTIVE)
+        return debit, credit
+
+    def _balance(self, asked: Asked, session: Session) -> dict[str, Any]:
+        account = session.account(asked.body["accountNo"])
+        if account is None:
+            raise Refused(ACCOUNT_INVALID)
+        told = {
+            "balanceType": "Cash",
+            "amount": fields.amount(account.balance),
+            "availableBalance": fields.amount(account.balance),
+        }
+        return {
+            "partnerReferenceNo": asked.body["partnerReferenceNo"], "accountNo": account.number, "name": account.name,
+            "accountInfos": [told],
+        }  # fmt: skip
+
+    def _statement(self, asked: Asked, session: Session) -> dict[str, Any]:
+        account = session.account(asked.body["accountNo"])
+        if account is None:
+            raise Refused(ACCOUNT_INVALID)
+        first, last = (
+            day_of(local(at).date())
+            for name in ("fromDateTime", "toDateTime")
+            if (at := moments.read(asked.body[name])) is not None
+        )
+        lines = [
+            {
+                "amount": {**fields.amount(Sen(abs(entry.amount))), "dateTime": moments.written(entry.at)},
+                "transactionDate": moments.written(entry.at), "remark": entry.text, "type": "CREDIT" if entry.amount > 0 else "DEBIT",
+                "transactionId": entry.bank_reference, "detailInfo": {"partnerReferenceNo": entry.reference},
+            }
+            for entry in session.entries(account.number, first, last)[:STATEMENT_LINES_MAX]
+        ]  # fmt: skip
+        return {"balance": [{"amount": fields.amount(account.balance)}], "detailData": lines}
+
+    def _account_name(self, asked: Asked, _session: Session) -> dict[str, Any]:
+        number = asked.body["beneficiaryAccountNo"]
+        if asked.body["beneficiaryBankCode"] not in self.other_banks:
+            raise Refused(BANK_UNSUPPORTED)
+        if number.endswith("0000"):  # by this bank's rule no other bank has such an account
+            raise Refused(ACCOUNT_INVALID)
+        return {"beneficiaryAccountNo": number, "beneficiaryAccountName": f"NASABAH {number[-4:]}"}
+
+    def _status(self, asked: Asked, session: Session) -> dict[str, Any]:
+        kept = session.kept(asked.client, asked.body["originalPartnerReferenceNo"])
+        if kept is None:
+            raise Refused(NOT_FOUND)
+        return {
+            "originalPartnerReferenceNo": kept.reference, "originalReferenceNo": kept.bank_reference,
+            "serviceCode": f"{int(kept.service):02d}", "latestTransactionStatus": kept.status, "amount": fields.amount(kept.amount),
+        }  # fmt: skip
+
+    def _virtual_account(self, asked: Asked, session: Session) -> dict[str, Any]:
+        body = asked.body
+        if body["virtualAccountNo"] != body["partnerServiceId"] + body["customerNo"]:
+            raise Refused(BILL_INVALID)
+        text = json.dumps(body)
+        if not session.open_virtual_account(
+            body["virtualAccountNo"], asked.client, body["virtualAccountName"], body["trxId"], text
+        ):
+            raise Refused(DUPLICATE)
+        return {"virtualAccountData": body}
+
+
+def _wanted(asked: Asked, now: UnixMs, ordinal: int) -> Kept:
+    body, day = asked.body, day_of(local(now).date())
+    amount = fields.sen_of(body["amount"])
+    assert amount is not None  # noqa: S101  its form was checked
+    source = body.get("sourceAccountNo") or body["bankCardToken"]
+    return Kept(
+        asked.client, body["partnerReferenceNo"], asked.service, amount, source, body["beneficiaryAccountNo"],
+        body.get("remark") or "", now, day, "00", f"{date_of(day):%Y%m%d}{ordinal:08d}",
+    )  # fmt: skip

@@ -1,0 +1,186 @@
+"""Fields of the services' requests and answers: name, form, length, whether they must be there (technical standard, tables of each service)."""
+
+from __future__ import annotations
+
+import json
+import re
+from enum import Enum, auto
+from typing import Any, Final, NamedTuple
+
+from keys.errors import MoneyError
+from keys.money import Sen, parse, plain
+from settlement.snap import moments
+from settlement.snap.codes import Service
+
+RUPIAH: Final = "IDR"
+BODY_BYTES_MAX: Final = 64 * 1024
+_DIGITS: Final = re.compile(r"\d+", re.ASCII)
+_AMOUNT: Final = re.compile(r"\d{1,13}\.\d{2}", re.ASCII)
+_AMOUNT_CHARACTERS: Final = 16
+_DEPTH_MAX: Final = 20
+
+
+class Form(Enum):
+    """What a value must look like."""
+
+    TEXT = auto()
+    DIGITS = auto()
+    AMOUNT = auto()
+    """An object of `value` ("12345678.00") and `currency` ("IDR")."""
+    MOMENT = auto()
+
+
+class Field(NamedTuple):
+    """A field: its characters at most (an amount has its own), and whether it must be there."""
+
+    name: str
+    form: Form = Form.TEXT
+    characters: int = 64
+    mandatory: bool = True
+
+
+class FieldFault(NamedTuple):
+    """The first field that is wrong: missing, or not in its form."""
+
+    name: str
+    is_missing: bool
+
+
+_REFERENCE: Final = Field("partnerReferenceNo")
+_SOURCE: Final = Field("sourceAccountNo", Form.DIGITS, 19)
+_BENEFICIARY: Final = Field("beneficiaryAccountNo", Form.DIGITS, 34)
+_AMOUNT_FIELD: Final = Field("amount", Form.AMOUNT)
+_DATE: Final = Field("transactionDate", Form.MOMENT, 25)
+_REMARK: Final = Field("remark", Form.TEXT, 50, mandatory=False)
+_ACCOUNT: Final = Field("accountNo", Form.DIGITS, 16)
+
+REQUESTS: Final[dict[Service, tuple[Field, ...]]] = {
+    Service.TOKEN: (Field("grantType", Form.TEXT, 30),),
+    Service.BALANCE: (_REFERENCE, _ACCOUNT),
+    Service.STATEMENT: (
+        _REFERENCE, _ACCOUNT, Field("fromDateTime", Form.MOMENT, 25), Field("toDateTime", Form.MOMENT, 25),
+    ),
+    Service.ACCOUNT: (_REFERENCE, Field("beneficiaryBankCode", Form.DIGITS, 8), _BENEFICIARY),
+    Service.INTRABANK: (_REFERENCE, _AMOUNT_FIELD, _BENEFICIARY, _SOURCE, _DATE, _REMARK),
+    Service.INTERBANK: (
+        _REFERENCE, _AMOUNT_FIELD, Field("beneficiaryAccountName", Form.TEXT, 100), _BENEFICIARY,
+        Field("beneficiaryBankCode", Form.DIGITS, 8), _SOURCE, _DATE, _REMARK,
+    ),
+    Service.DIRECT_DEBIT: (_REFERENCE, Field("bankCardToken", Form.TEXT, 128), _AMOUNT_FIELD, _BENEFICIARY, _DATE, _REMARK),
+    Service.VIRTUAL_ACCOUNT: (
+        Field("partnerServiceId", Form.TEXT, 8), Field("customerNo", Form.DIGITS, 20), Field("virtualAccountNo", Form.TEXT, 28),
+        Field("virtualAccountName", Form.TEXT, 255), Field("trxId"), Field("totalAmount", Form.AMOUNT, mandatory=False),
+        Field("expiredDate", Form.MOMENT, 25, mandatory=False),
+    ),
+    Service.VA_NOTIFY: (
+        Field("partnerServiceId", Form.TEXT, 8), Field("customerNo", Form.DIGITS, 20), Field("virtualAccountNo", Form.TEXT, 28),
+        Field("paymentRequestId", Form.TEXT, 128), Field("paidAmount", Form.AMOUNT), Field("trxDateTime", Form.MOMENT, 25),
+        Field("referenceNo", Form.TEXT, 64, mandatory=False),
+    ),
+    Service.STATUS: (
+        Field("originalPartnerReferenceNo"), Field("serviceCode", Form.DIGITS, 2), Field("amount", Form.AMOUNT, mandatory=False),
+    ),
+}  # fmt: skip
+
+ANSWERS: Final[dict[Service, tuple[Field, ...]]] = {
+    Service.TOKEN: (Field("accessToken", Form.TEXT, 2048), Field("tokenType", Form.TEXT, 30), Field("expiresIn", Form.DIGITS, 10)),
+    Service.BALANCE: (_ACCOUNT, Field("name", Form.TEXT, 140)),
+    Service.STATEMENT: (),
+    Service.ACCOUNT: (_BENEFICIARY, Field("beneficiaryAccountName", Form.TEXT, 100)),
+    Service.INTRABANK: (_REFERENCE, Field("referenceNo"), _AMOUNT_FIELD),
+    Service.INTERBANK: (_REFERENCE, Field("referenceNo"), _AMOUNT_FIELD),
+    Service.DIRECT_DEBIT: (_REFERENCE, Field("referenceNo")),
+    Service.VIRTUAL_ACCOUNT: (),
+    Service.VA_NOTIFY: (),
+    Service.STATUS: (
+        Field("originalPartnerReferenceNo"), Field("latestTransactionStatus", Form.DIGITS, 2), _AMOUNT_FIELD,
+        Field("originalReferenceNo", Form.TEXT, 64, mandatory=False),
+    ),
+}  # fmt: skip
+
+
+class TransactionStatus:
+    """`latestTransactionStatus` of a status inquiry."""
+
+    SUCCESS: Final = "00"
+    PENDING: Final = frozenset({"01", "02", "03"})
+    FAILED: Final = frozenset({"05", "06", "07"})
+    """Cancelled, failed, not found: nothing moved."""
+
+
+def read_body(body: bytes) -> dict[str, Any] | None:
+    """A JSON object; None for anything else, for names that stand twice, and for what is too large or nested too deep."""
+    if len(body) > BODY_BYTES_MAX or body.count(b"{") + body.count(b"[") > BODY_BYTES_MAX // _DEPTH_MAX:
+        return None
+    try:
+        read = json.loads(body, object_pairs_hook=_once, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return None
+    return read if isinstance(read, dict) else None
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError
+    return found
+
+
+def _refuse(_name: str) -> None:
+    raise ValueError
+
+
+def fault(fields: tuple[Field, ...], body: dict[str, Any]) -> FieldFault | None:
+    """The first field that is missing or not in its form; None where all are as they must be. Fields not known are let through."""
+    for field in fields:
+        value = body.get(field.name)
+        if value is None or value == "":
+            if field.mandatory:
+                return FieldFault(field.name, is_missing=True)
+        elif field.form is Form.AMOUNT:
+            wrong = _amount_fault(field.name, value)
+            if wrong is not None:
+                return wrong
+        elif not _is(field, value):
+            return FieldFault(field.name, is_missing=False)
+    return None
+
+
+def _is(field: Field, value: Any) -> bool:
+    if not isinstance(value, str) or len(value) > field.characters or not value.isprintable():
+        return False
+    if field.form is Form.DIGITS:
+        return bool(_DIGITS.fullmatch(value))
+    return field.form is Form.TEXT or moments.read(value) is not None
+
+
+def _amount_fault(name: str, value: Any) -> FieldFault | None:
+    if not isinstance(value, dict):
+        return FieldFault(name, is_missing=False)
+    for part in ("value", "currency"):
+        if value.get(part) in (None, ""):  # a list cannot be looked up in a set
+            return FieldFault(f"{name}.{part}", is_missing=True)
+    said = value["value"]
+    if not isinstance(said, str) or len(said) > _AMOUNT_CHARACTERS or not _AMOUNT.fullmatch(said):
+        return FieldFault(f"{name}.value", is_missing=False)
+    return None if value["currency"] == RUPIAH else FieldFault(f"{name}.currency", is_missing=False)
+
+
+def amount(sen: Sen) -> dict[str, str]:
+    """Sen as a field has them."""
+    return {"value": plain(sen), "currency": RUPIAH}
+
+
+def sen_of(value: Any) -> Sen | None:
+    """Sen of an amount field that was checked, or of anything: None where it is none."""
+    if not isinstance(value, dict) or _amount_fault("", value) is not None:
+        return None
+    try:
+        return parse(value["value"])
+    except MoneyError:
+        return None
+
+
+def written(body: dict[str, Any]) -> bytes:
+    """A body as it is sent: minified, its names in the order given."""
+    return json.dumps(body, separators=(",", ":"), ensure_ascii=False).encode()

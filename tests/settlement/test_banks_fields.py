@@ -1,0 +1,196 @@
+"""Bad input at the bank: each field of each service missing, malformed and oversized; each header too. Generated from the tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from keys.clock import UnixMs
+from settlement.banks.dialects import dialect_of
+from settlement.partner_bank.books import CLEARING
+from settlement.snap import calls, fields, moments, signatures
+from settlement.snap.calls import Call
+from settlement.snap.codes import Service
+from settlement.snap.fields import REQUESTS, Field, Form
+from tests.ledger.entries import SetClock
+from tests.settlement.banked import CONSENT, NOON, OPENED, OURS, SAVER, SECRET, SHOP, make_bank, make_vault
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from keys.partner import PartnerVault
+    from settlement.partner_bank.bank import PartnerBank
+
+AMOUNT = {"value": "10000.00", "currency": "IDR"}
+AT = "2026-11-18T12:00:00+07:00"
+GOOD: dict[str, Any] = {
+    "partnerReferenceNo": "R", "accountNo": SAVER, "fromDateTime": AT, "toDateTime": AT, "beneficiaryBankCode": "014",
+    "beneficiaryAccountNo": SHOP, "amount": AMOUNT, "sourceAccountNo": OURS, "transactionDate": AT, "remark": "R",
+    "beneficiaryAccountName": "SARI", "bankCardToken": CONSENT, "partnerServiceId": "   88010", "customerNo": "12",
+    "virtualAccountNo": "   8801012", "virtualAccountName": "SARI", "trxId": "T", "totalAmount": AMOUNT, "expiredDate": AT,
+    "originalPartnerReferenceNo": "R", "serviceCode": "17",
+}  # fmt: skip
+ASKED = [service for service in REQUESTS if service not in {Service.TOKEN, Service.VA_NOTIFY}]
+EACH = [(service, field) for service in ASKED for field in REQUESTS[service]]
+
+
+class Caller:
+    """A client made by hand, which may send anything."""
+
+    def __init__(self, bank: PartnerBank, vault: PartnerVault) -> None:
+        self.bank = bank
+        self._vault = vault
+        self._numbers = 0
+        self._token = ""
+
+    def token(self, **headers: str) -> str:
+        proof = signatures.encoded(self._vault.signed("bni", signatures.token_text("ksh-client", AT)))
+        told = {calls.TIMESTAMP: AT, calls.CLIENT_KEY: "ksh-client", calls.SIGNATURE: proof}
+        told |= {name.replace("_", "-"): value for name, value in headers.items()}
+        reply = self.bank.handle(
+            Call("POST", dialect_of("bni").path(Service.TOKEN), told, b'{"grantType":"client_credentials"}')
+        )
+        body = fields.read_body(reply.body) or {}
+        self._token = body.get("accessToken", "")
+        return str(body["responseCode"])
+
+    def ask(self, service: Service, body: dict[str, Any] | bytes, moved_ms: int = 0, **headers: str) -> str:
+        if not self._token:
+            self.token()
+        self._numbers += 1
+        sent = body if isinstance(body, bytes) else fields.written(body)
+        path, said = dialect_of("bni").path(service), moments.written(UnixMs(NOON + moved_ms))
+        text = signatures.service_text("POST", path, self._token, sent, said)
+        told = {
+            calls.AUTHORISATION: f"Bearer {self._token}", calls.TIMESTAMP: said, calls.SIGNATURE: signatures.symmetric(SECRET, text),
+            calls.PARTNER: "KSH", calls.EXTERNAL_ID: str(self._numbers), calls.CHANNEL: "95221",
+        }  # fmt: skip
+        told |= {name.replace("_", "-"): value for name, value in headers.items()}
+        reply = self.bank.handle(
+            Call("POST", path, {name: value for name, value in told.items() if value}, sent)
+        )
+        read = fields.read_body(reply.body)
+        assert read is not None
+        code: str = read["responseCode"]
+        assert code[:3] == str(reply.status)
+        return code
+
+
+@pytest.fixture(scope="module")
+def caller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Caller]:
+    vault = make_vault(tmp_path_factory.mktemp("vault"))
+    bank = make_bank(tmp_path_factory.mktemp("bank") / "bank.db", SetClock(NOON), vault)
+    yield Caller(bank, vault)
+    bank.books.close()
+
+
+def good(service: Service, **changes: Any) -> dict[str, Any]:
+    body = {field.name: GOOD[field.name] for field in REQUESTS[service]} | changes
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def total(caller: Caller) -> tuple[int, int]:
+    with caller.bank.books.session() as session:
+        ours = session.account(OURS)
+        assert ours is not None
+        return session.total(), ours.balance
+
+
+@pytest.mark.parametrize(
+    ("service", "field"), EACH, ids=lambda one: one.name.lower() if isinstance(one, Service) else one.name
+)
+def test_each_field_missing_malformed_or_oversized_has_its_code(
+    caller: Caller, service: Service, field: Field
+) -> None:
+    before = total(caller)
+    missing, wrong = f"400{int(service):02d}02", f"400{int(service):02d}01"
+    if field.mandatory:
+        assert caller.ask(service, good(service, **{field.name: None})) == missing
+        assert caller.ask(service, good(service, **{field.name: ""})) == missing
+    malformed: list[object] = [7, True, [], {"a": 1}]
+    if field.form is Form.AMOUNT:
+        malformed = [7, [], {"value": "1", "currency": "IDR"}, {"value": "9" * 14 + ".00", "currency": "IDR"},
+            {"value": "1.00", "currency": "USD"}]  # fmt: skip
+        assert caller.ask(service, good(service, **{field.name: {"currency": "IDR"}})) == missing
+        assert caller.ask(service, good(service, **{field.name: {"value": "1.00"}})) == missing
+    else:
+        malformed += ["1" * (field.characters + 1), "line\nbreak"]
+        malformed += ["12a"] if field.form is Form.DIGITS else []
+        malformed += ["2026-11-18"] if field.form is Form.MOMENT else []
+    assert [caller.ask(service, good(service, **{field.name: one})) for one in malformed] == [wrong] * len(
+        malformed
+    )
+    assert total(caller) == before
+
+
+@pytest.mark.parametrize("service", ASKED, ids=lambda one: one.name.lower())
+def test_each_header_missing_or_wrong_has_its_code(caller: Caller, service: Service) -> None:
+    code, body, before = f"{int(service):02d}", good(service), total(caller)
+    assert caller.ask(service, body, Authorization="") == f"401{code}01"
+    assert caller.ask(service, body, Authorization="Bearer nobody") == f"401{code}01"
+    assert caller.ask(service, body, X_SIGNATURE="bm8=") == f"401{code}00"
+    assert caller.ask(service, body, X_PARTNER_ID="OTHER") == f"401{code}00"
+    assert caller.ask(service, body, moved_ms=-301_000) == f"401{code}00"
+    assert caller.ask(service, body, moved_ms=301_000) == f"401{code}00"
+    assert caller.ask(service, body, X_TIMESTAMP="today") == f"400{code}01"
+    for name in ("X_TIMESTAMP", "X_SIGNATURE", "X_PARTNER_ID", "X_EXTERNAL_ID", "CHANNEL_ID"):
+        assert caller.ask(service, body, 0, **{name: ""}) == f"400{code}02"
+    for wrong in ("1x", "9" * 37):
+        assert caller.ask(service, body, X_EXTERNAL_ID=wrong) == f"400{code}01"
+    for sent in (b"", b"[]", b"{", b'{"a":1,"a":2}'):
+        assert caller.ask(service, sent) == f"400{code}00"
+    assert total(caller) == before
+
+
+def test_an_external_id_is_used_once_a_day(caller: Caller) -> None:
+    body = good(Service.BALANCE)
+    assert caller.ask(Service.BALANCE, body, X_EXTERNAL_ID="777777") == "2001100"
+    assert caller.ask(Service.BALANCE, body, X_EXTERNAL_ID="777777") == "4091100"
+
+
+def test_a_token_is_given_to_who_holds_the_key(caller: Caller) -> None:
+    assert caller.token(X_SIGNATURE="bm8=") == "4017300"
+    assert caller.token(X_CLIENT_KEY="somebody") == "4017300"
+    assert caller.token(X_TIMESTAMP="2026-11-18T11:00:00+07:00") == "4017300"
+    assert caller.token() == "2007300"
+
+
+def test_what_the_bank_does_not_do_has_its_code(caller: Caller) -> None:
+    path = dialect_of("bni").path(Service.BALANCE)
+    assert [
+        caller.bank.handle(Call(method, where, {}, b"")).status
+        for method, where in (("GET", path), ("POST", "/nowhere"))
+    ] == [405, 405]
+
+
+def test_an_order_that_cannot_be_done_has_its_code_and_moves_nothing(caller: Caller) -> None:
+    before = total(caller)
+    asked = {
+        "4041711": good(Service.INTRABANK, partnerReferenceNo="X1", sourceAccountNo="404"),
+        "4031714": good(
+            Service.INTRABANK, partnerReferenceNo="X2", amount={"value": "1000001.00", "currency": "IDR"}
+        ),
+        "4031702": good(
+            Service.INTRABANK, partnerReferenceNo="X3", amount={"value": "250000001.00", "currency": "IDR"}
+        ),
+    }
+    assert [caller.ask(Service.INTRABANK, body) for body in asked.values()] == list(asked)
+    assert caller.ask(Service.INTERBANK, good(Service.INTERBANK, beneficiaryBankCode="999")) == "4041803"
+    assert caller.ask(Service.DIRECT_DEBIT, good(Service.DIRECT_DEBIT, bankCardToken="stolen")) == "4045411"
+    assert caller.ask(Service.STATUS, good(Service.STATUS, originalPartnerReferenceNo="never")) == "4043601"
+    assert caller.ask(Service.VIRTUAL_ACCOUNT, good(Service.VIRTUAL_ACCOUNT, customerNo="13")) == "4042712"
+    assert total(caller) == before
+
+
+def test_a_reference_moves_money_once(caller: Caller) -> None:
+    body = good(Service.INTERBANK, partnerReferenceNo="ONCE")
+    assert [caller.ask(Service.INTERBANK, body) for _ in range(2)] == ["2001800", "4091801"]
+    assert (
+        caller.ask(Service.INTERBANK, {**body, "amount": {"value": "1.00", "currency": "IDR"}}) == "4041818"
+    )
+    with caller.bank.books.session() as session:
+        clearing = session.account(CLEARING)
+        assert clearing is not None
+        assert (session.done("ONCE"), clearing.balance) == (1, 1_000_000)
+        assert session.total() == 3 * OPENED
