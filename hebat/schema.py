@@ -13,6 +13,7 @@ from ledger.journeys import tables as journey_tables
 from ledger.orders import tables as order_tables
 from ledger.proofs import tables as proof_tables
 from settlement import tables as settlement_tables
+from settlement.banks import tables as bank_tables
 from settlement.breaks import tables as break_tables
 from settlement.matching import tables as match_tables
 from settlement.staff import tables as staff_tables
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 TABLES: Final[tuple[TableSet, ...]] = (
     intake_tables.metadata, bundle_tables.metadata, client_tables.metadata, order_tables.metadata, settlement_tables.metadata, proof_tables.metadata,
+    bank_tables.metadata,
     history_tables.metadata, journey_tables.metadata, staff_tables.metadata, cardholder_tables.metadata, match_tables.metadata,
     break_tables.metadata,
 )  # fmt: skip

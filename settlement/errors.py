@@ -190,6 +190,8 @@ class MakerIsChecker(BreakRefused):
 
 class FileRefused(BreakRefused):
     """A file that is empty, too large, or one too many for its break."""
+
+
 class BankError(SettlementError):
     """Host to host: what a bank, or the way to it, does."""
 
