@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from card.errors import CardError
+from hebat.bank_commands.app import bank_app
 from hebat.bundles.commands import bundles_app
 from hebat.cards.commands import card_app
 from hebat.client_commands import clients_app
@@ -60,6 +61,7 @@ app.add_typer(terminals_app, name="terminals")
 app.add_typer(clients_app, name="clients")
 app.add_typer(terminal_app, name="terminal")
 app.add_typer(settlement_app, name="settlement")
+app.add_typer(bank_app, name="bank")
 app.add_typer(staff_app, name="staff")
 
 DataOption = Annotated[Path, typer.Option("--data", help="The city's data folder.")]

@@ -1,0 +1,183 @@
+"""`hebat bank` with real processes: a simulated bank on a socket, either side killed in the middle of a payment."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hebat.cli import main
+from hebat.folder import Folder
+from hebat.schema import TABLES
+from ledger.book import Ledger
+from settlement.partner_bank.books import Books
+from settlement.statements.reading import Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+HEBAT = [sys.executable, "-m", "hebat.cli", "bank"]
+
+
+def run(*arguments: str | Path, code: int = 0) -> str:
+    """A command as the shell runs it, in this process."""
+    out, error = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patched, redirect_stdout(out), redirect_stderr(error):
+        patched.setattr(sys, "argv", ["hebat", "bank", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert (ended.value.code or 0) == code, error.getvalue()
+    return out.getvalue() if code == 0 else error.getvalue()
+
+
+class Bank:
+    """A simulated bank's folder, and its process while it runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = 0
+        self.process: subprocess.Popen[str] | None = None
+
+    @contextmanager
+    def running(self, *options: str) -> Iterator[Bank]:
+        command = [
+            *HEBAT,
+            "simulate",
+            str(self.folder),
+            "--key",
+            str(self.folder / "ksh.pem"),
+            "--port",
+            str(self.port),
+            *options,
+        ]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            self.process = process
+            assert process.stdout is not None
+            address = process.stdout.readline()
+            self.port = int(address.split()[0].rpartition(":")[2])
+            try:
+                yield self
+            finally:
+                process.kill()
+
+    def moved(self, reference: str) -> int:
+        books = Books(self.folder / "bank.db")
+        with books.session() as session:
+            done = session.done(reference)
+        books.close()
+        return done
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = Folder(tmp_path_factory.mktemp("city"))
+    folder.passphrase(new=True)
+    Ledger.create(folder.database_url, *TABLES).close()
+    return folder.root
+
+
+@pytest.fixture(scope="module")
+def bank(city: Path, tmp_path_factory: pytest.TempPathFactory) -> Bank:
+    made = Bank(tmp_path_factory.mktemp("bank"))
+    assert "made" in run("simulate", made.folder)
+    secret, key = made.folder / "client.secret", made.folder / "ksh.pem"
+    key.write_text("not yet", encoding="utf-8")
+    with made.running():
+        pass  # only to learn a free port
+    run(
+        "add",
+        "bni",
+        "--data",
+        city,
+        "--address",
+        f"http://127.0.0.1:{made.port}",
+        "--secret",
+        secret,
+        "--key",
+        key,
+    )
+    return made
+
+
+def pay(city: Path, reference: str, rupiah: int = 10_000) -> list[str]:
+    return [
+        "pay",
+        "bni",
+        "--data",
+        str(city),
+        "--reference",
+        reference,
+        "--rupiah",
+        str(rupiah),
+        "--to",
+        "2000000002",
+        "--json",
+    ]
+
+
+def test_a_client_that_is_killed_in_a_payment_finds_out_what_became_of_it(city: Path, bank: Bank) -> None:
+    with bank.running("--pause-ms", "3000"):
+        client = subprocess.Popen(
+            [*HEBAT, *pay(city, "KILLED")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        give_up = time.monotonic() + 30
+        while not bank.moved("KILLED") and time.monotonic() < give_up:
+            time.sleep(0.3)
+        client.send_signal(signal.SIGKILL)
+        client.wait()
+    assert bank.moved("KILLED") == 1
+    listed = json.loads(run("payments", "--data", city, "--json"))
+    assert [(one["reference"], one["state"]) for one in listed] == [("KILLED", "sent")]
+    with bank.running():
+        assert "KILLED: Rp10.000 at bni is done (2003600)" in run("resume", "--data", city)
+        again = json.loads(run(*pay(city, "KILLED")))
+    assert (again["state"], again["calls"], bank.moved("KILLED")) == ("done", 1, 1)
+
+
+def test_a_bank_that_drops_the_line_is_asked_afterwards(city: Path, bank: Bank) -> None:
+    with bank.running("--faults", "lost-after=1"):
+        assert json.loads(run(*pay(city, "DROPPED")))["state"] == "unknown"
+    assert "DROPPED: Rp10.000 at bni is unknown" in run("resume", "--data", city)  # nobody answers
+    with bank.running():
+        assert "is done" in run("resume", "--data", city)
+        told = json.loads(run("balance", "bni", "--data", city, "--json"))
+    assert bank.moved("DROPPED") == 1
+    day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 7 * 3600))
+    for form in ("mt940", "camt053"):
+        out = bank.folder / f"day.{form}"
+        run("statement", bank.folder, "--out", out, "--date", day, "--format", form)
+        (parsed,) = Reader().read(out.read_bytes()).statements
+        assert parsed.closing == told["sen"]
+        assert parsed.closing - parsed.opening == parsed.movement == -1_000_000 * len(parsed.lines)
+
+
+def test_a_users_mistake_is_one_line(city: Path, tmp_path: Path) -> None:
+    for arguments in (
+        ["balance", "bca", "--data", str(city)],
+        ["statement", str(tmp_path), "--out", "x", "--date", "2026-11-18"],
+        ["simulate", str(tmp_path / "b"), "--key", "nowhere.pem"],
+        [
+            "add",
+            "x",
+            "--data",
+            str(city),
+            "--address",
+            "http://bank.example",
+            "--secret",
+            __file__,
+            "--key",
+            str(tmp_path / "k"),
+        ],
+    ):
+        said = run(*arguments, code=2)
+        assert said.startswith("hebat: ")
+        assert said.count("\n") == 1
+    assert any((tmp_path / "b").iterdir())
