@@ -14,13 +14,16 @@ from keys.vault import Role
 from ledger.cardholder.reading import Transfers
 from ledger.chart import Code
 from ledger.errors import TerminalUnknown
+from settlement.calendar.city import city_calendar
 from settlement.errors import ParticipantUnknown
 
 if TYPE_CHECKING:
     from card.evidence import CardTransaction
     from hebat.wiring import KnownTariffs
+    from keys.clock import Day
     from ledger.intake.registry import Registry
     from settlement.participants import Participants
+    from settlement.rulebook.book import Rulebook
     from terminals.fares.tariff import TransferRule
 
 PAYEES_KEPT: Final = 4096
@@ -34,9 +37,12 @@ _OWNERS: Final = {
 
 
 class Town:
-    """Implements `ledger.cardholder.reading.City`."""
+    """Implements `ledger.cardholder.reading.City` and `ledger.cardholder.disputes.Calendar`."""
 
-    def __init__(self, tariffs: KnownTariffs, registry: Registry, participants: Participants) -> None:
+    def __init__(
+        self, tariffs: KnownTariffs, registry: Registry, participants: Participants, rulebook: Rulebook
+    ) -> None:
+        self._rulebook = rulebook
         self._tariffs = tariffs
         self._registry = registry
         self._participants = participants
@@ -50,6 +56,10 @@ class Town:
         given = [_left(rule, journey.window_started_at, journey.transfers, now) for rule in known.transfers]
         open_ = [one for one in given if one is not None]
         return max(open_, key=lambda one: (one.until, one.left is None), default=None)
+
+    def due(self, day: Day, bank_days: int) -> Day:
+        """The day so many bank days after another, by the city's calendar."""
+        return city_calendar(self._rulebook).plus(day, bank_days)
 
     def _payee(self, terminal: int) -> str:
         try:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
+from hebat.bundles.office import Office
 from hebat.cardholding import SignedCodes, Town
 from hebat.founding import AUTHORITY_LABEL
 from hebat.journeys import FareRules
@@ -20,7 +21,7 @@ from keys.money import Rupiah
 from ledger.book import Ledger
 from ledger.bundles.blocks import Blocks
 from ledger.bundles.shelf import Shelf
-from ledger.cardholder.room import Outside, Room
+from ledger.cardholder.room import Outside, Room, Surroundings
 from ledger.cardholder.sealing import make_keys
 from ledger.enrolment.desk import EnrolmentDesk
 from ledger.errors import BundleUnknown
@@ -40,6 +41,7 @@ from ledger.vaults.memory import VaultMemory
 from settlement.console.desk import Desk
 from settlement.fees import qris_rates
 from settlement.night import Night
+from settlement.rulebook.book import Rulebook
 from settlement.staff.office import StaffOffice
 from settlement.staff.seal import seal_of
 from terminals.bundles.contents import decode_tariff, tariff_number
@@ -142,10 +144,9 @@ class City:
             lambda _: self.checkpoints.make_all(),
             lambda _: self.indexer.catch_up(),
         ]
-        town = Town(tariffs, self.registry, configuration.participants)
-        self.cardholders = Room.of(
-            self.ledger, self.registry, self.vault, clock, town, SignedCodes(self.registry), outside()
-        )
+        town = Town(tariffs, self.registry, configuration.participants, Rulebook(database))
+        around = Surroundings(town, SignedCodes(self.registry), town, Office.of(self).hotlist, ledger_key)
+        self.cardholders = Room.of(self.ledger, self.registry, self.vault, clock, outside(), around)
         rules = FareRules(tariffs, self.shelf, self.vault)
         self.journeys = Journeys(self.ledger, self.registry, rules, clock)
         self.night = Night(

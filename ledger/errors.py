@@ -23,6 +23,8 @@ LedgerError
  ├── HandoutRefused          a request for keys that proves nothing
  ├── LoadRefused             a load that may not be authorised: limit, card, role
  ├── BlockRefused            a card that cannot be blocked or unblocked as asked
+ ├── DisputeRefused          a report of a problem, or its answer, that cannot be taken as asked
+ ├── HolderRefused           personal data that cannot be kept as given
  ├── BundleUnknown           no such signed bundle
  ├── ArchiveRefused          a business date that cannot be archived (yet)
  ├── ExportRefused           an export, or taking one in, that cannot be done as asked
@@ -156,6 +158,18 @@ class WindowNotBegun(LedgerError):
 
 class BlockRefused(LedgerError):
     """A card that cannot be blocked or unblocked as asked."""
+
+
+class DisputeRefused(LedgerError):
+    """A report of a problem with a tap, or its answer, that cannot be taken as asked."""
+
+
+class HolderRefused(LedgerError):
+    """Personal data that cannot be kept as given; `field` names what is wrong."""
+
+    def __init__(self, reason: str, field: str = "") -> None:
+        super().__init__(reason)
+        self.field = field
 
 
 class BundleUnknown(LedgerError):

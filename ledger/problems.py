@@ -105,6 +105,9 @@ SHORT: Final = ProblemType(
 NOT_POSTED: Final = ProblemType(
     "Order not posted", 422, "The books refuse the order; `result` says why. Nothing moved."
 )
+CARD_BLOCKED: Final = ProblemType(
+    "Card blocked", 403, "The card was blocked, by its holder or at a counter: its wallet pays nothing."
+)
 UNREADY: Final = ProblemType(
     "Not ready", 503, "The ledger answers, but cannot take work now; `failing` says why."
 )
@@ -133,6 +136,8 @@ _OF: Final[dict[type[errors.LedgerError], ProblemType]] = {
     errors.LoadStepRefused: ProblemType("Load step refused", 409, "This step is not due: a replay, or one too many."),
     errors.AccountUnknown: ProblemType("Account unknown", 404, "No account has this number."),
     errors.BlockRefused: ProblemType("Block refused", 409, "The card is blocked already, or is not."),
+    errors.DisputeRefused: ProblemType("Dispute refused", 409, "The report, or its answer, cannot be taken as asked."),
+    errors.HolderRefused: ProblemType("Holder refused", 422, "Personal data that cannot be kept as given."),
     errors.BundleUnknown: ProblemType("Bundle unknown", 404, "No signed bundle has this kind and number."),
     errors.WindowClosed: ProblemType("Window closed", 409, "The business date is closed for good."),
     errors.WindowNotBegun: ProblemType("Window not begun", 409, "The business date lies ahead."),
@@ -169,7 +174,7 @@ def problem_types() -> list[ProblemType]:
     """Every kind of problem, by name."""
     own = [
         BAD_REQUEST, NOT_FOUND, METHOD_REFUSED, MEDIA_TYPE, TOO_SLOW, HEAD_TOO_LARGE, NOT_HTTP, SHORT, NOT_POSTED,
-        UNREADY, UNKNOWN,
+        CARD_BLOCKED, UNREADY, UNKNOWN,
     ]  # fmt: skip
     return sorted({*own, *_OF.values()}, key=lambda kind: kind.name)
 

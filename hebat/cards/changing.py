@@ -49,7 +49,7 @@ def parse_amount(text: str) -> Rupiah:
     return amount
 
 
-def _city(stack: ExitStack, data: Path) -> City:
+def city_of(stack: ExitStack, data: Path) -> City:
     """The city, for this process alone; raises DatabaseBusy where a server has it."""
     from hebat.configurations import configuration_of  # noqa: PLC0415  the ledger loads only where it is needed
     from hebat.wiring import City  # noqa: PLC0415
@@ -100,7 +100,7 @@ def personalise(
 
     wanted = making.Wanted(issuer, serial, _concession(concession), registered, tap_address)
     with ExitStack() as stack:
-        city = _city(stack, data)
+        city = city_of(stack, data)
         making.identity_of(city, wanted)  # what cannot be is said before a card is asked for
         held = stack.enter_context(
             in_field(hand(reader, timeout, trace, show_secrets), "Hold a blank card to the reader.")
@@ -157,7 +157,7 @@ def _counter(stack: ExitStack, data: Path, address: str | None) -> tuple[Termina
     from hebat.serving import LoopbackServer  # noqa: PLC0415
 
     if address is None:
-        city = _city(stack, data)
+        city = city_of(stack, data)
         server = stack.enter_context(LoopbackServer(application(city)))
         return stack.enter_context(counter.counter(city, server.address)), city.vault
     if not address.startswith(("http://", "https://")):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from hebat.cards import changing, field
+from hebat.cards import changing, field, lost
 from hebat.cards.field import in_field
 from hebat.cards.naming import Names
 from hebat.cards.options import (
@@ -165,6 +165,8 @@ card_app.command("personalise")(changing.personalise)
 card_app.command("load")(changing.load)
 card_app.command("lock")(changing.lock)
 card_app.command("simulate")(changing.simulate)
+card_app.command("block")(lost.block)
+card_app.command("replace")(lost.replace)
 
 
 @card_app.command()

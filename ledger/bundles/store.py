@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from keys.bundle import EVERY, BundleKind
 from keys.clock import UnixMs
 from ledger.bundles import tables
+from ledger.intake.tables import cards
 from ledger.tables import WHOLE
 from ledger.watch import store as watch
 
@@ -131,6 +132,15 @@ def blocked_now(connection: sa.Connection) -> list[Block]:
 def all_blocks(connection: sa.Connection) -> list[Block]:
     """Every block that any card ever had, those of one card oldest first."""
     return [_block(row) for row in connection.execute(_blocks())]
+
+
+def blocked_numbers(connection: sa.Connection) -> list[tuple[int, int]]:
+    """Partition and number (without check digit) of the cards that are blocked."""
+    blocks = tables.card_blocks
+    same_card = sa.and_(cards.c.partition == blocks.c.partition, cards.c.uid == blocks.c.uid)
+    query = sa.select(blocks.c.partition, cards.c.card_number).join(cards, same_card)
+    rows = connection.execute(query.where(blocks.c.unblocked_at == 0))
+    return [(partition, number // 10) for partition, number in rows]
 
 
 def _blocks() -> sa.Select[Any]:

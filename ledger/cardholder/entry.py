@@ -9,6 +9,7 @@ from card.errors import TapRefused
 from ledger.cardholder.answers import Answer, elsewhere
 from ledger.cardholder.pages import link
 from ledger.cardholder.pins import PIN_DIGITS, Tried
+from ledger.cardholder.room import MINUTE_MS
 from ledger.cardholder.views import Door
 from ledger.cardholder.words import words
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from ledger.intake.registry import Card
 
 TOKEN_CHARS_MAX: Final = 64
-_MINUTE: Final = 60_000
 
 
 class Entry:
@@ -30,7 +30,7 @@ class Entry:
 
     def scan(self, asked: Asked, token: str) -> Answer:
         """What anybody sees who scans the printed code: status and band."""
-        late = self._unheard(asked)
+        late = self._room.unheard(asked)
         if late is not None:
             return late
         card = self._card(token)
@@ -41,7 +41,7 @@ class Entry:
 
     def pin(self, asked: Asked, token: str) -> Answer:
         """The PIN opens a view. For a token of no card it takes as long, and is told the same way as any unknown card."""
-        late = self._unheard(asked)
+        late = self._room.unheard(asked)
         if late is not None:
             return late
         if not asked.is_own:
@@ -57,7 +57,7 @@ class Entry:
 
     def screen(self, asked: Asked, code: str) -> Answer:
         """The fresh code of a terminal's screen opens a view, once."""
-        late = self._unheard(asked)
+        late = self._room.unheard(asked)
         if late is not None:
             return late
         try:
@@ -67,7 +67,7 @@ class Entry:
 
     def phone(self, asked: Asked) -> Answer:
         """A card held to the phone opens a view, once a tap."""
-        late = self._unheard(asked)
+        late = self._room.unheard(asked)
         if late is not None:
             return late
         try:
@@ -93,14 +93,6 @@ class Entry:
 
     def _card(self, token: str) -> Card | None:
         return self._room.tokens.card(token[: TOKEN_CHARS_MAX + 1])
-
-    def _unheard(self, asked: Asked) -> Answer | None:
-        wait = self._room.failures.wait_ms(asked.address)
-        if not wait:
-            return None
-        text = words(asked.language).n("too-many", -(-wait // _MINUTE))
-        answer = self._room.said(asked, "busy", 429, text=text)
-        return Answer(answer.body, 429, more={"Retry-After": str(-(-wait // 1000))})
 
     def _opened(self, asked: Asked, card: Card, door: Door) -> Answer:
         value = self._room.views.made(card.uid, door)
@@ -129,4 +121,4 @@ def _why(asked: Asked, tried: Try) -> str:
     said = words(asked.language)
     if tried.tried is Tried.WRONG:
         return said.t("pin-wrong")
-    return said.t("pin-counter") if tried.is_for_good else said.n("pin-rests", -(-tried.wait_ms // _MINUTE))
+    return said.t("pin-counter") if tried.is_for_good else said.n("pin-rests", -(-tried.wait_ms // MINUTE_MS))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ledger.cardholder.answers import Answer
+from ledger.cardholder.answers import Answer, saved
+from ledger.cardholder.disputes import Reason
 from ledger.cardholder.picture import bars
+from ledger.cardholder.receipts import fingerprint
 
 if TYPE_CHECKING:
     from ledger.cardholder.answers import Asked
@@ -46,7 +48,35 @@ class Holding:
         tap = self.one(found[1], tmc)
         if tap is None:
             return self._room.said(asked, "no-tap", 404, back="/card")
-        return Answer(self._room.templates.html("receipt.html", asked.language, tap=tap))
+        return self._receipt(asked, found[1], tap)
+
+    def proof(self, asked: Asked, tmc: str) -> Answer:
+        """The proof that a tap is in the books, for the holder: it names the card."""
+        return self._proof(asked, tmc, named=True)
+
+    def anonymous(self, asked: Asked, tmc: str) -> Answer:
+        """The same to be shown to others: whose card it was is not in it."""
+        return self._proof(asked, tmc, named=False)
+
+    def _proof(self, asked: Asked, tmc: str, *, named: bool) -> Answer:
+        found = self._room.viewed(asked)
+        tap = None if found is None else self.one(found[1], tmc)
+        if found is None or tap is None:
+            return self.closed(asked)
+        made = self._room.receipts.proof(found[1], tap.row.tmc, named=named)
+        if made is None:
+            return self._room.said(asked, "no-tap", 404, back="/card")
+        return saved(made, "application/json", f"tap-{tap.row.tmc}.json")
+
+    def _receipt(self, asked: Asked, card: Card, tap: Tap) -> Answer:
+        """A proof is offered only where there is one: its day is closed."""
+        receipts = self._room.receipts
+        is_proven = receipts.proof(card, tap.row.tmc, named=False) is not None
+        html = self._room.templates.html(
+            "receipt.html", asked.language, tap=tap, proof_key=receipts.key.hex() if is_proven else "",
+            finger=fingerprint(receipts.key), key=self._room.views.form_key(asked.value), reasons=[one.value for one in Reason],
+        )  # fmt: skip
+        return Answer(html, scripted=is_proven)
 
     def one(self, card: Card, tmc: str) -> Tap | None:
         """A card's tap by what an address says; None for none."""
@@ -58,6 +88,8 @@ class Holding:
         return self._room.said(asked, "closed", 403)
 
 
-def acts_of(_view: View) -> list[tuple[str, str]]:
+def acts_of(view: View) -> list[tuple[str, str]]:
     """What may be done from a card's page: path and message."""
-    return []
+    if not view.may_act:
+        return []
+    return [("/card/block", "act-block"), ("/card/data", "act-data"), ("/card/register", "act-register")]

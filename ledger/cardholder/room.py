@@ -6,24 +6,33 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from ledger.cardholder.answers import Answer
+from ledger.cardholder.blocking import Blocking
+from ledger.cardholder.disputes import Disputes
+from ledger.cardholder.holders import Holders
 from ledger.cardholder.pages import Templates
 from ledger.cardholder.pins import Pins
 from ledger.cardholder.reading import Reading
+from ledger.cardholder.receipts import Receipts
 from ledger.cardholder.sealing import Sealing
 from ledger.cardholder.tries import Failures
 from ledger.cardholder.views import VIEW_MS, View, Views
 from ledger.cardholder.ways import PhoneTaps, Screens, Tokens
+from ledger.cardholder.words import words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from keys.clock import Clock
     from keys.vault import KeyVault
     from ledger.book import Ledger
     from ledger.cardholder.answers import Asked
+    from ledger.cardholder.disputes import Calendar
     from ledger.cardholder.reading import City
     from ledger.cardholder.ways import ScreenCodes
     from ledger.intake.registry import Card, Registry
 
 COOKIE: Final = "ksh-view"
+MINUTE_MS: Final = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,17 @@ class Outside:
 
 
 @dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the composition root hands in: the city's knowledge, terminals' codes, bank days, what to do after a block, the ledger's public key."""
+
+    city: City
+    codes: ScreenCodes
+    calendar: Calendar
+    after_block: Callable[[], object]
+    key: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Room:
     """The parts of the room. A context manager: closing it ends its thread."""
 
@@ -66,18 +86,23 @@ class Room:
     phones: PhoneTaps
     screens: Screens
     reading: Reading
+    disputes: Disputes
+    holders: Holders
+    blocking: Blocking
+    receipts: Receipts
 
     @classmethod
     def of(
-        cls, ledger: Ledger, registry: Registry, vault: KeyVault, clock: Clock, city: City, codes: ScreenCodes,
-        outside: Outside,
+        cls, ledger: Ledger, registry: Registry, vault: KeyVault, clock: Clock, outside: Outside, town: Surroundings,
     ) -> Self:  # fmt: skip
         """The room over an open ledger; `vault` has its keys (`sealing.make_keys`)."""
+        sealing = Sealing(vault)
         return cls(
             ledger, registry, clock, outside, Templates(), Failures(clock), Views(clock),
-            Tokens(ledger, registry, clock), Pins(ledger, Sealing(vault), clock),
-            PhoneTaps(ledger, registry, vault, clock), Screens(ledger, registry, codes, clock),
-            Reading(ledger, city, clock),
+            Tokens(ledger, registry, clock), Pins(ledger, sealing, clock),
+            PhoneTaps(ledger, registry, vault, clock), Screens(ledger, registry, town.codes, clock),
+            Reading(ledger, town.city, clock), Disputes(ledger, sealing, town.calendar, clock),
+            Holders(ledger, registry, sealing), Blocking(ledger, clock, town.after_block), Receipts(ledger.database, town.key),
         )  # fmt: skip
 
     def close(self) -> None:
@@ -89,6 +114,15 @@ class Room:
         view = self.views.read(asked.value)
         card = None if view is None else self.registry.card(view.uid)
         return None if view is None or card is None else (view, card)
+
+    def unheard(self, asked: Asked) -> Answer | None:
+        """The answer to an address that guessed too often; None where it is heard."""
+        wait = self.failures.wait_ms(asked.address)
+        if not wait:
+            return None
+        text = words(asked.language).n("too-many", -(-wait // MINUTE_MS))
+        body = self.said(asked, "busy", 429, text=text).body
+        return Answer(body, 429, more={"Retry-After": str(-(-wait // 1000))})
 
     def said(self, asked: Asked, message: str, status: int, *, back: str = "", text: str = "") -> Answer:
         """A page of a title and a sentence, by the message's key."""

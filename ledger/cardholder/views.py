@@ -77,5 +77,9 @@ class Views:
         """What a page's forms carry besides the cookie: a page of somebody else cannot know it."""
         return hmac.new(self._key, b"form" + value.encode(), hashlib.sha256).hexdigest()[:32]
 
+    def is_form_key(self, value: str, key: str) -> bool:
+        """True where a form carries the key of its view."""
+        return bool(value) and same(key.encode(), self.form_key(value).encode())
+
     def _mac(self, body: bytes) -> bytes:
         return hmac.new(self._key, b"view" + body, hashlib.sha256).digest()[:_MAC_BYTES]

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
+from ledger.cardholder.acts import Acts
 from ledger.cardholder.answers import Answer, Asked
 from ledger.cardholder.entry import Entry
 from ledger.cardholder.holding import Holding
@@ -36,6 +37,7 @@ def router(room: Room) -> APIRouter:
     """The routes over a room."""
     routes = APIRouter(include_in_schema=False)
     entry, holding = Entry(room), Holding(room)
+    acts = Acts(room, holding)
 
     def add(method: str, path: str, handler: Handler) -> None:
         async def endpoint(request: Request) -> Response:
@@ -53,6 +55,17 @@ def router(room: Room) -> APIRouter:
     add("POST", "/card/leave", entry.leave)
     add("GET", "/card", holding.card)
     add("GET", "/card/taps/{tmc}", holding.tap)
+    add("GET", "/card/taps/{tmc}/proof.json", holding.proof)
+    add("GET", "/card/taps/{tmc}/anonymous.json", holding.anonymous)
+    add("POST", "/card/taps/{tmc}/problem", acts.report)
+    add("GET", "/d/{number}", acts.follow)
+    add("GET", "/card/block", acts.block_form)
+    add("POST", "/card/block", acts.block)
+    add("GET", "/card/register", acts.register_form)
+    add("POST", "/card/register", acts.register)
+    add("GET", "/card/data", acts.data)
+    add("GET", "/card/data.json", acts.take)
+    add("POST", "/card/erase", acts.erase)
     _add_static(routes)
     return routes
 

@@ -101,6 +101,10 @@ class Registry:
             changed
         )
 
+    def changed(self, card: Card) -> None:
+        """Take note of a card that was changed in the database."""
+        self._cards[card.uid] = self._by_token[card.token_digest] = card
+
     def add_terminal(self, certificate: TerminalCertificate) -> None:
         """Take an enrolled terminal in; a renewed certificate comes beside the old one. Raises TerminalUnknown where it was revoked."""
         with self._database.writing() as connection:

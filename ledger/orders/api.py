@@ -38,7 +38,7 @@ from ledger.http.examples import asked, shown
 from ledger.orders import order as orders
 from ledger.orders.holds import find_hold
 from ledger.orders.order import AMOUNT_MAX, NUMBER_MAX, Act, Order, caller_of
-from ledger.problems import BAD_REQUEST, CONTENT_TYPE, MEDIA_TYPE, NOT_POSTED, SHORT
+from ledger.problems import BAD_REQUEST, CARD_BLOCKED, CONTENT_TYPE, MEDIA_TYPE, NOT_POSTED, SHORT
 from ledger.transfer import Kind
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ def _add_order(
     hot.add("POST", path, answered_by(asked))
     routes.add_api_route(
         path, post_order, methods=["POST"], status_code=201, response_model=Done, name=f"post_{act}", description=summary,
-        operation_id=f"post_{act}", responses=described(*ALWAYS, SHORT, OrderInvalid),
+        operation_id=f"post_{act}", responses=described(*ALWAYS, SHORT, CARD_BLOCKED, OrderInvalid),
         openapi_extra={"parameters": [KEY_HEADER], **body_of(_BODIES[act]), **secured(_SCOPES[act])},
     )  # fmt: skip
 

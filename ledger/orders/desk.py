@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ledger.errors import KeyInUse, Overloaded
+from ledger.orders.blocked import BlockedWallets
 from ledger.orders.unit import Orders
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class OrderDesk:
         self._committed = committed
         self._ticks = ticks
         self._waiting: list[Waiting] = []
+        self._blocked = BlockedWallets()
         self._under_way: dict[Orders, float] = {}
         self._keys: set[tuple[str, str]] = set()
         self._gathering = False
@@ -93,7 +95,9 @@ class OrderDesk:
         while self._waiting and len(self._under_way) < UNITS_MAX:
             taken, self._waiting = self._waiting[:UNIT_MAX], self._waiting[UNIT_MAX:]
             now = self._ticks()
-            unit = Orders([order for order, _ in taken], clears=now - self._cleared_at > CLEARED_EVERY)
+            unit = Orders(
+                [order for order, _ in taken], self._blocked, clears=now - self._cleared_at > CLEARED_EVERY
+            )
             try:
                 done = self._writer.submit(unit)
             except Exception as error:  # noqa: BLE001  full or stopped: these orders are told so

@@ -13,10 +13,11 @@ from keys.clock import UnixMs, service_day
 from ledger.errors import HoldExceeded, HoldUnknown, KeyReused, RequestRefused
 from ledger.orders import store
 from ledger.orders.answers import Answer, done, not_posted, refused, short
+from ledger.orders.blocked import BlockedWallets, takes_from
 from ledger.orders.holds import find_hold, kind_of
 from ledger.orders.order import Act
 from ledger.orders.tables import order_answers
-from ledger.problems import problem_of
+from ledger.problems import CARD_BLOCKED, problem_of
 from ledger.transfer import Flag, Result, Transfer
 
 if TYPE_CHECKING:
@@ -45,8 +46,11 @@ class Planned:
 class Orders:
     """Implements `ledger.writer.Unit`; its answer is one `Answer` or RequestRefused an order."""
 
-    def __init__(self, orders: Sequence[Order], *, clears: bool = False) -> None:
+    def __init__(
+        self, orders: Sequence[Order], blocked: BlockedWallets | None = None, *, clears: bool = False
+    ) -> None:
         self.document = b""
+        self._blocked = BlockedWallets() if blocked is None else blocked
         self._planned = [Planned(order) for order in orders]
         self.clears = clears
         self.forgot = 0
@@ -61,11 +65,15 @@ class Orders:
         if late:
             store.forget_these(tx.connection, late)
         transfers: list[Transfer] = []
+        blocked = self._blocked.now(tx.reading)
         for one in self._planned:
             kept = known.get(one.order.caller.name)
             if kept is not None and kept.received_at >= since:
                 one.is_new = False
                 one.answer = _again(one.order, kept)
+                continue
+            if takes_from(one.order, blocked):
+                one.answer = refused(CARD_BLOCKED.problem("the card is blocked: its wallet pays nothing"))
                 continue
             try:
                 one.at, one.transfer = len(transfers), self._transfer(one.order, tx)

@@ -13,6 +13,7 @@ from card.layout import card_number
 from hebat.application import framework
 from hebat.serving import LoopbackServer
 from ledger.api import Rooms, mount
+from ledger.bundles import tables as bundle_tables
 from ledger.clients import tables as client_tables
 from ledger.history import api as history_api
 from ledger.history import tables as history_tables
@@ -33,7 +34,13 @@ if TYPE_CHECKING:
     from ledger.http.front import Front
     from ledger.store import Database
 
-TABLES = (intake_tables.metadata, history_tables.metadata, client_tables.metadata, order_tables.metadata)
+TABLES = (
+    intake_tables.metadata,
+    bundle_tables.metadata,
+    history_tables.metadata,
+    client_tables.metadata,
+    order_tables.metadata,
+)
 MERCHANT: dict[str, Any] = {"kind": "merchant", "number": 502}
 BANK: dict[str, Any] = {"kind": "bank", "number": 9}
 

@@ -1,0 +1,197 @@
+"""Problems with taps: reported by a holder with the tap attached, followed by a number that nobody can guess, answered by staff before a deadline.
+
+Staff ask `Disputes.all`, `words` and `answer`; the reference that they use is no secret and opens nothing for anybody else.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import secrets
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final, Protocol
+
+from keys.clock import Day, day_of, local
+from ledger.cardholder import records
+from ledger.cardholder.records import DisputeRow
+from ledger.cardholder.unit import noted
+from ledger.chart import PARTITIONS, Partition
+from ledger.errors import DisputeRefused
+
+if TYPE_CHECKING:
+    from keys.clock import Clock, UnixMs
+    from ledger.book import Ledger
+    from ledger.cardholder.sealing import Sealing
+    from ledger.intake.registry import Card
+    from ledger.store import Connection
+
+ANSWERED_WITHIN: Final = 10
+"""Bank days in which a written complaint is answered (Bank Indonesia's consumer protection, from memory: an operator can change it)."""
+OPEN_MAX: Final = 5
+"""Open disputes of one card."""
+WORDS_CHARS_MAX: Final = 500
+ANSWER_CHARS_MAX: Final = 1000
+SECRET_BYTES: Final = 11
+NUMBER_CHARS: Final = 20
+REFERENCE_CHARS: Final = 12
+OPEN: Final = "open"
+_CONTEXT: Final = "dispute"
+
+
+class Reason(StrEnum):
+    """What is wrong, as the holder sees it."""
+
+    AMOUNT = "amount"
+    TWICE = "twice"
+    NOT_ME = "not-me"
+    NO_SERVICE = "no-service"
+    OTHER = "other"
+
+
+class Outcome(StrEnum):
+    """How a dispute ended."""
+
+    UPHELD = "upheld"
+    REFUSED = "refused"
+
+
+class Calendar(Protocol):
+    """Which days banks work."""
+
+    def due(self, day: Day, bank_days: int) -> Day:
+        """The day so many bank days after another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A dispute as staff and its holder see it; state is "open", or its outcome. Times 0 where there is none."""
+
+    reference: str
+    uid: int
+    tmc: int
+    reason: Reason
+    opened_at: UnixMs
+    due: Day
+    state: str
+    answer: str
+    answered_by: str
+    answered_at: UnixMs
+
+    @classmethod
+    def of(cls, row: DisputeRow) -> Dispute:
+        """From its row."""
+        return cls(
+            _reference(row.digest), row.uid, row.tmc, Reason(row.reason), row.opened_at, row.due, row.state, row.answer,
+            row.answered_by, row.answered_at,
+        )  # fmt: skip
+
+
+class Disputes:
+    """The book of disputes."""
+
+    def __init__(self, ledger: Ledger, sealing: Sealing, calendar: Calendar, clock: Clock) -> None:
+        self._ledger = ledger
+        self._sealing = sealing
+        self._calendar = calendar
+        self._clock = clock
+
+    def open(self, card: Card, tmc: int, reason: Reason, words: str) -> str:
+        """Report a problem with a tap; the number to follow it by, which is told this once.
+
+        Raises DisputeRefused where the tap has an open one, the card has too many, or the words are too long.
+        """
+        if len(words) > WORDS_CHARS_MAX:
+            raise DisputeRefused(f"say it in {WORDS_CHARS_MAX} characters at most")
+        number, now = _new_number(card.partition), self._clock.now()
+        due = self._calendar.due(day_of(local(now).date()), ANSWERED_WITHIN)
+        row = DisputeRow(
+            card.partition, _digest(number), card.uid, tmc, reason.value,
+            self._sealing.seal(_CONTEXT, card.uid, words.strip().encode()), now, due, OPEN,
+        )  # fmt: skip
+        noted(self._ledger, lambda connection: _opened(connection, row))
+        return spoken(number)
+
+    def follow(self, number: str) -> Dispute | None:
+        """The dispute of a number, however it is grouped; None for a number that none has."""
+        plain = number.replace("-", "").replace(" ", "").upper()
+        partition = _partition(plain)
+        if partition is None:
+            return None
+        with self._ledger.database.transaction() as connection:
+            row = records.dispute_at(connection, partition, _digest(plain))
+        return None if row is None else Dispute.of(row)
+
+    def of(self, card: Card) -> list[Dispute]:
+        """A card's disputes, newest first."""
+        with self._ledger.database.transaction() as connection:
+            return [Dispute.of(row) for row in records.disputes_of(connection, card.partition, card.uid)]
+
+    def all(self, *, only_open: bool = False) -> list[Dispute]:
+        """Every dispute, the one that is due first before others: the staff's worklist."""
+        with self._ledger.database.transaction() as connection:
+            return [Dispute.of(row) for row in records.all_disputes(connection, OPEN if only_open else "")]
+
+    def words(self, reference: str) -> str:
+        """What the holder wrote; raises DisputeRefused for an unknown reference."""
+        row = self._row(reference)
+        return self._sealing.open(_CONTEXT, row.uid, row.words).decode()
+
+    def answer(self, reference: str, outcome: Outcome, text: str, who: str) -> Dispute:
+        """Answer a dispute, once; the holder reads it by the number. Raises DisputeRefused."""
+        if not 1 <= len(text.strip()) <= ANSWER_CHARS_MAX:
+            raise DisputeRefused(f"answer in 1 to {ANSWER_CHARS_MAX} characters: the holder reads it")
+        row, now = self._row(reference), self._clock.now()
+        if not noted(
+            self._ledger,
+            lambda connection: records.answer(connection, row, outcome.value, text.strip(), who, now),
+        ):
+            raise DisputeRefused(f"dispute {reference} was answered already: nothing was changed")
+        return Dispute.of(self._row(reference))
+
+    def _row(self, reference: str) -> DisputeRow:
+        with self._ledger.database.transaction() as connection:
+            found = [
+                row for row in records.all_disputes(connection, "") if _reference(row.digest) == reference
+            ]
+        if not found:
+            raise DisputeRefused(f"no dispute has the reference {reference[:20]!r}: look at the list")
+        return found[0]
+
+
+def _opened(connection: Connection, row: DisputeRow) -> None:
+    before = [one for one in records.disputes_of(connection, row.partition, row.uid) if one.state == OPEN]
+    if any(one.tmc == row.tmc for one in before):
+        raise DisputeRefused("this tap was reported already: its answer comes by the number you have")
+    if len(before) >= OPEN_MAX:
+        raise DisputeRefused(f"{OPEN_MAX} reports of this card wait for their answers: come to a counter")
+    records.add_dispute(connection, row)
+
+
+def spoken(number: str) -> str:
+    """A number in groups of four, as people read it out."""
+    return "-".join(number[at : at + 4] for at in range(0, len(number), 4))
+
+
+def _new_number(partition: Partition) -> str:
+    """The partition and 88 random bits, base32 (RFC 4648): no digit looks like a letter in it."""
+    return base64.b32encode(bytes((partition,)) + secrets.token_bytes(SECRET_BYTES)).decode().rstrip("=")
+
+
+def _partition(number: str) -> int | None:
+    if len(number) != NUMBER_CHARS or not number.isascii():
+        return None
+    try:
+        data = base64.b32decode(number + "=" * (-len(number) % 8))
+    except (ValueError, binascii.Error):
+        return None
+    return data[0] if data[0] < PARTITIONS else None
+
+
+def _digest(number: str) -> bytes:
+    return hashlib.sha256(number.encode()).digest()
+
+
+def _reference(digest: bytes) -> str:
+    return digest.hex()[:REFERENCE_CHARS]

@@ -1,0 +1,152 @@
+"""Reading and writing disputes, personal data and replaced cards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from keys.clock import Day, UnixMs
+from ledger.cardholder import tables
+from ledger.intake.tables import cards
+
+if TYPE_CHECKING:
+    from ledger.intake.registry import Card
+    from ledger.store import Connection
+
+_NEVER = UnixMs(0)
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeRow:
+    """A dispute; `words` sealed."""
+
+    partition: int
+    digest: bytes
+    uid: int
+    tmc: int
+    reason: str
+    words: bytes
+    opened_at: UnixMs
+    due: Day
+    state: str
+    answer: str = ""
+    answered_by: str = ""
+    answered_at: UnixMs = _NEVER
+
+
+@dataclass(frozen=True, slots=True)
+class HolderRow:
+    """Who holds a card, sealed; b"" once it was erased."""
+
+    partition: int
+    uid: int
+    sealed: bytes
+    purposes: str
+    consented_at: UnixMs
+    erased_at: UnixMs
+
+
+@dataclass(frozen=True, slots=True)
+class ReplacementRow:
+    """A lost card and the card in its place; what was moved, in sen."""
+
+    partition: int
+    uid: int
+    replaced_by: int
+    noted_at: UnixMs
+    purse: int
+    wallet: int
+    moved_at: UnixMs
+
+
+def _values(row: Any) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in type(row).__slots__}
+
+
+def _columns(table: sa.Table, kind: type[Any]) -> list[sa.Column[Any]]:
+    return [table.c[name] for name in kind.__slots__]
+
+
+def add_dispute(connection: Connection, row: DisputeRow) -> None:
+    """Take a dispute in."""
+    connection.execute(sa.insert(tables.disputes), _values(row))
+
+
+def _disputes(connection: Connection, *where: sa.ColumnElement[bool]) -> list[DisputeRow]:
+    table = tables.disputes
+    query = sa.select(*_columns(table, DisputeRow)).where(*where)
+    found = []
+    for row in connection.execute(query.order_by(table.c.due, table.c.opened_at, table.c.digest)):
+        values = list(row)
+        values[1], values[5] = bytes(values[1]), bytes(values[5])
+        found.append(DisputeRow(*values))
+    return found
+
+
+def dispute_at(connection: Connection, partition: int, digest: bytes) -> DisputeRow | None:
+    """A dispute by its number's digest."""
+    table = tables.disputes
+    found = _disputes(connection, table.c.partition == partition, table.c.digest == digest)
+    return found[0] if found else None
+
+
+def disputes_of(connection: Connection, partition: int, uid: int) -> list[DisputeRow]:
+    """A card's disputes, newest first."""
+    table = tables.disputes
+    found = _disputes(connection, table.c.partition == partition, table.c.uid == uid)
+    return sorted(found, key=lambda row: -row.opened_at)
+
+
+def all_disputes(connection: Connection, state: str) -> list[DisputeRow]:
+    """All disputes, or those of a state, by when they are due."""
+    return _disputes(connection, *([tables.disputes.c.state == state] if state else []))
+
+
+def answer(connection: Connection, row: DisputeRow, state: str, text: str, who: str, at: UnixMs) -> bool:
+    """Answer an open dispute; False where it is open no more."""
+    table = tables.disputes
+    mine = (table.c.partition == row.partition, table.c.digest == row.digest)
+    now = connection.execute(sa.select(table.c.state).where(*mine)).scalar()
+    if now != row.state or row.answered_at:
+        return False
+    said = {"state": state, "answer": text, "answered_by": who[:64], "answered_at": at}
+    connection.execute(sa.update(table).where(*mine).values(said))
+    return True
+
+
+def holder_of(connection: Connection, partition: int, uid: int) -> HolderRow | None:
+    """Who holds a card; None where nobody ever said."""
+    table = tables.holders
+    query = sa.select(*_columns(table, HolderRow)).where(table.c.partition == partition, table.c.uid == uid)
+    row = connection.execute(query).first()
+    return None if row is None else HolderRow(row[0], row[1], bytes(row[2]), *row[3:])
+
+
+def put_holder(connection: Connection, row: HolderRow) -> None:
+    """Note who holds a card, in place of what was noted before."""
+    table = tables.holders
+    connection.execute(sa.delete(table).where(table.c.partition == row.partition, table.c.uid == row.uid))
+    connection.execute(sa.insert(table), _values(row))
+
+
+def set_registered(connection: Connection, card: Card, *, registered: bool) -> None:
+    """Whether the bank knows who holds a card."""
+    mine = (cards.c.partition == card.partition, cards.c.uid == card.uid)
+    connection.execute(sa.update(cards).where(*mine).values(registered=int(registered)))
+
+
+def replacement_of(connection: Connection, partition: int, uid: int) -> ReplacementRow | None:
+    """What took a card's place; None for nothing."""
+    table = tables.replacements
+    query = sa.select(*_columns(table, ReplacementRow)).where(
+        table.c.partition == partition, table.c.uid == uid
+    )
+    row = connection.execute(query).first()
+    return None if row is None else ReplacementRow(*row)
+
+
+def add_replacement(connection: Connection, row: ReplacementRow) -> None:
+    """Note what took a card's place."""
+    connection.execute(sa.insert(tables.replacements), _values(row))

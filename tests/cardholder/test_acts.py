@@ -1,0 +1,250 @@
+"""What a holder may do: block, report, register, take the data away, be forgotten; and a lost card's value moves once."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from keys.clock import day_of, local
+from keys.money import Rupiah, sen_of
+from ledger.cardholder.blocking import LATE_MS
+from ledger.cardholder.disputes import ANSWERED_WITHIN, Outcome
+from ledger.cardholder.reading import wallet
+from ledger.chart import purse
+from ledger.clients.scopes import Scope
+from ledger.errors import BlockRefused, DisputeRefused
+from settlement.calendar.city import city_calendar
+from settlement.rulebook.book import Rulebook
+from tests.cardholder.town import Holder, Town, form_key, tapped
+from tests.ledger.served import Partner
+from tests.ledger.tokens import bearer, token
+
+if TYPE_CHECKING:
+    from hebat.issuing import Issued
+
+NIK = "3374014507900001"
+PERSON = {
+    "name": "Tutik  Wulandari",
+    "nik": NIK,
+    "phone": "0812-3456-7890",
+    "agree-registration": "yes",
+    "agree-contact": "yes",
+}
+EN = {"Accept-Language": "en"}
+
+
+def balance(town: Town, card: Issued) -> int:
+    account = purse(card.identity.card_number)
+    return town.city.ledger.balance(account).net(account)
+
+
+def in_view(town: Town, card: Issued) -> tuple[Holder, str]:
+    holder = town.holder(**EN)
+    return holder, form_key(holder.opens(card).text)
+
+
+def registered(town: Town, card: Issued) -> tuple[Holder, str]:
+    holder, key = in_view(town, card)
+    assert holder.post("/card/register", {**PERSON, "key": key}).status_code == 303
+    return holder, key
+
+
+def partner(town: Town, name: str) -> Partner:
+    made = token(town.city.ledger.database, name, *Scope)
+    holder = town.holder(**bearer(made))
+    return Partner(holder.http)
+
+
+def test_a_holder_blocks_a_lost_card_and_the_next_hotlist_names_it(town: Town) -> None:
+    card = town.card()
+    holder, key = in_view(town, card)
+    assert "lost with the card" in holder.get("/card/block").text
+    assert holder.post("/card/block", {"key": key}).status_code == 303
+    assert "This card is blocked since" in holder.get("/card").text
+    assert "Card blocked" in holder.get(f"/c/{card.token}").text
+    from hebat.bundles.office import Office  # noqa: PLC0415
+    from keys.bundle import BundleKind  # noqa: PLC0415
+
+    office = Office.of(town.city)
+    newest = max(one.number for one in town.city.shelf.all() if one.kind is BundleKind.HOTLIST)
+    assert card.uid in office.listed(newest).numbers()
+    assert holder.post("/card/block", {"key": key}).status_code == 303, "a second time changes nothing"
+
+
+def test_a_blocked_cards_wallet_pays_nothing_and_takes_what_comes(town: Town) -> None:
+    card, shop = town.card(), partner(town, "market")
+    number = str(card.identity.card_number)
+    order = {"card": number, "party": {"kind": "merchant", "number": 502}, "amount": 250_000}
+    fund = {"card": number, "party": {"kind": "bank", "number": 9}, "amount": 1_000_000}
+    assert shop.post("/v1/credits", fund).status_code == 201
+    assert shop.post("/v1/debits", order).status_code == 201
+    town.city.cardholders.blocking.block(town.known(card))
+    refused = shop.post("/v1/debits", order)
+    assert (refused.status_code, refused.json()["type"]) == (403, "/problems/card-blocked")
+    assert shop.post("/v1/holds", {**order, "seconds": 60}).status_code == 403
+    assert shop.post("/v1/credits", fund).status_code == 201
+    town.city.blocks.unblock(town.known(card), town.scene.clock.now())
+    assert shop.post("/v1/debits", order).status_code == 201
+
+
+def test_a_found_card_on_a_phone_can_be_looked_at_and_nothing_else(town: Town) -> None:
+    card, holder = town.phone_card(), town.holder(**EN)
+    page = holder.get(holder.get(tapped(card)).headers["location"]).text
+    key = form_key(page)
+    assert "Block a lost card" not in page
+    for path in ("/card/block", "/card/register", "/card/erase"):
+        assert holder.post(path, {**PERSON, "key": key}).status_code == 403
+    for path in ("/card/block", "/card/register", "/card/data", "/card/data.json"):
+        assert holder.get(path).status_code == 403
+    assert town.city.blocks.of(town.known(card)) is None
+
+
+def test_a_reported_tap_has_a_number_a_deadline_and_an_answer(town: Town) -> None:
+    card = town.card()
+    town.rides(card, [3_500])
+    holder, key = in_view(town, card)
+    town.city.cardholders.failures.forget()
+    tap = "/card/taps/2"
+    made = holder.post(
+        f"{tap}/problem", {"key": key, "reason": "twice", "words": "Dua kali di bus yang sama"}
+    )
+    assert made.status_code == 201, made.text
+    number = made.text.split('href="/d/')[1].split("?")[0]
+    assert len(number.replace("-", "")) == 20
+    stranger = town.holder(**EN)
+    open_ = stranger.get(f"/d/{number}").text
+    assert "Being looked at" in open_
+    assert "Dua kali" not in open_
+    desk = town.city.cardholders.disputes
+    (waiting,) = [one for one in desk.all(only_open=True) if one.uid == card.uid]
+    today = day_of(local(town.scene.clock.now()).date())
+    assert waiting.due == city_calendar(Rulebook(town.city.ledger.database)).plus(today, ANSWERED_WITHIN)
+    assert desk.words(waiting.reference) == "Dua kali di bus yang sama"
+    desk.answer(waiting.reference, Outcome.UPHELD, "Rp3.500 dikembalikan ke dompet.", "sari")
+    answered = stranger.get(f"/d/{number.lower().replace('-', '')}").text
+    assert "Upheld" in answered
+    assert "Rp3.500 dikembalikan" in answered
+    with pytest.raises(DisputeRefused, match="answered already"):
+        desk.answer(waiting.reference, Outcome.REFUSED, "Tidak.", "sari")
+
+
+def test_a_tap_is_reported_once_at_a_time_and_a_card_five_times(town: Town) -> None:
+    card = town.card()
+    town.rides(card, [1_000] * 7)
+    holder, key = in_view(town, card)
+    form = {"key": key, "reason": "amount"}
+    assert holder.post("/card/taps/2/problem", form).status_code == 201
+    assert holder.post("/card/taps/2/problem", form).status_code == 409
+    assert holder.post("/card/taps/2/problem", {**form, "reason": "nonsense"}).status_code == 422
+    assert [holder.post(f"/card/taps/{tmc}/problem", form).status_code for tmc in (3, 4, 5, 6, 7)] == [
+        201, 201, 201, 201, 409,
+    ]  # fmt: skip
+
+
+def test_registering_raises_the_cards_limits_in_the_books(town: Town) -> None:
+    card = town.card()
+    account = purse(card.identity.card_number)
+    registered(town, card)
+    assert town.known(card).registered
+    rules = town.city.ledger.rules(account)
+    assert (rules.ceiling, rules.monthly) == (20_000_000, 40_000_000)
+    assert town.city.ledger.rebuild_check() > 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"nik": "3374013207900001"}, "Check the NIK"),
+        ({"nik": "12"}, "Check the NIK"),
+        ({"name": " "}, "Check the name"),
+        ({"phone": "024123"}, "Check the mobile number"),
+        ({"agree-registration": ""}, "Without your agreement"),
+    ],
+)
+def test_what_cannot_be_kept_is_said_at_its_field(town: Town, changed: dict[str, str], message: str) -> None:
+    card = town.card()
+    holder, key = in_view(town, card)
+    answer = holder.post("/card/register", {**PERSON, "key": key, **changed})
+    assert answer.status_code == 422
+    assert message in answer.text
+    assert not town.known(card).registered
+    assert town.city.cardholders.holders.kept(town.known(card)) is None
+
+
+def test_personal_data_is_sealed_at_rest_and_can_be_taken_away(town: Town) -> None:
+    card = town.card()
+    town.rides(card, [3_500])
+    holder, _ = registered(town, card)
+    told = json.loads(holder.get("/card/data.json").content)
+    assert told["holder"]["nik"] == NIK
+    assert told["holder"]["name"] == "Tutik Wulandari"
+    assert told["card"]["tapcash"] == "46500.00"
+    assert [one["amount"] for one in told["taps"]] == ["-3500.00", "50000.00"]
+    path = town.city.ledger.database.path
+    kept = b"".join(one.read_bytes() for one in path.parent.glob(path.name + "*"))
+    assert NIK.encode() not in kept
+    assert b"Wulandari" not in kept
+
+
+def test_a_forgotten_holder_leaves_the_books_as_they_are(town: Town) -> None:
+    card = town.card()
+    town.rides(card, [3_500])
+    holder, key = registered(town, card)
+    before = town.city.ledger.head().position
+    assert holder.post("/card/erase", {"key": key}).status_code == 303
+    page = holder.get("/card/data").text
+    assert "Your data was deleted" in page
+    assert "Wulandari" not in page
+    told = json.loads(holder.get("/card/data.json").content)
+    assert "nik" not in told["holder"]
+    assert len(told["taps"]) == 2
+    assert not town.known(card).registered
+    assert town.city.ledger.rules(purse(card.identity.card_number)).ceiling == 2_000_000
+    assert town.city.ledger.head().position == before + 1, "the change of the limits, and nothing else"
+
+
+def test_a_sealed_record_of_one_card_is_not_anothers(town: Town) -> None:
+    from ledger.cardholder.sealing import Sealing  # noqa: PLC0415
+    from ledger.errors import DatabaseDamaged  # noqa: PLC0415
+
+    sealing = Sealing(town.city.vault)
+    sealed = sealing.seal("holder", 7, b"somebody")
+    assert sealing.open("holder", 7, sealed) == b"somebody"
+    for wrong in (
+        ("holder", 8, sealed),
+        ("dispute", 7, sealed),
+        ("holder", 7, sealed[:-1] + bytes((sealed[-1] ^ 1,))),
+    ):
+        with pytest.raises(DatabaseDamaged):
+            sealing.open(*wrong)
+
+
+def test_registered_value_moves_to_the_card_in_its_place_once_and_three_days_later(town: Town) -> None:
+    lost, new = town.card(80_000, registered=True), town.card(10_000)
+    blocking, moved = town.city.cardholders.blocking, sen_of(Rupiah(80_000))
+    with pytest.raises(BlockRefused, match="not blocked"):
+        blocking.move(town.known(lost), town.known(new))
+    blocking.block(town.known(lost))
+    with pytest.raises(BlockRefused, match="three days"):
+        blocking.move(town.known(lost), town.known(new))
+    town.pass_(LATE_MS)
+    done = blocking.move(town.known(lost), town.known(new))
+    assert (done.purse, done.wallet) == (moved, 0)
+    account = wallet(town.known(new))
+    assert town.city.ledger.balance(account).net(account) == moved
+    assert balance(town, lost) == 0
+    trial = town.city.ledger.trial_balance()
+    assert trial.debits == trial.credits
+    with pytest.raises(BlockRefused, match="moved already"):
+        blocking.move(town.known(lost), town.known(new))
+
+
+def test_unregistered_value_stays_with_its_card(town: Town) -> None:
+    lost, new = town.card(), town.card()
+    town.city.cardholders.blocking.block(town.known(lost))
+    town.pass_(LATE_MS)
+    with pytest.raises(BlockRefused, match="PBI 20/6/2018"):
+        town.city.cardholders.blocking.move(town.known(lost), town.known(new))
+    assert balance(town, lost) == sen_of(Rupiah(50_000))
