@@ -24,6 +24,7 @@ from keys.money import Rupiah
 VERSION: Final = 1
 CONTENT_TYPE: Final = "application/ksh-batch+cbor"
 LOAD_CONTENT_TYPE: Final = "application/ksh-load+cbor"
+REFUND_CONTENT_TYPE: Final = "application/ksh-refund+cbor"
 STEP_CONTENT_TYPE: Final = "application/ksh-load-step+cbor"
 SHIFT_CONTENT_TYPE: Final = "application/ksh-shift+cbor"
 RECORDS_MAX: Final = 1000

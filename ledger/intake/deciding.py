@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from card.batch import RecordStatus, TapRecord
+from card.layout import TapKind
 from card.tmac import TMV_BYTES
 from keys.money import Rupiah
 from ledger.intake import posting, store
@@ -106,9 +107,10 @@ class Decisions:
         wanted = record.context.authorisation
         load = store.load_of_hold(tx.reading, self._terminal, wanted) if wanted else None
         if load is not None and load.uid == card.uid and self._spend(wanted, tx):
+            kind = TapKind.REFUND if load.sale_sequence else TapKind.LOAD
             amount, owner = Rupiah(load.amount), self._certificate.owner
             self.given_back.append(
-                posting.void_hold(card.card_number, owner, amount, record.occurred_at, wanted)
+                posting.void_hold(kind, card.card_number, owner, amount, record.occurred_at, wanted)
             )
 
     def _decide_tap(
@@ -259,7 +261,7 @@ class Decisions:
         hold = self._hold_of(intent.terminal, intent.record, tx)
         name = (card.uid, intent.record.tmc, intent.terminal, intent.record.sequence)
         tap = Tap(*name, found.transaction, "", (), hold)
-        transfers = [posting.void_load(tap, certificate.owner)] if hold else []
+        transfers = [posting.void_credit(tap, certificate.owner)] if hold else []
         self.entries.append(
             Entry(tap, card, identity, intent.record, transfers, self._place, intent, void=True)
         )

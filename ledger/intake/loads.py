@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import cbor2
 
-from card.batch import LOAD_CONTENT_TYPE, digest
+from card.batch import LOAD_CONTENT_TYPE, REFUND_CONTENT_TYPE, digest
 from card.layout import PURSE_LIMIT_REGISTERED, PURSE_LIMIT_UNREGISTERED, TapKind
 from keys import envelope
 from keys.clock import service_day
@@ -19,17 +19,19 @@ from ledger.chart import purse
 from ledger.enrolment.store import moved_in
 from ledger.errors import BatchMalformed, LoadRefused, SignatureRefused
 from ledger.intake import posting, store
+from ledger.intake.refunds import Refundable, need_right, sale_of
 from ledger.relay.store import AUTHORISED, promised
 from ledger.rules import UNIT, AccountRules, change
 from ledger.transfer import Flag, Result
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from keys.clock import Clock
     from keys.identity import TerminalCertificate
     from ledger.book import Ledger
     from ledger.intake.intents import Intents
+    from ledger.intake.refunds import Sale
     from ledger.intake.registry import Card, Registry
     from ledger.transfer import Transfer
     from ledger.writer import Posted, Transaction
@@ -42,25 +44,37 @@ _FIELDS = 4
 
 @dataclass(frozen=True, slots=True)
 class LoadRequest:
-    """What a kiosk asks for: whom, how much (rupiah), and the request's number, unique a terminal."""
+    """What a terminal asks for: whom, how much (rupiah), the request's number, unique a terminal; and the sale that is given back, None for a load."""
 
     uid: bytes
     amount: Rupiah
     request: int
+    sale: Sale | None = None
+
+    @property
+    def kind(self) -> TapKind:
+        """What the card's record will say."""
+        return TapKind.LOAD if self.sale is None else TapKind.REFUND
 
 
-def parse_request(payload: bytes) -> LoadRequest:
-    """From CBOR [uid, amount, request number, asked at]; raises BatchMalformed."""
+def parse_request(payload: bytes, *, refund: bool = False) -> LoadRequest:
+    """From CBOR [uid, amount, request number, asked at], for a refund with [terminal, sequence, reason] behind; raises BatchMalformed."""
     try:
         fields: Any = cbor2.loads(payload)
     except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
         raise BatchMalformed("the load request is no CBOR") from None
-    if not isinstance(fields, list) or len(fields) != _FIELDS or not isinstance(fields[0], bytes):
+    if not isinstance(fields, list) or len(fields) < _FIELDS or not isinstance(fields[0], bytes):
         raise BatchMalformed("a load request is an array of UID, amount, request number and time")
-    uid, *numbers = fields
-    if not all(isinstance(number, int) and 0 < number < 1 << 62 for number in numbers):
+    uid, *numbers = fields[:_FIELDS]
+    if not refund and len(fields) != _FIELDS:
+        raise BatchMalformed("a load request is an array of UID, amount, request number and time")
+    sale = sale_of(fields[_FIELDS:]) if refund else None
+    least = (0 if refund else 1, 1, 1)  # a refund of 0 is one of the whole sale
+    if not all(
+        type(number) is int and low <= number < 1 << 62 for number, low in zip(numbers, least, strict=True)
+    ):
         raise BatchMalformed("amount, request number and time of a load request are positive integers")
-    return LoadRequest(uid, Rupiah(numbers[0]), numbers[1])
+    return LoadRequest(uid, Rupiah(numbers[0]), numbers[1], sale)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +98,16 @@ class Loads:
         self._clock = clock
 
     def _unsettled(self, uid: int) -> int:
-        """What is held for a card's torn loads, in sen: the card itself says what became of them before it takes another."""
-        loads = [one.record for one in self._intents.of(uid) if one.record.kind is TapKind.LOAD]
+        """What is held for a card's torn loads and refunds, in sen: the card itself says what became of them before it takes another."""
+        loads = [
+            one.record for one in self._intents.of(uid) if one.record.kind in {TapKind.LOAD, TapKind.REFUND}
+        ]
         return sum(sen_of(record.amount) for record in loads)
 
-    def admit(self, body: bytes) -> Admitted:
+    def admit(self, body: bytes, give_way: Callable[[int, LoadRequest], None] = lambda *_: None) -> Admitted:
         """A signed request, with its hold; the same request again gets the same hold, and is not fresh.
 
-        Raises BatchMalformed, SignatureRefused, TerminalUnknown, LoadRefused.
+        `give_way` hears of a refund before it is looked at: one of before that the card left is over then. Raises BatchMalformed, SignatureRefused, TerminalUnknown, LoadRefused.
         """
         try:
             message = envelope.parse(body[:REQUEST_BYTES_MAX])
@@ -102,15 +118,16 @@ class Loads:
             payload = message.verify(certificate.public_key)
         except SignatureWrong:
             raise SignatureRefused(f"the signature is not terminal {certificate.terminal}'s") from None
-        if message.content_type != LOAD_CONTENT_TYPE or certificate.role is not TerminalRole.KIOSK:
-            raise LoadRefused(
-                f"terminal {certificate.terminal} is a {certificate.role}: only a kiosk may load"
-            )
-        request = parse_request(payload)
+        request = _requested(message.content_type, payload, certificate)
         card = self._registry.card(int.from_bytes(request.uid, "big"))
         if card is None:
             raise LoadRefused("no card with this UID was issued here: do not take the cash")
-        unit = _Authorise(request, card, certificate, digest(payload), self._unsettled(card.uid))
+        if request.sale is not None:
+            give_way(certificate.terminal, request)
+        refundable = (
+            None if request.sale is None else Refundable(self._registry, certificate, card, request.sale)
+        )
+        unit = _Authorise(request, card, certificate, digest(payload), self._unsettled(card.uid), refundable)
         hold: int = self._ledger.writer.submit(unit).result()
         if unit.refused is not None:
             raise LoadRefused(
@@ -118,7 +135,17 @@ class Loads:
                     limit=unit.rules.ceiling, monthly=unit.rules.monthly
                 )
             )
-        return Admitted(request, card, certificate, hold, unit.fresh)
+        return Admitted(unit.request, card, certificate, hold, unit.fresh)
+
+
+def _requested(content_type: str, payload: bytes, certificate: TerminalCertificate) -> LoadRequest:
+    """What a terminal asks for, where it may; raises LoadRefused, BatchMalformed."""
+    if content_type == REFUND_CONTENT_TYPE:
+        need_right(certificate)
+        return parse_request(payload, refund=True)
+    if content_type != LOAD_CONTENT_TYPE or certificate.role is not TerminalRole.KIOSK:
+        raise LoadRefused(f"terminal {certificate.terminal} is a {certificate.role}: only a kiosk may load")
+    return parse_request(payload)
 
 
 _WHY: Final = {
@@ -153,8 +180,10 @@ class _Authorise:
         certificate: TerminalCertificate,
         identity: bytes,
         unsettled: int,
+        refundable: Refundable | None,
     ) -> None:
-        self._request = request
+        self._refundable = refundable
+        self.request = request
         self._card = card
         self._certificate = certificate
         self._identity = identity
@@ -168,20 +197,24 @@ class _Authorise:
         return self._known is None
 
     def plan(self, tx: Transaction) -> Sequence[Transfer]:
-        request, terminal = self._request, self._certificate.terminal
+        request, terminal = self.request, self._certificate.terminal
         known = store.load_of(tx.connection, terminal, request.request)
         if known is not None:
             if known.digest != self._identity:
                 raise LoadRefused(
                     f"request {request.request} of terminal {terminal} was another one: take a new number"
                 )
-            self._known = known.hold
+            self._known, self.request = known.hold, replace(request, amount=Rupiah(known.amount))
             return ()
         if block_of(tx.connection, self._card) is not None:
             raise LoadRefused("the card is blocked: do not take the cash, send the holder to a counter")
+        if self._refundable is not None:
+            request = self.request = replace(request, amount=self._refundable.amount(request.amount, tx))
         self._require_within_the_day(tx)
-        agent, number = self._certificate.owner, self._card.card_number
-        hold = posting.hold_load(number, agent, request.amount, tx.received_at, self._card.uid)
+        owner, number = self._certificate.owner, self._card.card_number
+        hold = posting.hold_credit(
+            request.kind, number, owner, request.amount, tx.received_at, self._card.uid
+        )
         known_rules = tx.rules(purse(number))
         self.rules = replace(self.rules, flags=known_rules.flags)
         if known_rules == self.rules:
@@ -192,9 +225,9 @@ class _Authorise:
         """What the kiosk moved in this service day, what it was promised, and this load: within its certificate's limit."""
         terminal, limit = self._certificate.terminal, self._certificate.rights.daily_limit
         moved = moved_in(tx.connection, terminal, service_day(tx.received_at))
-        if moved + sen_of(Rupiah(promised(tx.connection, terminal) + self._request.amount)) > sen_of(limit):
+        if moved + sen_of(Rupiah(promised(tx.connection, terminal) + self.request.amount)) > sen_of(limit):
             raise LoadRefused(
-                f"this kiosk may load {limit} rupiah a day: do not take the cash, send the holder to another"
+                f"this terminal may move {limit} rupiah a day: do not take the cash, send the holder to another"
             )
 
     def settle(self, posted: Sequence[Posted], tx: Transaction) -> int:
@@ -204,12 +237,13 @@ class _Authorise:
         if hold.result is not Result.POSTED:
             self.refused = hold.result
             return 0
-        request = self._request
+        request, sale = self.request, self.request.sale
+        about = () if sale is None else (sale.terminal, sale.sequence, sale.reason)
         store.insert_load(
             tx.connection,
             store.LoadRow(
                 self._certificate.terminal, request.request, self._identity, self._card.uid, request.amount,
-                hold.position, tx.received_at, AUTHORISED,
+                hold.position, tx.received_at, AUTHORISED, b"", *about,
             ),
         )  # fmt: skip
         return hold.position

@@ -62,13 +62,11 @@ def post(tap: Tap, certificate: TerminalCertificate, tariffs: Tariffs) -> list[T
     account = purse(tap.transaction.identity.card_number)
     if not amount:
         return []
-    if kind is TapKind.LOAD:
-        return [_load(tap, account, certificate.owner)]
+    if kind.credits_card:
+        return [_credit(tap, certificate.owner, Flag.POST_PENDING if tap.hold else Flag.NONE)]
     if kind in TRANSIT:
         return _fare(tap, account, certificate.owner, tariffs)
     merchant = _beside(account, Code.MERCHANT_PAYABLE, certificate.owner)
-    if kind is TapKind.REFUND:
-        return [_transfer(tap, merchant, account, sen_of(amount), Kind.REFUND)]
     return [_transfer(tap, account, merchant, sen_of(amount), Kind.SALE)]
 
 
@@ -94,30 +92,38 @@ def _fare(tap: Tap, account: AccountId, operator: int, tariffs: Tariffs) -> list
     return [fare, _transfer(tap, city, payable, sen_of(subsidy), Kind.SUBSIDY)]
 
 
-def _load(tap: Tap, account: AccountId, agent: int) -> Transfer:
-    cash = _beside(account, Code.AGENT_CASH, agent)
-    flag = Flag.POST_PENDING if tap.hold else Flag.NONE
-    return _transfer(tap, cash, account, sen_of(tap.transaction.record.amount), Kind.LOAD, flag)
+_SOURCES: Final = {
+    TapKind.LOAD: (Code.AGENT_CASH, Kind.LOAD),
+    TapKind.REFUND: (Code.MERCHANT_PAYABLE, Kind.REFUND),
+}
+"""Where value comes from that goes onto a card: cash at an agent, or what a merchant is owed."""
 
 
-def void_load(tap: Tap, agent: int) -> Transfer:
-    """Give back the hold of a load that never reached its card."""
-    account = purse(tap.transaction.identity.card_number)
-    cash = _beside(account, Code.AGENT_CASH, agent)
-    return _transfer(tap, cash, account, sen_of(tap.transaction.record.amount), Kind.LOAD, Flag.VOID_PENDING)
+def _credit(tap: Tap, owner: int, flag: Flag) -> Transfer:
+    record, account = tap.transaction.record, purse(tap.transaction.identity.card_number)
+    code, kind = _SOURCES[record.kind]
+    return _transfer(tap, _beside(account, code, owner), account, sen_of(record.amount), kind, flag)
 
 
-def void_hold(card_number: int, agent: int, amount: Rupiah, at: UnixMs, hold: int) -> Transfer:
+def void_credit(tap: Tap, owner: int) -> Transfer:
+    """Give back the hold of a load or refund that never reached its card."""
+    return _credit(tap, owner, Flag.VOID_PENDING)
+
+
+def void_hold(kind: TapKind, card_number: int, owner: int, amount: Rupiah, at: UnixMs, hold: int) -> Transfer:
     """Give back a hold whose card was never asked to commit."""
-    held = hold_load(card_number, agent, amount, at, 0)
+    held = hold_credit(kind, card_number, owner, amount, at, 0)
     return replace(held, flags=Flag.VOID_PENDING, hold=hold)
 
 
-def hold_load(card_number: int, agent: int, amount: Rupiah, at: UnixMs, uid: int) -> Transfer:
-    """The hold that authorises a cash load: cash at the agent > purse."""
+def hold_credit(
+    kind: TapKind, card_number: int, owner: int, amount: Rupiah, at: UnixMs, uid: int
+) -> Transfer:
+    """The hold that authorises a cash load (cash at the agent > purse) or a refund (what the merchant is owed > purse)."""
     account = purse(card_number)
-    cash = _beside(account, Code.AGENT_CASH, agent)
-    return Transfer(cash, account, sen_of(amount), Kind.LOAD, at, service_day(at), Flag.PENDING, uid=uid)
+    code, what = _SOURCES[kind]
+    source = _beside(account, code, owner)
+    return Transfer(source, account, sen_of(amount), what, at, service_day(at), Flag.PENDING, uid=uid)
 
 
 def _beside(account: AccountId, code: Code, number: int) -> AccountId:

@@ -119,7 +119,7 @@ class RefusedRow:
 
 @dataclass(frozen=True, slots=True)
 class LoadRow:
-    """An authorised load: the hold's position, and the request that it answers."""
+    """An authorised load or refund: the hold's position, the request that it answers, and the sale that is given back (0 for a load)."""
 
     terminal: int
     request: int
@@ -130,6 +130,9 @@ class LoadRow:
     received_at: UnixMs
     state: str = CLOSED
     intent: bytes = b""
+    sale_terminal: int = 0
+    sale_sequence: int = 0
+    reason: str = ""
 
 
 def _columns(table: sa.Table, kind: type[Any]) -> list[sa.Column[Any]]:
@@ -240,7 +243,7 @@ def taps_of(connection: sa.Connection, partition: int, uid: int, limit: int) -> 
     """A card's newest taps."""
     table = tables.taps
     query = sa.select(*_columns(table, TapRow)).where(table.c.partition == partition, table.c.uid == uid)
-    return [_tap(row) for row in connection.execute(query.order_by(table.c.tmc.desc()).limit(limit))]
+    return [tap_row(row) for row in connection.execute(query.order_by(table.c.tmc.desc()).limit(limit))]
 
 
 def tap_at(connection: sa.Connection, partition: int, uid: int, tmc: int) -> TapRow | None:
@@ -250,7 +253,7 @@ def tap_at(connection: sa.Connection, partition: int, uid: int, tmc: int) -> Tap
         table.c.partition == partition, table.c.uid == uid, table.c.tmc == tmc
     )
     row = connection.execute(query).first()
-    return None if row is None else _tap(row)
+    return None if row is None else tap_row(row)
 
 
 def batch_with(connection: sa.Connection, terminal: int, sequence: int) -> BatchRow | None:
@@ -267,10 +270,11 @@ def all_taps(connection: sa.Connection) -> Iterator[TapRow]:
     table = tables.taps
     query = sa.select(*_columns(table, TapRow)).order_by(table.c.partition, table.c.uid, table.c.tmc)
     for row in connection.execute(query.execution_options(yield_per=1000)):
-        yield _tap(row)
+        yield tap_row(row)
 
 
-def _tap(row: Any) -> TapRow:
+def tap_row(row: Any) -> TapRow:
+    """A tap as the database gives it."""
     values = list(row)
     values[3], values[-1] = bytes(values[3]), bytes(values[-1])
     return TapRow(*values)
@@ -381,15 +385,14 @@ def _load(connection: sa.Connection, where: Any) -> LoadRow | None:
     table = tables.loads
     query = sa.select(*_columns(table, LoadRow)).where(table.c.partition == WHOLE, where)
     row = connection.execute(query).first()
-    if row is None:
-        return None
-    return load_row(row)
+    return None if row is None else load_row(row)
 
 
 def load_row(row: Any) -> LoadRow:
     """A load as the database gives it."""
-    terminal, request, digest, uid, amount, hold, at, state, intent = row
-    return LoadRow(terminal, request, bytes(digest), uid, amount, hold, UnixMs(at), state, bytes(intent))
+    values = list(row)
+    values[2], values[8] = bytes(values[2]), bytes(values[8])
+    return LoadRow(*values)
 
 
 def insert_load(connection: sa.Connection, row: LoadRow) -> None:

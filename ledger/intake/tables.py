@@ -182,6 +182,9 @@ loads = Table(
     Column("received_at", BigInteger, nullable=False),
     Column("state", String(8), nullable=False, server_default="closed"),
     Column("intent", LargeBinary, nullable=False, server_default=""),
+    Column("sale_terminal", BigInteger, nullable=False, server_default="0"),
+    Column("sale_sequence", BigInteger, nullable=False, server_default="0"),
+    Column("reason", Text, nullable=False, server_default=""),
 )
 
 vault_records = Table(

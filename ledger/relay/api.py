@@ -66,6 +66,18 @@ def router(desk: LoadDesk) -> APIRouter:
             return JSONResponse((await run_in_threadpool(desk.begin, body)).as_json())
 
     @routes.post(
+        "/v1/refunds",
+        response_model=LoadStep,
+        openapi_extra=COSE_BODY,
+        responses=described(*SIGNED, LoadRefused),
+    )
+    async def post_refund(request: Request) -> JSONResponse:
+        """Begin to give a sale back to its card, as a load begins; it goes on at /v1/loads/step."""
+        with gate:
+            body = await limited_body(request)
+            return JSONResponse((await run_in_threadpool(desk.begin, body)).as_json())
+
+    @routes.post(
         "/v1/loads/step", response_model=LoadStep, openapi_extra=COSE_BODY,
         responses=described(*SIGNED, LoadSessionGone, LoadStepRefused),
     )  # fmt: skip

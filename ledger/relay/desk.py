@@ -14,17 +14,16 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from card import relay
-from card.batch import RELAYED_FROM, STEP_CONTENT_TYPE, Context, RecordStatus, TapRecord, decode_record
+from card.batch import RELAYED_FROM, STEP_CONTENT_TYPE, RecordStatus, TapRecord, decode_record
 from card.batch import digest as digest_of
 from card.errors import CardError
-from card.layout import TapKind
 from card.purse import Change
 from keys import envelope
 from keys.errors import EnvelopeError, KeyRetired, SignatureWrong
 from keys.vault import Role
 from ledger.errors import BatchMalformed, LoadRefused, LoadSessionGone, Overloaded, SignatureRefused
 from ledger.relay import records, rolling, store
-from ledger.relay.ends import CounterForged, earlier, need_in_date, need_true_counter, refusal
+from ledger.relay.ends import CounterForged, earlier, need_in_date, need_settled, need_true_counter, refusal
 from ledger.relay.session import LoadSession, parse_step
 from ledger.relay.told import GREEN
 from ledger.relay.unit import Intend
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from keys.clock import Clock
     from keys.vault import CardKey, Vault
     from ledger.book import Ledger
-    from ledger.intake.loads import Admitted, Loads
+    from ledger.intake.loads import Admitted, LoadRequest, Loads
     from ledger.intake.receive import Intake
     from ledger.intake.registry import Card
     from ledger.relay.told import Step, Told
@@ -99,7 +98,7 @@ class LoadDesk:
         self.sweep()
         if len(self._sessions) >= SESSIONS_MAX:
             raise Overloaded(f"{SESSIONS_MAX} loads are under way: try again in a little while")
-        admitted = self._loads.admit(body)
+        admitted = self._loads.admit(body, self._give_way)
         again = self._same(admitted)
         if again is not None:
             return again
@@ -107,6 +106,23 @@ class LoadDesk:
         for older in self._register(session):
             self._end(older)
         return session.begun(self._flow(session))
+
+    def _give_way(self, terminal: int, request: LoadRequest) -> None:
+        """End what this terminal or card had under way, so that a refund that was torn can be asked for again at once."""
+        for older in self._taken_out(terminal, request.uid, request.request):
+            self._end(older)
+
+    def _taken_out(self, terminal: int, uid: bytes, but: int = 0) -> list[LoadSession]:
+        with self._lock:
+            older = [
+                one
+                for one in self._sessions.values()
+                if (one.terminal == terminal or one.uid == uid)
+                and (one.terminal, one.admitted.request.request) != (terminal, but)
+            ]
+            for one in older:
+                del self._sessions[one.token]
+        return older
 
     def _same(self, admitted: Admitted) -> Step | None:
         if admitted.fresh:
@@ -120,14 +136,8 @@ class LoadDesk:
         raise LoadRefused(f"request {name[1]} of terminal {name[0]} was used already: take a new number")
 
     def _register(self, session: LoadSession) -> list[LoadSession]:
+        older = self._taken_out(session.terminal, session.uid)
         with self._lock:
-            older = [
-                one
-                for one in self._sessions.values()
-                if one.terminal == session.terminal or one.uid == session.uid
-            ]
-            for one in older:
-                del self._sessions[one.token]
             self._sessions[session.token] = session
         return older
 
@@ -210,6 +220,7 @@ class LoadDesk:
         before = earlier(self._intake, session, seen, self._clock.now())
         if before is not None:
             return self._settled(session, seen, before)
+        need_settled(self._intake, session, seen)
         far = relay.Far(session.uid, secured, seen)
         change = self._change(session)
         intent, last = yield from relay.staged(
@@ -232,7 +243,7 @@ class LoadDesk:
     def _change(self, session: LoadSession) -> Change:
         admitted = session.admitted
         return Change(
-            TapKind.LOAD, admitted.request.amount, None, session.terminal, session.sequence, self._clock.now(),
+            admitted.request.kind, admitted.request.amount, None, session.terminal, session.sequence, self._clock.now(),
             admitted.hold,
         )  # fmt: skip
 
@@ -243,7 +254,7 @@ class LoadDesk:
         return records.green(before, receipt)
 
     def _intend(self, session: LoadSession, intent: Intent) -> None:
-        record = records.intended(intent, Context(rules=("cash",), authorisation=session.admitted.hold))
+        record = records.intended(intent, session.context)
         raw = records.encoded(record)
         request = session.admitted.request.request
         self._ledger.writer.submit(Intend(session.terminal, request, raw)).result()
@@ -251,7 +262,7 @@ class LoadDesk:
 
     def _posted(self, session: LoadSession, intent: Intent, evidence: Evidence) -> Told:
         """The chip's own counter is what counts: a kiosk may have shown us another one."""
-        known = records.intended(intent, Context(rules=("cash",), authorisation=session.admitted.hold))
+        known = records.intended(intent, session.context)
         record = replace(known, status=RecordStatus.CONFIRMED, tmc=evidence.tmc, tmv=evidence.tmv)
         receipt = self._write(session.terminal, record)
         _log.info("card loaded", terminal=session.terminal, sequence=session.sequence)

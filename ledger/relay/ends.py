@@ -10,6 +10,7 @@ from card import evidence
 from card.errors import CardError, CardForeign, CardLost, CardRefused, EvidenceError, SessionBroken
 from card.layout import TapKind
 from keys.clock import service_day
+from ledger.intake.refunds import about_the_same
 from ledger.relay.told import AMBER, RED, Told
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from card.layout import Identity
     from card.purse import Intent, Seen
     from keys.clock import UnixMs
+    from ledger.intake.intents import OpenIntent
     from ledger.intake.receive import Intake
     from ledger.intake.registry import Card
     from ledger.relay.session import LoadSession
@@ -57,18 +59,40 @@ def need_in_date(identity: Identity, at: UnixMs) -> None:
 
 
 def earlier(intake: Intake, session: LoadSession, seen: Seen, now: UnixMs) -> TapRecord | None:
-    """The load of a moment ago whose answer was lost at this kiosk, where the card shows that it was done.
+    """The load of a moment ago whose answer was lost at this kiosk, or the refund of this sale whenever and wherever, where the card shows that it was done.
 
     The proof is the chip's value, which the ledger computes itself: no kiosk can invent it.
     """
     for intent in intake.intents.of(session.card.uid):
         record = intent.record
-        recent = 0 <= now - record.occurred_at <= 1000 * AGAIN_SECONDS
-        if intent.terminal != session.terminal or record.kind is not TapKind.LOAD or not recent:
+        if not _may_be(intent, session, now):
             continue
         if (record.tmc, intake.assessor.tmv_of(session.card, record.tmc, record.tmi)) == (seen.tmc, seen.tmv):
             return record
     return None
+
+
+def _may_be(intent: OpenIntent, session: LoadSession, now: UnixMs) -> bool:
+    record, sale = intent.record, session.admitted.request.sale
+    if sale is not None:
+        return about_the_same(record, sale)
+    recent = 0 <= now - record.occurred_at <= 1000 * AGAIN_SECONDS
+    return intent.terminal == session.terminal and record.kind is TapKind.LOAD and recent
+
+
+def need_settled(intake: Intake, session: LoadSession, seen: Seen) -> None:
+    """Raises CardRefused where a sale may have been given back already, and this card cannot tell now.
+
+    At the counter before the earlier refund's it did not happen, and the one that begins now proves it: only one can have the next counter.
+    """
+    sale = session.admitted.request.sale
+    if sale is None:
+        return
+    for intent in intake.intents.of(session.card.uid):
+        if about_the_same(intent.record, sale) and intent.record.tmc != seen.tmc + 1:
+            raise CardRefused(
+                "an earlier refund of this sale is not settled yet: wait until all terminals have sent"
+            )
 
 
 def refusal(fault: CardError, session: LoadSession) -> Told:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import cbor2
 
 from card.apdu import ISO_DATA_MAX
-from card.batch import RELAYED_FROM
+from card.batch import RELAYED_FROM, Context
 from card.relay import BATCH_MAX
 from ledger.errors import BatchMalformed, LoadStepRefused, Overloaded
 from ledger.relay.told import Step, Told
@@ -85,6 +85,12 @@ class LoadSession:
     def sequence(self) -> int:
         """The number of this load's record in the kiosk's name."""
         return RELAYED_FROM + self.admitted.request.request
+
+    @property
+    def context(self) -> Context:
+        """What its record says besides what the card signed."""
+        sale = self.admitted.request.sale
+        return Context(rules=("cash",) if sale is None else sale.rules, authorisation=self.admitted.hold)
 
     def begun(self, script: Script[Told]) -> Step:
         """Start; the first commands."""

@@ -10,7 +10,7 @@ from ledger.intake import tables
 from ledger.tables import WHOLE
 
 if TYPE_CHECKING:
-    from ledger.intake.store import LoadRow
+    from ledger.intake.store import LoadRow, TapRow
 
 AUTHORISED: Final = "held"
 """A hold, and no commit on its way: the card cannot have been loaded."""
@@ -38,6 +38,34 @@ def open_loads(connection: sa.Connection) -> list[LoadRow]:
     query = sa.select(*[table.c[name] for name in LoadRow.__slots__])
     where = sa.and_(table.c.partition == WHOLE, table.c.state != CLOSED)
     return [load_row(row) for row in connection.execute(query.where(where))]
+
+
+def refunds_of(connection: sa.Connection, terminal: int, sequence: int) -> list[LoadRow]:
+    """What was asked for to give a sale back, whatever became of it."""
+    from ledger.intake.store import LoadRow, load_row  # noqa: PLC0415  as above
+
+    table = tables.loads
+    query = sa.select(*[table.c[name] for name in LoadRow.__slots__]).where(
+        table.c.partition == WHOLE, table.c.sale_terminal == terminal, table.c.sale_sequence == sequence
+    )
+    return [load_row(row) for row in connection.execute(query)]
+
+
+def tap_of_record(
+    connection: sa.Connection, partition: int, uid: int, terminal: int, sequence: int
+) -> TapRow | None:
+    """A card's tap by the record that a terminal made of it; None where it is not in the books."""
+    from ledger.intake.store import TapRow, tap_row  # noqa: PLC0415  as above
+
+    table = tables.taps
+    query = sa.select(*[table.c[name] for name in TapRow.__slots__]).where(
+        table.c.partition == partition,
+        table.c.uid == uid,
+        table.c.terminal == terminal,
+        table.c.sequence == sequence,
+    )
+    row = connection.execute(query).first()
+    return None if row is None else tap_row(row)
 
 
 def promised(connection: sa.Connection, terminal: int) -> int:
