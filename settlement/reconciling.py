@@ -25,6 +25,7 @@ from settlement.matching import store
 from settlement.matching.days import tolerant
 from settlement.matching.proposing import store as suggestions
 from settlement.matching.suggesting import suggest
+from settlement.payments import store as payments
 from settlement.people import NIGHT, Person
 from settlement.reconciliation import reconcile
 
@@ -86,7 +87,7 @@ def compute(ledger: Ledger, calendar: BusinessDays) -> Read:
         off = [
             one.item.reference for one in result.breaks if one.item and one.reason is Reason.AMOUNT_DIFFERS
         ]
-        facts = Facts(calendar, covered, late_taps(connection, off))
+        facts = Facts(calendar, covered, late_taps(connection, off), payments.why_rejected(connection))
     left_items = items.join(
         pl.DataFrame({"reference": sorted(_left_items(result))}, {"reference": pl.String}),
         on="reference",

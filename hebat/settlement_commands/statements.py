@@ -152,7 +152,8 @@ def dialect(
 
 
 def _count(kept: KeptFile) -> str:
-    return f"{len(kept.remarks)} remarks" if kept.remarks else ""
+    count = len(kept.remarks)
+    return f"{count} remark{'s' if count > 1 else ''}" if count else ""
 
 
 def _sentences(kept: KeptFile) -> Iterator[str]:

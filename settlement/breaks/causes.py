@@ -47,11 +47,12 @@ class LateTaps:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What causes are named from besides the breaks themselves. `late` is by item's reference."""
+    """What causes are named from besides the breaks themselves; by item's reference `late`, and why banks `rejected` payments."""
 
     calendar: BusinessDays
     covered: Mapping[int, Day]
     late: Mapping[str, LateTaps] = field(default_factory=dict)
+    rejected: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +113,15 @@ def _by_reason(found: Break, facts: Facts, shared: Counter[tuple[int, Sen]]) -> 
         case Reason.FEE:
             return _fee(found, shared)
         case Reason.MISSING_ON_STATEMENT:
-            return _holiday(found, facts)
+            return _missing(found, facts)
     return Cause.NONE, ""
+
+
+def _missing(found: Break, facts: Facts) -> tuple[Cause, str]:
+    rejected = facts.rejected.get(found.item.reference) if found.item else None
+    if rejected is not None:
+        return Cause.REJECTED_PAYMENT, f"the bank rejected it: {rejected}"
+    return _holiday(found, facts)
 
 
 def _amount_differs(found: Break, facts: Facts, shared: Counter[tuple[int, Sen]]) -> tuple[Cause, str]:

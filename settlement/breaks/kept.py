@@ -40,6 +40,7 @@ class Cause(StrEnum):
     DUPLICATE_PAYMENT = "duplicate payment"
     WRONG_ACCOUNT = "wrong account"
     RETURNED_PAYMENT = "returned payment"
+    REJECTED_PAYMENT = "payment rejected by the bank"
     BANK_FEE = "bank fee"
 
 

@@ -79,11 +79,12 @@ class RailRules:
         """The terms of each rail on a day: of several rows in force the one that begins last."""
         wanted = date_of(day)
         rows = sorted(self.terms, key=lambda row: row.valid_from)
-        return {
+        held = {
             row.rail: row
             for row in rows
             if row.valid_from <= wanted and (row.valid_to is None or wanted <= row.valid_to)
         }
+        return {rail: held[rail] for rail in Rail if rail in held}
 
     def rail(self, amount: Sen, *, same_bank: bool, day: Day) -> Rail:
         """The cheapest rail that takes an amount; money that stays inside one bank travels none. Raises RailMissing."""

@@ -146,6 +146,11 @@ def rejected(connection: sa.Connection) -> list[tuple[Item, Outcome]]:
     return [(item_of_row(row), _outcome(row)) for row in connection.execute(query)]
 
 
+def why_rejected(connection: sa.Connection) -> dict[str, str]:
+    """The bank's reason for each payment that it rejected, by reference."""
+    return {item.reference: outcome.reason for item, outcome in rejected(connection)}
+
+
 def _outcome(row: Any) -> Outcome:
     return Outcome(row.reference, Status(row.status), row.reason, row.sha256)
 

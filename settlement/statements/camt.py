@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
 
@@ -108,13 +108,23 @@ def _line_of(element: etree._Element) -> int:
 
 
 @cache
-def _path(path: str) -> str:
-    return "/".join(f"{{*}}{tag}" for tag in path.split("/"))
+def _steps(namespace: str, path: str) -> tuple[str, ...]:
+    return tuple(f"{{{namespace}}}{tag}" for tag in path.split("/"))
+
+
+def _found(element: etree._Element, path: str) -> etree._Element | None:
+    """The first element at a path of local names in the element's own namespace; quicker than a search by pattern."""
+    here: etree._Element | None = element
+    for step in _steps(str(element.tag)[1:].split("}", 1)[0], path):
+        here = next(here.iterchildren(step), None)
+        if here is None:
+            return None
+    return here
 
 
 def _text(element: etree._Element, path: str) -> str:
     """The text at a path of local names, "" where there is none."""
-    found = element.find(_path(path))
+    found = _found(element, path)
     return (found.text or "").strip() if found is not None else ""
 
 
@@ -209,7 +219,7 @@ class _Gathered:
 
 def _amount(element: etree._Element) -> tuple[Sen, str]:
     """The signed amount of a balance, entry or transaction, and its currency."""
-    amount = element.find("{*}Amt")
+    amount = _found(element, "Amt")
     if amount is None:
         raise StatementRefused("an amount is missing", _line_of(element))
     sign = _SIGNS.get(_text(element, "CdtDbtInd"))
@@ -231,9 +241,14 @@ def _unsigned(amount: etree._Element) -> Sen:
 def _date(element: etree._Element, tag: str) -> date:
     text = _text(element, f"{tag}/Dt") or _text(element, f"{tag}/DtTm")
     try:
-        return date.fromisoformat(text[:10])
+        return _day(text[:10])
     except ValueError:
         raise StatementRefused(f"{text[:20]!r} is no date in {tag}", _line_of(element)) from None
+
+
+@lru_cache(4_096)
+def _day(text: str) -> date:
+    return date.fromisoformat(text)
 
 
 def _lines(entry: etree._Element) -> Iterator[Line]:
@@ -255,9 +270,9 @@ def _lines(entry: etree._Element) -> Iterator[Line]:
 
 def _part(transaction: etree._Element, whole: Sen) -> Sen | None:
     """The signed amount of a transaction within an entry; None where the bank tells none."""
-    amount = transaction.find("{*}Amt")
+    amount = _found(transaction, "Amt")
     if amount is None:
-        amount = transaction.find("{*}AmtDtls/{*}TxAmt/{*}Amt")  # version 2
+        amount = _found(transaction, "AmtDtls/TxAmt/Amt")  # version 2
     if amount is None:
         return None
     sign = _SIGNS.get(_text(transaction, "CdtDbtInd"), 1 if whole >= 0 else -1)
@@ -265,11 +280,11 @@ def _part(transaction: etree._Element, whole: Sen) -> Sen | None:
 
 
 def _line(entry: etree._Element, details: etree._Element | None, amount: Sen, currency: str) -> Line:
-    booked = _date(entry, "BookgDt") if entry.find("{*}BookgDt") is not None else _date(entry, "ValDt")
+    booked = _date(entry, "BookgDt") if _found(entry, "BookgDt") is not None else _date(entry, "ValDt")
     told = details if details is not None else entry
     texts = [(part.text or "").strip() for part in told.iterfind("{*}RmtInf/{*}Ustrd")]
     return Line(
-        value_date=_date(entry, "ValDt") if entry.find("{*}ValDt") is not None else booked,
+        value_date=_date(entry, "ValDt") if _found(entry, "ValDt") is not None else booked,
         booking_date=booked,
         amount=amount,
         currency=currency,

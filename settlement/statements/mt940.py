@@ -9,8 +9,10 @@ Source: SWIFT Category 9, MT940 field specifications 20, 21, 25, 28C, 60a, 61, 8
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import mt940
@@ -242,6 +244,16 @@ def _told(tag: Any, one: _Field) -> dict[str, Any]:
     return told
 
 
+def _groups(tag: Any, one: _Field) -> dict[str, str | None]:
+    """The parts of a field by the library's grammar, before it makes objects of them."""
+    try:
+        parts: dict[str, str | None] = tag.parse(_GRAMMAR, one.value)
+    except RuntimeError as error:
+        reason = f"the grammar of MT940 does not accept it: {str(error)[:120]}"
+        raise StatementRefused(reason, one.line) from None
+    return parts
+
+
 def _balance(one: _Field) -> _Balance:
     (found,) = _told(_GRAMMAR.tags[one.tag], one).values()
     return _Balance(_sen(found.amount.amount, one.line), one.value[7:10], _date(one.value[1:7], one))
@@ -255,17 +267,41 @@ def _sen(amount: Decimal, line: int) -> Sen:
 
 
 def _line(one: _Field, currency: str, details: str, dialect: Dialect) -> Line:
-    told = _told(_GRAMMAR_61, one)
-    entry = told.get("entry_date")
+    told = _groups(_GRAMMAR_61, one)
     value_date = _date(one.value[:6], one)
     return Line(
         value_date=value_date,
-        booking_date=_date(f"{entry:%y%m%d}", one) if entry else value_date,
-        amount=_sen(told["amount"].amount, one.line),
+        booking_date=_entry_date(told["entry_month"], told["entry_day"], value_date, one),
+        amount=_moved(told["status"] or "", told["amount"] or "", one),
         currency=currency,
-        reference=given(told.get("customer_reference")),
+        reference=given(told["customer_reference"]),
         end_to_end=given(dialect.reference(details)),
         text=" ".join(details.split()),
-        bank_reference=(told.get("bank_reference") or "").strip(),
+        bank_reference=(told["bank_reference"] or "").strip(),
         source_line=one.line,
     )
+
+
+def _moved(status: str, amount: str, one: _Field) -> Sen:
+    """The signed amount of a line: D takes, C gives, and R turns either round."""
+    whole, _, decimals = amount.partition(",")
+    if len(decimals) > 2:  # noqa: PLR2004  sen
+        raise StatementRefused(f"{amount} has more than two decimals", one.line)
+    sen = int(whole) * 100 + int(decimals.ljust(2, "0"))
+    return Sen(-sen if status in {"D", "RC"} else sen)
+
+
+def _entry_date(month: str | None, day: str | None, value_date: date, one: _Field) -> date:
+    """The entry date, which names no year: of three the one that is nearest to the value date."""
+    if month is None or day is None:
+        return value_date
+    return _nearest(month + day, value_date) or _date(f"{value_date:%y}{month}{day}", one)
+
+
+@lru_cache(4_096)
+def _nearest(entry: str, value_date: date) -> date | None:
+    found = []
+    for year in (value_date.year - 1, value_date.year, value_date.year + 1):
+        with suppress(ValueError):
+            found.append(date(year, int(entry[:2]), int(entry[2:])))
+    return min(found, key=lambda day: abs((day - value_date).days), default=None)

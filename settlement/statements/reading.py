@@ -11,7 +11,6 @@ from settlement.errors import StatementRefused, StatementTooLarge
 from settlement.statements import camt, mt940
 from settlement.statements.dialects import STRICT
 from settlement.statements.mapped import reading as mapped
-from settlement.statements.mapped.rows import XLSX_MARK
 from settlement.statements.model import FILE_BYTES_MAX, checked
 from settlement.statements.schemas import Schemas
 
@@ -55,8 +54,7 @@ class Reader:
         start = content[:_PEEK]
         if start.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
             return camt.read(content, self.schemas)
-        table = not _MT940.search(start)
-        if table and (self.mappings or start.startswith(XLSX_MARK)):
+        if content.strip() and not _MT940.search(start):
             return mapped.read(content, self._mapping(content))
         found = _ACCOUNT.search(start)
         return mt940.read(content, self.dialect(found[1].decode("utf-8", "replace").strip() if found else ""))

@@ -164,7 +164,7 @@ def test_a_line_told_twice_is_flagged_and_one_without_an_id_is_not(stage: Stage)
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"garbage", "outside any field"),
+        (b"garbage", "no XML, no MT940, and no mapping's header is found in it (there is none): make one"),
         (statement(0, 0, account="999"), "account 999 is none of ours"),
         (statement(0, 0).replace(b"IDR", b"USD"), "an account in USD"),
         (b"", "no statement in this file"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
+
+import mt940 as library
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -104,6 +107,26 @@ def test_no_bytes_do_worse_than_to_be_refused(noise: bytes) -> None:
             assert refused.reason
         else:
             assert all(one.opening + one.movement == one.closing for one in statements)
+
+
+@given(
+    day=st.dates(date(2001, 1, 1), date(2030, 12, 31)),
+    entry=st.integers(-150, 150),
+    status=st.sampled_from(["C", "D", "RC", "RD"]),
+    amount=st.from_regex(r"[0-9]{1,12},[0-9]{0,2}", fullmatch=True),
+)
+def test_amounts_and_dates_of_a_line_are_those_that_the_library_finds(
+    day: date, entry: int, status: str, amount: str
+) -> None:
+    booked = day + timedelta(days=entry)
+    field = f"{day:%y%m%d}{booked:%m%d}{status}{amount}NTRFREF//B1"
+    grammar = library.models.Transactions(options=library.Options.all())
+    tag = grammar.tags[61]
+    told = tag(grammar, tag.parse(grammar, field))
+    line = mt940._line(mt940._Field("61", field, 1), "IDR", "", EUROPEAN)
+    assert line.amount == told["amount"].amount * 100
+    assert (line.value_date, line.booking_date) == (day, booked)
+    assert told["date"] == day
 
 
 def remarks_of(content: bytes, dialect: Dialect) -> list[Remark]:

@@ -12,9 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from hebat.demo.statements import Account, Movement, camt053
 from keys.clock import CITY, UnixMs, moment
 from keys.money import Rupiah, Sen, plain, sen_of
 from ledger.chart import Code
+from settlement.breaks.kept import Cause
 from settlement.errors import OutputDiffers, ReleaseRefused, ReportRefused, RuleRefused
 from settlement.items import Item, ItemKind, reference
 from settlement.participants import Bank, City, Operator, Participants
@@ -28,6 +30,7 @@ from settlement.rulebook.model import RuleKind
 from settlement.statements.desk import StatementDesk
 from settlement.statements.schemas import Schemas
 from settlement.store import items_of, payment_files_of
+from settlement.view import view
 from tests.settlement.reports import report
 from tests.settlement.town import BNI, CHECKER, DATE, DAY, JATENG, MAKER
 
@@ -307,6 +310,30 @@ def test_a_payment_that_the_bank_rejects_is_work_for_people_with_the_banks_reaso
     with stage.ledger.database.transaction() as connection:
         ((item, outcome),) = store.rejected(connection)
     assert (item.reference, outcome.reason) == (first, "AC01 says the bank")
+
+
+def test_a_rejected_payment_that_the_statement_lacks_is_a_break_that_says_why(
+    stage: Stage, desk: PaymentDesk
+) -> None:
+    stage.release()
+    first = references(stage)[0]
+    desk.report("status.xml", report(MESSAGE, {first: ("RJCT", "AC04")}), AT)
+    night = view(stage.ledger.database, DAY)
+    assert night is not None
+    movements = [
+        Movement(one.amount, one.told, "", "")
+        for one in night.items
+        if one.bank == BNI and one.reference != first
+    ]
+    stage.put("bni.xml", camt053(Account("BNI", "0099001122", DATE, 1, Sen(0), movements), "08"))
+    stage.night.run(DAY)
+    found = view(stage.ledger.database, DAY)
+    assert found is not None
+    (missing,) = [one for one in found.open_breaks if one.reference == first]
+    assert (missing.cause, missing.cause_evidence) == (
+        Cause.REJECTED_PAYMENT,
+        "the bank rejected it: AC04 says the bank",
+    )
 
 
 def test_the_same_report_again_says_the_same_and_changes_nothing(stage: Stage, desk: PaymentDesk) -> None:
