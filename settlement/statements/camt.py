@@ -114,11 +114,12 @@ def _steps(namespace: str, path: str) -> tuple[str, ...]:
 
 def _found(element: etree._Element, path: str) -> etree._Element | None:
     """The first element at a path of local names in the element's own namespace; quicker than a search by pattern."""
-    here: etree._Element | None = element
+    here = element
     for step in _steps(str(element.tag)[1:].split("}", 1)[0], path):
-        here = next(here.iterchildren(step), None)
-        if here is None:
+        below = next(here.iterchildren(step), None)
+        if below is None:
             return None
+        here = below
     return here
 
 
