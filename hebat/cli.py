@@ -26,6 +26,8 @@ from hebat.ledger_commands.app import ledger_app
 from hebat.ledger_commands.proofs import proof_app
 from hebat.ledger_commands.serving import serve, wait
 from hebat.logs import configure
+from hebat.night_commands.running import night, settle
+from hebat.night_commands.windows import windows
 from hebat.progress import Quiet, Shown
 from hebat.settings import LogLevel, read_settings
 from hebat.settlement_commands.app import settlement_app
@@ -53,6 +55,9 @@ app = typer.Typer(
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(proof_app, name="proof")
 app.command()(serve)
+app.command()(settle)
+app.command()(night)
+app.command()(windows)
 app.add_typer(card_app, name="card")
 app.add_typer(bundles_app, name="bundles")
 app.add_typer(fares_app, name="fares")

@@ -40,7 +40,7 @@ from ledger.vaults.handout import HandoutDesk
 from ledger.vaults.memory import VaultMemory
 from settlement.console.desk import Desk
 from settlement.fees import qris_rates
-from settlement.night import Night
+from settlement.night.running import Night
 from settlement.rulebook.book import Rulebook
 from settlement.staff.office import StaffOffice
 from settlement.staff.seal import seal_of

@@ -271,6 +271,10 @@ class Ledger:
         """All accounts that a transfer has moved, as of one commit."""
         return self._engine.committed_balances()[1]
 
+    def balances_at(self) -> tuple[int, dict[AccountId, Balance]]:
+        """The same, and the last position of that commit."""
+        return self._engine.committed_balances()
+
     def trial_balance(self) -> TrialBalance:
         """Sums by kind of account, as of one commit."""
         lines = (

@@ -18,6 +18,7 @@ from ledger import tables
 from ledger.archive import store as archive
 from ledger.bulk import store as bulk
 from ledger.bulk.store import connect_noting_handle
+from ledger.closing.store import seal
 from ledger.errors import DatabaseBusy, DatabaseDamaged, DatabaseMissing, DiskFailed, StorageError
 from ledger.journal import Block
 from ledger.rows import store as rows_store
@@ -266,9 +267,10 @@ def insert_block(connection: sa.Connection, block: Block, bodies: Iterable[bytes
 
 
 def insert_window(connection: sa.Connection, window: Window) -> None:
-    """Record a closed business date."""
+    """Record a closed business date; from here on the database lets nothing of it be changed."""
     values = {name: getattr(window, name) for name in Window.__slots__}
     connection.execute(sa.insert(tables.windows), {"partition": WHOLE, **values})
+    seal(connection, rows_store.name_of_day(window.business_date))
 
 
 def read_windows(connection: sa.Connection) -> list[Window]:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     event,
 )
 
+from ledger.closing import guards
 from ledger.transfer import ROW
 
 SCHEMA_VERSION: Final = 3
@@ -127,3 +128,8 @@ meta = Table(
     Column("name", String(40), primary_key=True),
     Column("value", BigInteger, nullable=False),
 )
+
+# The whole of it at once, since the guards of one table ask another.
+for _dialect, _statements in (("sqlite", guards.SQLITE), ("postgresql", guards.POSTGRESQL)):
+    for _statement in _statements:
+        event.listen(metadata, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]

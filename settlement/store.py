@@ -169,6 +169,18 @@ def settlement_of(connection: sa.Connection, day: Day) -> Settlement | None:
     return Settlement(day, UnixMs(row.closed_at), row.head, row.first_position, row.last_position)
 
 
+def settlements(connection: sa.Connection) -> list[Settlement]:
+    """All settled windows, oldest first."""
+    table = tables.settlements
+    query = sa.select(table).where(table.c.partition == WHOLE).order_by(table.c.business_date)
+    return [
+        Settlement(
+            Day(row.business_date), UnixMs(row.closed_at), row.head, row.first_position, row.last_position
+        )
+        for row in connection.execute(query)
+    ]
+
+
 def settled_days(connection: sa.Connection) -> list[Day]:
     """The settled business dates, newest first."""
     table = tables.settlements
@@ -177,27 +189,27 @@ def settled_days(connection: sa.Connection) -> list[Day]:
 
 
 def unsettled_before(connection: sa.Connection, day: Day) -> Day | None:
-    """The oldest business date before a day that has movements to settle and is not settled; openings owe nobody.
+    """The oldest business date before a day that has movements to settle and is not settled; openings owe nobody."""
+    return next(iter(unsettled_days(connection, day)), None)
+
+
+def unsettled_days(connection: sa.Connection, day: Day) -> list[Day]:
+    """All of those, oldest first.
 
     Business dates are settled in order, so that only those after the last settled one are looked at.
     """
     journal, done = ledger_tables.transfers, tables.settlements
-    query = (
-        sa.select(done)
-        .where(done.c.partition == WHOLE, done.c.business_date < day)
-        .order_by(done.c.business_date.desc())
+    last = sa.select(sa.func.max(done.c.business_date), sa.func.max(done.c.last_position))
+    since, own = connection.execute(last.where(done.c.partition == WHOLE, done.c.business_date < day)).one()
+    since, own = (-1, 0) if since is None else (since, own)
+    query = sa.select(journal.c.business_date).where(
+        journal.c.business_date > since,
+        journal.c.business_date < day,
+        journal.c.kind.not_in([int(kind) for kind in (Kind.OPENING, Kind.RULES, Kind.EXPIRY)]),
+        sa.or_(journal.c.kind.not_in([int(kind) for kind in SETTLEMENT_KINDS]), journal.c.position > own),
     )
-    last = connection.execute(query.limit(1)).first()
-    since, own = (last.business_date, last.last_position) if last else (-1, 0)
-    found = connection.execute(
-        sa.select(sa.func.min(journal.c.business_date)).where(
-            journal.c.business_date > since,
-            journal.c.business_date < day,
-            journal.c.kind.not_in([int(kind) for kind in (Kind.OPENING, Kind.RULES, Kind.EXPIRY)]),
-            sa.or_(journal.c.kind.not_in([int(kind) for kind in SETTLEMENT_KINDS]), journal.c.position > own),
-        )
-    ).scalar()
-    return None if found is None else Day(found)
+    found = connection.execute(query.distinct().order_by(journal.c.business_date)).scalars()
+    return [Day(one) for one in found]
 
 
 def nets_of(connection: sa.Connection, day: Day) -> tuple[BankNet, ...]:

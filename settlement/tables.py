@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -17,7 +18,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    event,
 )
+
+from settlement import guards
 
 WHOLE: Final = 0
 """The partition of what belongs to the city as a whole."""
@@ -78,6 +82,16 @@ days = Table(
     Column("kind", Integer, primary_key=True, autoincrement=False),
     Column("transfers", BigInteger, nullable=False),
     Column("amount", BigInteger, nullable=False),
+)
+
+night_reports = Table(
+    "night_reports",
+    metadata,
+    _partition(),
+    Column("business_date", Integer, primary_key=True, autoincrement=False),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("sha256", String(64), nullable=False),
+    Column("body", LargeBinary, nullable=False),
 )
 
 items = Table(
@@ -217,3 +231,8 @@ rules = Table(
     Column("reason", String(500), nullable=False),
     Column("made_at", BigInteger, nullable=False),
 )
+
+# The whole of it at once, since the guards of one table ask another.
+for _dialect, _statements in (("sqlite", guards.SQLITE), ("postgresql", guards.POSTGRESQL)):
+    for _statement in _statements:
+        event.listen(metadata, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]

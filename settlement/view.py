@@ -11,6 +11,7 @@ from settlement import store
 from settlement.breaks import store as breaks
 from settlement.breaks.suspense import store as suspense
 from settlement.matching import store as matching
+from settlement.night.store import three_way_of
 from settlement.positions.model import Purpose
 from settlement.statements import store as statements
 from settlement.statements.kept import Verdict
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from settlement.breaks.kept import KeptBreak, Sums
     from settlement.items import Item
     from settlement.matching.kept import KeptMatch
+    from settlement.night.model import ThreeWay
     from settlement.positions.model import BankNet, DayLine
     from settlement.statements.kept import BankLine, KeptFile, KeptStatement
     from settlement.store import KeptPosition, PaymentFile, Settlement
@@ -44,6 +46,7 @@ class NightView:
     matches: tuple[KeptMatch, ...]
     breaks: tuple[KeptBreak, ...]
     sums: Sums
+    three_way: ThreeWay | None
 
     @property
     def proofs(self) -> dict[str, KeptMatch]:
@@ -81,12 +84,13 @@ def view(database: Database, day: Day) -> NightView | None:
             tuple(matching.matches_of(connection, day)),
             tuple(breaks.breaks_of(connection, day)),
             suspense.sums(connection, day),
+            three_way_of(connection, day),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class NightReport:
-    """A night in figures; sums in sen.
+    """A night in figures; sums in sen. `late` counts transfers of earlier service days, `unexplained` names figures of the three-way report.
 
     `gross` and `refunds` are what operators and merchants took, subsidies included; `cash` is what agents have to deposit.
     """
@@ -110,12 +114,21 @@ class NightReport:
     matches_by_rule: tuple[tuple[str, int], ...]
     breaks_by_reason: tuple[tuple[str, int], ...]
     waiting: int
+    late: int
+    unexplained: tuple[tuple[str, int], ...]
+    is_sound: bool
+
+    @property
+    def to_look_at(self) -> bool:
+        """Whether a person has to look: breaks, a file that was refused, or a figure that nothing explains."""
+        return bool(self.breaks_by_reason or self.files_refused or self.unexplained)
 
 
 def report(night: NightView) -> NightReport:
     """The figures of a night."""
     earned = [position for position in night.positions if position.purpose is not Purpose.CASH]
     first, last = night.settlement.first_position, night.settlement.last_position
+    checks = night.three_way.checks if night.three_way else ()
     return NightReport(
         business_date=night.settlement.business_date,
         positions=len(night.positions),
@@ -136,6 +149,9 @@ def report(night: NightView) -> NightReport:
         matches_by_rule=_counted(match.rule for match in night.matches),
         breaks_by_reason=_counted(found.reason.value for found in night.open_breaks),
         waiting=len(night.waiting),
+        late=sum(one.transfers for one in night.days if one.service_day < night.settlement.business_date),
+        unexplained=tuple((one.name, one.unexplained) for one in checks if one.unexplained),
+        is_sound=night.three_way is None or night.three_way.is_sound,
     )
 
 

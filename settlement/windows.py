@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from keys.clock import date_of
+from keys.clock import UnixMs, date_of
+from ledger.closing.store import held_by_day
+from ledger.store import read_windows
 from ledger.transfer import Result
+from ledger.windows import CUT_OFF, Windows
 from settlement import store
 from settlement.entries import entries
 from settlement.items import items
@@ -25,7 +29,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from ledger.store import Window
+    from keys.clock import Day
+    from ledger.store import Database, Window
     from ledger.writer import PostedRows, Transaction
     from settlement.participants import Participants
     from settlement.payments.rails import RailRules
@@ -33,6 +38,45 @@ if TYPE_CHECKING:
     from settlement.positions.model import Position, Sums
 
     Rows = npt.NDArray[np.void]
+
+
+class WindowState(StrEnum):
+    """What a business date is."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    SETTLED = "settled"
+
+
+@dataclass(frozen=True, slots=True)
+class WindowLine:
+    """A window as people look at it. `transfers` are what it holds, `entries` those that settled it; what is not there yet is 0."""
+
+    business_date: Day
+    state: WindowState
+    closed_at: UnixMs
+    transfers: int
+    last_position: int
+    entries: int
+
+
+def window_lines(database: Database, now: UnixMs, limit: int = 400) -> list[WindowLine]:
+    """Windows, newest first: the open one, and all that hold something or were closed."""
+    with database.transaction() as connection:
+        closed = {one.business_date: one for one in read_windows(connection)}
+        open_day = Windows(list(closed.values()), CUT_OFF).open_at(now)
+        held = held_by_day(connection)
+        settled = {one.business_date: one for one in store.settlements(connection)}
+    days = sorted({open_day, *closed, *held}, reverse=True)[:limit]
+    return [_line(day, closed.get(day), settled.get(day), held.get(day, 0)) for day in days]
+
+
+def _line(day: Day, closed: Window | None, settled: Settlement | None, transfers: int) -> WindowLine:
+    state = WindowState.SETTLED if settled else WindowState.CLOSED if closed else WindowState.OPEN
+    entries = settled.last_position - settled.first_position + 1 if settled and settled.first_position else 0
+    return WindowLine(
+        day, state, closed.closed_at if closed else UnixMs(0), transfers, closed.last_position if closed else 0, entries
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

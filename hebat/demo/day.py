@@ -140,7 +140,7 @@ def _attack(city: City, address: str, clock: StoryClock, play: Play, cards: list
 
 
 def _night(city: City, day: Day, clock: StoryClock, play: Play, progress: Progress) -> list[Planted]:
-    with progress.step("The night: window, positions, payments, statements, matching", 4) as told:
+    with progress.step("The night: window, positions, payments, statements, matching, three ways", 5) as told:
         clock.move_to(_at(play, CLOSED_AT))
         city.night.settle(day)
         release_payments(city, day, clock.now())
@@ -157,6 +157,8 @@ def _night(city: City, day: Day, clock: StoryClock, play: Play, progress: Progre
         city.night.import_statements(day)
         city.night.reconcile(day)
         told(4)
+        city.night.compare(day)
+        told(5)
     return planted
 
 

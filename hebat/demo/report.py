@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from hebat.night_commands.telling import as_told
 from keys.money import Sen
 from ledger.intake import store
 from ledger.transfer import Flag, Kind
@@ -85,6 +86,7 @@ class Report:
     credits: Sen
     head: tuple[int, int, str]
     laws: tuple[tuple[int, str, bool, str], ...]
+    night: dict[str, Any]
     pages: tuple[tuple[str, str], ...]
 
     @property
@@ -131,6 +133,7 @@ def make_report(done: DemoDay) -> Report:
         credits=trial.credits,
         head=(head.block, head.position, head.digest.hex()),
         laws=tuple((finding.law, finding.name, finding.held, finding.figure) for finding in done.findings),
+        night=as_told(done.city, done.night.settlement.business_date),
         pages=_pages(done),
     )
 

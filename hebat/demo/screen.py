@@ -9,6 +9,7 @@ import qrcode
 from rich.table import Table
 
 from hebat.demo.report import CARDHOLDER
+from hebat.night_commands.screen import show_days, show_nets, show_three_way
 from keys.money import Sen, display
 
 if TYPE_CHECKING:
@@ -29,7 +30,10 @@ def show(report: Report, console: Console, address: str, *, scannable: bool = Fa
     _taps(report, console)
     _refused(report, console)
     _positions(report, console)
+    show_days(report.night["service_days"], console)
+    show_nets(report.night["nets"], console)
     _bank_side(report, console)
+    show_three_way(report.night["three_way"], console)
     _trial(report, console)
     _laws(report, console)
     console.print(f"\nChain head: block {report.head[0]}, position {report.head[1]}, {report.head[2]}")

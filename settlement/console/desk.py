@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ledger.transaction import Unit
     from ledger.transfer import Transfer
     from ledger.writer import Posted, Transaction
-    from settlement.night import Night
+    from settlement.night.running import Night
     from settlement.participants import Participants
     from settlement.staff.log import Said
     from settlement.staff.office import StaffOffice

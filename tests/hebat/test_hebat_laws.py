@@ -22,6 +22,7 @@ from hebat.wiring import City
 from keys.clock import UnixMs
 from keys.filevault import FileVault
 from keys.vault import KeyName
+from tests.ledger.unguarded import unguard_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +60,7 @@ def test_a_broken_law_is_found(done: tuple[Path, list[Issued], int], tmp_path: P
     copy = tmp_path / "city"
     shutil.copytree(root, copy)
     with closing(sqlite3.connect(copy / "ledger.db", isolation_level=None)) as database:
+        unguard_file(database)
         assert database.execute(DAMAGE[law]).rowcount > 0
     findings = look_at(copy, cards, records)
     assert not findings[law].held, findings[law]

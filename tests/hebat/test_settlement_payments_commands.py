@@ -15,7 +15,7 @@ from hebat.settlement_commands.app import settlement_app
 from ledger.book import Ledger
 from settlement.errors import ReleaseRefused, RuleRefused
 from settlement.fees import qris_rates
-from settlement.night import Night
+from settlement.night.running import Night
 from tests.hebat.settlement_desk import Shell, open_shell
 from tests.settlement.reports import report
 from tests.settlement.town import DAY, StoppedClock, Taps

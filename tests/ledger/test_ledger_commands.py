@@ -23,6 +23,7 @@ from ledger.transfer import Kind
 from tests.ledger.desk import open_scene
 from tests.ledger.entries import SetClock, transfer
 from tests.ledger.test_proofs_checkpoints import add_tables, close
+from tests.ledger.unguarded import unguard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,6 +97,7 @@ def number_of(city: Path) -> int:
 def alter(url: str, statement: str) -> None:
     database = Database(url)
     with database.transaction() as connection:
+        unguard(connection)
         connection.execute(sa.text(statement))
     database.close()
 

@@ -19,6 +19,7 @@ from ledger.tables import metadata
 from ledger.transfer import ROW, Flag
 from ledger.verify import Verified, verify
 from tests.ledger.entries import CASH, OPERATOR, PURSE, SUBSIDY, SetClock, transfer
+from tests.ledger.unguarded import unguard
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,6 +88,7 @@ def contents(url: str) -> dict[str, list[tuple[Any, ...]]]:
 def alter(url: str, *statements: str) -> None:
     database = Database(url)
     with database.writing() as connection:
+        unguard(connection)
         if database.is_sqlite:
             connection.exec_driver_sql("PRAGMA ignore_check_constraints=ON")
         else:  # PostgreSQL itself refuses a row that no business date's table takes: who changes data may add one

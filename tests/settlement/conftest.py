@@ -46,8 +46,7 @@ def data() -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def city() -> Participants:
+def participants() -> Participants:
     """Three banks, two operators, two merchants, a load agent, and the city."""
     return Participants(
         banks=[
@@ -66,6 +65,11 @@ def city() -> Participants:
         agents=[Agent(KIOSK, "Kios Simpang Lima", JATENG, "1013007777")],
         city=City(CITY_HALL, "Pemerintah Kota Semarang", JATENG, "1013000001"),
     )
+
+
+@pytest.fixture(scope="session")
+def city() -> Participants:
+    return participants()
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hebat.demo import statements as bank_writer
 from keys.clock import Day, UnixMs
 from keys.money import Sen
 from ledger.chart import Code, split
 from settlement.errors import EarlierWindowOpen, OutputDiffers
 from settlement.view import view
-from tests.settlement.town import DATE, DAY, JATENG, Taps
+from tests.settlement.statements_of import statement_of
+from tests.settlement.town import DAY, JATENG, Taps
 
 if TYPE_CHECKING:
     from settlement.items import Item
@@ -22,15 +22,7 @@ if TYPE_CHECKING:
 
 def bank_statement(stage: Stage, bank: int, opening: int = 0, *, form: str = "08") -> bytes:
     """What a bank that carried out everything would write."""
-    items = [item for item in items_of(stage) if item.bank == bank]
-    movements = [
-        bank_writer.Movement(item.amount, item.told, item.name, f"B{number:06d}")
-        for number, item in enumerate(items, start=1)
-    ]
-    account = bank_writer.Account(
-        f"{bank:04d}", stage.participants.bank(bank).account, DATE, 1, Sen(opening), tuple(movements)
-    )
-    return bank_writer.mt940(account) if form == "940" else bank_writer.camt053(account, form)
+    return statement_of(items_of(stage), stage.participants, bank, opening, form=form)
 
 
 def items_of(stage: Stage) -> tuple[Item, ...]:
@@ -107,7 +99,7 @@ def test_a_night_resumed_after_its_entries_were_posted_writes_the_files_that_wer
     night = view(stage.ledger.database, DAY)
     assert night is not None
     assert on_disk(stage) == {file.name: file.content for file in night.payment_files}
-    assert (done.payment_files, stage.ledger.head()) == (3, head)
+    assert (done.payment_files, stage.ledger.head().position) == (3, head.position)
 
 
 def test_a_payment_file_that_somebody_changed_stops_the_night(stage: Stage) -> None:

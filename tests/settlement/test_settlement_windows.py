@@ -15,7 +15,7 @@ from ledger.transfer import Result
 from settlement import store
 from settlement.errors import FeeUnknown, ParticipantInvalid, ParticipantUnknown
 from settlement.fees import FeeTable
-from settlement.night import Night
+from settlement.night.running import Night
 from settlement.participants import Participants
 from settlement.payments.rails import RailRules
 from settlement.view import view

@@ -16,7 +16,7 @@ from ledger.chart import AccountId, Code, Partition, account_id, purse, split
 from ledger.rows.moves import Moves
 from ledger.transfer import ROW, Flag, Kind, Transfer
 from settlement.fees import FeeTable, qris_rates
-from settlement.night import Night
+from settlement.night.running import Night
 from settlement.positions.summing import Summing
 from settlement.store import payment_files_of
 
@@ -131,6 +131,13 @@ class StoppedClock:
 
     def now(self) -> UnixMs:
         return self.at
+
+
+def night_clock() -> StoppedClock:
+    """A clock just past the cut-off."""
+    clock = StoppedClock()
+    clock.at = moment(datetime.combine(DATE, time(23, 5), CITY))
+    return clock
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ledger.transfer import Flag
+from tests.ledger.unguarded import unguard_file
 from tests.system.conftest import hebat
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def test_verify_names_the_place_of_a_change(demo: Demo, tmp_path: Path, change: 
     folder = tmp_path / "city"
     shutil.copytree(demo.folder, folder)
     with closing(sqlite3.connect(folder / "ledger.db", isolation_level=None)) as database:
+        unguard_file(database)
         assert database.execute(CHANGES[change]).rowcount == 1
     ran = hebat("ledger", "verify", "--data", folder)
     assert ran.code == 3

@@ -1,4 +1,4 @@
-"""The night: close the window, settle it, write the payment files, take statements in, reconcile.
+"""Running a night over a ledger.
 
 Each step is idempotent and finds what an earlier run left, so that a night may be run again after a crash, or as often as anyone
 likes: the same bytes come out and nothing moves (DESIGN law 9).
@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from keys.clock import date_of
+from keys.clock import Day, date_of
 from ledger.transfer import Result
 from settlement import store, windows
 from settlement.errors import EarlierWindowOpen, SettlementError, SettlementRefused
+from settlement.night.steps import Step
+from settlement.night.three_way import KeepReport, compared
 from settlement.payments.city import city_rails
 from settlement.payments.desk import PaymentDesk
 from settlement.payments.files import templates_of
@@ -26,14 +28,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from keys.clock import Day
     from ledger.book import Ledger
     from settlement.fees import FeeTable
+    from settlement.night.model import ThreeWay
     from settlement.participants import Participants
     from settlement.payments.rails import RailRules
     from settlement.reconciliation import Reconciliation
     from settlement.statements.kept import KeptFile
     from settlement.view import NightReport
+
+    Told = Callable[[Step], object]
+
+
+def unheard(step: Step) -> Step:
+    """Nobody is told of steps."""
+    return step
 
 
 class Night:
@@ -64,19 +73,41 @@ class Night:
         self._desk = StatementDesk(ledger.database, participants, schemas)
         self.payments = PaymentDesk(ledger.database, out, Schemas(schemas))
 
-    def run(self, business_date: Day) -> NightReport:
-        """The whole night of a business date; each step is also there by itself.
+    def run(self, business_date: Day, told: Told = unheard) -> NightReport:
+        """The whole night of a business date; `told` hears of each step as it begins. Each step is also there by itself.
 
-        Raises EarlierWindowOpen, OutputDiffers, SettlementRefused, and what `windows.plan` raises.
+        Raises EarlierWindowOpen, OutputDiffers, SettlementRefused, and what `positions.summing` and `windows.plan` raise.
         """
-        self.settle(business_date)
+        self.settle(business_date, told)
+        told(Step.FILES)
         self.write_files(business_date)
+        told(Step.STATEMENTS)
         self.import_statements(business_date)
+        told(Step.MATCH)
         self.reconcile(business_date)
+        told(Step.THREE_WAY)
+        self.compare(business_date)
         return self.report(business_date)
 
-    def settle(self, business_date: Day) -> None:
-        """Close the window, and post and record its settlement, exactly once."""
+    def due(self) -> list[Day]:
+        """Business dates that are over and not settled, oldest first: those with movements, and the newest in any case."""
+        newest = Day(self._ledger.open_window() - 1)
+        with self._ledger.database.transaction() as connection:
+            if store.settlement_of(connection, newest) is not None:
+                return []
+            found = store.unsettled_days(connection, newest)
+        return [*(day for day in found if day < newest), newest]
+
+    def last_settled(self) -> Day:
+        """The newest settled business date; raises SettlementError where there is none."""
+        with self._ledger.database.transaction() as connection:
+            days = store.settled_days(connection)
+        if not days:
+            raise SettlementError("no business date is over yet: a night comes after the cut-off")
+        return days[0]
+
+    def settle(self, business_date: Day, told: Told = unheard) -> None:
+        """Put fares right, close the window, and post and record its settlement, exactly once."""
         with self._ledger.database.transaction() as connection:
             if store.settlement_of(connection, business_date) is not None:
                 return
@@ -85,9 +116,12 @@ class Night:
             raise EarlierWindowOpen(
                 f"business date {date_of(earlier)} is not settled: run its night before {date_of(business_date)}'s"
             )
-        if self._before_closing is not None:
+        if self._before_closing is not None and not self._is_closed(business_date):
+            told(Step.FARES)
             self._before_closing()
+        told(Step.CLOSE)
         window = self._ledger.close_window(business_date)
+        told(Step.SETTLE)
         summing = Summing(self._participants, self._fees, business_date)
         self._ledger.each_moves(business_date, summing.take)
         templates = templates_of(self._desk.rulebook)
@@ -101,6 +135,10 @@ class Night:
     def _rails(self) -> RailRules:
         """The rails and bank days that hold now: the city's own, where none were given."""
         return self._rules or city_rails(self._desk.rulebook)
+
+    def _is_closed(self, business_date: Day) -> bool:
+        last = self._ledger.writer.windows.last_closed
+        return last is not None and last >= business_date
 
     def write_files(self, business_date: Day) -> list[Path]:
         """The payment files of a window that were released, each put where its bank fetches it, once; none before that.
@@ -119,6 +157,12 @@ class Night:
     def reconcile(self, business_date: Day) -> Reconciliation:
         """Match everything that is open, of whatever window, and keep what was found."""
         return run_matching(self._ledger, self._rails().calendar, business_date)
+
+    def compare(self, business_date: Day) -> ThreeWay:
+        """Make the three-way report and keep it; the same as before where banks have told nothing new."""
+        made = compared(self._ledger, business_date)
+        self._ledger.writer.submit(KeepReport(made)).result()
+        return made
 
     def report(self, business_date: Day) -> NightReport:
         """The figures of a settled window's night; raises SettlementError where it is not settled."""

@@ -1,0 +1,1 @@
+"""`hebat settle`, `hebat night` and `hebat windows`: what runs the night, and what shows it."""

@@ -1,0 +1,101 @@
+"""A night on a terminal: what was settled, who owes whom, what is left to look at, and the three-way report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from keys.money import Sen, display
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_BREAKS_SHOWN = 30
+_NAMED_SHOWN = 5
+
+
+def show(told: dict[str, Any], console: Console) -> None:
+    """Print a night (`telling.as_told`)."""
+    figures = told["figures"]
+    console.print(f"\n[bold]Night of {told['business_date']}[/bold], window closed at {told['closed_at']}")
+    console.print(
+        f"{figures['positions']} positions, {figures['entries']} entries, {figures['payment_files']} payment files with "
+        f"{figures['payments']} payments of {_money(figures['paid'])}",
+        highlight=False,
+    )
+    show_days(told["service_days"], console)
+    show_nets(told["nets"], console)
+    _breaks(told["breaks"], figures["waiting"], console)
+    if told["three_way"]:
+        show_three_way(told["three_way"], console)
+
+
+def table(title: str, *columns: str, left: int = 1) -> Table:
+    """A plain table; the first columns are words, the others figures."""
+    made = Table(
+        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 3, 0, 0)
+    )
+    for number, column in enumerate(columns):
+        made.add_column(column, justify="left" if number < left else "right", overflow="fold")
+    return made
+
+
+def _money(sen: int) -> str:
+    return display(Sen(sen))
+
+
+def show_days(days: list[dict[str, Any]], console: Console) -> None:
+    """The window's transfers by service day."""
+    made = table("\nThe window, by service day", "service day", "transfer", "count", "sum", left=2)
+    for one in days:
+        day = f"{one['service_day']} (late)" if one["late"] else one["service_day"]
+        made.add_row(day, one["kind"], str(one["transfers"]), _money(one["amount"]))
+    console.print(made)
+
+
+def show_nets(nets: list[dict[str, Any]], console: Console) -> None:
+    """The multilateral net."""
+    made = table("\nThe banks' net", "bank", "others owe it", "it owes", "net")
+    for one in nets:
+        made.add_row(one["bank"], _money(one["owed"]), _money(one["owes"]), _money(one["net"]))
+    made.add_section()
+    made.add_row("sum", "", "", _money(sum(one["net"] for one in nets)))
+    console.print(made)
+
+
+def _breaks(breaks: list[dict[str, Any]], waiting: int, console: Console) -> None:
+    if breaks:
+        made = table(
+            f"\n{len(breaks)} breaks to look at", "id", "reason", "bank", "evidence", "difference", left=4
+        )
+        for one in breaks[:_BREAKS_SHOWN]:
+            made.add_row(one["id"], one["reason"], one["bank"], one["evidence"], _money(one["difference"]))
+        console.print(made)
+    if waiting:
+        console.print(f"\n{waiting} expected movements wait for their banks' statements", highlight=False)
+
+
+def show_three_way(checks: list[dict[str, Any]], console: Console) -> None:
+    """The three-way report: each figure, and what explains it."""
+    made = table(
+        "\nThree ways", "", "what", "figure that must be zero", "over", "figure", "unexplained", left=3
+    )
+    for one in checks:
+        sen = one["unit"] == "sen"
+        figures = [_money(value) if sen else str(value) for value in (one["figure"], one["unexplained"])]
+        made.add_row(_mark(one), one["side"], one["name"], str(one["checked"]), *figures)
+    console.print(made)
+    for one in checks:
+        if one["unexplained"] and one["text"]:
+            console.print(f"  [red]{one['name']}[/red]: {one['text']}", highlight=False)
+        for named in one["named"][:_NAMED_SHOWN]:
+            console.print(f"  {named['name']}: {named['text']}", highlight=False)
+        if len(one["named"]) > _NAMED_SHOWN:
+            console.print(f"  and {len(one['named']) - _NAMED_SHOWN} more by name in --json")
+
+
+def _mark(check: dict[str, Any]) -> str:
+    if check["unexplained"]:
+        return "[red]look[/red]"
+    return "[yellow]explained[/yellow]" if check["figure"] else "[green]zero[/green]"

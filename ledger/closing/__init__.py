@@ -1,0 +1,1 @@
+"""Closed windows, kept by the database itself."""

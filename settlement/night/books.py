@@ -1,0 +1,89 @@
+"""The ledger's balances as a closed window left them, whatever has been posted since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ledger.chart import Code
+from ledger.rows.store import read_rows
+from ledger.transfer import ROW
+from settlement.positions.flows import UNPOSTED
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from ledger.book import Ledger
+    from ledger.store import Connection, Window
+    from settlement.store import Settlement
+
+    Integers = npt.NDArray[np.int64]
+    Rows = npt.NDArray[np.void]
+
+_CODE_SHIFT = 56
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Credits less debits of every account, as of one commit; and the rows since the window, its own entries apart from the rest."""
+
+    accounts: Integers
+    nets: Integers
+    entries: Rows
+    since: Rows
+
+    @classmethod
+    def of(cls, ledger: Ledger, connection: Connection, window: Window, settlement: Settlement) -> Books:
+        """What the ledger holds now, with what came after a settled window."""
+        position, balances = ledger.balances_at()
+        accounts = np.array(sorted(balances), np.int64)
+        nets = np.array(
+            [balances[one].credits_posted - balances[one].debits_posted for one in sorted(balances)], np.int64
+        )
+        later = [np.zeros(0, ROW), *read_rows(connection, window.last_position + 1, position)]
+        rows = np.concatenate(later)
+        rows = rows[rows["flags"] & UNPOSTED == 0]
+        own = (rows["position"] >= settlement.first_position) & (rows["position"] <= settlement.last_position)
+        return cls(accounts, nets, rows[own], rows[~own])
+
+    def at_closing(self, accounts: Integers) -> Integers:
+        """Credits less debits of accounts when the window was closed."""
+        return self._before(accounts, self.entries, self.since)
+
+    def settled(self) -> tuple[Integers, Integers]:
+        """All accounts, and credits less debits of each as the window and its entries left them."""
+        known = np.unique(np.concatenate([self.accounts, self.since["debit"], self.since["credit"]]))
+        return known, self._before(known, self.since)
+
+    def _before(self, accounts: Integers, *later: Rows) -> Integers:
+        if not len(self.accounts):
+            return np.zeros(len(accounts), np.int64)
+        at = np.minimum(np.searchsorted(self.accounts, accounts), len(self.accounts) - 1)
+        found = np.where(self.accounts[at] == accounts, self.nets[at], 0)
+        order = np.argsort(accounts, kind="stable")
+        for rows in later:
+            for side, sign in (("debit", 1), ("credit", -1)):
+                place = np.searchsorted(accounts[order], rows[side])
+                inside = np.flatnonzero(place < len(accounts))
+                inside = inside[accounts[order][place[inside]] == rows[side][inside]]
+                np.add.at(found, order[place[inside]], sign * rows["amount"][inside])
+        return found
+
+
+def codes_of(accounts: Integers) -> Integers:
+    """The kind of each account."""
+    return accounts >> _CODE_SHIFT
+
+
+def bank_movements(entries: Rows) -> dict[int, int]:
+    """What a window's entries move on our account at each bank, in sen: positive where it grows."""
+    moved: dict[int, int] = {}
+    for side, sign in (("debit", 1), ("credit", -1)):
+        ours = entries[codes_of(entries[side]) == Code.BANK_SETTLEMENT]
+        for number, amount in zip(
+            (ours[side] & (1 << 50) - 1).tolist(), ours["amount"].tolist(), strict=True
+        ):
+            moved[number] = moved.get(number, 0) + sign * amount
+    return moved

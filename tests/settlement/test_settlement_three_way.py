@@ -1,0 +1,167 @@
+"""The three-way report: figures that are zero, or explained by name; kept once, and never changed."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from keys.clock import UnixMs
+from keys.money import Rupiah, sen_of
+from ledger.chart import purse, split
+from ledger.intake.tables import cards, taps
+from settlement.night.model import NAMED_MAX, Check, Named, Side, ThreeWay, Unit, listed
+from settlement.night.store import three_way_of
+from settlement.tables import night_reports
+from settlement.view import view
+from tests.ledger.unguarded import unguard
+from tests.settlement.statements_of import statements_of
+from tests.settlement.town import BNI, DAY, JATENG, card
+
+if TYPE_CHECKING:
+    from tests.settlement.town import Stage
+
+
+def put_card(stage: Stage, number: int, shown: dict[int, int]) -> None:
+    """A card's taps as evidence: counter to balance after it, in rupiah."""
+    partition, uid = split(purse(number)).partition, number % 10_000_000
+    row = {
+        "partition": partition, "uid": uid, "card_number": number, "registered": 0, "key_version": 1,
+        "token_digest": number.to_bytes(32, "big"), "key_versions": "", "coming_versions": "",
+    }  # fmt: skip
+    tap = {
+        "partition": partition, "uid": uid, "identity": bytes(32), "terminal": 1, "kind": 1, "amount": 1,
+        "position": 1, "occurred_at": 1, "service_day": DAY, "business_date": DAY, "route": "", "stop": "",
+        "rules": "", "seen_tmv": bytes(8),
+    }  # fmt: skip
+    evidence = [
+        {**tap, "tmc": tmc, "sequence": tmc, "balance_after": sen_of(Rupiah(rupiah))}
+        for tmc, rupiah in shown.items()
+    ]
+    with stage.ledger.database.writing() as connection:
+        connection.execute(sa.insert(cards), row)
+        connection.execute(sa.insert(taps), evidence)
+
+
+def told(stage: Stage) -> dict[str, Check]:
+    with stage.ledger.database.transaction() as connection:
+        found = three_way_of(connection, DAY)
+    assert found is not None
+    return {check.name: check for check in found.checks}
+
+
+def kept(stage: Stage) -> list[bytes]:
+    with stage.ledger.database.transaction() as connection:
+        return list(
+            connection.execute(sa.select(night_reports.c.body).order_by(night_reports.c.version)).scalars()
+        )
+
+
+def test_after_an_ordinary_night_every_figure_is_zero_or_waits_for_its_bank(stage: Stage) -> None:
+    report = stage.night.run(DAY)
+    checks = told(stage)
+    assert {check.side for check in checks.values()} == set(Side)
+    assert [name for name, check in checks.items() if check.figure] == ["statements less expected"]
+    waits = checks["statements less expected"]
+    assert waits.unexplained == 0
+    assert {one.name for one in waits.named} == {
+        f"waiting, bank {bank:04d}, window 2026-11-18" for bank in stage.participants.banks
+    }
+    assert (report.is_sound, report.unexplained, report.to_look_at) == (True, (), False)
+
+
+def test_a_card_that_lacks_counters_and_money_is_named_with_what_is_missing(stage: Stage) -> None:
+    put_card(stage, card(BNI, 3), {4: 50_000, 7: 40_000})  # the books say 46.500
+    stage.night.run(DAY)
+    gaps, balances = told(stage)["missing counters"], told(stage)["balances against last evidence"]
+    assert (gaps.figure, gaps.unexplained, gaps.checked) == (2, 0, 1)
+    assert gaps.named[0].text == "counters 5, 6: no terminal has sent them; 0 of them in quarantine"
+    assert (balances.figure, balances.unexplained) == (650_000, 0)
+    assert "hold Rp6.500 more than the card showed; counters 5, 6" in balances.named[0].text
+
+
+def test_a_balance_that_nothing_explains_is_left_to_look_at(stage: Stage) -> None:
+    put_card(stage, card(BNI, 3), {4: 50_000, 5: 46_500})
+    put_card(stage, card(JATENG, 1), {1: 46_499})
+    report = stage.night.run(DAY)
+    balances = told(stage)["balances against last evidence"]
+    assert (balances.figure, balances.unexplained, balances.checked) == (100, 100, 2)
+    assert "Rp1 more than the card showed" in balances.text
+    assert report.unexplained == (("balances against last evidence", 100),)
+    assert report.to_look_at
+
+
+def test_taps_of_later_windows_say_nothing_about_this_one(stage: Stage) -> None:
+    put_card(stage, card(BNI, 3), {4: 50_000, 5: 46_500})
+    stage.night.settle(DAY)
+    with stage.ledger.database.writing() as connection:
+        later = sa.select(taps).where(taps.c.tmc == 5)
+        row = connection.execute(later).mappings().one()
+        connection.execute(sa.insert(taps), {**row, "tmc": 9, "sequence": 9, "business_date": DAY + 1})
+    stage.night.run(DAY)
+    assert not any(check.figure for check in told(stage).values() if check.side is Side.CARD)
+
+
+def test_a_journal_row_that_somebody_changed_makes_the_night_unsound(stage: Stage) -> None:
+    stage.night.settle(DAY)
+    with stage.ledger.database.writing() as connection:
+        unguard(connection)
+        connection.execute(sa.text("UPDATE transfers SET amount = amount + 100 WHERE position = 5"))
+    report = stage.night.run(DAY)
+    checks = told(stage)
+    assert checks["blocks that do not verify"].figure == 1
+    assert checks["balances that the journal does not give"].figure == 1
+    assert not report.is_sound
+
+
+def test_running_the_night_again_keeps_the_same_report_and_statements_make_a_new_version(
+    stage: Stage,
+) -> None:
+    stage.night.run(DAY)
+    (first,) = kept(stage)
+    stage.clock.at = UnixMs(stage.clock.at + 3_600_000)
+    stage.night.run(DAY)
+    assert kept(stage) == [first]
+    night = view(stage.ledger.database, DAY)
+    assert night is not None
+    for name, content in statements_of(night.items, stage.participants).items():
+        stage.put(name, content)
+    stage.night.run(DAY)
+    stage.night.run(DAY)
+    again, second = kept(stage)
+    assert again == first
+    assert not any(check["figure"] for check in json.loads(second)["checks"])
+    assert ThreeWay.of_body(DAY, second).body() == second
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE night_reports SET version = 2",
+        "DELETE FROM night_reports",
+        "UPDATE settlement_positions SET name = 'somebody'",
+        "DELETE FROM settlement_nets",
+        "UPDATE settlement_items SET amount = amount + 1",
+        "UPDATE settlements SET closed_at = 1",
+        "INSERT INTO settlement_nets SELECT partition, business_date, 99, 0, 0, 0 FROM settlements",
+    ],
+)
+def test_law_09_the_database_refuses_to_change_what_a_window_was_settled_with(
+    stage: Stage, statement: str
+) -> None:
+    stage.night.run(DAY)
+    with (
+        pytest.raises(DBAPIError, match="what a window was settled with is never changed"),
+        stage.ledger.database.engine.begin() as connection,
+    ):
+        connection.execute(sa.text(statement))
+
+
+def test_more_exceptions_than_a_figure_lists_stand_in_one_line() -> None:
+    named = listed(Named(f"{number:05d}", 1, "") for number in range(NAMED_MAX + 5))
+    assert (len(named), named[-1].figure) == (NAMED_MAX + 1, 5)
+    check = Check(Side.BANK, "x", Unit.COUNT, NAMED_MAX + 5, 1, named)
+    assert check.unexplained == 0

@@ -1,0 +1,86 @@
+"""The night from a shell: what is due is run, what was run is the same again, and a night that is killed goes on."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.system.conftest import ROOT, hebat
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.system.conftest import Demo
+
+DAY = "2026-11-18"
+LATE = "2026-11-19"
+
+
+@pytest.fixture(scope="module")
+def city(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the demo's city."""
+    folder = tmp_path_factory.mktemp("night") / "city"
+    shutil.copytree(demo.folder, folder)
+    return folder
+
+
+def test_a_settled_night_run_again_says_the_same_and_that_there_are_breaks_to_look_at(city: Path) -> None:
+    first, second = (hebat("night", "--data", city, "--date", DAY, "--json") for _ in range(2))
+    assert (first.code, second.code, first.out) == (3, 3, second.out)
+    (night,) = json.loads(first.out)
+    assert len(night["breaks"]) == 4
+    assert sum(one["net"] for one in night["nets"]) == 0
+    assert "statements less expected" in {one["name"] for one in night["three_way"] if one["figure"]}
+    assert not any(one["unexplained"] for one in night["three_way"])
+
+
+def test_a_night_that_is_killed_goes_on_where_it_was(city: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "city"
+    shutil.copytree(city, folder)
+    command = [sys.executable, "-m", "hebat.cli", "night", "--data", str(folder)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+        while running.poll() is None and closed_windows(folder) < 2:
+            time.sleep(0.005)
+        running.send_signal(signal.SIGKILL)
+    assert running.returncode == -signal.SIGKILL
+    ran = hebat("night", "--data", folder, "--json")
+    assert ran.code in {0, 3}, ran.err
+    assert hebat("ledger", "verify", "--data", folder).code == 0
+    states = json.loads(hebat("windows", "--data", folder, "--json").out)
+    assert [one["state"] for one in states if one["business_date"] in {DAY, LATE}] == ["settled"] * 2
+
+
+def closed_windows(folder: Path) -> int:
+    """How many windows are closed by now."""
+    with closing(sqlite3.connect(f"file:{folder / 'ledger.db'}?mode=ro", uri=True)) as database:
+        return int(database.execute("SELECT count(*) FROM windows").fetchone()[0])
+
+
+def test_windows_are_shown_with_their_states(city: Path) -> None:
+    ran = hebat("windows", "--data", city)
+    assert ran.code == 0
+    line = next(line for line in ran.out.splitlines() if line.startswith(DAY))
+    assert "settled" in line
+    assert "open" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [(("--date", "2099-01-01"), "is not settled"), (("--date", "1999-01-01"), "was never open")],
+)
+def test_a_night_that_cannot_be_run_is_refused_in_a_sentence(
+    city: Path, words: tuple[str, str], said: str
+) -> None:
+    ran = hebat("settle", "--data", city, *words)
+    assert ran.code == 2
+    assert said in ran.err
+    assert "Traceback" not in ran.err
