@@ -112,10 +112,10 @@ def _allows_rules(inspector: sa.Inspector) -> bool:
 
 
 _SIGNS: Final[tuple[tuple[str, Probe], ...]] = (
+    ("0025", _table("night_reports")),
     ("0024", _column("loads", "sale_sequence")),
     ("0023", _table("bank_payments")),
     ("0022", _table("payment_releases")),
-    ("0022", _table("night_reports")),
     ("0021", _table("settlement_nets")),
     ("0020", _table("settlement_matchings")),
     ("0019", _table("archives")),

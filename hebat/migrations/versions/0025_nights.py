@@ -8,8 +8,8 @@ from typing import Final
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0022"
-down_revision = "0021"
+revision = "0025"
+down_revision = "0024"
 
 _CLOSED: Final = "(SELECT max(business_date) FROM windows WHERE partition = 0)"
 _OLD: Final = f"OLD.business_date <= {_CLOSED}"
