@@ -26,8 +26,8 @@ LINES: Final = pl.Schema(
 )  # fmt: skip
 """Statement lines: `day` is the value date, `amount` sen, positive where the account grows."""
 
-NAME_LETTERS_MAX: Final = 12
-"""So many letters and digits of a name tell the party: banks cut names at 16 to 35 characters, and leave out spaces."""
+NAME_LETTERS_MAX: Final = 10
+"""So many letters and digits of a name tell the party: banks cut names at 16 characters or more, legal form and spaces among them."""
 NAME_LETTERS_MIN: Final = 5
 PART_DIGITS_MIN: Final = 8
 REFERENCE_DIGITS: Final = 16
@@ -39,20 +39,20 @@ _WHOLE: Final = rf"(?:{_PREFIX}{_GAP}\d{{8}}{_GAP}\d{{4}}{_GAP}\d{{4}}|\b\d{{8}}
 _RUN: Final = rf"{_PREFIX}{_GAP}((?:[-/.]?\d)+)"
 """All digits after the prefix: too few are no part, and too many another number."""
 _TAKEN_BACK: Final = r"\b(?:REV|REVERSAL|REVERSED|RETUR|RETURN|RETURNED|KOREKSI|BATAL|PEMBATALAN|DIBATALKAN|PENGEMBALIAN|STORNO)\b"
-_LEGAL_FORMS: Final = r"\b(?:PT|CV|UD|PD|TBK|PERSERO|KOPERASI|YAYASAN)\b"
+_LEGAL_FORMS: Final = r"\b(?:PT|CV|UD|PD|TBK|PERSERO)\b"
 
 
 def item_columns(items: pl.DataFrame) -> pl.DataFrame:
     """`i` (its row), bank, amount, window, due, `ref` (letters and digits only), and `party_key` ("" for a name too short to tell)."""
-    told = (
-        "told" if "told" in items.columns else "reference"
-    )  # what goes between banks is told by the payer's reference
+    told = "told" if "told" in items.columns else "reference"  # between banks only the payer's reference travels
     squeezed = _squeezed(pl.col(told)).alias("ref")
-    return (
-        items.with_row_index("i")
-        .with_columns(squeezed, _letters("name").alias("party_key"))
-        .drop("told", strict=False)
+    plain = _without_form("name")
+    numbered = items.with_row_index("i").with_columns(
+        squeezed,
+        _letters(_squeezed(plain)).alias("party_key"),
+        _bones(plain).str.slice(0, NAME_LETTERS_MAX).alias("party_bones"),
     )
+    return numbered.drop("told", strict=False)
 
 
 def line_columns(lines: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
@@ -84,10 +84,13 @@ def _squeezed(text: pl.Expr) -> pl.Expr:
     return text.str.to_uppercase().str.replace_all(r"[^A-Z0-9]", "")
 
 
-def _letters(name: str) -> pl.Expr:
-    """The beginning of a name without its legal form; "" where too little is left to tell a party by."""
-    plain = pl.col(name).str.to_uppercase().str.replace_all(_LEGAL_FORMS, "")
-    start = _squeezed(plain).str.slice(0, NAME_LETTERS_MAX)
+def _without_form(name: str) -> pl.Expr:
+    return pl.col(name).str.to_uppercase().str.replace_all(_LEGAL_FORMS, "")
+
+
+def _letters(text: pl.Expr) -> pl.Expr:
+    """The beginning of squeezed letters; "" where too little is left to tell a party by."""
+    start = text.str.slice(0, NAME_LETTERS_MAX)
     return pl.when(start.str.len_chars() >= NAME_LETTERS_MIN).then(start).otherwise(pl.lit(""))
 
 
@@ -112,11 +115,42 @@ def _marked() -> pl.Expr:
 
 
 def _with_parties(lines: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
-    """The party whose name stands in the text; "" where none does, or more than one."""
-    names = items["party_key"].unique()
-    keys = sorted((name for name in names.to_list() if name), key=lambda name: (-len(name), name))
-    if not keys:
-        return lines.with_columns(pl.lit("").alias("party_key"))
-    found = _squeezed(pl.col("said")).str.extract_many(keys, leftmost=True).list.unique()
-    only = pl.when(found.list.len() == 1).then(found.list.first()).otherwise(pl.lit(""))
-    return lines.with_columns(only.alias("party_key"))
+    """The party whose name stands in the text; "" where none does, or more than one.
+
+    Where no name stands there in full, one that somebody shortened by leaving vowels out does as well (TRNS SMRNG).
+    """
+    names = items.select("party_key", "party_bones").unique().sort("party_key", "party_bones")
+    whole = [name for name in names["party_key"].to_list() if name]
+    said = lines.with_columns(_only(_squeezed(pl.col("said")), whole).alias("party_key"))
+    told = names.filter(pl.col("party_bones").str.len_chars() >= NAME_LETTERS_MIN)
+    by_bones = (
+        told.group_by("party_bones")
+        .agg(pl.col("party_key").unique())
+        .filter(pl.col("party_key").list.len() == 1)
+    )
+    bones = by_bones.select("party_bones", pl.col("party_key").list.first().alias("shortened"))
+    unknown = said.filter(pl.col("party_key") == "").select(
+        "l", _only(_bones(pl.col("said")), bones["party_bones"].to_list()).alias("party_bones")
+    )
+    found = unknown.join(bones, on="party_bones").select("l", "shortened")
+    both = said.join(found, on="l", how="left", maintain_order="left")
+    return both.with_columns(
+        pl.when(pl.col("party_key") == "")
+        .then(pl.col("shortened").fill_null(""))
+        .otherwise("party_key")
+        .alias("party_key")
+    )
+
+
+def _bones(text: pl.Expr) -> pl.Expr:
+    """Letters and digits without the vowels inside words."""
+    return _squeezed(text.str.to_uppercase().str.replace_all(r"\B[AEIOU]", ""))
+
+
+def _only(text: pl.Expr, names: list[str]) -> pl.Expr:
+    """The only one of some names that stands in a text; "" where none does, or several."""
+    if not names:
+        return pl.lit("")
+    longest_first = sorted(set(names), key=lambda name: (-len(name), name))
+    found = text.str.extract_many(longest_first, leftmost=True).list.unique()
+    return pl.when(found.list.len() == 1).then(found.list.first()).otherwise(pl.lit(""))

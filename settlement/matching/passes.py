@@ -39,7 +39,7 @@ class Open:
     def of(cls, items: pl.DataFrame, lines: pl.DataFrame, calendar: BusinessDays) -> Open:
         """Everything, from raw columns (`columns.ITEMS`, `columns.LINES`)."""
         mine = item_columns(items)
-        return cls(mine.drop("reference", "name"), line_columns(lines, mine), calendar)
+        return cls(mine.drop("reference", "name", "party_bones"), line_columns(lines, mine), calendar)
 
     def without(self, items: pl.Series, lines: pl.Series) -> None:
         """Take items and lines out: they are matched, or people must decide."""

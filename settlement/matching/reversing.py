@@ -78,20 +78,34 @@ def _without_refused(pairs: list[tuple[int, int]], unclear: list[int], at: Open)
 
 
 def by_text(at: Open, rule: Pass) -> Met:
-    """A line whose text says that it takes back, and one of the same party and bank with the opposite amount, not later than it."""
+    """A line whose text says that it takes back, and one of the same party and bank with the opposite amount, not later than it.
+
+    Where such a line names no party of ours, all that it could take back is left to people: one of them was not paid.
+    """
     keys = ("bank", "party_key", "amount")
-    told = at.lines.filter(pl.col("party_key") != "")
-    back = told.filter("marked").with_columns((-pl.col("amount")).alias("amount"))
-    forth = told.filter(~pl.col("marked")).rename({"l": "i"})
-    back = back.join(forth.select(keys).unique(), on=keys, how="semi")
-    forth = forth.join(back.select(keys).unique(), on=keys, how="semi")
-    days = forth["day"].unique().to_list()
-    last = [int(nth_after(at.calendar, Day(day), rule.days_late)) for day in days]
-    table = pl.DataFrame({"day": days, "last": last}, schema={"day": pl.Int32, "last": pl.Int32})
-    forth = forth.join(table, on="day", how="left")
+    back = at.lines.filter("marked").with_columns((-pl.col("amount")).alias("amount"))
+    forth = at.lines.filter(~pl.col("marked")).rename({"l": "i"})
+    forth = forth.join(back.select("bank", "amount").unique(), on=["bank", "amount"], how="semi")
+    forth = _with_last(forth, at, rule)
     in_time = pl.col("day_line").is_between(pl.col("day"), pl.col("last"))
     same = (pl.col("ref_line") == "") | (pl.col("ref_line") == pl.col("ref"))
     refused = pl.concat([at.refused_lines, at.refused_lines.select(i="l", l="i")])
-    met = meet(forth, back, keys, refused, in_time & same)
-    unclear = pl.concat([met.items.rename("l"), met.lines]).unique()
-    return Met(met.pairs, pl.Series("i", [], pl.UInt32), unclear)
+    known = pl.col("party_key") != ""
+    met = meet(forth.filter(known), back.filter(known), keys, refused, in_time & same)
+    nobody = back.filter(~known & (pl.col("ref") == ""))
+    blind = meet(forth, nobody, ("bank", "amount"), pl.DataFrame(schema=PAIRS), in_time)
+    blinded = pl.concat(
+        [blind.items.rename("l"), blind.lines, blind.pairs["i"].rename("l"), blind.pairs["l"]]
+    )
+    pairs = met.pairs.filter(~pl.col("i").is_in(blinded.implode()))
+    fallen = met.pairs.join(pairs, on=["i", "l"], how="anti")["l"]
+    unclear = pl.concat([met.items.rename("l"), met.lines, blinded, fallen]).unique()
+    return Met(pairs, pl.Series("i", [], pl.UInt32), unclear.sort())
+
+
+def _with_last(lines: pl.DataFrame, at: Open, rule: Pass) -> pl.DataFrame:
+    """Lines with the last day on which they may be taken back."""
+    days = lines["day"].unique().to_list()
+    last = [int(nth_after(at.calendar, Day(day), rule.days_late)) for day in days]
+    table = pl.DataFrame({"day": days, "last": last}, schema={"day": pl.Int32, "last": pl.Int32})
+    return lines.join(table, on="day", how="left", maintain_order="left")

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from math import comb, gcd
+from math import comb
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
 STEPS_MAX: Final = 200_000
 """Partial sums that one search looks at; about a tenth of a second."""
-CHANCE_MAX: Final = 1_000
-"""A sum is believed where fewer than one in so many would come out by chance."""
+OF_ALL: Final = 10
+OF_A_RUN: Final = 100
+OF_ANY: Final = 1_000
+"""A sum is believed where fewer than one in so many would come out by chance: of all amounts, of some that follow each other, of any."""
 
 
 class Outcome(Enum):
@@ -39,9 +41,11 @@ class Sum:
     wanted: int = 0
 
 
-def find_sum(amounts: Sequence[int], wanted: Collection[int], members_max: int) -> Sum:
-    """The only subset of 2 to `members_max` amounts (all of one sign) that adds up to one of `wanted`.
+def find_sum(amounts: Sequence[int], wanted: Sequence[int], members_max: int) -> Sum:
+    """The only subset of 2 to `members_max` amounts (all of one sign, in the order of their days) that adds up to one of `wanted`.
 
+    The first of `wanted` is the plain one, the others are it with a fee. Ever more is asked of a sum of all amounts, of some that follow
+    each other, and of any others: there are ever more of them that could hit by chance.
     SEVERAL where two do, BY_CHANCE where the only one proves nothing, TOO_MANY where the search would take over STEPS_MAX steps.
     """
     search = _Search([abs(amount) for amount in amounts], {abs(one) for one in wanted}, members_max)
@@ -54,7 +58,9 @@ def find_sum(amounts: Sequence[int], wanted: Collection[int], members_max: int) 
     if len(search.found) > 1:
         return Sum(Outcome.SEVERAL)
     chosen = search.found[0]
-    if _by_chance(search.amounts, len(search.wanted), members_max):
+    total = sum(search.amounts[at] for at in chosen)
+    first = next((abs(one) for one in wanted), 0)
+    if _by_chance(search.amounts, chosen, 1 if total == first else len(search.wanted), members_max):
         return Sum(Outcome.BY_CHANCE)
     return Sum(Outcome.ONE, chosen, sum(amounts[at] for at in chosen))
 
@@ -99,8 +105,22 @@ class _Search:
                 self._look(place + 1, total + self.amounts[position], (*chosen, position))
 
 
-def _by_chance(amounts: Sequence[int], wanted: int, members_max: int) -> bool:
-    """Whether subsets are so many, against the values that sums can take, that one of them hits by chance."""
-    subsets = sum(comb(len(amounts), size) for size in range(2, members_max + 1))
-    values = (sum(amounts) - min(amounts)) // (gcd(*amounts) or 1)
-    return subsets * wanted * CHANCE_MAX > max(values, 1)
+def _by_chance(amounts: Sequence[int], chosen: tuple[int, ...], wanted: int, members_max: int) -> bool:
+    """Whether sums like this one are so many, against the values that sums can take, that one of them hits by chance."""
+    count = len(amounts)
+    if len(chosen) == count:
+        like, asked = 1, OF_ALL
+    elif chosen[-1] - chosen[0] + 1 == len(chosen):
+        like, asked = comb(count, 2), OF_A_RUN
+    else:
+        like, asked = sum(comb(count, size) for size in range(2, members_max + 1)), OF_ANY
+    values = (sum(amounts) - min(amounts)) // _roundness(amounts)
+    return like * wanted * asked > max(values, 1)
+
+
+def _roundness(amounts: Sequence[int]) -> int:
+    """The largest power of ten that divides them all: round amounts make round sums."""
+    step = 10
+    while all(amount % step == 0 for amount in amounts):
+        step *= 10
+    return step // 10

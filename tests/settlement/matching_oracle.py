@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import combinations
-from math import comb, gcd
+from math import comb
 from typing import TYPE_CHECKING
 
 from settlement.matching.rules import By
@@ -136,8 +136,9 @@ class Oracle:
 
     def reversal_pairs(self, rule: Pass, pairs: list[tuple[int, int]], unclear: set[int]) -> None:
         kept = [pair for pair in pairs if unclear.isdisjoint(pair)]
+        fallen = {line for pair in pairs if pair not in kept for line in pair}
         self.found |= {(rule.name, frozenset(), frozenset(pair)) for pair in kept}
-        self.out([], {line for pair in kept for line in pair} | unclear)
+        self.out([], {line for pair in kept for line in pair} | unclear | fallen)
 
     def reversal(self, rule: Pass) -> None:
         groups: dict[tuple[int, str, int], list[Told]] = {}
@@ -190,13 +191,29 @@ class Oracle:
             and forth.line.day <= back.line.day <= last_day(forth.line.day, rule.days_late)
             and back.ref in {"", forth.ref}
         ]  # fmt: skip
+        blind = {
+            one.line.key.number
+            for forth in self.lines
+            for back in self.lines
+            if self.blindly(forth, back, rule)
+            for one in (forth, back)
+        }
         alone = [
             edge
             for edge in edges
             if sum(other[0] == edge[0] for other in edges) == 1
             and sum(other[1] == edge[1] for other in edges) == 1
         ]
-        self.reversal_pairs(rule, alone, {line for edge in edges for line in edge if edge not in alone})
+        self.reversal_pairs(
+            rule, alone, blind | {line for edge in edges for line in edge if edge not in alone}
+        )
+
+    @staticmethod
+    def blindly(forth: Seen, back: Seen, rule: Pass) -> bool:
+        """A line that takes something back from nobody knows whom: whatever it may be is for people."""
+        fits = (forth.line.bank, forth.line.amount) == (back.line.bank, -back.line.amount)
+        in_time = forth.line.day <= back.line.day <= last_day(forth.line.day, rule.days_late)
+        return fits and in_time and back.marked and not back.party and not back.ref and not forth.marked
 
     def groups(
         self, rule: Pass, groups: list[tuple[list[str], list[int]]], items: set[str], lines: set[int]
@@ -281,7 +298,9 @@ class Oracle:
             sums = self.sums([one.amount for one in mine], wanted, rule)
             if len(sums) > 1:
                 unclear.add(seen.line.key.number)
-            elif sums and not self.by_chance([one.amount for one in mine], len(wanted), rule):
+            elif sums and not self.by_chance(
+                [one.amount for one in mine], sums[0], amount, len(wanted), rule
+            ):
                 groups.append(([mine[at].reference for at in sums[0]], [seen.line.key.number]))
         self.groups(rule, groups, set(), unclear)
 
@@ -301,7 +320,7 @@ class Oracle:
             sums = self.sums([one.amount for one in told], {item.amount}, rule)
             if len(sums) > 1:
                 unclear.add(item.reference)
-            elif sums and not self.by_chance([one.amount for one in told], 1, rule):
+            elif sums and not self.by_chance([one.amount for one in told], sums[0], item.amount, 1, rule):
                 groups.append(([item.reference], [told[at].key.number for at in sums[0]]))
         self.groups(rule, groups, unclear, set())
 
@@ -315,8 +334,14 @@ class Oracle:
         ]
 
     @staticmethod
-    def by_chance(sizes: list[int], wanted: int, rule: Pass) -> bool:
+    def by_chance(sizes: list[int], chosen: tuple[int, ...], plain: int, wanted: int, rule: Pass) -> bool:
         whole = [abs(one) for one in sizes]
+        zeros = min(len(str(one)) - len(str(one).rstrip("0")) for one in whole)
+        values: int = (sum(whole) - min(whole)) // int(10**zeros)
+        ways = 1 if sum(sizes[at] for at in chosen) == plain else wanted
+        if len(chosen) == len(sizes):
+            return ways * 10 > max(1, values)
+        if list(chosen) == list(range(chosen[0], chosen[-1] + 1)):
+            return ways * 100 * comb(len(sizes), 2) > max(1, values)
         subsets = sum(comb(len(whole), size) for size in range(2, rule.members_max + 1))
-        values = (sum(whole) - min(whole)) // gcd(*whole)
-        return subsets * wanted * 1000 > max(1, values)
+        return subsets * ways * 1000 > max(1, values)

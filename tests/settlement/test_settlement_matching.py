@@ -222,14 +222,14 @@ def test_two_equal_items_and_two_equal_lines_are_nobodys_match() -> None:
 
 @given(
     sizes=st.lists(st.integers(1, 30), max_size=8),
-    wanted=st.sets(st.integers(1, 120), min_size=1, max_size=3),
+    wanted=st.lists(st.integers(1, 120), min_size=1, max_size=3, unique=True),
     most=st.integers(2, 5),
 )
 def test_sums_are_those_that_looking_at_every_subset_finds(
-    sizes: list[int], wanted: set[int], most: int
+    sizes: list[int], wanted: list[int], most: int
 ) -> None:
     rule = replace(SHIPPED.passes[-1], members_max=most)
-    every = Oracle.sums(sizes, wanted, rule)
+    every = Oracle.sums(sizes, set(wanted), rule)
     found = find_sum(sizes, wanted, most)
     if len(every) == 1:
         assert found.outcome in {Outcome.ONE, Outcome.BY_CHANCE}
@@ -253,7 +253,7 @@ def test_a_crowd_of_equal_amounts_costs_no_more_than_its_rows() -> None:
 @pytest.mark.parametrize(
     ("text", "party"),
     [
-        ("TRF KE CITRA ARMADA", "CITRAARMADA"), ("pt.citra-armada", "CITRAARMADA"), ("LUMPIAGANGLO", "LUMPIAGANGLO"),
+        ("TRF KE CITRA ARMADA", "CITRAARMAD"), ("pt.citra-armada", "CITRAARMAD"), ("LUMPIAGANGLO", "LUMPIAGANG"),
         ("TOKO OEN DAN CITRA ARMADA", ""), ("SETORAN", ""),
     ],
 )  # fmt: skip
