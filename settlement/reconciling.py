@@ -33,9 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from keys.clock import Day
-    from ledger.book import Ledger
     from ledger.transfer import Transfer
     from ledger.writer import Posted, Transaction
+    from settlement.books import Books
     from settlement.breaks.kept import Suspended
     from settlement.matching.days import BusinessDays
     from settlement.matching.kept import KeptMatch, Likely
@@ -56,7 +56,7 @@ class Read:
     facts: Facts
 
 
-def run_matching(ledger: Ledger, calendar: BusinessDays, night: Day, by: Person = NIGHT) -> Reconciliation:
+def run_matching(ledger: Books, calendar: BusinessDays, night: Day, by: Person = NIGHT) -> Reconciliation:
     """Match everything that is open, of whatever window, and keep what was found.
 
     Raises MatchRefused where people changed matches all the while; nothing is half done.
@@ -70,7 +70,7 @@ def run_matching(ledger: Ledger, calendar: BusinessDays, night: Day, by: Person 
     )
 
 
-def compute(ledger: Ledger, calendar: BusinessDays) -> Read:
+def compute(ledger: Books, calendar: BusinessDays) -> Read:
     """Everything that a run finds, of one moment; writes nothing."""
     calendar = tolerant(calendar)
     with ledger.database.transaction() as connection:

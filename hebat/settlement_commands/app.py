@@ -6,8 +6,10 @@ import typer
 
 from hebat.logs import configure
 from hebat.settings import LogLevel
+from hebat.settlement_commands.breaks import breaks_app
 from hebat.settlement_commands.calendar import calendar_app
 from hebat.settlement_commands.mappings import mappings_app
+from hebat.settlement_commands.matching import match_app
 from hebat.settlement_commands.payments import payments_app
 from hebat.settlement_commands.rails import rails_app
 from hebat.settlement_commands.statements import statements_app
@@ -21,6 +23,8 @@ settlement_app.add_typer(mappings_app, name="mappings")
 settlement_app.add_typer(payments_app, name="payments")
 settlement_app.add_typer(rails_app, name="rails")
 settlement_app.add_typer(calendar_app, name="calendar")
+settlement_app.add_typer(match_app, name="match")
+settlement_app.add_typer(breaks_app, name="breaks")
 
 
 @settlement_app.callback()

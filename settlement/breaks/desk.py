@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from keys.money import Sen
-    from ledger.book import Ledger
     from ledger.chart import AccountId
     from ledger.store import Connection
     from ledger.transfer import Transfer
     from ledger.writer import Posted, Transaction
+    from settlement.books import Books
     from settlement.breaks.kept import Dispute, KeptBreak, Proposal, Sums, Totals
     from settlement.matching.days import BusinessDays
     from settlement.people import Person
@@ -55,7 +55,7 @@ MANY_MAX: Final = 500
 class BreaksDesk:
     """Breaks over one ledger, with the calendar of its banks."""
 
-    def __init__(self, ledger: Ledger, calendar: BusinessDays) -> None:
+    def __init__(self, ledger: Books, calendar: BusinessDays) -> None:
         self._ledger = ledger
         self._calendar = tolerant(calendar)
 

@@ -44,7 +44,9 @@ _LEGAL_FORMS: Final = r"\b(?:PT|CV|UD|PD|TBK|PERSERO)\b"
 
 def item_columns(items: pl.DataFrame) -> pl.DataFrame:
     """`i` (its row), bank, amount, window, due, `ref` (letters and digits only), and `party_key` ("" for a name too short to tell)."""
-    told = "told" if "told" in items.columns else "reference"  # between banks only the payer's reference travels
+    told = (
+        "told" if "told" in items.columns else "reference"
+    )  # between banks only the payer's reference travels
     squeezed = _squeezed(pl.col(told)).alias("ref")
     plain = _without_form("name")
     numbered = items.with_row_index("i").with_columns(

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from keys.clock import Clock, Day
-    from ledger.book import Ledger
     from ledger.transfer import Transfer
     from ledger.writer import Posted, Transaction
+    from settlement.books import Books
     from settlement.breaks.kept import Suspended
     from settlement.matching.days import BusinessDays
     from settlement.matching.kept import KeptMatch, Suggestion
@@ -59,7 +59,7 @@ DAYS_MAX: Final = 100
 class MatchingDesk:
     """Matching over one ledger, with the calendar of its banks."""
 
-    def __init__(self, ledger: Ledger, calendar: BusinessDays, clock: Clock) -> None:
+    def __init__(self, ledger: Books, calendar: BusinessDays, clock: Clock) -> None:
         self._ledger = ledger
         self._calendar = tolerant(calendar)
         self._clock = clock
