@@ -123,7 +123,8 @@ def _with_parties(lines: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
     """
     names = items.select("party_key", "party_bones").unique().sort("party_key", "party_bones")
     whole = [name for name in names["party_key"].to_list() if name]
-    said = lines.with_columns(_only(_squeezed(pl.col("said")), whole).alias("party_key"))
+    whole_names = _names_in(_squeezed(pl.col("said")), whole)
+    said = lines.with_columns(_only(whole_names).alias("party_key"), whole_names.list.len().alias("named"))
     told = names.filter(pl.col("party_bones").str.len_chars() >= NAME_LETTERS_MIN)
     by_bones = (
         told.group_by("party_bones")
@@ -131,8 +132,8 @@ def _with_parties(lines: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
         .filter(pl.col("party_key").list.len() == 1)
     )
     bones = by_bones.select("party_bones", pl.col("party_key").list.first().alias("shortened"))
-    unknown = said.filter(pl.col("party_key") == "").select(
-        "l", _only(_bones(pl.col("said")), bones["party_bones"].to_list()).alias("party_bones")
+    unknown = said.filter(pl.col("named") == 0).select(
+        "l", _only(_names_in(_bones(pl.col("said")), bones["party_bones"].to_list())).alias("party_bones")
     )
     found = unknown.join(bones, on="party_bones").select("l", "shortened")
     both = said.join(found, on="l", how="left", maintain_order="left")
@@ -149,10 +150,14 @@ def _bones(text: pl.Expr) -> pl.Expr:
     return _squeezed(text.str.to_uppercase().str.replace_all(r"\B[AEIOU]", ""))
 
 
-def _only(text: pl.Expr, names: list[str]) -> pl.Expr:
-    """The only one of some names that stands in a text; "" where none does, or several."""
-    if not names:
-        return pl.lit("")
+def _names_in(text: pl.Expr, names: list[str]) -> pl.Expr:
+    """Which of some names stand in a text, the longest first where they overlap."""
     longest_first = sorted(set(names), key=lambda name: (-len(name), name))
-    found = text.str.extract_many(longest_first, leftmost=True).list.unique()
+    if not longest_first:
+        return pl.lit([], dtype=pl.List(pl.String))
+    return text.str.extract_many(longest_first, leftmost=True).list.unique()
+
+
+def _only(found: pl.Expr) -> pl.Expr:
+    """The only one of some names; "" where there is none, or several."""
     return pl.when(found.list.len() == 1).then(found.list.first()).otherwise(pl.lit(""))
