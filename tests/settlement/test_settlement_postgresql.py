@@ -10,8 +10,11 @@ from hebat.demo.statements import Account, Movement, camt053
 from hebat.schema import TABLES
 from keys.money import Sen
 from ledger.store import Database
+from settlement.breaks.kept import Cause
+from settlement.errors import ReleaseRefused
 from settlement.view import view
 from tests.ledger.conftest import postgres, postgres_url
+from tests.settlement.reports import report
 from tests.settlement.town import DATE, DAY, open_stage
 
 if TYPE_CHECKING:
@@ -37,7 +40,18 @@ def test_a_night_on_postgresql_gives_what_it_gives_on_sqlite(
         movements = [Movement(one.amount, one.told, "", "") for one in night.items if one.bank == 9][1:]
         stage.put("bni.xml", camt053(Account("BNI", "0099001122", DATE, 1, Sen(0), movements), "08"))
         stage.put("bad.sta", b"garbage")
+        stage.release()
+        with pytest.raises(ReleaseRefused, match="it is on its way"):
+            stage.night.payments.make(DAY, 9, by="Siti", at=stage.clock.at)
+        rejected = next(one.reference for one in night.items if one.bank == 9 and one.rail)
+        stage.night.payments.report(
+            "r.xml", report("KSH-20261118-0009", {rejected: ("RJCT", "AC04")}), stage.clock.at
+        )
         done = stage.night.run(DAY)
         assert stage.night.run(DAY) == done
+        assert len(list(stage.out.glob("pain001-*.xml"))) == len(night.payment_files)
+        seen = view(database, DAY)
+        assert seen is not None
+        assert [one.cause for one in seen.open_breaks] == [Cause.REJECTED_PAYMENT]
     assert done.matches_by_rule == (("reference and amount", len(movements)),)
     assert (done.breaks_by_reason, done.files_refused) == ((("missing on statement", 1),), 1)
