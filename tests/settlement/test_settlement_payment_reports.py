@@ -32,7 +32,7 @@ MESSAGE = "KSH-20261118-0009"
 @pytest.fixture
 def desk(stage: Stage) -> PaymentDesk:
     """The desk of a city whose window is settled."""
-    stage.night.run(DAY)
+    stage.night.settle(DAY)
     return stage.night.payments
 
 

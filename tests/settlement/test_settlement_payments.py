@@ -42,7 +42,7 @@ RULES = RailRules()
 @pytest.fixture
 def desk(stage: Stage) -> PaymentDesk:
     """The desk of a city whose window is settled."""
-    stage.night.run(DAY)
+    stage.night.settle(DAY)
     return stage.night.payments
 
 
