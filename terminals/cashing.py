@@ -37,7 +37,7 @@ class Compared:
 
 def ask(link: Link, shift: Shift, at: UnixMs) -> Compared:
     """Ask the ledger for its figures of a closed shift; raises Offline, UploadRefused."""
-    question = cbor2.dumps([shift.first, shift.last, at], canonical=True)
+    question = cbor2.dumps([shift.first, shift.last, at, *shift.requests], canonical=True)
     return compare(shift, link.post_signed("/v1/shifts", question, SHIFT_CONTENT_TYPE))
 
 

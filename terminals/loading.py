@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import cbor2
 
-from card.batch import LOAD_CONTENT_TYPE, STEP_CONTENT_TYPE
+from card.batch import LOAD_CONTENT_TYPE, REFUND_CONTENT_TYPE, STEP_CONTENT_TYPE
 from card.relay import carried
 from keys.money import Rupiah
 from terminals.errors import LoadDenied, Offline, ReceiptWrong, UploadRefused
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from card.transport import Transport
     from keys.clock import UnixMs
+    from terminals.refunds import Sale
     from terminals.upload import Link
 
     Show = Callable[[Outcome], None]
@@ -54,7 +55,20 @@ def load(
 
     Raises Offline (no load without the ledger), LoadDenied with the ledger's reason, UploadRefused.
     """
-    step = _begun(link, cbor2.dumps([card.uid, amount, request, at], canonical=True))
+    asked = cbor2.dumps([card.uid, amount, request, at], canonical=True)
+    return _carried(link, card, _begun(link, "/v1/loads", asked, LOAD_CONTENT_TYPE), show)
+
+
+def refund(link: Link, card: Transport, sale: Sale, request: int, at: UnixMs, reason: str) -> Outcome:
+    """Give a sale back onto the card that paid it, as `load` does and raises."""
+    about = [sale.terminal, sale.sequence, reason]
+    asked = cbor2.dumps([card.uid, sale.amount, request, at, *about], canonical=True)
+    done = _carried(link, card, _begun(link, "/v1/refunds", asked, REFUND_CONTENT_TYPE), None)
+    return replace(done, rules=("refund",)) if done.colour is Colour.GREEN else done
+
+
+def _carried(link: Link, card: Transport, step: Step, show: Show | None) -> Outcome:
+    """Carry commands and answers until the ledger wants nothing more."""
     outcome = step.outcome
     for _ in range(STEPS_MAX):
         if not step.apdus:
@@ -69,9 +83,9 @@ def load(
     return outcome or Outcome(Colour.AMBER, "tap-again", "the ledger did not say how the load ended")
 
 
-def _begun(link: Link, payload: bytes) -> Step:
+def _begun(link: Link, path: str, payload: bytes, content_type: str) -> Step:
     try:
-        return _step(link, link.post_signed("/v1/loads", payload, LOAD_CONTENT_TYPE))
+        return _step(link, link.post_signed(path, payload, content_type))
     except UploadRefused as refusal:
         if refusal.status == _UNPROCESSABLE:
             raise LoadDenied(refusal.detail) from None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from card.batch import FIRST_DIGEST, RecordStatus, TapRecord, decode_record, digest, encode_record
 from keys.clock import UnixMs
 from keys.money import Rupiah
-from terminals import shifts
+from terminals import refunds, shifts
 from terminals.errors import OutboxError, OutboxFull
 from terminals.offline import Standing
 from terminals.outbox_file import OutboxFile
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from terminals.refunds import Sale
     from terminals.shifts import Shift
 
 RECORDS_MAX: Final = 100_000
@@ -111,6 +112,24 @@ class Outbox:
             number = self.last_request + 1
             self._note("last request", number)
         return number
+
+    def begin_refund(self, sale: Sale) -> int:
+        """A fresh request number for giving a sale back, durable and the open shift's; raises ShiftRefused."""
+        with self._writing() as db:
+            number = self.last_request + 1
+            refunds.begin(db, number, sale)
+            self._note("last request", number)
+        return number
+
+    def finish_refund(self, request: int, amount: Rupiah) -> None:
+        """The ledger says that a refund is done: it counts in its shift, once."""
+        with self._writing() as db:
+            shifts.count_refund(db, request, amount)
+
+    def last_sale(self, terminal: int) -> Sale | None:
+        """The open shift's last sale, unless it was given back."""
+        with self._alone:
+            return refunds.last_sale(self._db, terminal)
 
     def standing(self, now: UnixMs) -> Standing:
         """What is known of contact, clock and debt; a terminal that never had contact counts from its first question."""

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from card.batch import RecordStatus
+from card.layout import TapKind
 from keys.clock import UnixMs
 from keys.money import Rupiah
+from terminals import refunds
 from terminals.errors import ShiftOpen, ShiftRefused
 
 if TYPE_CHECKING:
@@ -18,12 +20,15 @@ if TYPE_CHECKING:
 
     from card.batch import TapRecord
 
-SCHEMA: Final = """
+SCHEMA: Final = (
+    """
 CREATE TABLE IF NOT EXISTS shifts (number INTEGER PRIMARY KEY, person TEXT NOT NULL, opened_at INTEGER NOT NULL,
   first INTEGER NOT NULL, closed_at INTEGER NOT NULL DEFAULT 0, last INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS shift_sums (shift INTEGER NOT NULL, kind TEXT NOT NULL, count INTEGER NOT NULL,
   amount INTEGER NOT NULL, PRIMARY KEY (shift, kind));
 """
+    + refunds.SCHEMA
+)
 PERSON_CHARS_MAX: Final = 40
 OPEN: Final = "open"
 """The line of taps whose card has not told yet whether it paid."""
@@ -41,7 +46,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """A shift with its sums; `closed_at` is 0 while it is open. Records `first` to `last` are its own."""
+    """A shift with its sums; `closed_at` is 0 while it is open. Records `first` to `last` are its own, and so are the refunds of its `requests` (first, last)."""
 
     number: int
     person: str
@@ -50,6 +55,7 @@ class Shift:
     closed_at: UnixMs
     last: int
     lines: tuple[Line, ...]
+    requests: tuple[int, int] = (1, 0)
 
     @property
     def is_open(self) -> bool:
@@ -78,6 +84,15 @@ def count(db: sqlite3.Connection, record: TapRecord, times: int = 1) -> None:
     shift, kind = _shift_of(db, record.sequence), kind_of(record)
     if shift and kind:
         _add(db, shift, kind, times, -record.amount * times)
+        if record.kind is TapKind.SALE and record.status is RecordStatus.CONFIRMED:
+            refunds.note_sale(db, shift, record.sequence, Rupiah(-record.amount))
+
+
+def count_refund(db: sqlite3.Connection, request: int, amount: Rupiah) -> None:
+    """Count a refund that the ledger says is done, once, in the shift that asked for it."""
+    shift = refunds.finish(db, request)
+    if shift:
+        _add(db, shift, refunds.REFUND, 1, -amount)
 
 
 def add_cash(db: sqlite3.Connection, amount: Rupiah) -> None:
@@ -117,7 +132,8 @@ def current(db: sqlite3.Connection) -> Shift | None:
         "SELECT kind, count, amount FROM shift_sums WHERE shift = ? AND count <> 0 ORDER BY kind", (number,)
     )
     lines = tuple(Line(kind, times, Rupiah(amount)) for kind, times, amount in sums)
-    return Shift(number, person, UnixMs(opened_at), first, UnixMs(closed_at), last, lines)
+    asked = refunds.asked_in(db, number)
+    return Shift(number, person, UnixMs(opened_at), first, UnixMs(closed_at), last, lines, asked)
 
 
 def _need_open(db: sqlite3.Connection) -> int:

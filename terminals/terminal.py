@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from terminals.loading import Show
     from terminals.offline import Standing
     from terminals.outbox import Outbox
+    from terminals.refunds import Sale
     from terminals.shifts import Shift
     from terminals.upload import Link, Uploaded
 
@@ -173,6 +174,22 @@ class Terminal:
             return Outcome(Colour.RED, refusal.rule, str(refusal))
         request = self.outbox.next_request()
         return loading.load(self._parts.link, card, amount, request, self._parts.clock.now(), show)
+
+    def refund(self, card: Transport, sale: Sale, reason: str) -> Outcome:
+        """Give a sale back onto the card that paid it: the ledger decides, and speaks to the card itself.
+
+        What waits is sent first, for the ledger has to have the sale. Raises Offline, LoadDenied, UploadRefused, ShiftRefused before the card is touched.
+        """
+        try:
+            self._rules.need_admitted(card.uid)
+        except FareRefused as refusal:
+            return Outcome(Colour.RED, refusal.rule, str(refusal))
+        self.upload()
+        request = self.outbox.begin_refund(sale)
+        done = loading.refund(self._parts.link, card, sale, request, self._parts.clock.now(), reason)
+        if done.colour is Colour.GREEN:
+            self.outbox.finish_refund(done.sequence - RELAYED_FROM, done.amount)
+        return done
 
     def upload(self) -> Uploaded:
         """Send what is ready; intents that waited too long go up as unconfirmed.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import cbor2
 
-from card.batch import SEQUENCE_MAX, SHIFT_CONTENT_TYPE, TapRecord, decode_batch
+from card.batch import RELAYED_FROM, SEQUENCE_MAX, SHIFT_CONTENT_TYPE, TapRecord, decode_batch
 from keys import envelope
 from keys.errors import EnvelopeError, SignatureWrong
 from ledger.errors import BatchMalformed, SignatureRefused
@@ -25,7 +25,11 @@ QUESTION_BYTES_MAX: Final = 1024
 RECORDS_MAX: Final = 100_000
 FRESH_MS: Final = 10 * 60_000
 """How far a question's time may lie from the ledger's own: an old one, overheard, is not answered again."""
-_FIELDS: Final = 3
+_FIELDS: Final = (3, 5)
+"""Without requests of refunds, and with them."""
+
+
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +55,18 @@ class ShiftDesk:
         self._clock = clock
 
     def figures(self, body: bytes) -> Figures:
-        """The answer to a signed question [first, last, asked at].
+        """The answer to a signed question [first, last, asked at], with [first request, last request] of its refunds behind.
 
         Raises BatchMalformed, SignatureRefused, TerminalUnknown.
         """
-        terminal, first, last = self._asked(body)
+        terminal, own, relayed = self._asked(body)
         with self._database.transaction() as connection:
-            return figures(connection, terminal, first, last)
+            found = figures(connection, terminal, *own)
+            given = figures(connection, terminal, *(RELAYED_FROM + one for one in relayed))
+        # A refund that the ledger refused left no record: nothing is missing of those.
+        return Figures(found.lines | given.lines, found.kept + given.kept, found.missing)
 
-    def _asked(self, body: bytes) -> tuple[int, int, int]:
+    def _asked(self, body: bytes) -> tuple[int, Span, Span]:
         try:
             message = envelope.parse(body[:QUESTION_BYTES_MAX])
         except EnvelopeError as error:
@@ -71,25 +78,33 @@ class ShiftDesk:
         now = self._clock.now()
         certificate = self._registry.terminal(int.from_bytes(message.kid, "big"), now)
         try:
-            first, last, asked_at = _fields(message.verify(certificate.public_key))
+            own, asked_at, relayed = _fields(message.verify(certificate.public_key))
         except SignatureWrong:
             raise SignatureRefused(f"the signature is not terminal {certificate.terminal}'s") from None
         if abs(asked_at - now) > FRESH_MS:
             raise BatchMalformed("the question is of another time: set the terminal's clock, and ask again")
-        return certificate.terminal, first, last
+        return certificate.terminal, own, relayed
 
 
-def _fields(payload: bytes) -> tuple[int, int, int]:
+def _fields(payload: bytes) -> tuple[Span, int, Span]:
     try:
         fields: Any = cbor2.loads(payload)
     except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
         raise BatchMalformed("the question is no CBOR") from None
-    if not isinstance(fields, list) or len(fields) != _FIELDS or not all(type(one) is int for one in fields):
-        raise BatchMalformed("a question is an array of first, last and the time")
-    first, last, asked_at = fields
-    if not (1 <= first <= SEQUENCE_MAX and first - 1 <= last <= SEQUENCE_MAX and last - first < RECORDS_MAX):
-        raise BatchMalformed(f"a shift has at most {RECORDS_MAX} records, in order")
-    return first, last, asked_at
+    if (
+        not isinstance(fields, list)
+        or len(fields) not in _FIELDS
+        or not all(type(one) is int for one in fields)
+    ):
+        raise BatchMalformed("a question is an array of first, last and the time, and of a till's refunds")
+    first, last, asked_at, *rest = fields
+    spans: list[Span] = [(first, last), (rest[0], rest[1]) if rest else (1, 0)]
+    for start, end in spans:
+        if not (
+            1 <= start <= SEQUENCE_MAX and start - 1 <= end <= SEQUENCE_MAX and end - start < RECORDS_MAX
+        ):
+            raise BatchMalformed(f"a shift has at most {RECORDS_MAX} records, in order")
+    return spans[0], asked_at, spans[1]
 
 
 def figures(connection: Connection, terminal: int, first: int, last: int) -> Figures:

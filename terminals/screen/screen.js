@@ -94,7 +94,7 @@ function drawButtons(wanted) {
 function press(one) {
   if (one.entry === "nothing") return send(one.action, "");
   asked = one;
-  at("entry-word").textContent = word(one.entry === "text" ? "your-name" : one.word);
+  at("entry-word").textContent = word(one.action === "open-shift" ? "your-name" : one.word);
   at("ok").textContent = word("ok");
   at("back").textContent = word("cancel");
   at("keypad").hidden = one.entry !== "amount";
