@@ -74,7 +74,7 @@ class SealedFile:
         return self._read(self.path)
 
     def stamp(self) -> tuple[int, int] | None:
-        """Which file stands there now: another one after each `put`; None where there is none. A look that costs a microsecond."""
+        """Which file stands there now: another one after each `put`; None where there is none. A look that costs a few microseconds."""
         try:
             found = self.path.stat()
         except OSError:

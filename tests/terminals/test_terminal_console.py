@@ -16,7 +16,7 @@ from terminals.roles.merchant import Merchant
 from terminals.screen.console import Console
 from terminals.screen.words import LANGUAGES
 from terminals.station import Station
-from tests.terminals.depot import START, Clock, Ledger, Server, card, city_vault, terminal
+from tests.terminals.depot import START, Clock, Ledger, Server, card, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,11 +26,6 @@ if TYPE_CHECKING:
 
     from keys.filevault import FileVault
     from terminals.screen.board import Board
-
-
-@pytest.fixture
-def vault(tmp_path: Path) -> FileVault:
-    return city_vault(tmp_path)
 
 
 @pytest.fixture

@@ -31,11 +31,6 @@ AMOUNT = Rupiah(20_000)
 
 
 @pytest.fixture
-def ledger() -> Ledger:
-    return Ledger()
-
-
-@pytest.fixture
 def kiosk(tmp_path: Path, shared_vault: FileVault, still: Clock, ledger: Ledger) -> Iterator[Terminal]:
     server = Server(ledger)
     with terminal(tmp_path, shared_vault, still, ledger, server.address) as made:

@@ -21,11 +21,10 @@ from terminals.offline import DAY_MS, HOUR_MS, Standing, need_trust, warnings
 from terminals.outbox import BATCH_BYTES, BATCH_RECORDS, Outbox, PendingBatch, RecordState
 from terminals.pump import AGE_MS, BACK_OFF_MS_MAX, LOOK_MS, Line, Pump, back_off_ms, is_due
 from terminals.tap import Colour
-from tests.terminals.depot import PLACE, START, Clock, Ledger, Server, card, city_vault, terminal, value_of
+from tests.terminals.depot import PLACE, START, Clock, Ledger, card, value_of
 from tests.terminals.test_terminal_outbox import record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from terminals.terminal import Terminal
@@ -97,29 +96,6 @@ def test_records_go_up_by_count_or_by_age_and_a_quiet_terminal_asks_for_news() -
     waiting = replace(line, failures=1, next_try_at=UnixMs(START + 10))
     assert not is_due(waiting, BATCH_RECORDS, START, UnixMs(START + 9))
     assert is_due(waiting, 0, START, UnixMs(START + 10))
-
-
-@pytest.fixture
-def ledger() -> Ledger:
-    return Ledger()
-
-
-@pytest.fixture
-def server(ledger: Ledger) -> Iterator[Server]:
-    made = Server(ledger)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def bus(tmp_path: Path, clock: Clock, ledger: Ledger, server: Server) -> Iterator[Terminal]:
-    with terminal(tmp_path, city_vault(tmp_path), clock, ledger, server.address) as made:
-        yield made
 
 
 def test_a_bus_that_heard_nothing_for_a_month_takes_no_fare_and_touches_no_card(

@@ -32,7 +32,6 @@ from tests.terminals.depot import (
     Ledger,
     Server,
     card,
-    city_vault,
     terminal,
 )
 
@@ -136,16 +135,6 @@ def test_amounts_are_read_as_people_write_them(typed: str, amount: int) -> None:
 def test_what_is_no_amount_is_asked_for_again(typed: str) -> None:
     with pytest.raises(InputWrong, match="enter it again"):
         amount_of(typed)
-
-
-@pytest.fixture
-def vault(tmp_path: Path) -> FileVault:
-    return city_vault(tmp_path)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

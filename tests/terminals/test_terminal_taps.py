@@ -23,7 +23,7 @@ from terminals.errors import (
 )
 from terminals.outbox import Outbox, RecordState
 from terminals.tap import Colour
-from tests.terminals.depot import PLACE, Clock, Ledger, Server, card, city_vault, terminal, value_of
+from tests.terminals.depot import PLACE, Clock, Ledger, Server, card, terminal, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,34 +31,6 @@ if TYPE_CHECKING:
 
     from keys.filevault import FileVault
     from terminals.terminal import Terminal
-
-
-@pytest.fixture
-def vault(tmp_path: Path) -> FileVault:
-    return city_vault(tmp_path)
-
-
-@pytest.fixture
-def ledger() -> Ledger:
-    return Ledger()
-
-
-@pytest.fixture
-def server(ledger: Ledger) -> Iterator[Server]:
-    made = Server(ledger)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def bus(tmp_path: Path, vault: FileVault, clock: Clock, ledger: Ledger, server: Server) -> Iterator[Terminal]:
-    with terminal(tmp_path, vault, clock, ledger, server.address) as made:
-        yield made
 
 
 @pytest.fixture
