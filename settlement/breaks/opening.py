@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from settlement.breaks import store
-from settlement.breaks.causes import Named
-from settlement.breaks.kept import What
+from settlement.breaks.causes import Named, severity
+from settlement.breaks.classifying import undone
+from settlement.breaks.kept import Cause, What
+from settlement.matching import store as matching
+from settlement.matching.sides import told_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ledger.writer import Transaction
     from settlement.breaks.classifying import Break
-    from settlement.breaks.kept import Cause, Severity
+    from settlement.breaks.kept import Severity
     from settlement.people import Person
     from settlement.statements.kept import LineKey
 
@@ -39,7 +42,18 @@ def close_of(
     by: Person,
     proposal: int = 0,
 ) -> None:
-    """Close the open breaks that some items and lines stand in; `proposal` is the approved one that resolves them."""
+    """Close the open breaks that some items and lines stand in; `proposal` is the approved one that resolves them.
+
+    A line of such a break that is none of these has lost its item, and gets a break of its own.
+    """
+    bereft: list[LineKey] = []
     for found in store.open_of(tx.connection, references, lines):
-        store.change(tx.connection, found.break_id, closed_night=tx.business_date, proposal=proposal)
+        alone = found.line != store.NO_LINE and found.line not in lines
+        bereft += [found.line] if alone else []
+        store.change(
+            tx.connection, found.break_id, closed_night=tx.business_date, proposal=0 if alone else proposal
+        )
         store.note(tx.connection, found.break_id, What.CLOSED, why, by, tx.received_at)
+    told = told_of(matching.lines_with(tx.connection, bereft))
+    opened = [one for line in told for one in undone(line, f"its item went another way: {why}")]
+    open_breaks(tx, [(one, Cause.NONE, severity(one, Cause.NONE)) for one in opened], by)
