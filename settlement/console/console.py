@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from settlement.console.break_pages import BreakPages
 from settlement.console.door import DoorPages
 from settlement.console.drawing import Drawing
 from settlement.console.gate import Gate
+from settlement.console.import_pages import ImportPages
+from settlement.console.line_pages import LinePages
 from settlement.console.nights import NightPages
+from settlement.console.office_pages import OfficePages
 from settlement.console.overview import OverviewPages
 from settlement.console.worklist import WorklistPages
 
@@ -26,5 +30,9 @@ class Console:
             *DoorPages(desk.office, drawing).pages(),
             *OverviewPages(desk, drawing).pages(),
             *WorklistPages(desk, drawing).pages(),
+            *BreakPages(desk, drawing).pages(),
+            *LinePages(desk, drawing).pages(),
+            *ImportPages(desk, drawing).pages(),
             *NightPages(desk, drawing).pages(),
+            *OfficePages(desk, drawing).pages(),
         )

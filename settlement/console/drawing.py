@@ -20,6 +20,9 @@ MENU: Final = (
     ("/console", "Overview", "o", Right.LOOK),
     ("/console/worklist", "Worklist", "w", Right.LOOK),
     ("/night", "Nights", "n", Right.LOOK),
+    ("/console/import", "Statements", "i", Right.LOOK),
+    ("/console/log", "Log", "l", Right.AUDIT),
+    ("/console/accounts", "Accounts", "a", Right.ACCOUNTS),
 )
 """The menu: where it leads, what it says, the key behind `g`, and who sees it."""
 

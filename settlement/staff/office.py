@@ -197,7 +197,7 @@ class StaffOffice:
 
         Raises StaffRefused for a name that is taken or none, PasswordWeak.
         """
-        if not _NAME.match(name):
+        if not _NAME.match(name) or name == "night":  # the night's own name, where no person acts
             raise StaffRefused(f"{name!r} is no name for an account: 3 to 40 of a-z, 0-9, . and -")
         hashed = passwords.digest(passwords.checked(name, password))
         with self._database.writing() as connection:

@@ -1,0 +1,1 @@
+"""Lines, items and what stands behind them, from the database."""
