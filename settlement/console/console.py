@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from settlement.console.break_pages import BreakPages
 from settlement.console.door import DoorPages
 from settlement.console.drawing import Drawing
+from settlement.console.export_pages import ExportPages
+from settlement.console.figures_pages import FiguresPages
 from settlement.console.gate import Gate
 from settlement.console.import_pages import ImportPages
 from settlement.console.line_pages import LinePages
@@ -33,6 +35,8 @@ class Console:
             *BreakPages(desk, drawing).pages(),
             *LinePages(desk, drawing).pages(),
             *ImportPages(desk, drawing).pages(),
+            *FiguresPages(desk, drawing).pages(),
+            *ExportPages(desk, drawing).pages(),
             *NightPages(desk, drawing).pages(),
             *OfficePages(desk, drawing).pages(),
         )

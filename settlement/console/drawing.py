@@ -20,7 +20,9 @@ MENU: Final = (
     ("/console", "Overview", "o", Right.LOOK),
     ("/console/worklist", "Worklist", "w", Right.LOOK),
     ("/night", "Nights", "n", Right.LOOK),
+    ("/console/windows", "Windows", "t", Right.LOOK),
     ("/console/import", "Statements", "i", Right.LOOK),
+    ("/console/figures", "Figures", "f", Right.LOOK),
     ("/console/log", "Log", "l", Right.AUDIT),
     ("/console/accounts", "Accounts", "a", Right.ACCOUNTS),
 )

@@ -153,3 +153,99 @@ def test_the_worklist_works_without_a_script(browser: Browser, demo: DemoDay) ->
     assert "source=break" in page.url
     assert page.locator("tr[data-row]").count() >= 4
     person.context.close()
+
+
+PAGES_MORE: Final = ("/console/import", "/console/figures", "/console/windows", "/staff/password")
+
+
+@pytest.mark.parametrize("path", PAGES_MORE)
+def test_the_other_pages_are_accessible_too(maker: Person, path: str) -> None:
+    maker.page.goto(path)
+    check_accessible(maker.page)
+    picture(maker.page, path.rpartition("/")[2])
+
+
+def test_a_statement_is_chosen_and_taken_in(maker: Person, demo: DemoDay, tmp_path: Path) -> None:
+    page = maker.page
+    broken = tmp_path / "broken.sta"
+    broken.write_bytes(b"garbage")
+    page.goto("/console/import")
+    page.get_by_label("Drop statements here").set_input_files(broken)
+    page.get_by_role("button", name="Take in").click()
+    expect(page.get_by_role("status")).to_contain_text("refused broken.sta")
+    check_accessible(page)
+
+
+def test_an_entry_is_proposed_and_only_somebody_else_approves_it(
+    browser: Browser, demo: DemoDay, maker: Person
+) -> None:
+    page = maker.page
+    page.goto("/console/worklist?source=break")
+    page.get_by_role("row").filter(has_text="amount differs").get_by_role("link").first.click()
+    page.get_by_label("Why").fill("the bank kept a fee")
+    page.get_by_role("button", name="Propose").click()
+    expect(page.get_by_text("somebody else approves it")).to_be_visible()
+    assert page.get_by_role("button", name="Approve").count() == 0
+    check_accessible(page)
+    picture(page, "break")
+    checker = Person(browser, demo, "checker")
+    theirs = checker.sign_in(1)
+    theirs.goto(page.url)
+    theirs.get_by_role("button", name="Approve").click()
+    expect(theirs.locator("#proposals .pill").first).to_have_text("approved")
+    checker.context.close()
+    assert checker.wrong == []
+
+
+def test_a_line_is_unmatched_and_matched_again(maker: Person) -> None:
+    page = maker.page
+    page.goto(f"/night/{DAY}")
+    page.locator("#items a[href^='/console/lines/']").first.click()
+    page.get_by_label("Why it is wrong").fill("to look at it again")
+    page.get_by_role("button", name="Unmatch").click()
+    expect(page.get_by_role("heading", name="What may prove it")).to_be_visible()
+    check_accessible(page)
+    picture(page, "match")
+    page.get_by_role("checkbox").first.check()
+    page.get_by_label("Why they belong together").fill("amount and reference")
+    page.get_by_role("button", name="Match", exact=True).click()
+    expect(page.get_by_text("by hand")).to_be_visible()
+
+
+def test_an_item_leads_down_to_the_bytes_that_a_chip_signed(maker: Person) -> None:
+    page = maker.page
+    page.goto(f"/night/{DAY}")
+    page.locator("#items a[href^='/console/items/']").first.click()
+    check_accessible(page)
+    page.locator("a[href^='/console/taps/']").first.click()
+    expect(page.get_by_role("heading", name="What the chip signed")).to_be_visible()
+    expect(page.get_by_text("commit reader id: who commits")).to_be_visible()
+    check_accessible(page)
+    picture(page, "tap")
+
+
+def test_the_worklist_is_exported(maker: Person) -> None:
+    page = maker.page
+    page.goto("/console/worklist?source=break")
+    picture(page, "worklist")
+    with page.expect_download() as taken:
+        page.get_by_role("link", name="XLSX").click()
+    assert taken.value.suggested_filename == "worklist.xlsx"
+    assert Path(taken.value.path()).read_bytes().startswith(b"PK")
+
+
+def test_the_worklist_is_calm_in_the_dark_and_on_a_phone(browser: Browser, demo: DemoDay) -> None:
+    for name, more in (
+        ("dark", {"color_scheme": "dark"}),
+        ("phone", {"viewport": {"width": 390, "height": 844}}),
+    ):
+        person = Person(browser, demo, "auditor", **more)
+        page = person.sign_in(0 if name == "dark" else 1)
+        page.goto("/console/worklist?source=break")
+        check_accessible(page)
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, "nothing sticks out at the side"
+        picture(page, f"worklist-{name}")
+        page.goto("/console/log")
+        check_accessible(page)
+        person.context.close()

@@ -1,0 +1,1 @@
+"""Figures over days, from the database."""

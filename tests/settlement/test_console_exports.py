@@ -1,0 +1,150 @@
+"""Exports read back: the same figures in all three forms, and nothing that a spreadsheet would compute. Charts: whole numbers in, exact bars out."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zlib
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openpyxl import load_workbook
+
+from keys.money import Sen, display, parse
+from settlement.console.charts import LINES_MAX, Bar, bars, step_of
+from settlement.console.sheets import FORMULA, Column, Sheet, as_csv, as_pdf, as_xlsx, safe
+from settlement.view import view
+from tests.settlement.at_desk import Opened, member, opened
+from tests.settlement.town import DAY
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.settlement.town import Stage
+
+HOSTILE = ('=HYPERLINK("http://evil.test")', "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "=cmd|' /C calc'!A0")
+
+
+def sheet_of(texts: list[str], amounts: list[int]) -> Sheet:
+    rows = [(text, Sen(amount)) for text, amount in zip(texts, amounts, strict=True)]
+    return Sheet("A sheet", (Column("Text", width=60), Column("Amount", money=True)), rows)
+
+
+def csv_rows(content: bytes) -> list[list[str]]:
+    return list(csv.reader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+
+
+def xlsx_rows(content: bytes) -> list[list[object]]:
+    page = load_workbook(io.BytesIO(content)).active
+    assert page is not None
+    return [[cell.value for cell in row] for row in page.iter_rows()]
+
+
+def pdf_texts(content: bytes) -> list[str]:
+    found: list[str] = []
+    for stream in re.findall(rb"stream\r?\n(.*?)\r?\nendstream", content, re.DOTALL):
+        try:
+            text = zlib.decompress(stream).decode("latin-1")
+        except zlib.error:
+            continue
+        found += [re.sub(r"\\(.)", r"\1", said) for said in re.findall(r"\(((?:\\.|[^\\()])*)\) Tj", text)]
+    return found
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.text(max_size=12), st.integers(-(10**14), 10**14)), max_size=6))
+def test_csv_gives_back_texts_and_sen_exactly_and_never_a_formula(rows: list[tuple[str, int]]) -> None:
+    sheet = sheet_of([text for text, _ in rows], [amount for _, amount in rows])
+    read = csv_rows(as_csv(sheet))
+    assert [parse(row[1]) for row in read[1:]] == [amount for _, amount in rows] + [sum(a for _, a in rows)]
+    for (text, _), row in zip(rows, read[1:], strict=False):
+        assert not row[0].startswith(FORMULA)
+        assert row[0].removeprefix("'") == text.removeprefix("'") or row[0] == text
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_begins_like_a_formula_is_text_in_csv_and_xlsx(text: str) -> None:
+    sheet = sheet_of([text], [1])
+    assert csv_rows(as_csv(sheet))[1][0] == safe(text) == f"'{text}"
+    book = load_workbook(io.BytesIO(as_xlsx(sheet)))
+    assert book.active is not None
+    cell = book.active["A2"]
+    assert cell.data_type == "s"
+    assert cell.hyperlink is None
+
+
+@pytest.fixture
+def at(stage: Stage, tmp_path: Path) -> Opened:
+    made = opened(stage, tmp_path)
+    stage.night.run(DAY)
+    return made
+
+
+def test_a_nights_report_has_the_same_figures_in_all_three(at: Opened, stage: Stage) -> None:
+    night = view(stage.ledger.database, DAY)
+    assert night is not None
+    client = member(at, "auditor")
+    got = {kind: client.get(f"/console/exports/night/2026-11-18/{kind}") for kind in ("csv", "xlsx", "pdf")}
+    for kind, answer in got.items():
+        assert answer.headers["content-disposition"] == f'attachment; filename="night-2026-11-18.{kind}"'
+    nets = [one.net for one in night.positions]
+    assert nets
+    nets.append(Sen(sum(nets)))
+    assert [parse(row[6]) for row in csv_rows(got["csv"].content)[1:]] == nets
+    read = xlsx_rows(got["xlsx"].content)[1:]
+    assert [round(float(str(row[6] or 0)) * 100) for row in read] == nets
+    texts = pdf_texts(got["pdf"].content)
+    for net in nets:
+        assert display(net) in texts
+    for position in night.positions:
+        assert any(position.name in text or text in position.name for text in texts)
+
+
+def test_the_worklist_goes_out_by_its_filters(at: Opened) -> None:
+    client = member(at, "checker")
+    whole = csv_rows(client.get("/console/exports/worklist/csv").content)
+    none = csv_rows(client.get("/console/exports/worklist/csv?q=nothing-is-called-this").content)
+    assert len(none) == 2
+    assert len(whole) >= len(none)
+    assert client.get("/console/exports/worklist/exe").status_code == 404
+    assert client.get("/console/exports/night/2026-13-41/csv").status_code == 404
+
+
+def test_a_pdf_of_other_scripts_is_made_all_the_same() -> None:
+    assert as_pdf(sheet_of(["三宝垄 <b>", "ꦱꦼꦩꦫꦁ"], [350_000, -50])).startswith(b"%PDF-")
+
+
+@given(st.integers(1, 10**16))
+def test_an_axis_has_few_round_lines(most: int) -> None:
+    step = step_of(most)
+    assert step * LINES_MAX >= most
+    assert int(str(step).rstrip("0")) in {1, 2, 5}
+    assert step == 1 or step * LINES_MAX < most * 5
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=30))
+def test_a_chart_is_whole_xml_and_higher_values_have_higher_bars(values: list[int]) -> None:
+    drawn = bars("n", "A <title>", "Said & done", [Bar(f"<{at}>", one) for at, one in enumerate(values)], str)
+    root = ET.fromstring(str(drawn))
+    space = "{http://www.w3.org/2000/svg}"
+    rects = [one for one in root.iter() if one.tag.removeprefix(space) == "rect"]
+    heights = [int(one.attrib["height"]) for one in rects]
+    assert len(rects) == len(values)
+    for (a, high), (b, other) in zip(zip(values, heights, strict=True), zip(values[1:], heights[1:], strict=True), strict=False):  # fmt: skip
+        if abs(a) > abs(b):
+            assert high >= other - 1
+    assert "style" not in str(drawn)
+
+
+def test_figures_and_windows_show_what_the_books_have(at: Opened) -> None:
+    client = member(at, "checker")
+    page = client.get("/console/figures").text
+    assert page.count('<svg class="chart"') == 3
+    assert "Taps by hour on 2026-11-18" in page
+    assert "settled" in client.get("/console/windows").text
+    assert client.get("/console/figures?date=tomorrow").status_code == 200
