@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from card import evidence
 from card.errors import CardError
@@ -75,7 +75,7 @@ class LinePages:
                 return self._missing(ask, session, "No statement that was taken in has this line.")
             match = matching.match_of_line(connection, key)
             waiting = [] if match else store.suggestions_of(connection, key, SuggestionState.WAITING)
-            told = {
+            told: dict[str, Any] = {
                 "match": match,
                 "matched": store.items_with(connection, match.items) if match else [],
                 "suggestions": [(one, store.item_of(connection, one.reference)) for one in waiting],
