@@ -8,7 +8,7 @@ from keys.clock import date_of
 from settlement import store as settlements
 from settlement.console import store
 from settlement.console.calls import Door, Page, to
-from settlement.console.store import Filters
+from settlement.console.store import Filters, Source, Total
 from settlement.console.worklist import BUCKETS, OLDER, address_of, bucket
 from settlement.staff.roles import Right
 
@@ -39,12 +39,14 @@ class OverviewPages:
             return to("/console/accounts")
         now = self._desk.clock.now()
         with self._desk.database.transaction() as connection:
-            totals = store.totals(connection, Filters())
             aged = store.ages(connection)
+            totals = [Total(Source.BREAK, sum(one[1] for one in aged), sum(one[2] for one in aged))]
+            for source in (Source.QUARANTINE, Source.EXCEPTION, Source.DISPUTE):
+                totals += store.totals(connection, Filters(source))
             days = settlements.settled_days(connection)[:NIGHTS]
         ages = {name: [0, 0] for _, name in BUCKETS} | {OLDER: [0, 0]}
-        for night, _, count, amount in aged:
-            at = night * store.DAY_MS - store.CITY_MS
+        for since, count, _, amount in aged:
+            at = since * store.DAY_MS - store.CITY_MS
             ages[bucket(at, now)][0] += count
             ages[bucket(at, now)][1] += amount
         return self._drawing.page(

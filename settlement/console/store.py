@@ -206,14 +206,14 @@ def totals(connection: Connection, filters: Filters) -> list[Total]:
     return found
 
 
-def ages(connection: Connection) -> list[tuple[int, str, int, int]]:
-    """Open breaks by the day they were found and reason: how many, and the sum of their differences without sign."""
+def ages(connection: Connection) -> list[tuple[int, int, int, int]]:
+    """Open breaks by the day from which their age counts: how many, the sum of their differences, and the same without sign."""
     table = breaks
     query = (
-        sa.select(
-            table.c.since, table.c.reason, sa.func.count(), sa.func.sum(sa.func.abs(table.c.difference))
-        )
+        sa.select(table.c.since, sa.func.count(), sa.func.sum(table.c.difference), sa.func.sum(sa.func.abs(table.c.difference)))
         .where(table.c.partition == WHOLE, table.c.closed_night.is_(None))
-        .group_by(table.c.since, table.c.reason)
-    )
-    return [(night, reason, count, int(amount)) for night, reason, count, amount in connection.execute(query)]
+        .group_by(table.c.since)
+    )  # fmt: skip
+    return [
+        (since, count, int(amount), int(size)) for since, count, amount, size in connection.execute(query)
+    ]

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 CANDIDATES_MAX: Final = 20
 TRANSFERS_MAX: Final = 100
 PARTITIONS: Final = 64
-DAYS_BEFORE: Final = 14
+DAYS_BEFORE: Final = (7, 30)
+"""How far back open items are looked for; further where a week has few, as over Lebaran."""
+FEW: Final = 3
 DAYS_AFTER: Final = 1
 
 
@@ -54,7 +56,16 @@ def items_with(connection: Connection, references: tuple[str, ...]) -> list[Item
 
 
 def candidates(connection: Connection, line: BankLine) -> list[Item]:
-    """Open items of the line's bank from two weeks before its value date, the nearest amounts first."""
+    """Open items of the line's bank from the days before its value date, the nearest amounts first."""
+    found: list[Item] = []
+    for days in DAYS_BEFORE:
+        found = _candidates(connection, line, days)
+        if len(found) >= FEW:
+            break
+    return found
+
+
+def _candidates(connection: Connection, line: BankLine, days: int) -> list[Item]:
     day = day_of(line.line.value_date)
     taken = sa.select(match_items.c.reference).where(
         match_items.c.partition == WHOLE, match_items.c.active.is_(sa.true()), match_items.c.reference == items.c.reference
@@ -62,7 +73,7 @@ def candidates(connection: Connection, line: BankLine) -> list[Item]:
     query = (
         sa.select(items)
         .where(
-            items.c.partition == WHOLE, items.c.business_date.between(day - DAYS_BEFORE, day + DAYS_AFTER),
+            items.c.partition == WHOLE, items.c.business_date.between(day - days, day + DAYS_AFTER),
             items.c.bank == line.bank, ~taken.exists(),
         )
         .order_by(sa.func.abs(items.c.amount - line.line.amount), items.c.reference)

@@ -1,0 +1,226 @@
+"""The console's pages with 1,000,000 statement lines stored: each page's 95th percentile, gate, queries and template in it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from ledger.book import Ledger
+from settlement.breaks import tables as break_tables
+from settlement.matching import tables as matching_tables
+from settlement.tables import items, lines, settlements, statements
+from settlement.tables import metadata as settlement_metadata
+from tests.settlement.at_desk import member, opened
+from tests.settlement.conftest import city
+from tests.settlement.town import BNI, BRT, DAY, JATENG, MANDIRI, open_stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from fastapi.testclient import TestClient
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+    from ledger.store import Connection
+    from settlement.participants import Participants
+
+__all__ = ["city"]
+LINES: Final = 1_000_000
+NIGHTS: Final = 250
+A_NIGHT: Final = LINES // NIGHTS
+BREAKS: Final = 40_000
+"""The lines that no match proves, each in an open break."""
+BANKS: Final = (BNI, JATENG, MANDIRI)
+P95_MS_MAX: Final = 150
+ROUNDS: Final = 40
+
+
+def digest(night: int) -> str:
+    return f"{night:064x}"
+
+
+def reference(number: int) -> str:
+    return f"KSH-{number:012d}"
+
+
+def fill(connection: Connection) -> None:
+    """Lines, items, matches and breaks, straight into the tables."""
+
+    def put(table: Any, columns: str, rows: Iterator[tuple[Any, ...]]) -> None:
+        marks = ",".join("?" * len(columns.split(",")))
+        connection.exec_driver_sql(f"INSERT INTO {table.name} ({columns}) VALUES ({marks})", list(rows))
+
+    for night in range(NIGHTS):
+        day, first = DAY - 1 - night, night * A_NIGHT
+        numbers = range(first, first + A_NIGHT)
+        put(
+            settlements,
+            "partition,business_date,closed_at,head,first_position,last_position",
+            iter([(0, day, 0, bytes(32), 0, 0)]),
+        )
+        for at, bank in enumerate(BANKS):
+            put(
+                statements,
+                "partition,sha256,number,bank,chain,account,identifier,currency,opening_date,opening,closing_date,closing,lines,night",
+                iter(
+                    [
+                        (
+                            0,
+                            digest(night),
+                            at + 1,
+                            bank,
+                            NIGHTS - night,
+                            "1",
+                            f"S{night}",
+                            "IDR",
+                            day,
+                            0,
+                            day,
+                            0,
+                            A_NIGHT // 3,
+                            day,
+                        )
+                    ]
+                ),
+            )
+        put(
+            lines,
+            "partition,sha256,statement,number,bank,value_date,booking_date,amount,currency,reference,end_to_end,remittance,bank_reference,source_line,repeated",
+            (
+                (
+                    0,
+                    digest(night),
+                    n % 3 + 1,
+                    n - first + 1,
+                    BANKS[n % 3],
+                    day,
+                    day,
+                    1_000 + n,
+                    "IDR",
+                    "",
+                    reference(n),
+                    f"SETORAN {n}",
+                    "",
+                    n - first,
+                    False,
+                )
+                for n in numbers
+            ),
+        )
+        put(
+            items,
+            "partition,reference,business_date,bank,kind,code,party,name,amount,due,rail",
+            (
+                (
+                    0,
+                    reference(n),
+                    day,
+                    BANKS[n % 3],
+                    "payout",
+                    3,
+                    BRT,
+                    "BLU Trans Semarang",
+                    1_000 + n,
+                    day,
+                    "",
+                )
+                for n in numbers
+            ),
+        )
+        proven = [n for n in numbers if n % (LINES // BREAKS)]
+        put(
+            matching_tables.matches,
+            "partition,number,bank,rule,rules,confidence,difference,evidence,night,made_by,made_at,proposal,undone_by,undone_at,undone_why",
+            (
+                (0, n + 1, BANKS[n % 3], "reference", 1, 100, 0, "", day, "night", 0, 0, "", 0, "")
+                for n in proven
+            ),
+        )
+        put(
+            matching_tables.match_items,
+            "partition,match,reference,active",
+            ((0, n + 1, reference(n), True) for n in proven),
+        )
+        put(
+            matching_tables.match_lines,
+            "partition,match,sha256,statement,line,active",
+            ((0, n + 1, digest(night), n % 3 + 1, n - first + 1, True) for n in proven),
+        )
+        put(
+            break_tables.breaks,
+            "partition,break_id,reason,bank,reference,business_date,sha256,statement,line,difference,evidence,since,night",
+            (
+                (
+                    0,
+                    f"BRK-{n:012x}",
+                    "unexpected on statement",
+                    BANKS[n % 3],
+                    "",
+                    None,
+                    digest(night),
+                    n % 3 + 1,
+                    n - first + 1,
+                    1_000 + n,
+                    f"it carries no reference; the bank says: SETORAN {n}",
+                    day,
+                    day,
+                )
+                for n in numbers
+                if not n % (LINES // BREAKS)
+            ),
+        )
+
+
+@pytest.fixture(scope="module")
+def staff(tmp_path_factory: pytest.TempPathFactory, city: Participants) -> Iterator[TestClient]:
+    folder: Path = tmp_path_factory.mktemp("million")
+    database = Ledger.create(f"sqlite:///{folder / 'ledger.db'}", settlement_metadata)
+    with open_stage(database, folder / "out", city) as stage:
+        at = opened(stage, folder)
+        with database.writing() as connection:
+            fill(connection)
+            connection.exec_driver_sql("ANALYZE")
+        yield member(at, "maker")
+
+
+OPEN_LINE: Final = f"/console/lines/{digest(7)}/{7 * A_NIGHT % 3 + 1}/1"
+MATCHED: Final = f"/console/lines/{digest(7)}/{(7 * A_NIGHT + 1) % 3 + 1}/2"
+PAGES: Final = {
+    "overview": "/console",
+    "worklist": "/console/worklist",
+    "worklist, newest first": "/console/worklist?order=newest",
+    "worklist, one bank": "/console/worklist?bank=9",
+    "worklist, a text that one break has": "/console/worklist?q=SETORAN+777775",
+    "worklist, twenty pages in": "deep",
+    "a break": f"/console/breaks/BRK-{7 * A_NIGHT:012x}",
+    "a line that is open": OPEN_LINE,
+    "a line that is matched": MATCHED,
+    "an item": f"/console/items/{reference(5)}",
+    "statements": "/console/import",
+    "figures": "/console/figures",
+    "windows": "/console/windows",
+    "nights": "/night",
+}
+
+
+def deep(staff: TestClient) -> str:
+    path = "/console/worklist"
+    for _ in range(20):
+        following = re.search(r'rel="next" href="([^"]+)"', staff.get(path).text)
+        assert following is not None
+        path = following[1].replace("&amp;", "&")
+    return path
+
+
+@pytest.mark.benchmark(group="the console's pages, a million lines stored")
+@pytest.mark.parametrize("name", PAGES)
+def test_bench_page(benchmark: BenchmarkFixture, staff: TestClient, name: str) -> None:
+    path = deep(staff) if PAGES[name] == "deep" else PAGES[name]
+    assert staff.get(path).status_code == 200
+    benchmark.pedantic(staff.get, args=(path,), rounds=ROUNDS)
+    took = sorted(benchmark.stats.stats.data)
+    p95 = took[len(took) * 95 // 100] * 1000
+    benchmark.extra_info["p95_ms"] = round(p95, 1)
+    assert p95 < P95_MS_MAX
