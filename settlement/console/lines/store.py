@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 CANDIDATES_MAX: Final = 20
 TRANSFERS_MAX: Final = 100
 PARTITIONS: Final = 64
-DAYS_BEFORE: Final = (7, 30)
-"""How far back open items are looked for; further where a week has few, as over Lebaran."""
+DAYS_BEFORE: Final = (2, 7, 30)
+"""How far back open items are looked for; further where few are found, as over Lebaran."""
 FEW: Final = 3
 DAYS_AFTER: Final = 1
 
