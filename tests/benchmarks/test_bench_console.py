@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -17,7 +18,7 @@ from tests.settlement.conftest import city
 from tests.settlement.town import BNI, BRT, DAY, JATENG, MANDIRI, open_stage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from fastapi.testclient import TestClient
@@ -45,132 +46,38 @@ def reference(number: int) -> str:
     return f"KSH-{number:012d}"
 
 
-def fill(connection: Connection) -> None:
-    """Lines, items, matches and breaks, straight into the tables."""
+def put(connection: Connection, table: Any, columns: str, rows: Iterable[tuple[Any, ...]]) -> None:
+    marks = ",".join("?" * len(columns.split(",")))
+    connection.exec_driver_sql(f"INSERT INTO {table.name} ({columns}) VALUES ({marks})", list(rows))
 
-    def put(table: Any, columns: str, rows: Iterator[tuple[Any, ...]]) -> None:
-        marks = ",".join("?" * len(columns.split(",")))
-        connection.exec_driver_sql(f"INSERT INTO {table.name} ({columns}) VALUES ({marks})", list(rows))
 
-    for night in range(NIGHTS):
-        day, first = DAY - 1 - night, night * A_NIGHT
-        numbers = range(first, first + A_NIGHT)
-        put(
-            settlements,
-            "partition,business_date,closed_at,head,first_position,last_position",
-            iter([(0, day, 0, bytes(32), 0, 0)]),
-        )
-        for at, bank in enumerate(BANKS):
-            put(
-                statements,
-                "partition,sha256,number,bank,chain,account,identifier,currency,opening_date,opening,closing_date,closing,lines,night",
-                iter(
-                    [
-                        (
-                            0,
-                            digest(night),
-                            at + 1,
-                            bank,
-                            NIGHTS - night,
-                            "1",
-                            f"S{night}",
-                            "IDR",
-                            day,
-                            0,
-                            day,
-                            0,
-                            A_NIGHT // 3,
-                            day,
-                        )
-                    ]
-                ),
-            )
-        put(
-            lines,
-            "partition,sha256,statement,number,bank,value_date,booking_date,amount,currency,reference,end_to_end,remittance,bank_reference,source_line,repeated",
-            (
-                (
-                    0,
-                    digest(night),
-                    n % 3 + 1,
-                    n - first + 1,
-                    BANKS[n % 3],
-                    day,
-                    day,
-                    1_000 + n,
-                    "IDR",
-                    "",
-                    reference(n),
-                    f"SETORAN {n}",
-                    "",
-                    n - first,
-                    False,
-                )
-                for n in numbers
-            ),
-        )
-        put(
-            items,
-            "partition,reference,business_date,bank,kind,code,party,name,amount,due,rail",
-            (
-                (
-                    0,
-                    reference(n),
-                    day,
-                    BANKS[n % 3],
-                    "payout",
-                    3,
-                    BRT,
-                    "BLU Trans Semarang",
-                    1_000 + n,
-                    day,
-                    "",
-                )
-                for n in numbers
-            ),
-        )
-        proven = [n for n in numbers if n % (LINES // BREAKS)]
-        put(
-            matching_tables.matches,
-            "partition,number,bank,rule,rules,confidence,difference,evidence,night,made_by,made_at,proposal,undone_by,undone_at,undone_why",
-            (
-                (0, n + 1, BANKS[n % 3], "reference", 1, 100, 0, "", day, "night", 0, 0, "", 0, "")
-                for n in proven
-            ),
-        )
-        put(
-            matching_tables.match_items,
-            "partition,match,reference,active",
-            ((0, n + 1, reference(n), True) for n in proven),
-        )
-        put(
-            matching_tables.match_lines,
-            "partition,match,sha256,statement,line,active",
-            ((0, n + 1, digest(night), n % 3 + 1, n - first + 1, True) for n in proven),
-        )
-        put(
-            break_tables.breaks,
-            "partition,break_id,reason,bank,reference,business_date,sha256,statement,line,difference,evidence,since,night",
-            (
-                (
-                    0,
-                    f"BRK-{n:012x}",
-                    "unexpected on statement",
-                    BANKS[n % 3],
-                    "",
-                    None,
-                    digest(night),
-                    n % 3 + 1,
-                    n - first + 1,
-                    1_000 + n,
-                    f"it carries no reference; the bank says: SETORAN {n}",
-                    day,
-                    day,
-                )
-                for n in numbers
-                if not n % (LINES // BREAKS)
-            ),
-        )
+def told(connection: Connection, night: int) -> None:
+    """A night's statements and lines, and the items that they may prove."""
+    day, first = DAY - 1 - night, night * A_NIGHT
+    numbers = range(first, first + A_NIGHT)
+    columns = "partition,business_date,closed_at,head,first_position,last_position"
+    put(connection, settlements, columns, [(0, day, 0, bytes(32), 0, 0)])
+    columns = "partition,sha256,number,bank,chain,account,identifier,currency,opening_date,opening,closing_date,closing,lines,night"
+    rows = [(0, digest(night), at + 1, bank, NIGHTS - night, "1", f"S{night}", "IDR", day, 0, day, 0, 1, day) for at, bank in enumerate(BANKS)]  # fmt: skip
+    put(connection, statements, columns, rows)
+    columns = "partition,sha256,statement,number,bank,value_date,booking_date,amount,currency,reference,end_to_end,remittance,bank_reference,source_line,repeated"
+    put(connection, lines, columns, ((0, digest(night), n % 3 + 1, n - first + 1, BANKS[n % 3], day, day, 1_000 + n, "IDR", "", reference(n), f"SETORAN {n}", "", n - first, False) for n in numbers))  # fmt: skip
+    columns = "partition,reference,business_date,bank,kind,code,party,name,amount,due,rail"
+    put(connection, items, columns, ((0, reference(n), day, BANKS[n % 3], "payout", 3, BRT, "BLU Trans Semarang", 1_000 + n, day, "") for n in numbers))  # fmt: skip
+
+
+def worked(connection: Connection, night: int) -> None:
+    """A night's matches, and a break for each line that none proves."""
+    day, first = DAY - 1 - night, night * A_NIGHT
+    numbers = range(first, first + A_NIGHT)
+    proven = [n for n in numbers if n % (LINES // BREAKS)]
+    columns = "partition,number,bank,rule,rules,confidence,difference,evidence,night,made_by,made_at,proposal,undone_by,undone_at,undone_why"
+    put(connection, matching_tables.matches, columns, ((0, n + 1, BANKS[n % 3], "reference", 1, 100, 0, "", day, "night", 0, 0, "", 0, "") for n in proven))  # fmt: skip
+    put(connection, matching_tables.match_items, "partition,match,reference,active", ((0, n + 1, reference(n), True) for n in proven))  # fmt: skip
+    put(connection, matching_tables.match_lines, "partition,match,sha256,statement,line,active", ((0, n + 1, digest(night), n % 3 + 1, n - first + 1, True) for n in proven))  # fmt: skip
+    columns = "partition,break_id,reason,bank,reference,business_date,sha256,statement,line,difference,evidence,since,night"
+    left = [n for n in numbers if not n % (LINES // BREAKS)]
+    put(connection, break_tables.breaks, columns, ((0, f"BRK-{n:012x}", "unexpected on statement", BANKS[n % 3], "", None, digest(night), n % 3 + 1, n - first + 1, 1_000 + n, f"it carries no reference; the bank says: SETORAN {n}", day, day) for n in left))  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -180,7 +87,9 @@ def staff(tmp_path_factory: pytest.TempPathFactory, city: Participants) -> Itera
     with open_stage(database, folder / "out", city) as stage:
         at = opened(stage, folder)
         with database.writing() as connection:
-            fill(connection)
+            for night in range(NIGHTS):
+                told(connection, night)
+                worked(connection, night)
             connection.exec_driver_sql("ANALYZE")
         yield member(at, "maker")
 
@@ -214,13 +123,19 @@ def deep(staff: TestClient) -> str:
     return path
 
 
+def seconds(call: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    call()
+    return time.perf_counter() - began
+
+
 @pytest.mark.benchmark(group="the console's pages, a million lines stored")
 @pytest.mark.parametrize("name", PAGES)
 def test_bench_page(benchmark: BenchmarkFixture, staff: TestClient, name: str) -> None:
     path = deep(staff) if PAGES[name] == "deep" else PAGES[name]
     assert staff.get(path).status_code == 200
-    benchmark.pedantic(staff.get, args=(path,), rounds=ROUNDS)
-    took = sorted(benchmark.stats.stats.data)
+    took = sorted(seconds(lambda: staff.get(path)) for _ in range(ROUNDS))
+    benchmark(staff.get, path)
     p95 = took[len(took) * 95 // 100] * 1000
     benchmark.extra_info["p95_ms"] = round(p95, 1)
     assert p95 < P95_MS_MAX
