@@ -44,7 +44,7 @@ def settle(
     database: DatabaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Close a business date's window, settle it, and write its payment files: the first half of a night."""
+    """Close a business date's window and settle it, and put released payment files out: the first half of a night."""
     from hebat.night_commands.screen import show  # noqa: PLC0415  numba and SQLAlchemy load only where they are needed
     from hebat.night_commands.telling import as_told  # noqa: PLC0415
     from keys.clock import day_of  # noqa: PLC0415

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+import polars as pl
 
 from keys.clock import Day
 from keys.money import Sen
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _SOURCES: Final = (Purpose.SUBSIDY, Purpose.OTHERS_CARDS)
 _KINDS: Final = 256
+_PURPOSE_BITS: Final = 3
 _SUM_MAX: Final = 1 << 62
 _FLOW: Final = flows.table()
 _OWN_KIND: Final = flows.own_kinds()
@@ -77,18 +79,20 @@ class Summing:
         return found
 
     def _shares_of(self, rows: Moves, flow: NDArray[np.int8], at: Integers) -> Shares:
-        how, debit, credit = flow[at], rows.debit[at], rows.credit[at]
+        """The chunk's shares, each key once: grouped by hashing before anything is sorted."""
+        how, debit, credit = flow[at].astype(np.int64), rows.debit[at], rows.credit[at]
         credited, refund = how & 2 > 0, how & 1 > 0
         party, other = np.where(credited, credit, debit), np.where(credited, debit, credit)
-        made = np.zeros(len(at), SHARE)
-        made["purpose"] = how >> 2
-        made["code"], made["partition"], made["number"] = party >> 56, party >> 50 & 63, _number(party)
-        made["source"] = np.where(np.isin(made["purpose"], _SOURCES), _number(other), 0)
-        made["bank"] = self._banks(made["purpose"], other)
-        amount = rows.amount[at]
-        made["gross"], made["refunds"] = np.where(refund, 0, amount), np.where(refund, amount, 0)
-        self._terms.charge(made, np.where(refund, -amount, amount))
-        return made
+        purpose, amount = how >> 2, rows.amount[at]
+        source = np.where(np.isin(purpose, _SOURCES), _number(other), 0)
+        exact = self._terms.charged(party, np.where(refund, -amount, amount))
+        _check_sums(amount, exact)
+        columns = {
+            "party": party, "bank": self._banks(purpose, other), "tag": source << _PURPOSE_BITS | purpose,
+            "gross": np.where(refund, 0, amount), "refunds": np.where(refund, amount, 0), "exact": exact,
+        }  # fmt: skip
+        found = pl.DataFrame(columns).group_by("party", "bank", "tag").agg(pl.col(*_SUMMED).sum())
+        return _shares(found)
 
     def _banks(self, purpose: Integers, other: Integers) -> Integers:
         """The bank behind the other side: a purse's or wallet's issuer, the city's treasury, else the bank that the number is."""
@@ -131,12 +135,13 @@ class _Terms:
         self._of = np.zeros((len(self._numbers), 5), np.int64)
         self._known = np.zeros(len(self._numbers), np.bool_)
 
-    def charge(self, made: Shares, amounts: Integers) -> None:
+    def charged(self, parties: Integers, amounts: Integers) -> Integers:
         """Merchant discount of each row; operators, subsidies and cash cost nothing."""
-        sold = np.flatnonzero(made["code"] == Code.MERCHANT_PAYABLE)
+        exact = np.zeros(len(parties), np.int64)
+        sold = np.flatnonzero(parties >> 56 == Code.MERCHANT_PAYABLE)
         if not len(sold):
-            return
-        numbers = made["number"][sold]
+            return exact
+        numbers = _number(parties[sold])
         at = np.searchsorted(self._numbers, numbers)
         strange = (at == len(self._numbers)) | (self._numbers[at % max(1, len(self._numbers))] != numbers)
         if strange.any():
@@ -144,7 +149,8 @@ class _Terms:
                 f"no merchant has number {numbers[strange].min()}: add it to the participants"
             )
         self._learn(np.flatnonzero(np.bincount(at, minlength=len(self._numbers)) > 0))
-        made["exact"][sold] = exact_fees(amounts[sold], self._of[at])
+        exact[sold] = exact_fees(amounts[sold], self._of[at])
+        return exact
 
     def _learn(self, wanted: Integers) -> None:
         for place in wanted[~self._known[wanted]].tolist():
@@ -155,6 +161,24 @@ class _Terms:
 
 def _number(accounts: Integers) -> Integers:
     return accounts & (1 << 50) - 1
+
+
+def _shares(found: pl.DataFrame) -> Shares:
+    """Grouped columns as shares."""
+    made = np.zeros(len(found), SHARE)
+    party, tag = found["party"].to_numpy(), found["tag"].to_numpy()
+    made["code"], made["partition"], made["number"] = party >> 56, party >> 50 & 63, _number(party)
+    made["purpose"], made["source"] = tag & (1 << _PURPOSE_BITS) - 1, tag >> _PURPOSE_BITS
+    for name in ("bank", *_SUMMED):
+        made[name] = found[name].to_numpy()
+    return made
+
+
+def _check_sums(*columns: Integers) -> None:
+    """Raises SumTooLarge where a sum of a column might not fit."""
+    for column in columns:
+        if len(column) and int(np.abs(column).max()) * len(column) >= _SUM_MAX:
+            raise SumTooLarge("one window moves more than the books can hold: close windows more often")
 
 
 def _merged(parts: list[Shares]) -> Shares:
@@ -171,8 +195,7 @@ def _merged(parts: list[Shares]) -> Shares:
     merged = rows[order[begins]]
     for name in _SUMMED:
         column = rows[name][order]
-        if len(column) and int(np.abs(column).max()) * len(column) >= _SUM_MAX:
-            raise SumTooLarge("one window moves more than the books can hold: close windows more often")
+        _check_sums(column)
         merged[name] = np.add.reduceat(column, begins)
     return merged
 

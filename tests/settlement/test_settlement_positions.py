@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keys.clock import Day, UnixMs
@@ -151,6 +151,7 @@ def fee_of(code: Code, number: int, amount: int, city: Participants) -> Fraction
     return Fraction(amount * BASIS_POINTS[kind], 10_000)
 
 
+@settings(deadline=None)
 @given(taps=days(), chunk=st.integers(1, 50))
 def test_positions_are_the_plain_sums_of_the_day_however_its_rows_come(
     taps: Taps, chunk: int, city: Participants
