@@ -42,11 +42,11 @@ def test_law_09_a_night_killed_at_any_durable_effect_and_run_again_ends_as_if_no
     folder.mkdir()
     url = f"sqlite:///{folder / 'ledger.db'}"
     Ledger.create(url, *TABLES).close()
-    found = killed(url, folder, "all" if LONG else "every 9")
+    found = killed(url, folder, "all" if LONG else "every 5")
     record_property("kills", found["kills"])
     assert found["wrong"] == {}
-    assert found["points"] >= 20
-    assert found["kills"] == (found["points"] if LONG else len(range(0, found["points"], 9)))
+    assert found["points"] >= 10
+    assert found["kills"] == (found["points"] if LONG else len(range(0, found["points"], 5)))
 
 
 @pytest.mark.slow
@@ -59,6 +59,6 @@ def test_law_09_the_same_on_postgresql(tmp_path: Path, request: pytest.FixtureRe
         for one in TABLES:
             one.create_all(connection)
     database.close()
-    found = killed(url, folder, "all" if LONG else "every 16")
+    found = killed(url, folder, "all" if LONG else "every 7")
     assert found["wrong"] == {}
     assert found["kills"] > 1
