@@ -34,6 +34,7 @@ from hebat.settlement_commands.app import settlement_app
 from hebat.staff_commands import staff_app
 from hebat.station_commands import terminal_app
 from hebat.terminal_commands import terminals_app
+from hebat.wallet_commands import wallet_app
 from keys.errors import KeysError
 from keys.hardening import forbid_dumps
 from ledger.errors import LedgerError
@@ -67,6 +68,7 @@ app.add_typer(clients_app, name="clients")
 app.add_typer(terminal_app, name="terminal")
 app.add_typer(settlement_app, name="settlement")
 app.add_typer(bank_app, name="bank")
+app.add_typer(wallet_app, name="wallet")
 app.add_typer(staff_app, name="staff")
 
 DataOption = Annotated[Path, typer.Option("--data", help="The city's data folder.")]

@@ -12,6 +12,7 @@ from ledger.intake import tables as intake_tables
 from ledger.journeys import tables as journey_tables
 from ledger.orders import tables as order_tables
 from ledger.proofs import tables as proof_tables
+from ledger.wallets import tables as wallet_tables
 from settlement import tables as settlement_tables
 from settlement.banks import tables as bank_tables
 from settlement.breaks import tables as break_tables
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 TABLES: Final[tuple[TableSet, ...]] = (
     intake_tables.metadata, bundle_tables.metadata, client_tables.metadata, order_tables.metadata, settlement_tables.metadata, proof_tables.metadata,
-    bank_tables.metadata,
+    bank_tables.metadata, wallet_tables.metadata,
     history_tables.metadata, journey_tables.metadata, staff_tables.metadata, cardholder_tables.metadata, match_tables.metadata,
     break_tables.metadata,
 )  # fmt: skip

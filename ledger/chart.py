@@ -37,6 +37,7 @@ class Code(IntEnum):
     BANK_SETTLEMENT = 8  # asset: our account at a partner bank
     SUSPENSE = 9  # liability, by bank: what a statement shows and nobody explains yet
     OPENING = 10  # equity: a card's value from before its history
+    CLEARING = 12  # liability: what is on its way between two partitions; a pair nets to zero
     RULES = 11  # no money, ever: the register that changes of accounts' rules are entered against
     ISSUER_RECEIVABLE = 12  # asset: what an issuer owes for cards whose books it keeps itself
     INTERBANK = 13  # asset: between our accounts at two banks; zero once a window's net is settled

@@ -45,6 +45,7 @@ LedgerError
  │    ├── HoldUnknown        no hold of this client has that number
  │    └── HoldExceeded       a capture of more than is held
  ├── QrRefused               a QR code that cannot be paid; its `QrReason` says why
+ ├── WalletRefused           what a wallet, or somebody's code or file, does not allow; nothing moved
  ├── ClientUnknown           no client has that name, or one has it already
  └── BatchRefused            a batch that is not taken in, and is kept all the same
       ├── BatchMalformed     not CBOR, not COSE, or not a batch
@@ -301,3 +302,7 @@ class QrRefused(LedgerError):
         super().__init__(message)
         self.reason = reason
         self.tag = tag
+
+
+class WalletRefused(LedgerError):
+    """What a wallet, or somebody's code or file, does not allow. Nothing moved."""

@@ -30,6 +30,7 @@ class Kind(IntEnum):
     ADJUSTMENT = 11
     RULES = 12  # an account's flags and limits from here on: no money moves
     EXPIRY = 13  # the ledger gives a hold back whose time is over
+    TRANSFER = 14  # from wallet to wallet
     INTERBANK = 14  # a bank's part of a window's multilateral net
     ISSUER_PAID = 15  # an issuer settles what its cards, of which it keeps the books, paid here
 
