@@ -112,8 +112,8 @@ def _allows_rules(inspector: sa.Inspector) -> bool:
 
 
 _SIGNS: Final[tuple[tuple[str, Probe], ...]] = (
+    ("0026", _table("wallet_transfers")),
     ("0025", _table("night_reports")),
-    ("0025", _table("wallet_transfers")),
     ("0024", _column("loads", "sale_sequence")),
     ("0023", _table("bank_payments")),
     ("0022", _table("payment_releases")),
