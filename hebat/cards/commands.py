@@ -22,6 +22,7 @@ from hebat.cards.options import (
     TraceOption,
     hand,
 )
+from hebat.cards.printing import commands as printing
 from hebat.errors import InputRefused
 from hebat.folder import Folder
 
@@ -166,6 +167,7 @@ card_app.command("load")(changing.load)
 card_app.command("lock")(changing.lock)
 card_app.command("simulate")(changing.simulate)
 card_app.command("block")(lost.block)
+card_app.command("print-sheet")(printing.print_sheet)
 card_app.command("replace")(lost.replace)
 
 

@@ -87,13 +87,21 @@ async def _asked(room: Room, request: Request) -> Asked:
     form: dict[str, str] = {}
     if request.method == "POST" and headers.get("content-length", "") != "0":
         body = await limited_body(request, FORM, FORM_BYTES_MAX)
-        form = dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=FIELDS_MAX))
+        form = _form(body)
     return Asked(
         chosen(asked, headers.get("accept-language", "")),
         room.outside.caller(peer.host if peer is not None else "", headers.get("x-forwarded-for", "")),
         request.cookies.get(room.outside.cookie, ""), form, str(request.url.query),
         headers.get("sec-fetch-site", "") in _OWN,
     )  # fmt: skip
+
+
+def _form(body: bytes) -> dict[str, str]:
+    """The fields of a form; none of one that has more than any of ours: it is answered as an empty one is."""
+    try:
+        return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=FIELDS_MAX))
+    except ValueError:
+        return {}
 
 
 def _answered(room: Room, handler: Handler, asked: Asked, parameters: dict[str, Any]) -> Answer:
