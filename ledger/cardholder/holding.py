@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Final
 
+from markupsafe import Markup
+
+from keys.clock import local
 from ledger.cardholder.answers import Answer, saved
 from ledger.cardholder.disputes import Reason
 from ledger.cardholder.picture import bars
 from ledger.cardholder.receipts import fingerprint
 
 if TYPE_CHECKING:
+    from keys.clock import UnixMs
     from ledger.cardholder.answers import Asked
-    from ledger.cardholder.reading import Tap
+    from ledger.cardholder.reading import Shown, Tap
     from ledger.cardholder.room import Room
     from ledger.cardholder.views import View
     from ledger.intake.registry import Card
 
+RENDERED_MAX: Final = 1024
+"""Pages whose upper part is kept: some 8 kB each."""
 LAST_DIGITS: Final = 10_000
 TMC_CHARS_MAX: Final = 10
 
@@ -25,6 +32,8 @@ class Holding:
 
     def __init__(self, room: Room) -> None:
         self._room = room
+        self._rendered: dict[tuple[int, str], tuple[Shown, int, Markup]] = {}
+        self._lock = threading.Lock()
 
     def card(self, asked: Asked) -> Answer:
         """The card: balance, what is under way, last taps, spending, transfers, validity."""
@@ -35,10 +44,28 @@ class Holding:
         """The same with a message above."""
         shown = self._room.reading.shown(card)
         html = self._room.templates.html(
-            "card.html", asked.language, shown=shown, bars=bars(shown.months), message=message, acts=acts_of(view),
-            last_digits=f"{card.card_number % LAST_DIGITS:04}", key=self._room.views.form_key(asked.value), until=view.until,
+            "card.html", asked.language, books=self._books(asked.language, shown, view.until), message=message,
+            acts=acts_of(view), key=self._room.views.form_key(asked.value), until=view.until,
         )  # fmt: skip
         return Answer(html)
+
+    def _books(self, language: str, shown: Shown, until: UnixMs) -> Markup:
+        """What the books say, rendered; the same again while the same is shown."""
+        name, year = (shown.card.uid, language), local(until).year
+        before = self._rendered.get(name)
+        if before is not None and before[0] is shown and before[1] == year:
+            return before[2]
+        html = self._room.templates.html(
+            "books.html", language, shown=shown, bars=bars(shown.months), until=until,
+            last_digits=f"{shown.card.card_number % LAST_DIGITS:04}",
+        )  # fmt: skip
+        made = Markup(html.decode())  # noqa: S704  our own template's, escaped as it was rendered
+        with self._lock:
+            self._rendered.pop(name, None)
+            self._rendered[name] = (shown, year, made)
+            if len(self._rendered) > RENDERED_MAX:
+                self._rendered.pop(next(iter(self._rendered)))
+        return made
 
     def tap(self, asked: Asked, tmc: str) -> Answer:
         """One tap."""

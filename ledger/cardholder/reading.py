@@ -5,7 +5,8 @@ Balances are the books'. What a chip says of itself (validity, rider class, jour
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Protocol
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
 TAPS_SHOWN: Final = 10
 MONTHS_SHOWN: Final = 6
+CARDS_KEPT: Final = 1024
+"""Cards whose page need not be read again while nothing about them changed."""
 SIGNED_KEPT: Final = 4096
 """Transactions whose signed bytes need not be read again."""
 BANDS: Final = tuple(Sen(100 * rupiah) for rupiah in (0, 4_000, 20_000, 50_000, 100_000, 500_000))
@@ -122,6 +125,15 @@ class Shown:
     block: Block | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read of a card, and from what it follows."""
+
+    key: object
+    shown: Shown
+    signed: Signed | None
+
+
 def wallet(card: Card) -> AccountId:
     """The wallet account of a card."""
     return account_id(Code.WALLET, card.partition, card.card_number // 10)
@@ -134,6 +146,8 @@ class Reading:
         self._ledger = ledger
         self._city = city
         self._clock = clock
+        self._read: dict[int, _Read] = {}
+        self._lock = threading.Lock()
         self._signed = lru_cache(SIGNED_KEPT)(self._read_signed)
 
     def summary(self, card: Card) -> Summary:
@@ -148,6 +162,33 @@ class Reading:
     def shown(self, card: Card) -> Shown:
         """What its holder may see."""
         now = self._clock.now()
+        key, before = self._key(card, now), self._read.get(card.uid)
+        if before is None or before.key != key:
+            before = _Read(key, *self._read_anew(card, now))
+            self._remember(card.uid, before)
+        transfers = self._transfers(before.signed, now)
+        if transfers != before.shown.transfers:
+            before = replace(before, shown=replace(before.shown, transfers=transfers))
+            self._remember(card.uid, before)
+        return before.shown
+
+    def _key(self, card: Card, now: UnixMs) -> object:
+        """What all that is shown follows from, besides the clock: while it is the same, nothing has to be read again.
+
+        Rows of taps, corrections and blocks are only ever added to (a block ends once): their numbers tell whether there is anything new.
+        """
+        sums = self._ledger.balance(purse(card.card_number)), self._ledger.balance(wallet(card))
+        with self._ledger.database.transaction() as connection:
+            return card, sums, _first_month(now), store.mark_of(connection, card.partition, card.uid)
+
+    def _remember(self, uid: int, read: _Read) -> None:
+        with self._lock:
+            self._read.pop(uid, None)
+            self._read[uid] = read
+            if len(self._read) > CARDS_KEPT:
+                self._read.pop(next(iter(self._read)))
+
+    def _read_anew(self, card: Card, now: UnixMs) -> tuple[Shown, Signed | None]:
         account, online = purse(card.card_number), wallet(card)
         value, held = self._ledger.balance(account), self._ledger.balance(online)
         with self._ledger.database.transaction() as connection:
@@ -158,10 +199,11 @@ class Reading:
             block = block_of(connection, card)
         taps = tuple(self._tap(row, put_right.get(row.tmc, 0)) for row in rows)
         found = self._signed(rows[0].terminal, rows[0].sequence) if rows else None
-        return Shown(
+        shown = Shown(
             card, value.net(account), held.net(online), value.credits_pending, held.debits_pending, _gaps(rows), taps,
             months_of(days, now), found.transaction if found is not None else None, self._transfers(found, now), block,
         )  # fmt: skip
+        return shown, found
 
     def tap(self, card: Card, tmc: int) -> Tap | None:
         """One tap of a card; None where it is not in the books."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
 from keys.clock import Day, UnixMs
+from ledger.bundles.tables import card_blocks
 from ledger.cardholder import tables
 from ledger.chart import PARTITIONS
 from ledger.intake.tables import taps
@@ -145,6 +147,25 @@ def spent_by_day(connection: Connection, partition: int, uid: int, since: Day) -
         .group_by(table.c.service_day)
     )
     return [(day, int(paid)) for day, paid in connection.execute(query)]
+
+
+def mark_of(connection: Connection, partition: int, uid: int) -> tuple[int, ...]:
+    """How many taps, corrections and blocks there are of a card, and the sum of when blocks ended: another mark wherever one of them changed."""
+    return tuple(connection.execute(_mark(), {"partition": partition, "uid": uid}).one())
+
+
+@cache
+def _mark() -> sa.Select[int, int, int, int]:
+    """The query, built once."""
+
+    def of(table: sa.Table, what: sa.ColumnElement[int]) -> sa.ScalarSelect[int]:
+        mine = (table.c.partition == sa.bindparam("partition"), table.c.uid == sa.bindparam("uid"))
+        return sa.select(sa.func.coalesce(what, 0)).where(*mine).scalar_subquery()
+
+    count, ended = sa.func.count(), sa.func.sum(card_blocks.c.unblocked_at)
+    return sa.select(
+        of(taps, count), of(fare_corrections, count), of(card_blocks, count), of(card_blocks, ended)
+    )
 
 
 def corrected(connection: Connection, partition: int, uid: int, since_tmc: int) -> dict[int, int]:

@@ -78,7 +78,7 @@ class Words:
 
     def t(self, key: str, **values: object) -> str:
         """A message; a key without one is a fault, and shows itself in the tests."""
-        said = catalogue(self.language).gettext(key)
+        said = _said(self.language, key)
         return said.format(**values) if values else said
 
     def n(self, key: str, count: int) -> str:
@@ -87,7 +87,7 @@ class Words:
 
     def has(self, key: str) -> bool:
         """True where there is such a message."""
-        return catalogue(self.language).gettext(key) != key
+        return _said(self.language, key) != key
 
     def money(self, sen: Sen) -> str:
         """An amount; without decimals where there are none."""
@@ -123,6 +123,10 @@ class Words:
         return [self.rule(code) for code in codes]
 
     def rule(self, code: str) -> str:
+        """One rule in words, as `_ruled` makes them."""
+        return _ruled(self, code)
+
+    def ruled(self, code: str) -> str:
         """One rule in words: "concession:pupil" has the rider's class in it, "full:pupil-expired" the reason too."""
         head, _, rest = code.partition(":")
         name, _, product = rest.partition("@")
@@ -144,6 +148,16 @@ class Words:
 def words(language: str) -> Words:
     """A language's words."""
     return Words(language)
+
+
+@lru_cache(_KEPT)
+def _said(language: str, key: str) -> str:
+    return catalogue(language).gettext(key)
+
+
+@lru_cache(_KEPT)
+def _ruled(said: Words, code: str) -> str:
+    return said.ruled(code)
 
 
 @lru_cache(_KEPT)
