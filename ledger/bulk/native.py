@@ -100,6 +100,10 @@ class Native:
         library.sqlite3_errmsg.restype = ctypes.c_char_p
         for name in _CALLED:
             binding.add_symbol(name, ctypes.cast(getattr(library, name), ctypes.c_void_p).value)
+        self._opening = threading.local()
+        # Registered once and never taken back: another thread may be in the middle of calling it.
+        self._told = _OPENED(self._note)
+        library.sqlite3_auto_extension(self._told)
 
     @classmethod
     @cache
@@ -115,20 +119,19 @@ class Native:
 
     def connect(self, open_: Callable[[], Any]) -> tuple[Any, int]:
         """What `open_` opens, and the handle of the one connection that it made; 0 where it did not show itself."""
-        me, handles = threading.get_ident(), list[int]()
-
-        def note(handle: int, _error: int, _routines: int) -> int:
-            if threading.get_ident() == me:  # other threads open connections too
-                handles.append(handle)
-            return 0
-
-        opened = _OPENED(note)
-        self._library.sqlite3_auto_extension(opened)
+        handles = self._opening.handles = list[int]()
         try:
             connection = open_()
         finally:
-            self._library.sqlite3_cancel_auto_extension(opened)
+            self._opening.handles = None
         return connection, handles[0] if len(handles) == 1 else 0
+
+    def _note(self, handle: int, _error: int, _routines: int) -> int:
+        """SQLite tells of each connection of this process; those that other threads open are theirs to note."""
+        handles: list[int] | None = getattr(self._opening, "handles", None)
+        if handles is not None:
+            handles.append(handle)
+        return 0
 
     def insert(self, handle: int, statement: str, table: npt.NDArray[np.int64]) -> None:
         """Run an INSERT with a parameter a column for every row of a table; raises the errors of `sqlite3`."""
