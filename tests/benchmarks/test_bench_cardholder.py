@@ -111,7 +111,7 @@ def test_five_hundred_pages_a_second_while_the_ledger_posts(town: Town, benchmar
         town.rides(town.card(), [3_500] * 11)
     with on_one_core() as others, posting(town) as posted:
         looks(town, others, 1.0)
-        found = benchmark.pedantic(looks, args=(town, others, SECONDS), rounds=1)
+        found = benchmark.pedantic(looks, args=(town, others, SECONDS), rounds=1)  # type: ignore[no-untyped-call]
     told = {name: found[name] for name in ("rate", "p50", "p90", "p99", "max")} | {"posted": posted[0]}
     benchmark.extra_info.update(told)
     print(f"\n{told}")  # noqa: T201

@@ -22,6 +22,7 @@ from tests.cardholder.town import PIN, WRONG, Town, form_key, tapped
 from tests.ledger.entries import SetClock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from hebat.issuing import Issued
@@ -109,7 +110,7 @@ def test_an_unknown_token_takes_as_long_as_a_known_one(town: Town) -> None:
     """Wrong PINs for known cards, for cards without a PIN, and for tokens of nobody, in turn: their middle times differ by less than the noise of one."""
     cards = [town.card() for _ in range(8)]
     bare = [town.scene.card() for _ in range(8)]
-    asks = {
+    asks: dict[str, Callable[[int], str]] = {
         "known": lambda at: cards[at % 8].token,
         "without": lambda at: bare[at % 8].token,
         "nobody": lambda _: new_token(),
