@@ -14,11 +14,12 @@ import typer
 from rich.console import Console
 
 from card.errors import CardError
+from hebat import embedded
 from hebat.bank_commands.app import bank_app
 from hebat.bundles.commands import bundles_app
 from hebat.cards.commands import card_app
 from hebat.client_commands import clients_app
-from hebat.errors import HebatError, exit_code_of
+from hebat.errors import HebatError, InputRefused, exit_code_of
 from hebat.fares.commands import fares_app
 from hebat.folder import Folder
 from hebat.keyroom.backups import keys_app
@@ -97,10 +98,15 @@ def _console(*, machine: bool) -> tuple[Console, Progress]:
     return console, Quiet() if machine else Shown(console)
 
 
-def _data_folder(stack: ExitStack, keep: Path | None) -> Folder:
+def _data_folder(stack: ExitStack, keep: Path | None, *, postgresql: bool = False) -> Folder:
+    if keep is not None and postgresql:
+        raise InputRefused(
+            "that PostgreSQL goes with the demo: to keep a city, name yours with HEBAT_DATABASE_URL"
+        )
     if keep is not None:
         return Folder(keep)
-    return Folder(Path(stack.enter_context(TemporaryDirectory(prefix="hebat-"))) / "city")
+    database = embedded.address(stack.enter_context(embedded.server())) if postgresql else ""
+    return Folder(Path(stack.enter_context(TemporaryDirectory(prefix="hebat-"))) / "city", database)
 
 
 @app.command()
@@ -114,6 +120,10 @@ def demo(
     as_json: JsonOption = False,
     serve: Annotated[bool, typer.Option(help="Go on serving the pages until Ctrl-C.")] = False,
     port: Annotated[int | None, typer.Option(help="Where the pages are served (HEBAT_PORT).")] = None,
+    postgresql: Annotated[
+        bool,
+        typer.Option("--postgresql", help="Keep the books in a PostgreSQL that is started for this day."),
+    ] = False,
 ) -> None:
     """Run one business day of a city: cards, terminals, ledger, night, banks."""
     from hebat.demo.day import run  # noqa: PLC0415  numba and SQLAlchemy load only where they are needed
@@ -124,7 +134,7 @@ def demo(
     chosen = read_settings().port if port is None else port
     configure(LogLevel.ERROR)  # the attackers' refusals are part of the report
     with ExitStack() as stack:
-        folder = _data_folder(stack, keep)
+        folder = _data_folder(stack, keep, postgresql=postgresql)
         done = run(stack, folder, day.date(), seed, cards, progress, chosen if serve else 0)
         report = make_report(done)
         folder.report.write_text(json.dumps(report.as_json(), indent=1), encoding="utf-8")

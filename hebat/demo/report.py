@@ -85,6 +85,7 @@ class Report:
     debits: Sen
     credits: Sen
     head: tuple[int, int, str]
+    database: str
     laws: tuple[tuple[int, str, bool, str], ...]
     night: dict[str, Any]
     pages: tuple[tuple[str, str], ...]
@@ -132,6 +133,7 @@ def make_report(done: DemoDay) -> Report:
         debits=trial.debits,
         credits=trial.credits,
         head=(head.block, head.position, head.digest.hex()),
+        database="SQLite" if done.city.ledger.database.is_sqlite else "PostgreSQL",
         laws=tuple((finding.law, finding.name, finding.held, finding.figure) for finding in done.findings),
         night=as_told(done.city, done.night.settlement.business_date),
         pages=_pages(done),

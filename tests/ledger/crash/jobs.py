@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hebat.folder import Folder
 from hebat.story_clock import StoryClock
+from keys.clock import Day, UnixMs
 from ledger import engine
 from ledger.book import Ledger
 from ledger.chart import Code, Partition, account_id
 from ledger.errors import StorageError
+from ledger.store import Database
 from ledger.transfer import Flag
 from tests.ledger.crash import disk
 from tests.ledger.entries import CASH, OPERATOR, SUBSIDY, SetClock, transfer
@@ -39,6 +41,8 @@ def load() -> None:
     from hebat.application import application  # noqa: PLC0415  seconds that only a nursery needs
     from hebat.demo import town  # noqa: PLC0415
     from hebat.wiring import City  # noqa: PLC0415
+    from ledger.archive import taking as _archiving  # noqa: F401, PLC0415
+    from ledger.exports import taking as _taking  # noqa: F401, PLC0415
     from tests.ledger.crash.traffic import make_traffic  # noqa: PLC0415
     from tests.ledger.desk import NOON  # noqa: PLC0415
 
@@ -178,9 +182,35 @@ def serve(out: int, folder: str, url: str = "") -> None:
         signal.pause()
 
 
+def take(_out: int, url: str, folder: str) -> None:
+    """Take an export in."""
+    from hebat.schema import TABLES  # noqa: PLC0415  as above
+    from ledger.exports.taking import take as receive  # noqa: PLC0415
+
+    receive(Database(url), TABLES, Path(folder))
+
+
+def send(_out: int, url: str, folder: str) -> None:
+    """Export a ledger."""
+    from hebat.schema import TABLES  # noqa: PLC0415  as above
+    from ledger.exports.sending import Wanted, export  # noqa: PLC0415
+
+    export(Database(url), TABLES, Path(folder), Wanted())
+
+
+def archive(_out: int, url: str, folder: str, until: int) -> None:
+    """Archive business dates."""
+    from ledger.archive.taking import archive as move  # noqa: PLC0415  as above
+
+    move(Database(url), Day(until), Path(folder), SetClock(UnixMs(1_750_000_000_000)))
+
+
 JOBS: Final[dict[str, Callable[..., None]]] = {
     "post": post,
     "post_on": post_on,
     "post_mirrored": post_mirrored,
     "serve": serve,
+    "take": take,
+    "send": send,
+    "archive": archive,
 }
