@@ -1,6 +1,7 @@
 """Triggers by which the database refuses to change what is in a closed window, or to put more in; as SQL.
 
-Rows and blocks of a closed business date, and the note that it is closed, can be neither changed nor taken out. More cannot get in: no
+Rows and blocks of a closed business date, and the note that it is closed, can be neither changed nor taken out; rows go only once
+the same transaction has noted in which archive they are (`ledger.archive`). More cannot get in: no
 block with rows of such a date, and on PostgreSQL no row into a closed date's own table. On SQLite rows are not looked at one by one as
 they come, which would cost every transfer a third of its time; but none comes without its block.
 """
@@ -12,13 +13,15 @@ from typing import Final
 TOLD: Final = "a closed window is never changed"
 _CLOSED: Final = "(SELECT max(business_date) FROM windows WHERE partition = 0)"
 _OLD: Final = f"OLD.business_date <= {_CLOSED}"
+_ARCHIVED: Final = "SELECT 1 FROM archives WHERE partition = 0 AND business_date = OLD.business_date"
+_NOT_ARCHIVED: Final = f"{_OLD} AND NOT EXISTS ({_ARCHIVED})"
 _NEW: Final = f"NEW.rows > 0 AND NEW.business_date <= {_CLOSED}"
 
 _SQLITE: Final = (
     ("windows_stay", "UPDATE", "windows", ""),
     ("windows_stay_in", "DELETE", "windows", ""),
     ("transfers_stay", "UPDATE", "transfers", f"WHEN {_OLD}"),
-    ("transfers_stay_in", "DELETE", "transfers", f"WHEN {_OLD}"),
+    ("transfers_stay_in", "DELETE", "transfers", f"WHEN {_NOT_ARCHIVED}"),
     ("blocks_stay", "UPDATE", "blocks", f"WHEN {_OLD}"),
     ("blocks_stay_in", "DELETE", "blocks", f"WHEN {_OLD}"),
     ("blocks_stay_out", "INSERT", "blocks", f"WHEN {_NEW}"),

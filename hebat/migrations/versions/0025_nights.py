@@ -13,6 +13,8 @@ down_revision = "0024"
 
 _CLOSED: Final = "(SELECT max(business_date) FROM windows WHERE partition = 0)"
 _OLD: Final = f"OLD.business_date <= {_CLOSED}"
+_ARCHIVED: Final = "SELECT 1 FROM archives WHERE partition = 0 AND business_date = OLD.business_date"
+_NOT_ARCHIVED: Final = f"{_OLD} AND NOT EXISTS ({_ARCHIVED})"
 _NEW: Final = f"NEW.rows > 0 AND NEW.business_date <= {_CLOSED}"
 _LEDGER: Final = "a closed window is never changed"
 _SETTLEMENT: Final = "what a window was settled with is never changed"
@@ -25,7 +27,7 @@ _TRIGGERS: Final = (
     ("windows_stay", "UPDATE", "windows", "TRUE", _LEDGER),
     ("windows_stay_in", "DELETE", "windows", "TRUE", _LEDGER),
     ("transfers_stay", "UPDATE", "transfers", _OLD, _LEDGER),
-    ("transfers_stay_in", "DELETE", "transfers", _OLD, _LEDGER),
+    ("transfers_stay_in", "DELETE", "transfers", _NOT_ARCHIVED, _LEDGER),
     ("blocks_stay", "UPDATE", "blocks", _OLD, _LEDGER),
     ("blocks_stay_in", "DELETE", "blocks", _OLD, _LEDGER),
     ("blocks_stay_out", "INSERT", "blocks", _NEW, _LEDGER),
