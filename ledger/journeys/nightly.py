@@ -54,12 +54,14 @@ class Journeys:
         """Everything that came in since the last time, and every card that is still inside. Raises Overloaded, LedgerStopped."""
         now = self._clock.now()
         since = UnixMs(max(0, now - CONTEXT_DAYS * _DAY_MS))
-        touched = read_new(self._ledger.database, self._registry)
+        touched, last = read_new(self._ledger.database, self._registry)
         with self._ledger.database.transaction() as connection:
             touched.update(store.still_inside(connection, since))
         rows: list[CorrectionRow] = []
         for partition, uid in sorted(touched):
             rows += self._card(partition, uid, since, now)
+        with self._ledger.database.writing() as connection:
+            store.note_read(connection, last)
         if rows:
             _log.info("fares corrected", cards=len(touched), taps=len(rows))
         return Corrected(len(touched), len(rows), tuple(rows))

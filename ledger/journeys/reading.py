@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 _RIDES: Final = frozenset({TapKind.FARE, TapKind.TAP_IN, TapKind.TAP_OUT})
 
 
-def read_new(database: Database, registry: Registry) -> set[tuple[int, int]]:
-    """Take in the rides of all batches that came since the last time; the cards (partition, UID) that they tell something of.
+def read_new(database: Database, registry: Registry) -> tuple[set[tuple[int, int]], int]:
+    """Take in the rides of all batches that came since the last time: the cards (partition, UID) that they tell something of, and the last block.
 
-    One transaction: what was read is kept with the note that it was, or not at all.
+    That they were read is noted by the caller, once what follows from them is done: a run that is broken off reads them again.
     """
     touched: set[tuple[int, int]] = set()
     with database.writing() as connection:
@@ -41,9 +41,8 @@ def read_new(database: Database, registry: Registry) -> set[tuple[int, int]]:
                 if record.kind in _RIDES and record.tmi:
                     row = _row(card.partition, batch.terminal, record)
                     rows[row.partition, row.uid, row.tmc, row.terminal, row.sequence] = row
-        if last > after:
-            store.keep(connection, list(rows.values()), last)
-    return touched
+        store.keep(connection, list(rows.values()))
+    return touched, last
 
 
 def _records(connection: Connection, batch: BatchRow) -> Iterator[TapRecord]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 
 from card import evidence
 from card.layout import TapKind
@@ -57,10 +58,15 @@ def read_up_to(connection: Connection) -> int:
     return int(connection.execute(query).scalar() or 0)
 
 
-def keep(connection: Connection, rows: Sequence[RideRow], block: int) -> None:
-    """Take rides in, and note that the batches up to a block were read."""
+def keep(connection: Connection, rows: Sequence[RideRow]) -> None:
+    """Take rides in; those that are there stay as they are: a night that was broken off has read them before."""
     if rows:
-        connection.execute(sa.insert(rides), [_values(row) for row in rows])
+        insert = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        connection.execute(insert(rides).on_conflict_do_nothing(), [_values(row) for row in rows])
+
+
+def note_read(connection: Connection, block: int) -> None:
+    """Note that the batches up to a block were read, and what follows from them was corrected."""
     connection.execute(sa.delete(journeys_read).where(journeys_read.c.partition == WHOLE))
     connection.execute(sa.insert(journeys_read), {"partition": WHOLE, "block": block})
 

@@ -10,6 +10,7 @@ from keys.clock import date_of, day_of, local
 from settlement import store
 from settlement.breaks.classifying import Reason
 from settlement.console.calls import Page, download
+from settlement.payments import store as payments
 from settlement.positions.model import Purpose
 from settlement.staff.roles import Right
 from settlement.statements import store as statements
@@ -106,13 +107,15 @@ class NightPages:
         }
 
     def payment_file(self, ask: Ask, session: Session | None) -> Answer:
-        """The bytes of a payment file, as they went to the bank."""
+        """The bytes of a payment file, as they go to the bank; until it is released its name says that it is not, so that nobody sends it."""
         day, bank = asked_date(ask.part("day")), ask.part("bank")
         if day is not None:
             with self._database.transaction() as connection:
                 for file in store.payment_files_of(connection, day_of(day)):
                     if str(file.bank) == bank:
-                        return download(file.content, file.name)
+                        release = payments.release_of(connection, day_of(day), file.bank)
+                        is_released = release is not None and release.is_released
+                        return download(file.content, file.name if is_released else f"UNRELEASED-{file.name}")
         return self._missing(
             ask, session, "No such payment file", "That bank had nothing to pay on that day."
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -162,7 +162,15 @@ def test_taps_that_were_charged_by_the_rules_are_never_corrected_in_whatever_ord
     assert town.sound(*cards)
 
 
-def test_a_gate_with_other_prices_than_its_tariff_says_is_put_right_to_the_rupiah(tmp_path: Path) -> None:
+def cut(*_: object) -> NoReturn:
+    raise InterruptedError
+
+
+@pytest.mark.parametrize("broken_off", [False, True])
+def test_a_gate_with_other_prices_than_its_tariff_says_is_put_right_to_the_rupiah(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken_off: bool
+) -> None:
+    """Also where a run before was broken off when it had read everything and corrected nothing."""
     with ExitStack() as stack:
         town = opened(tmp_path / "city", stack, ZONAL)
         card = town.scene.card(Concession.GENERAL, 50_000)
@@ -175,6 +183,11 @@ def test_a_gate_with_other_prices_than_its_tariff_says_is_put_right_to_the_rupia
         assert town.out(card, 4) == 9_700
         for gate in town.gates.values():
             gate.upload()
+        if broken_off:
+            with monkeypatch.context() as patched:
+                patched.setattr(town.scene.city.journeys, "_card", cut)
+                with pytest.raises(InterruptedError):
+                    town.night()
         assert town.night() == [(3, -700, "full")]
         assert town.adjusted() == [("OPERATOR_PAYABLE", "SUSPENSE", 700)]
         assert town.sound(card)

@@ -53,7 +53,7 @@ def test_the_page_shows_positions_files_matches_and_breaks_with_their_reasons(
     assert page.status_code == 200
     for text in (
         "Wednesday, 18 November 2026", "BLU Trans Semarang", "pain001-20261118-0009.xml", "amount differs", "Rp0,50",
-        "reference and amount", "unexpected on statement", "outside any field", "is the movement of the statements",
+        "reference and amount", "unexpected on statement", "no XML, no MT940", "is the movement of the statements",
     ):  # fmt: skip
         assert text in page.text
 
@@ -97,6 +97,10 @@ def test_every_link_on_the_page_leads_somewhere(stage: Stage, site: TestClient) 
 
 def test_files_come_out_byte_for_byte(stage: Stage, site: TestClient) -> None:
     content = night_with_a_break(stage)
+    early = site.get("/night/2026-11-18/files/9")
+    assert (
+        early.headers["content-disposition"] == 'attachment; filename="UNRELEASED-pain001-20261118-0009.xml"'
+    )
     stage.release()
     assert site.get(f"/night/statements/{digest(content)}").content == content
     sent = site.get("/night/2026-11-18/files/9")
