@@ -38,6 +38,7 @@ from ledger.shifts.desk import ShiftDesk
 from ledger.store import Database
 from ledger.vaults.handout import HandoutDesk
 from ledger.vaults.memory import VaultMemory
+from ledger.wallets.desk import WalletDesk
 from settlement.console.desk import Desk
 from settlement.fees import qris_rates
 from settlement.night.running import Night
@@ -147,6 +148,8 @@ class City:
         town = Town(tariffs, self.registry, configuration.participants, Rulebook(database))
         around = Surroundings(town, SignedCodes(self.registry), town, Office.of(self).hotlist, ledger_key)
         self.cardholders = Room.of(self.ledger, self.registry, self.vault, clock, outside(), around)
+        self.ledger.after_closing.append(lambda _: self.cardholders.erase_expired())
+        WalletDesk(self.ledger, clock).resume()
         rules = FareRules(tariffs, self.shelf, self.vault)
         self.journeys = Journeys(self.ledger, self.registry, rules, clock)
         self.night = Night(

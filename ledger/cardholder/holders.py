@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from keys.clock import UnixMs
+from keys.clock import Day, UnixMs, service_day
 from ledger.cardholder import records
 from ledger.cardholder.records import HolderRow
 from ledger.chart import purse
@@ -20,7 +20,7 @@ from ledger.intake.loads import limits_of
 from ledger.rules import change
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from ledger.book import Ledger
     from ledger.cardholder.sealing import Sealing
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from ledger.transfer import Transfer
 
 NAME_CHARS_MAX: Final = 80
+RETENTION_DAYS: Final = 365
+"""How long after a card's validity its holder is remembered: what the page promises."""
+_DAY_MS: Final = 86_400_000
 _CONTEXT: Final = "holder"
 _NIK: Final = re.compile(
     r"[1-9][0-9]{5}(0[1-9]|[12][0-9]|3[01]|4[1-9]|[56][0-9]|7[01])(0[1-9]|1[0-2])[0-9]{6}\Z"
@@ -101,6 +104,17 @@ class Holders:
     def erase(self, card: Card) -> None:
         """Forget who holds a card; it is unregistered again, with the limits of such a card. Entries of the books stay as they are."""
         self._write(card, b"", "", registered=False)
+
+    def erase_expired(self, now: UnixMs, validity: Callable[[Card], Day | None]) -> int:
+        """Forget everybody whose card's validity ended a year ago, as the page promises; how many. `validity` is a card's last day, where it is known."""
+        ended = Day(service_day(now) - RETENTION_DAYS)
+        with self._ledger.database.transaction() as connection:
+            old = records.holders_since(connection, UnixMs(now - RETENTION_DAYS * _DAY_MS))
+        cards = [card for uid in old if (card := self._registry.card(uid)) is not None]
+        expired = [card for card in cards if (last := validity(card)) is not None and last < ended]
+        for card in expired:
+            self.erase(card)
+        return len(expired)
 
     def kept(self, card: Card) -> Kept | None:
         """What is kept; None where nothing ever was."""

@@ -22,7 +22,7 @@ from ledger.cardholder.words import words
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from keys.clock import Clock
+    from keys.clock import Clock, Day
     from keys.vault import KeyVault
     from ledger.book import Ledger
     from ledger.cardholder.answers import Asked
@@ -104,6 +104,15 @@ class Room:
             Reading(ledger, town.city, clock), Disputes(ledger, sealing, town.calendar, clock),
             Holders(ledger, registry, sealing), Blocking(ledger, clock, town.after_block), Receipts(ledger.database, town.key),
         )  # fmt: skip
+
+    def erase_expired(self) -> int:
+        """Forget the holders whose time is over (see `Holders`), by the validity that each chip last signed; how many."""
+
+        def validity(card: Card) -> Day | None:
+            signed = self.reading.shown(card).signed
+            return None if signed is None else signed.identity.valid_until
+
+        return self.holders.erase_expired(self.clock.now(), validity)
 
     def close(self) -> None:
         """End the hashing thread."""

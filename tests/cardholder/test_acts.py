@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from keys.clock import day_of, local
+from keys.clock import UnixMs, day_of, local
 from keys.money import Rupiah, sen_of
 from ledger.cardholder.blocking import LATE_MS
 from ledger.cardholder.disputes import ANSWERED_WITHIN, Outcome
@@ -22,8 +22,11 @@ from tests.ledger.served import Partner
 from tests.ledger.tokens import bearer, token
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from hebat.issuing import Issued
 
+DAY_MS = 86_400_000
 NIK = "3374014507900001"
 PERSON = {
     "name": "Tutik  Wulandari",
@@ -186,6 +189,19 @@ def test_personal_data_is_sealed_at_rest_and_can_be_taken_away(town: Town) -> No
     kept = b"".join(one.read_bytes() for one in path.parent.glob(path.name + "*"))
     assert NIK.encode() not in kept
     assert b"Wulandari" not in kept
+
+
+def test_a_holder_is_forgotten_a_year_after_the_cards_validity_and_not_before(tmp_path: Path) -> None:
+    with Town.open(tmp_path / "city") as town:
+        card = town.card()
+        registered(town, card)
+        room, last = town.city.cardholders, card.identity.valid_until
+        for days, forgotten in ((last + 365, 0), (last + 367, 1), (last + 367, 0)):
+            town.scene.clock.move_to(UnixMs(days * DAY_MS + DAY_MS // 2))
+            assert room.erase_expired() == forgotten
+        kept = room.holders.kept(town.known(card))
+        assert kept is not None
+        assert (kept.person, town.known(card).registered) == (None, False)
 
 
 def test_a_forgotten_holder_leaves_the_books_as_they_are(town: Town) -> None:

@@ -124,6 +124,13 @@ def holder_of(connection: Connection, partition: int, uid: int) -> HolderRow | N
     return None if row is None else HolderRow(row[0], row[1], bytes(row[2]), *row[3:])
 
 
+def holders_since(connection: Connection, before: UnixMs) -> list[int]:
+    """The UIDs of cards whose holders are kept, and agreed to it before a moment."""
+    table = tables.holders
+    query = sa.select(table.c.uid).where(table.c.sealed != b"", table.c.consented_at < before)
+    return list(connection.execute(query.order_by(table.c.partition, table.c.uid)).scalars())
+
+
 def put_holder(connection: Connection, row: HolderRow) -> None:
     """Note who holds a card, in place of what was noted before."""
     table = tables.holders
