@@ -318,7 +318,9 @@ def test_every_dependency_says_what_it_is_for() -> None:
     assert [name for name in wanted if not any(f'"{name}"' in line and "# " in line for line in lines)] == []
 
 
-def test_every_decision_is_in_the_index() -> None:
+def test_every_decision_has_a_number_of_its_own_and_is_in_the_index() -> None:
     index = (ROOT / "docs" / "README.md").read_text(encoding="utf-8")
     pages = [path.name for path in (ROOT / "docs" / "decisions").glob("*.md")]
+    numbers = [name[:4] for name in pages]
+    assert sorted(number for number in numbers if numbers.count(number) > 1) == []
     assert [name for name in pages if f"decisions/{name}" not in index] == []
