@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import threading
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -14,13 +13,18 @@ from hebat.ledger_commands.place import DatabaseOption, DataOption, place_of
 from hebat.logs import configure
 from hebat.settings import read_settings
 
+AWAKE_SECONDS: Final = 0.25
+
 
 def wait() -> None:
     """Until Ctrl-C, or until the system asks the process to end."""
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    with contextlib.suppress(KeyboardInterrupt):
-        stop.wait()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    # polars takes SIGINT over when it is loaded, in a way that lets a wait without an end sleep on: so it wakes up by itself.
+    while not stop.wait(AWAKE_SECONDS):
+        pass
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever is in a hurry asks a second time
 
 
 def serve(
