@@ -54,7 +54,7 @@ def size_of(png: bytes) -> tuple[int, int]:
 
 def test_a_cardholder_sees_a_band_on_a_small_phone_before_the_pin(demo: DemoDay, tmp_path: Path) -> None:
     rider = next(card for card in demo.cards if card.chip_balance % 10_000 and card.chip_balance > 0)
-    png, dom = draw(f"{demo.address}/c/{rider.token}", tmp_path, width=500, height=900)
+    png, dom = draw(f"{demo.address}/c/{rider.token}?l=id", tmp_path, width=500, height=900)
     assert size_of(png) == (500, 900)
     assert len(png) > 15_000
     shown = f"{rider.chip_balance:,}".replace(",", ".")
