@@ -196,7 +196,7 @@ def _same_reference(items: Sequence[Expected], lines: Sequence[Told]) -> list[Br
         by_reference[line.given].append(line)
     found: list[Break] = []
     for item in items:
-        claims = by_reference.get(item.reference, [])
+        claims = by_reference.get(item.told or item.reference, [])
         if len(claims) == 1 and (claims[0].bank, claims[0].amount) == (item.bank, item.amount):
             found += undone(item, "a person said that it and its line do not belong together")
             found += undone(claims[0], "a person said that it and its item do not belong together")

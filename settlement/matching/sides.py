@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """An item: sen, negative where we pay; `due` is the day of execution."""
+    """An item: sen, negative where we pay; `due` is the day of execution, `told` the reference that a bank tells it by ("": its own)."""
 
     reference: str
     bank: int
@@ -24,6 +24,7 @@ class Expected:
     window: Day
     due: Day
     name: str
+    told: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +48,11 @@ class Told:
 
 
 def expected_of(items: pl.DataFrame) -> list[Expected]:
-    """Rows of `columns.ITEMS`."""
+    """Rows of `columns.ITEMS`, with a column `told` where there is one."""
+    columns = [*ITEMS, *(name for name in ("told",) if name in items.columns)]
     return [
-        Expected(reference, bank, Sen(amount), Day(window), Day(due), name)
-        for reference, bank, amount, window, due, name in items.select(*ITEMS).iter_rows()
+        Expected(reference, bank, Sen(amount), Day(window), Day(due), name, *told)
+        for reference, bank, amount, window, due, name, *told in items.select(columns).iter_rows()
     ]
 
 

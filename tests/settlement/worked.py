@@ -67,7 +67,7 @@ class Worked:
         self.matching.run(DAY)
 
     def told(self, one: Item, amount: int = 0, text: str = "") -> Movement:
-        return Movement(Sen(amount or one.amount), one.reference, text or one.name, f"B{one.reference[-9:]}")
+        return Movement(Sen(amount or one.amount), one.told, text or one.name, f"B{one.reference[-9:]}")
 
     def open(self, reason: Reason | None = None) -> list[KeptBreak]:
         found = self.breaks.page(Filters())
