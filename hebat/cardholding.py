@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from keys.clock import UnixMs
-from keys.errors import FreshQrError, SignatureWrong
+from keys.errors import FreshQrExpired, FreshQrUnreadable, SignatureWrong
 from keys.freshqr import FreshQr
 from keys.handout import TERMINAL_KEYS
 from keys.identity import TerminalRole
@@ -93,7 +93,7 @@ class SignedCodes:
             fresh = FreshQr.read(code)
             signer = self._registry.terminal(fresh.terminal, now)
             fresh.verify(signer.public_key, now)
-        except (FreshQrError, SignatureWrong, TerminalUnknown):
+        except (FreshQrExpired, FreshQrUnreadable, SignatureWrong, TerminalUnknown):
             return None
         card = self._registry.card_numbered(fresh.card_number)
         return (

@@ -15,9 +15,8 @@ KeysError
  ├── KeyBlockError         a key block that is changed, or under another transport key
  ├── EnvelopeError         bytes that are no signed envelope
  │    └── SignatureWrong   a well-formed envelope that this key did not sign
- ├── FreshQrError          a fresh balance in a QR code that is worth nothing
- │    ├── FreshQrUnreadable  text that no terminal wrote
- │    └── FreshQrExpired   older than two minutes, or from the future
+ ├── FreshQrUnreadable     a fresh balance in a QR code that no terminal wrote
+ ├── FreshQrExpired        one that is older than two minutes, or from the future
  ├── PublicKeyUnusable     what was given as a public key is none
  └── IdentityError         a certificate that proves nothing here
 """
@@ -83,15 +82,11 @@ class SignatureWrong(EnvelopeError):
     """A well-formed envelope that this key did not sign."""
 
 
-class FreshQrError(KeysError):
-    """A fresh balance in a QR code that is worth nothing."""
+class FreshQrUnreadable(KeysError):
+    """A fresh balance in a QR code that no terminal wrote."""
 
 
-class FreshQrUnreadable(FreshQrError):
-    """Text that no terminal wrote."""
-
-
-class FreshQrExpired(FreshQrError):
+class FreshQrExpired(KeysError):
     """A fresh balance that is older than two minutes, or from the future."""
 
 

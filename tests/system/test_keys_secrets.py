@@ -24,6 +24,7 @@ from keys import backup, ceremony, envelope, errors, identity, softkey, steps, t
 from keys.clock import SystemClock, UnixMs
 from keys.errors import KeysError
 from keys.filevault import FileVault
+from keys.freshqr import FreshQr
 from keys.hsmvault import HsmVault
 from keys.money import Rupiah, parse, rupiah_of
 from keys.publickey import read_public_key
@@ -140,6 +141,9 @@ def provoked_in_files(vault: FileVault, folder: Path) -> Iterator[Callable[[], o
     yield lambda: envelope.parse(bytes(8))
     yield lambda: read_public_key(str(path))
     yield lambda: envelope.parse(sealed).verify(vault.public_key(LEDGER_LABEL))
+    code = FreshQr.made(lambda said: vault.sign(LEDGER_LABEL, said), 1001, 9360000900000012, Rupiah(1), 1, AT)
+    yield lambda: FreshQr.read("WORDS OF MINE")
+    yield lambda: code.verify(vault.public_key(LEDGER_LABEL), code.good_until)
     yield lambda: identity.read_certificate(bytes(8), bytes(8), AT)
 
 
