@@ -45,6 +45,7 @@ def fill(ledger: Ledger) -> None:
 
 def opened_at(url: str) -> tuple[int, int]:
     """Open the ledger, post behind its end, and where it said that it opened: the block and the position."""
+    structlog.reset_defaults()  # a command that another test ran in this process may have left only errors to be heard
     with structlog.testing.capture_logs() as logs, Ledger.open(url, CLOCK) as ledger:
         head = ledger.head()
         assert ledger.rebuild_check() == head.position
