@@ -19,6 +19,7 @@ from sqlalchemy import (
 )
 
 from ledger.closing import guards
+from ledger.schema import each, field, key, partition
 from ledger.transfer import ROW
 
 SCHEMA_VERSION: Final = 3
@@ -46,24 +47,22 @@ transfers = Table(
 blocks = Table(
     "blocks",
     metadata,
-    Column("partition", Integer, primary_key=True, autoincrement=False),
-    Column("block", BigInteger, primary_key=True, autoincrement=False),
-    Column("first_position", BigInteger, nullable=False),
-    Column("rows", Integer, nullable=False),
-    Column("received_at", BigInteger, nullable=False),
-    Column("business_date", Integer, nullable=False),
-    Column("documents", LargeBinary(32), nullable=False),
-    Column("previous", LargeBinary(32), nullable=False),
-    Column("digest", LargeBinary(32), nullable=False),
+    partition(),
+    key("block", BigInteger),
+    field("first_position", BigInteger),
+    field("rows", Integer),
+    field("received_at", BigInteger),
+    field("business_date", Integer),
+    *each(LargeBinary(32), "documents", "previous", "digest"),
 )
 
 documents = Table(
     "documents",
     metadata,
-    Column("partition", Integer, primary_key=True, autoincrement=False),
-    Column("block", BigInteger, primary_key=True, autoincrement=False),
-    Column("ordinal", Integer, primary_key=True, autoincrement=False),
-    Column("body", LargeBinary, nullable=False),
+    partition(),
+    key("block", BigInteger),
+    key("ordinal", Integer),
+    field("body", LargeBinary),
 )
 
 # Signed bytes are as good as random: PostgreSQL would try in vain to compress each document before it stores it.
@@ -76,57 +75,50 @@ event.listen(
 windows = Table(
     "windows",
     metadata,
-    Column("partition", Integer, primary_key=True, autoincrement=False),
-    Column("business_date", Integer, primary_key=True, autoincrement=False),
-    Column("closed_at", BigInteger, nullable=False),
-    Column("last_position", BigInteger, nullable=False),
-    Column("head", LargeBinary(32), nullable=False),
+    partition(),
+    key("business_date", Integer),
+    *each(BigInteger, "closed_at", "last_position"),
+    field("head", LargeBinary(32)),
 )
 
 archives = Table(
     "archives",
     metadata,
-    Column("partition", Integer, primary_key=True, autoincrement=False),
-    Column("business_date", Integer, primary_key=True, autoincrement=False),
-    Column("first_block", BigInteger, nullable=False),
-    Column("last_block", BigInteger, nullable=False),
-    Column("first_position", BigInteger, nullable=False),
-    Column("last_position", BigInteger, nullable=False),
-    Column("documents", BigInteger, nullable=False),
-    Column("place", Text, nullable=False),
-    Column("name", String(80), nullable=False),
-    Column("manifest", LargeBinary(32), nullable=False),
-    Column("archived_at", BigInteger, nullable=False),
+    partition(),
+    key("business_date", Integer),
+    *each(BigInteger, "first_block", "last_block", "first_position", "last_position", "documents"),
+    field("place", Text),
+    field("name", String(80)),
+    field("manifest", LargeBinary(32)),
+    field("archived_at", BigInteger),
 )
 """Business dates whose transfers and documents lie in files: the journal's beginning, without a gap."""
 
 snapshots = Table(
     "snapshots",
     metadata,
-    Column("partition", Integer, primary_key=True, autoincrement=False),
-    Column("position", BigInteger, primary_key=True, autoincrement=False),
-    Column("block", BigInteger, nullable=False),
-    Column("taken_at", BigInteger, nullable=False),
-    Column("octets", BigInteger, nullable=False),
-    Column("chunks", Integer, nullable=False),
-    Column("digest", LargeBinary(32), nullable=False),
+    partition(),
+    key("position", BigInteger),
+    *each(BigInteger, "block", "taken_at", "octets"),
+    field("chunks", Integer),
+    field("digest", LargeBinary(32)),
 )
 
 snapshot_chunks = Table(
     "snapshot_chunks",
     metadata,
-    Column("partition", Integer, primary_key=True, autoincrement=False),
-    Column("position", BigInteger, primary_key=True, autoincrement=False),
-    Column("ordinal", Integer, primary_key=True, autoincrement=False),
-    Column("body", LargeBinary, nullable=False),
+    partition(),
+    key("position", BigInteger),
+    key("ordinal", Integer),
+    field("body", LargeBinary),
 )
 
 meta = Table(
     "meta",
     metadata,
-    Column("partition", Integer, primary_key=True, autoincrement=False),
-    Column("name", String(40), primary_key=True),
-    Column("value", BigInteger, nullable=False),
+    partition(),
+    key("name", String(40)),
+    field("value", BigInteger),
 )
 
 # The whole of it at once, since the guards of one table ask another.

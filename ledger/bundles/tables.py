@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Integer, LargeBinary, MetaData, String, Table, Text
+
+from ledger.schema import each, field, key, keys
 
 metadata = MetaData()
-
-
-def _key(name: str) -> Column[int]:
-    return Column(name, BigInteger, primary_key=True, autoincrement=False)
 
 
 bundles = Table(
     "bundles",
     metadata,
-    _key("partition"),
-    Column("kind", String(16), primary_key=True),
-    _key("number"),
-    _key("base"),
-    Column("audience", String(16), nullable=False),
-    Column("valid_from", BigInteger, nullable=False),
-    Column("issued_at", BigInteger, nullable=False),
-    Column("body", LargeBinary, nullable=False),
+    key("partition", BigInteger),
+    key("kind", String(16)),
+    *keys(BigInteger, "number", "base"),
+    field("audience", String(16)),
+    *each(BigInteger, "valid_from", "issued_at"),
+    field("body", LargeBinary),
 )
 
 card_blocks = Table(
     "card_blocks",
     metadata,
-    _key("partition"),
-    _key("uid"),
-    Column("place", Integer, primary_key=True, autoincrement=False),
-    Column("reason", Text, nullable=False),
-    Column("blocked_at", BigInteger, nullable=False),
-    Column("unblocked_at", BigInteger, nullable=False),
+    *keys(BigInteger, "partition", "uid"),
+    key("place", Integer),
+    field("reason", Text),
+    *each(BigInteger, "blocked_at", "unblocked_at"),
 )

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, LargeBinary, MetaData, String, Table
+
+from ledger.schema import each, field, key, partition
 
 metadata = MetaData()
 
 clients = Table(
     "clients",
     metadata,
-    Column("partition", Integer, primary_key=True, autoincrement=False),
-    Column("name", String(40), primary_key=True),
-    Column("token_digest", LargeBinary(32), nullable=False),
-    Column("scopes", String(200), nullable=False),
-    Column("party", String(40), nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("revoked_at", BigInteger, nullable=False),
+    partition(),
+    key("name", String(40)),
+    field("token_digest", LargeBinary(32)),
+    field("scopes", String(200)),
+    field("party", String(40)),
+    *each(BigInteger, "created_at", "revoked_at"),
 )

@@ -2,108 +2,85 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
+
+from ledger.schema import each, field, key, keys
 
 metadata = MetaData()
-
-
-def _key(name: str) -> Column[int]:
-    return Column(name, BigInteger, primary_key=True, autoincrement=False)
 
 
 cards = Table(
     "cards",
     metadata,
-    _key("partition"),
-    _key("uid"),
-    Column("card_number", BigInteger, nullable=False),
-    Column("registered", Integer, nullable=False),
-    Column("key_version", Integer, nullable=False),
-    Column("token_digest", LargeBinary(32), nullable=False),
-    Column("key_versions", String(20), nullable=False, server_default=""),
-    Column("coming_versions", String(20), nullable=False, server_default=""),
+    *keys(BigInteger, "partition", "uid"),
+    field("card_number", BigInteger),
+    *each(Integer, "registered", "key_version"),
+    field("token_digest", LargeBinary(32)),
+    field("key_versions", String(20), server_default=""),
+    field("coming_versions", String(20), server_default=""),
 )
 
 terminals = Table(
     "terminals",
     metadata,
-    _key("partition"),
-    _key("terminal"),
-    Column("certificate", LargeBinary, nullable=False),
-    Column("revoked_at", BigInteger, nullable=False, default=0),
+    *keys(BigInteger, "partition", "terminal"),
+    field("certificate", LargeBinary),
+    field("revoked_at", BigInteger, default=0),
 )
 
 terminal_certificates = Table(
     "terminal_certificates",
     metadata,
-    _key("partition"),
-    _key("terminal"),
-    _key("ordinal"),
-    Column("certificate", LargeBinary, nullable=False),
+    *keys(BigInteger, "partition", "terminal", "ordinal"),
+    field("certificate", LargeBinary),
 )
 
 invitations = Table(
     "invitations",
     metadata,
-    _key("partition"),
-    _key("terminal"),
-    Column("digest", LargeBinary(32), nullable=False),
-    Column("role", String(16), nullable=False),
-    Column("owner", BigInteger, nullable=False),
-    Column("rights", LargeBinary, nullable=False),
-    Column("invited_at", BigInteger, nullable=False),
-    Column("expires_at", BigInteger, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("used_at", BigInteger, nullable=False),
+    *keys(BigInteger, "partition", "terminal"),
+    field("digest", LargeBinary(32)),
+    field("role", String(16)),
+    field("owner", BigInteger),
+    field("rights", LargeBinary),
+    *each(BigInteger, "invited_at", "expires_at"),
+    field("attempts", Integer),
+    field("used_at", BigInteger),
 )
 
 terminal_moves = Table(
     "terminal_moves",
     metadata,
-    _key("partition"),
-    _key("terminal"),
-    _key("service_day"),
-    _key("block"),
-    _key("ordinal"),
-    Column("amount", BigInteger, nullable=False),
+    *keys(BigInteger, "partition", "terminal", "service_day", "block", "ordinal"),
+    field("amount", BigInteger),
 )
 """What each batch (block, ordinal) moved in a terminal's service day, in sen; the sum of them is what the terminal moved."""
 
 batches = Table(
     "batches",
     metadata,
-    _key("partition"),
-    _key("terminal"),
-    _key("first_sequence"),
-    Column("last_sequence", BigInteger, nullable=False),
-    Column("digest", LargeBinary(32), nullable=False),
-    Column("block", BigInteger, nullable=False),
-    Column("ordinal", Integer, nullable=False),
-    Column("received_at", BigInteger, nullable=False),
-    Column("results", Text, nullable=False),
-    Column("last_occurred_at", BigInteger, nullable=False, server_default="0"),
+    *keys(BigInteger, "partition", "terminal", "first_sequence"),
+    field("last_sequence", BigInteger),
+    field("digest", LargeBinary(32)),
+    field("block", BigInteger),
+    field("ordinal", Integer),
+    field("received_at", BigInteger),
+    field("results", Text),
+    field("last_occurred_at", BigInteger, server_default="0"),
 )
 
 taps = Table(
     "taps",
     metadata,
-    _key("partition"),
-    _key("uid"),
-    _key("tmc"),
-    Column("identity", LargeBinary(32), nullable=False),
-    Column("terminal", BigInteger, nullable=False),
-    Column("sequence", BigInteger, nullable=False),
-    Column("kind", Integer, nullable=False),
-    Column("amount", BigInteger, nullable=False),
-    Column("balance_after", BigInteger, nullable=False),
-    Column("position", BigInteger, nullable=False),
-    Column("occurred_at", BigInteger, nullable=False),
-    Column("service_day", Integer, nullable=False),
-    Column("business_date", Integer, nullable=False),
-    Column("route", String(64), nullable=False),
-    Column("stop", String(64), nullable=False),
-    Column("rules", Text, nullable=False),
-    Column("seen_tmv", LargeBinary(8), nullable=False),
+    *keys(BigInteger, "partition", "uid", "tmc"),
+    field("identity", LargeBinary(32)),
+    *each(BigInteger, "terminal", "sequence"),
+    field("kind", Integer),
+    *each(BigInteger, "amount", "balance_after", "position", "occurred_at"),
+    *each(Integer, "service_day", "business_date"),
+    *each(String(64), "route", "stop"),
+    field("rules", Text),
+    field("seen_tmv", LargeBinary(8)),
     # The few that moved no money and so have no place in the journal, as the proofs' tree takes them in.
     Index(
         "taps_without_money",
@@ -119,79 +96,64 @@ taps = Table(
 sights = Table(
     "sights",
     metadata,
-    _key("partition"),
-    _key("uid"),
-    _key("tmc"),
-    Column("tmv", LargeBinary(8), primary_key=True),
-    _key("block"),
-    _key("ordinal"),
+    *keys(BigInteger, "partition", "uid", "tmc"),
+    key("tmv", LargeBinary(8)),
+    *keys(BigInteger, "block", "ordinal"),
 )
 """What terminals saw of transactions that had not come in by then: the counter, and the value that the card showed for it."""
 
 quarantine = Table(
     "quarantine",
     metadata,
-    _key("partition"),
-    _key("terminal"),
-    _key("sequence"),
-    Column("reason", String(24), nullable=False),
-    Column("detail", Text, nullable=False),
-    Column("uid", BigInteger, nullable=False),
-    Column("tmc", BigInteger, nullable=False),
-    Column("amount", BigInteger, nullable=False),
-    Column("raw", LargeBinary, nullable=False),
-    Column("received_at", BigInteger, nullable=False),
-    Column("resolution", String(24), nullable=False, default=""),
-    Column("resolved_at", BigInteger, nullable=False, default=0),
+    *keys(BigInteger, "partition", "terminal", "sequence"),
+    field("reason", String(24)),
+    field("detail", Text),
+    *each(BigInteger, "uid", "tmc", "amount"),
+    field("raw", LargeBinary),
+    field("received_at", BigInteger),
+    field("resolution", String(24), default=""),
+    field("resolved_at", BigInteger, default=0),
 )
 
 refused = Table(
     "refused",
     metadata,
-    _key("partition"),
-    Column("digest", LargeBinary(32), primary_key=True),
-    Column("reason", String(40), nullable=False),
-    Column("detail", Text, nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("received_at", BigInteger, nullable=False),
+    key("partition", BigInteger),
+    key("digest", LargeBinary(32)),
+    field("reason", String(40)),
+    field("detail", Text),
+    field("body", LargeBinary),
+    field("received_at", BigInteger),
 )
 
 exceptions = Table(
     "exceptions",
     metadata,
-    _key("partition"),
-    _key("uid"),
-    _key("tmc"),
-    Column("kind", String(24), primary_key=True),
-    _key("terminal"),
-    _key("sequence"),
-    Column("detail", Text, nullable=False),
-    Column("raised_at", BigInteger, nullable=False),
+    *keys(BigInteger, "partition", "uid", "tmc"),
+    key("kind", String(24)),
+    *keys(BigInteger, "terminal", "sequence"),
+    field("detail", Text),
+    field("raised_at", BigInteger),
 )
 
 loads = Table(
     "loads",
     metadata,
-    _key("partition"),
-    _key("terminal"),
-    _key("request"),
-    Column("digest", LargeBinary(32), nullable=False),
-    Column("uid", BigInteger, nullable=False),
-    Column("amount", BigInteger, nullable=False),
-    Column("hold", BigInteger, nullable=False),
-    Column("received_at", BigInteger, nullable=False),
-    Column("state", String(8), nullable=False, server_default="closed"),
-    Column("intent", LargeBinary, nullable=False, server_default=""),
-    Column("sale_terminal", BigInteger, nullable=False, server_default="0"),
-    Column("sale_sequence", BigInteger, nullable=False, server_default="0"),
-    Column("reason", Text, nullable=False, server_default=""),
+    *keys(BigInteger, "partition", "terminal", "request"),
+    field("digest", LargeBinary(32)),
+    *each(BigInteger, "uid", "amount", "hold", "received_at"),
+    field("state", String(8), server_default="closed"),
+    field("intent", LargeBinary, server_default=""),
+    field("sale_terminal", BigInteger, server_default="0"),
+    field("sale_sequence", BigInteger, server_default="0"),
+    field("reason", Text, server_default=""),
 )
 
 vault_records = Table(
     "vault_records",
     metadata,
-    _key("partition"),
-    Column("name", String(200), primary_key=True),
-    Column("generation", BigInteger, nullable=False),
-    Column("digest", LargeBinary(32), nullable=False),
+    key("partition", BigInteger),
+    key("name", String(200)),
+    field("generation", BigInteger),
+    field("digest", LargeBinary(32)),
 )

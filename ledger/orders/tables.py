@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy import BigInteger, Index, Integer, LargeBinary, MetaData, String, Table
+
+from ledger.schema import field, key, partition
 
 metadata = MetaData()
 
 order_answers = Table(
     "order_answers",
     metadata,
-    Column("partition", Integer, primary_key=True, autoincrement=False),
-    Column("client", String(40), primary_key=True),
-    Column("key", String(64), primary_key=True),
-    Column("fingerprint", LargeBinary(32), nullable=False),
-    Column("received_at", BigInteger, nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("body", LargeBinary, nullable=False),
+    partition(),
+    key("client", String(40)),
+    key("key", String(64)),
+    field("fingerprint", LargeBinary(32)),
+    field("received_at", BigInteger),
+    field("status", Integer),
+    field("body", LargeBinary),
     Index("order_answers_by_age", "partition", "received_at"),
 )

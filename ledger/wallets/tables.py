@@ -5,7 +5,6 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
-    Column,
     Index,
     Integer,
     LargeBinary,
@@ -14,25 +13,20 @@ from sqlalchemy import (
     Table,
 )
 
+from ledger.schema import each, field, key, partition
+
 metadata = MetaData()
-
-
-def _partition() -> Column[int]:
-    return Column("partition", Integer, primary_key=True, autoincrement=False)
 
 
 transfers = Table(
     "wallet_transfers",
     metadata,
-    _partition(),
-    Column("reference", String(64), primary_key=True),
-    Column("debit", BigInteger, nullable=False),
-    Column("credit", BigInteger, nullable=False),
-    Column("amount", BigInteger, nullable=False),
-    Column("state", String(10), nullable=False),
-    Column("result", Integer, nullable=False),
-    Column("hold", BigInteger, nullable=False),
-    Column("changed_at", BigInteger, nullable=False),
+    partition(),
+    key("reference", String(64)),
+    *each(BigInteger, "debit", "credit", "amount"),
+    field("state", String(10)),
+    field("result", Integer),
+    *each(BigInteger, "hold", "changed_at"),
     CheckConstraint("state IN ('held', 'done', 'failed')", name="wallet_transfers_state"),
     Index("wallet_transfers_by_state", "state"),
 )
@@ -40,27 +34,26 @@ transfers = Table(
 arrivals = Table(
     "wallet_arrivals",
     metadata,
-    _partition(),
-    Column("reference", String(64), primary_key=True),
-    Column("source", Integer, primary_key=True, autoincrement=False),
-    Column("result", Integer, nullable=False),
-    Column("position", BigInteger, nullable=False),
+    partition(),
+    key("reference", String(64)),
+    key("source", Integer),
+    field("result", Integer),
+    field("position", BigInteger),
 )
 
 bills = Table(
     "wallet_bills",
     metadata,
-    _partition(),
-    Column("code", LargeBinary(32), primary_key=True),
-    Column("debit", BigInteger, nullable=False),
-    Column("position", BigInteger, nullable=False),
+    partition(),
+    key("code", LargeBinary(32)),
+    *each(BigInteger, "debit", "position"),
 )
 
 bulk = Table(
     "wallet_bulk",
     metadata,
-    _partition(),
-    Column("file", LargeBinary(32), primary_key=True),
-    Column("part", Integer, primary_key=True, autoincrement=False),
-    Column("results", LargeBinary, nullable=False),
+    partition(),
+    key("file", LargeBinary(32)),
+    key("part", Integer),
+    field("results", LargeBinary),
 )

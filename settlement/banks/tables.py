@@ -5,7 +5,6 @@ from __future__ import annotations
 from sqlalchemy import (
     BigInteger,
     CheckConstraint,
-    Column,
     Index,
     Integer,
     LargeBinary,
@@ -14,38 +13,34 @@ from sqlalchemy import (
     Table,
 )
 
+from ledger.schema import each, field, key, partition
+
 metadata = MetaData()
-
-
-def _partition() -> Column[int]:
-    return Column("partition", Integer, primary_key=True, autoincrement=False)
 
 
 payments = Table(
     "bank_payments",
     metadata,
-    _partition(),
-    Column("reference", String(64), primary_key=True),
-    Column("bank", String(20), nullable=False),
-    Column("service", Integer, nullable=False),
-    Column("amount", BigInteger, nullable=False),
-    Column("source", String(128), nullable=False),
-    Column("beneficiary", String(34), nullable=False),
-    Column("beneficiary_bank", String(8), nullable=False),
-    Column("beneficiary_name", String(100), nullable=False),
-    Column("text", String(50), nullable=False),
-    Column("debit", BigInteger, nullable=False),
-    Column("credit", BigInteger, nullable=False),
-    Column("kind", Integer, nullable=False),
-    Column("state", String(10), nullable=False),
-    Column("hold", BigInteger, nullable=False),
-    Column("external_id", String(36), nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("sent_at", BigInteger, nullable=False),
-    Column("code", String(7), nullable=False),
-    Column("bank_reference", String(64), nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("changed_at", BigInteger, nullable=False),
+    partition(),
+    key("reference", String(64)),
+    field("bank", String(20)),
+    field("service", Integer),
+    field("amount", BigInteger),
+    field("source", String(128)),
+    field("beneficiary", String(34)),
+    field("beneficiary_bank", String(8)),
+    field("beneficiary_name", String(100)),
+    field("text", String(50)),
+    *each(BigInteger, "debit", "credit"),
+    field("kind", Integer),
+    field("state", String(10)),
+    field("hold", BigInteger),
+    field("external_id", String(36)),
+    field("attempts", Integer),
+    field("sent_at", BigInteger),
+    field("code", String(7)),
+    field("bank_reference", String(64)),
+    *each(BigInteger, "created_at", "changed_at"),
     CheckConstraint("amount > 0", name="bank_payments_amount"),
     CheckConstraint("state IN ('planned', 'sent', 'unknown', 'done', 'failed')", name="bank_payments_state"),
     Index("bank_payments_by_state", "partition", "state"),
@@ -54,24 +49,23 @@ payments = Table(
 sequences = Table(
     "bank_sequences",
     metadata,
-    _partition(),
-    Column("bank", String(20), primary_key=True),
-    Column("day", Integer, primary_key=True, autoincrement=False),
-    Column("taken", BigInteger, nullable=False),
+    partition(),
+    key("bank", String(20)),
+    key("day", Integer),
+    field("taken", BigInteger),
 )
 
 notifications = Table(
     "bank_notifications",
     metadata,
-    _partition(),
-    Column("bank", String(20), primary_key=True),
-    Column("request", String(128), primary_key=True),
-    Column("external_id", String(36), nullable=False),
-    Column("day", Integer, nullable=False),
-    Column("received_at", BigInteger, nullable=False),
-    Column("amount", BigInteger, nullable=False),
-    Column("account", String(28), nullable=False),
-    Column("position", BigInteger, nullable=False),
-    Column("body", LargeBinary, nullable=False),
+    partition(),
+    key("bank", String(20)),
+    key("request", String(128)),
+    field("external_id", String(36)),
+    field("day", Integer),
+    *each(BigInteger, "received_at", "amount"),
+    field("account", String(28)),
+    field("position", BigInteger),
+    field("body", LargeBinary),
     Index("bank_notifications_by_id", "partition", "bank", "day", "external_id"),
 )

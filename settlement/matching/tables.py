@@ -21,22 +21,14 @@ from sqlalchemy import (
     Text,
 )
 
+from ledger.schema import each, field, key, keys, partition
+
 if TYPE_CHECKING:
     from sqlalchemy.sql.elements import ColumnElement
 
 metadata = MetaData()
 PERSON = String(64)
 """Who did it: a person's name of the console, or a step of the night."""
-
-
-def partition() -> Column[int]:
-    """The first column of every key."""
-    return Column("partition", Integer, primary_key=True, autoincrement=False)
-
-
-def number(name: str = "number", kind: type[BigInteger | Integer] = BigInteger) -> Column[int]:
-    """A further column of a key that counts."""
-    return Column(name, kind, primary_key=True, autoincrement=False)
 
 
 def line_columns(*, key: bool = False) -> list[Column[object]]:
@@ -57,20 +49,18 @@ matches = Table(
     "settlement_matchings",
     metadata,
     partition(),
-    number(),
-    Column("bank", Integer, nullable=False),
-    Column("rule", String(40), nullable=False),
-    Column("rules", Integer, nullable=False),
-    Column("confidence", Integer, nullable=False),
-    Column("difference", BigInteger, nullable=False),
-    Column("evidence", Text, nullable=False),
-    Column("night", Integer, nullable=False, index=True),
-    Column("made_by", PERSON, nullable=False),
-    Column("made_at", BigInteger, nullable=False),
-    Column("proposal", BigInteger, nullable=False),
-    Column("undone_by", PERSON, nullable=False),
-    Column("undone_at", BigInteger, nullable=False),
-    Column("undone_why", Text, nullable=False),
+    key("number", BigInteger),
+    field("bank", Integer),
+    field("rule", String(40)),
+    *each(Integer, "rules", "confidence"),
+    field("difference", BigInteger),
+    field("evidence", Text),
+    field("night", Integer, index=True),
+    field("made_by", PERSON),
+    *each(BigInteger, "made_at", "proposal"),
+    field("undone_by", PERSON),
+    field("undone_at", BigInteger),
+    field("undone_why", Text),
     CheckConstraint("confidence BETWEEN 0 AND 100", name="settlement_matchings_are_sure_by_percent"),
     CheckConstraint(
         "(undone_by = '') = (undone_at = 0) AND (undone_by = '') = (undone_why = '')",
@@ -90,9 +80,9 @@ match_items = Table(
     "settlement_matching_items",
     metadata,
     partition(),
-    number("match"),
-    Column("reference", String(35), primary_key=True),
-    Column("active", Boolean, nullable=False),
+    key("match", BigInteger),
+    key("reference", String(35)),
+    field("active", Boolean),
     only_where(
         "settlement_matching_items_prove_once", sa.column("active").is_(sa.true()), "partition", "reference"
     ),
@@ -102,9 +92,9 @@ match_lines = Table(
     "settlement_matching_lines",
     metadata,
     partition(),
-    number("match"),
+    key("match", BigInteger),
     *line_columns(key=True),
-    Column("active", Boolean, nullable=False),
+    field("active", Boolean),
     only_where(
         "settlement_matching_lines_count_once",
         sa.column("active").is_(sa.true()),
@@ -119,16 +109,16 @@ suggestions = Table(
     "settlement_suggestions",
     metadata,
     partition(),
-    number(),
-    Column("reference", String(35), nullable=False),
+    key("number", BigInteger),
+    field("reference", String(35)),
     *line_columns(),
-    Column("score", Integer, nullable=False),
-    Column("evidence", Text, nullable=False),
-    Column("night", Integer, nullable=False, index=True),
-    Column("state", String(10), nullable=False),
-    Column("decided_by", PERSON, nullable=False),
-    Column("decided_at", BigInteger, nullable=False),
-    Column("decided_why", Text, nullable=False),
+    field("score", Integer),
+    field("evidence", Text),
+    field("night", Integer, index=True),
+    field("state", String(10)),
+    field("decided_by", PERSON),
+    field("decided_at", BigInteger),
+    field("decided_why", Text),
     CheckConstraint("score BETWEEN 0 AND 100", name="settlement_suggestions_are_scored_by_percent"),
     Index("settlement_suggestions_by_state", "partition", "state", "number"),
     only_where(
@@ -146,11 +136,10 @@ refused_pairs = Table(
     "settlement_refused_pairs",
     metadata,
     partition(),
-    Column("one", String(100), primary_key=True),
-    Column("other", String(100), primary_key=True),
-    Column("refused_by", PERSON, nullable=False),
-    Column("refused_at", BigInteger, nullable=False),
-    Column("why", Text, nullable=False),
+    *keys(String(100), "one", "other"),
+    field("refused_by", PERSON),
+    field("refused_at", BigInteger),
+    field("why", Text),
 )
 """Two that somebody said do not belong together: an item's reference and a line, or two lines, each as text. They are never
 matched by a rule nor suggested again."""
@@ -159,6 +148,6 @@ generations = Table(
     "settlement_generations",
     metadata,
     partition(),
-    Column("generation", BigInteger, nullable=False),
+    field("generation", BigInteger),
 )
 """One row: how often matches, breaks or rules were changed. A run that read an older generation is computed again."""

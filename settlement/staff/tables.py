@@ -4,73 +4,66 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import DDL, BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Text, event
+from sqlalchemy import DDL, BigInteger, Integer, LargeBinary, MetaData, String, Table, Text, event
+
+from ledger.schema import each, field, key, partition
 
 metadata = MetaData()
-
-
-def _partition() -> Column[int]:
-    return Column("partition", Integer, primary_key=True, autoincrement=False)
 
 
 staff = Table(
     "staff",
     metadata,
-    _partition(),
-    Column("name", String(40), primary_key=True),
-    Column("roles", String(60), nullable=False),
-    Column("password", String(200), nullable=False),
-    Column("must_change", Integer, nullable=False),
-    Column("authenticator", LargeBinary, nullable=False),
-    Column("enrolled", Integer, nullable=False),
-    Column("last_step", BigInteger, nullable=False),
-    Column("created_at", BigInteger, nullable=False),
-    Column("disabled_at", BigInteger, nullable=False),
+    partition(),
+    key("name", String(40)),
+    field("roles", String(60)),
+    field("password", String(200)),
+    field("must_change", Integer),
+    field("authenticator", LargeBinary),
+    field("enrolled", Integer),
+    *each(BigInteger, "last_step", "created_at", "disabled_at"),
 )
 
 recovery_codes = Table(
     "staff_recovery_codes",
     metadata,
-    _partition(),
-    Column("name", String(40), primary_key=True),
-    Column("digest", LargeBinary(32), primary_key=True),
+    partition(),
+    key("name", String(40)),
+    key("digest", LargeBinary(32)),
 )
 
 sessions = Table(
     "staff_sessions",
     metadata,
-    _partition(),
-    Column("digest", LargeBinary(32), primary_key=True),
-    Column("name", String(40), nullable=False, index=True),
-    Column("stage", String(10), nullable=False),
-    Column("began_at", BigInteger, nullable=False),
-    Column("seen_at", BigInteger, nullable=False),
+    partition(),
+    key("digest", LargeBinary(32)),
+    field("name", String(40), index=True),
+    field("stage", String(10)),
+    *each(BigInteger, "began_at", "seen_at"),
 )
 
 attempts = Table(
     "staff_attempts",
     metadata,
-    _partition(),
-    Column("subject", String(10), primary_key=True),
-    Column("value", String(80), primary_key=True),
-    Column("failures", Integer, nullable=False),
-    Column("last_at", BigInteger, nullable=False),
-    Column("until", BigInteger, nullable=False),
+    partition(),
+    key("subject", String(10)),
+    key("value", String(80)),
+    field("failures", Integer),
+    *each(BigInteger, "last_at", "until"),
 )
 
 audit = Table(
     "staff_audit",
     metadata,
-    _partition(),
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("at", BigInteger, nullable=False),
-    Column("who", String(60), nullable=False),
-    Column("address", String(80), nullable=False),
-    Column("action", String(40), nullable=False),
-    Column("subject", String(140), nullable=False),
-    Column("detail", Text, nullable=False),
-    Column("previous", LargeBinary(32), nullable=False),
-    Column("digest", LargeBinary(32), nullable=False),
+    partition(),
+    key("number", BigInteger),
+    field("at", BigInteger),
+    field("who", String(60)),
+    field("address", String(80)),
+    field("action", String(40)),
+    field("subject", String(140)),
+    field("detail", Text),
+    *each(LargeBinary(32), "previous", "digest"),
 )
 
 SQLITE_GUARDS: Final = tuple(
