@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
 
 from tests.secrecy.plugin import SecretWatch
+from tests.shared_data import shared_data
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.system.tears_city import Rig
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -46,3 +54,31 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def run_script() -> Any:
     """The script `run` of this checkout as a module."""
     return load_run(ROOT / "run")
+
+
+@pytest.fixture(autouse=True)
+def log_as_it_was() -> Iterator[None]:
+    """A test that sets the log up, as commands do, leaves none of it to the next."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The real inputs; a test that needs them says so when they are absent."""
+    folder = shared_data()
+    if folder is None:
+        pytest.skip("real inputs are absent: ../shared/data is not there and HEBAT_SHARED points nowhere")
+    return folder
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    """A city with its terminals, cards that can be torn, and a quiet log."""
+    from tests.system.tears_city import Rig  # noqa: PLC0415  all rooms share this file, few need a city
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    made = Rig(tmp_path)
+    yield made
+    made.close()

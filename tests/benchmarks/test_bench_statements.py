@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.settlement.conftest import shared_data
+from tests.shared_data import shared_data
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture

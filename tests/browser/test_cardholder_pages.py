@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 from contextlib import contextmanager
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from keys.clock import day_of
 from ledger.cardholder.words import LANGUAGES, words
+from tests.browser.conftest import PICTURES
 from tests.cardholder.town import PIN, Town
 
 if TYPE_CHECKING:
@@ -29,22 +28,10 @@ if TYPE_CHECKING:
 
     from hebat.issuing import Issued
 
-PICTURES: Final = Path(__file__).parents[2] / "docs" / "img"
-FLAGS: Final = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 WIDTH: Final = 360
 HEIGHT: Final = 640
 WEIGHT_MAX: Final = 30_000
 WCAG: Final = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    assert chromium is not None
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ With HEBAT_PICTURES=1 the pictures go to docs/img.
 from __future__ import annotations
 
 import os
-import shutil
 from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
@@ -14,30 +13,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from hebat.demo.day import DemoDay, run
 from hebat.folder import Folder
 from hebat.progress import Quiet
+from tests.browser.conftest import PICTURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from playwright.sync_api import Browser, BrowserContext, Page
 
-PICTURES: Final = Path(__file__).parents[2] / "docs" / "img"
-FLAGS: Final = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 DAY: Final = "2026-11-18"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    assert chromium is not None
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield made
-        made.close()
 
 
 @pytest.fixture(scope="module")

@@ -5,17 +5,12 @@ With HEBAT_PICTURES=1 the pictures go to docs/img.
 
 from __future__ import annotations
 
-import logging
 import os
-import shutil
 import threading
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-import pytest
-import structlog
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from card import pcsc
 from card.virtual.vpcd import VpcdSlot
@@ -28,6 +23,7 @@ from terminals.roles.merchant import Merchant
 from terminals.roles.validator import Validator
 from terminals.screen.web import screen
 from terminals.station import Station, at_work
+from tests.browser.conftest import PICTURES
 from tests.card.pcscd import until
 from tests.system.tears_city import BUSES, HANDHELD, KIOSKS, TILLS, Rig, check_laws, place_of
 
@@ -43,30 +39,8 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["tests.card.pcscd_fixtures"]
 
-PICTURES: Final = Path(__file__).parents[2] / "docs" / "img"
-FLAGS: Final = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 SIZE: Final = {"width": 1024, "height": 600}
 SHOWN_MS: Final = 20_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium")
-    assert chromium is not None
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield made
-        made.close()
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    made = Rig(tmp_path)
-    yield made
-    made.close()
-    structlog.configure(**before)
 
 
 @contextmanager

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HEADER = (
     "transID,payCardID,payCardBank,corridorID,corridorName,tapInStops,tapInStopsName,tapInStopsLat,tapInStopsLon,"
     "tapInTime,tapOutStops,tapOutStopsName,tapOutStopsLat,tapOutStopsLon,tapOutTime,payAmount"
 )
-
-
-def shared_data() -> Path | None:
-    """The folder of real inputs beside the checkout (or where HEBAT_SHARED points), if it is there."""
-    folder = Path(os.environ.get("HEBAT_SHARED", Path(__file__).parents[3] / "shared")) / "data"
-    return folder if folder.is_dir() else None
-
-
-@pytest.fixture(scope="session")
-def data() -> Path:
-    """The real inputs; a test that needs them says so when they are absent."""
-    folder = shared_data()
-    if folder is None:
-        pytest.skip("real inputs are absent: ../shared/data is not there and HEBAT_SHARED points nowhere")
-    return folder
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from hebat.errors import HebatError
 from hebat.fares.semarang import feed_of, read_facts
 from terminals.fares import codec
 from terminals.places import feed_path
-from tests.system.conftest import shared_data
 from tests.terminals.feeds import V2, folder
 
 if TYPE_CHECKING:
@@ -136,11 +135,8 @@ def test_a_wrong_feed_is_one_sentence(tmp_path: Path) -> None:
         ran("fares", "export", tmp_path / "x.tariff", "--to", tmp_path / "out")
 
 
-def test_the_shipped_feed_is_what_the_facts_say_byte_for_byte() -> None:
-    shared = shared_data()
-    if shared is None:
-        pytest.skip("real inputs are absent: ../shared/data is not there and HEBAT_SHARED points nowhere")
-    facts = shared / "trans-semarang" / "koridor.json"
+def test_the_shipped_feed_is_what_the_facts_say_byte_for_byte(data: Path) -> None:
+    facts = data / "trans-semarang" / "koridor.json"
     made = feed_of(read_facts(facts))
     shipped = {path.name: path.read_bytes() for path in feed_path().iterdir()}
     assert made == shipped
@@ -150,10 +146,11 @@ def test_the_shipped_feed_is_what_the_facts_say_byte_for_byte() -> None:
     assert all(any(line.startswith(f"{row['sh_id']},") and line.endswith(f"{row['sh_lat']},{row['sh_lng']}") for line in lines) for row in rows[::97])  # fmt: skip
 
 
-def test_the_whole_shipped_feed_and_the_shared_one_are_valid() -> None:
+def test_the_whole_shipped_feed_is_valid() -> None:
     told = json.loads(ran("fares", "check", feed_path(), "--json"))
     assert (told["routes"], told["stops"], told["trips"], told["prices"]) == (17, 752, 34, 16)
-    shared = shared_data()
-    if shared is not None:
-        jakarta = json.loads(ran("fares", "check", shared / "gtfs-transjakarta-2023", "--json"))
-        assert (jakarta["routes"], jakarta["stops"]) == (244, 8_028)
+
+
+def test_the_whole_shared_feed_is_valid(data: Path) -> None:
+    jakarta = json.loads(ran("fares", "check", data / "gtfs-transjakarta-2023", "--json"))
+    assert (jakarta["routes"], jakarta["stops"]) == (244, 8_028)

@@ -10,8 +10,10 @@ import psycopg2
 import pytest
 
 from hebat import embedded
+from hebat.folder import Folder
 from keys.clock import moment
 from ledger.book import Ledger
+from tests.ledger.desk import Scene, open_scene
 from tests.ledger.entries import SetClock
 
 if TYPE_CHECKING:
@@ -22,6 +24,14 @@ if TYPE_CHECKING:
 @pytest.fixture
 def clock() -> SetClock:
     return SetClock(moment(datetime(2025, 6, 2, 9, 0)))  # noqa: DTZ001  the city's wall clock
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    """A new city with a terminal of each role; it holds the ledger's lease, as a server would."""
+    opened = open_scene(Folder(tmp_path / "city"), fresh=True)
+    with opened.city:
+        yield opened
 
 
 @pytest.fixture

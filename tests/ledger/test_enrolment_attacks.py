@@ -29,7 +29,7 @@ from ledger.enrolment.desk import ATTEMPTS_MAX, INVITATION_HOURS, invite
 from ledger.errors import EnrolmentRefused
 from terminals.enrolment import Device, Renewal
 from terminals.errors import CertificateEnded, EnrolmentDenied, Offline
-from tests.ledger.desk import OPERATOR, Desk, Scene, open_scene
+from tests.ledger.desk import OPERATOR, Desk, Scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,13 +38,6 @@ if TYPE_CHECKING:
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 BUS = Post(1001, TerminalRole.VALIDATOR, OPERATOR, routes=(1,))
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    opened = open_scene(Folder(tmp_path / "city"), fresh=True)
-    with opened.city:
-        yield opened
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from hebat.application import application
 from hebat.bundles.office import Office
 from hebat.demo import town
 from hebat.fleet import Post, enrol
-from hebat.folder import Folder
 from hebat.serving import LoopbackServer
 from keys import envelope, handout
 from keys.errors import IdentityError, KeyBlockError, KeyMisused, KeyRetired
@@ -25,24 +24,16 @@ from terminals.errors import ReceiptWrong, UploadRefused
 from terminals.opening import client_of, device_of, take_keys, vault_name
 from terminals.tap import Colour
 from terminals.upload import Link
-from tests.ledger.desk import Scene, open_scene
 from tests.system.tears_city import fare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.ledger.desk import Desk
+    from tests.ledger.desk import Desk, Scene
 
 BUS = Post(1001, TerminalRole.VALIDATOR, town.OPERATORS[0])
 KIOSK = Post(3001, TerminalRole.KIOSK, town.AGENT)
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    opened = open_scene(Folder(tmp_path / "city"), fresh=True)
-    with opened.city:
-        yield opened
 
 
 @pytest.fixture

@@ -43,7 +43,6 @@ from tests.ledger.desk import DAY, MERCHANT, NOON, OPERATOR, Desk, Scene, open_s
 from tests.ledger.limited import Limited
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from hebat.issuing import Issued
@@ -52,13 +51,6 @@ if TYPE_CHECKING:
 DAY_MS = 86_400_000
 ENDS = UnixMs(NOON + 30 * DAY_MS)
 AGENT = town.AGENT
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    opened = open_scene(Folder(tmp_path / "city"), fresh=True)
-    with opened.city:
-        yield opened
 
 
 def in_books(scene: Scene, card: Issued) -> int:

@@ -7,26 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from card.layout import TapKind
-from hebat.folder import Folder
 from keys.clock import UnixMs
 from ledger.errors import BatchConflict, BatchOutOfOrder
 from ledger.intake import store
 from ledger.intake.batch_unit import PATIENCE_MS
 from ledger.intake.reasons import ExceptionKind
-from tests.ledger.desk import Scene, open_scene
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from tests.ledger.desk import Desk
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    opened = open_scene(Folder(tmp_path / "city"), fresh=True)
-    with opened.city:
-        yield opened
+    from tests.ledger.desk import Desk, Scene
 
 
 def behind_a_gap(desk: Desk) -> None:

@@ -22,18 +22,10 @@ from ledger.transfer import Kind
 from tests.ledger.desk import DAY, MERCHANT, Scene, open_scene
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from hebat.issuing import Issued
     from ledger.intake.store import ExceptionRow, QuarantineRow
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    opened = open_scene(Folder(tmp_path / "city"), fresh=True)
-    with opened.city:
-        yield opened
 
 
 def in_books(scene: Scene, card: Issued) -> int:

@@ -10,26 +10,15 @@ import pytest
 from card.batch import LOAD_CONTENT_TYPE
 from card.layout import TapKind
 from hebat.demo.town import AGENT
-from hebat.folder import Folder
 from keys.money import Rupiah
 from keys.rights import Rights, TerminalRole
 from ledger.errors import LoadRefused
 from ledger.intake.loads import Loads
-from tests.ledger.desk import Desk, Scene, open_scene
 from tests.ledger.limited import Limited
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from hebat.issuing import Issued
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    opened = open_scene(Folder(tmp_path / "city"), fresh=True)
-    with opened.city:
-        yield opened
+    from tests.ledger.desk import Desk, Scene
 
 
 def admitted(kiosk: Desk, card: Issued, amount: int, request: int) -> bool:

@@ -11,7 +11,6 @@ import pytest
 from card.batch import LOAD_CONTENT_TYPE
 from card.layout import Concession, TapKind
 from hebat.demo.town import AGENT
-from hebat.folder import Folder
 from keys.identity import TerminalRole
 from keys.money import Rupiah, Sen, sen_of
 from ledger.chart import Code, account_id, purse, split
@@ -21,20 +20,10 @@ from ledger.intake.loads import MONTHLY_LIMIT_REGISTERED, Loads, limits_of
 from ledger.intake.reasons import ExceptionKind
 from ledger.rules import AccountRules, RuleFlag
 from ledger.transfer import Kind, Result, Transfer
-from tests.ledger.desk import OPERATOR, Desk, Scene, open_scene
+from tests.ledger.desk import OPERATOR, Desk, Scene
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from hebat.issuing import Issued
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    opened = open_scene(Folder(tmp_path / "city"), fresh=True)
-    with opened.city:
-        yield opened
 
 
 def raised(scene: Scene) -> list[tuple[ExceptionKind, str]]:

@@ -15,15 +15,7 @@ from ledger.intake import store
 from tests.ledger.desk import Scene, open_scene
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    opened = open_scene(Folder(tmp_path / "city"), fresh=True)
-    with opened.city:
-        yield opened
 
 
 def witness(torn: TapRecord, sequence: int, tmv: bytes) -> TapRecord:

@@ -16,7 +16,7 @@ from keys.rights import Right, Rights, TerminalRole
 from ledger.chart import Code, account_id, purse, split
 from ledger.errors import BatchMalformed, LoadRefused
 from tests.ledger.kiosk import Kiosk
-from tests.ledger.test_relay import COMMIT_STEP, books, check_whole, restarted, scene
+from tests.ledger.test_relay import COMMIT_STEP, books, check_whole, restarted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from ledger.relay.told import Step, Told
     from tests.ledger.desk import Scene
 
-__all__ = ["scene"]
 SHOP, OTHER_SHOP = 502, 503
 PRICE = 12_000
 

@@ -15,7 +15,6 @@ from card.layout import AID, File, TapKind
 from hebat import laws
 from hebat.application import application
 from hebat.fleet import Post, enrol
-from hebat.folder import Folder
 from hebat.serving import LoopbackServer
 from keys.device import device_secret, secret_beside, vault_passphrase
 from keys.filevault import FileVault
@@ -36,11 +35,10 @@ from ledger.intake.loads import Loads
 from ledger.intake.receive import Intake
 from ledger.relay.desk import SESSION_SECONDS, LoadDesk
 from ledger.relay.session import parse_step
-from tests.ledger.desk import NOON, Scene, open_scene
+from tests.ledger.desk import NOON, Scene
 from tests.ledger.kiosk import AGENT, Kiosk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from hebat.issuing import Issued
@@ -49,13 +47,6 @@ if TYPE_CHECKING:
 OK = b"\x91\x00"
 COMMIT_STEP = 4
 """The step whose commands write the record and commit."""
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    opened = open_scene(Folder(tmp_path / "city"), fresh=True)
-    with opened.city:
-        yield opened
 
 
 @pytest.fixture

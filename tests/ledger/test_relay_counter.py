@@ -8,13 +8,13 @@ import pytest
 
 from card import relay
 from ledger.store import read_documents
-from tests.ledger.test_relay import COMMIT_STEP, books, check_whole, kiosk, scene
+from tests.ledger.test_relay import COMMIT_STEP, books, check_whole, kiosk
 
 if TYPE_CHECKING:
     from tests.ledger.desk import Scene
     from tests.ledger.kiosk import Kiosk
 
-__all__ = ["kiosk", "scene"]
+__all__ = ["kiosk"]
 
 
 @pytest.mark.parametrize("shown", [bytes(12), (7).to_bytes(4, "little") + bytes(8)])

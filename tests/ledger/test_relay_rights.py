@@ -10,12 +10,10 @@ import pytest
 from card.batch import LOAD_CONTENT_TYPE
 from keys.rights import TerminalRole
 from ledger.errors import LoadRefused
-from tests.ledger.test_relay import books, scene
+from tests.ledger.test_relay import books
 
 if TYPE_CHECKING:
     from tests.ledger.desk import Scene
-
-__all__ = ["scene"]
 
 
 @pytest.mark.parametrize("role", [role for role in TerminalRole if role is not TerminalRole.KIOSK])

@@ -8,19 +8,15 @@ import pytest
 
 from card import client, management, relay
 from card.layout import AID
-from hebat.folder import Folder
 from keys.vault import KeyName, Purpose
 from ledger.errors import LoadStepRefused
 from ledger.intake.key_versions import ACCESS
-from tests.ledger.desk import Scene, open_scene
 from tests.ledger.kiosk import Kiosk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from hebat.issuing import Issued
     from ledger.relay.told import Step
+    from tests.ledger.desk import Scene
 
 KEYS = len(ACCESS)
 OLD, NEW = bytes((1,)) * KEYS, bytes((2,)) * KEYS
@@ -28,13 +24,6 @@ OK = b"\x91\x00"
 GREEN_MESSAGES, ALL_MESSAGES = 5, 9
 TO_CHANGE = 2
 """Round trips from green to the commands that change keys."""
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    opened = open_scene(Folder(tmp_path / "city"), fresh=True)
-    with opened.city:
-        yield opened
 
 
 @pytest.fixture

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import atexit
 import json
-import os
+import shutil
+import signal
 import subprocess
+import sys
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.system.ready import Ready
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,16 +64,21 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
     return Demo(folder, ran, json.loads(ran.out or "{}"))
 
 
-def shared_data() -> Path | None:
-    """The folder of real inputs beside the checkout (or where HEBAT_SHARED points), if it is there."""
-    folder = Path(os.environ.get("HEBAT_SHARED", ROOT.parent / "shared")) / "data"
-    return folder if folder.is_dir() else None
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """`hebat serve` over a city's folder, in a process of its own that starts cold: its address."""
+    command = [sys.executable, "-u", "-m", "hebat.cli", "serve", "--data", str(folder), "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().split("/night")[0]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) in {0, 130}
 
 
-@pytest.fixture(scope="session")
-def data() -> Path:
-    """The real inputs; a test that needs them says so when they are absent."""
-    folder = shared_data()
-    if folder is None:
-        pytest.skip("real inputs are absent: ../shared/data is not there and HEBAT_SHARED points nowhere")
-    return folder
+@pytest.fixture
+def served(demo: Demo, tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A copy of the demo's city, served: folder and address."""
+    folder = tmp_path / "city"
+    shutil.copytree(demo.folder, folder)
+    with serving(folder) as address:
+        yield folder, address

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -42,7 +39,7 @@ from keys.vault import KeyName, Purpose, Role
 from terminals.opening import client_of, device_of, take_keys
 from terminals.tap import Colour
 from tests.keys.tokens import PIN, SoftTokens, shared_tokens
-from tests.system.conftest import ROOT, Ran
+from tests.system.conftest import Ran, serving
 from tests.system.typist import PASSPHRASE, VALUES, Typist, give
 
 if TYPE_CHECKING:
@@ -120,17 +117,6 @@ def opened(folder: Folder) -> Iterator[City]:
         yield city
 
 
-@contextmanager
-def served(folder: Folder) -> Iterator[str]:
-    """`hebat serve` in a process of its own: its address."""
-    command = [sys.executable, "-u", "-m", "hebat.cli", "serve", "--data", str(folder.root), "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().split("/night")[0]
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) in {0, 130}
-
-
 def terminal(city: City, post: Post, address: str) -> Terminal:
     tariff = city.configuration.tariffs[-1]
     if (city.folder.terminal(post.number) / "device.vault").exists():
@@ -194,7 +180,7 @@ def test_a_server_opens_the_token_with_the_pin_of_a_file_and_follows_a_roll(fold
         configuration = city.configuration
     assert len(vault_key) == 32
     device = folder.terminal(KIOSK.number)
-    with served(folder) as address:
+    with serving(folder.root) as address:
         with opened_beside(folder) as vault:
             kiosk = reopen(device, SystemClock(), address, configuration.tariffs[-1], vault)
         before = on_chip(chip)

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
-import subprocess
-import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,10 +23,9 @@ from keys.money import Rupiah
 from keys.rights import TerminalRole
 from terminals.opening import opened
 from terminals.tap import Colour
-from tests.system.conftest import ROOT, hebat
+from tests.system.conftest import hebat, serving
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from card.virtual import VirtualCard
@@ -56,17 +51,6 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Folder, list[Issu
             with enrol(city, post, server.address, city.configuration.tariffs[0]):
                 pass
     return folder, cards
-
-
-@contextmanager
-def served(folder: Folder) -> Iterator[str]:
-    """`hebat serve` in a process of its own: its address."""
-    command = [sys.executable, "-u", "-m", "hebat.cli", "serve", "--data", str(folder.root), "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().split("/night")[0]
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) in {0, 130}
 
 
 def at_work(folder: Folder, post: Post, address: str) -> Terminal:
@@ -115,7 +99,7 @@ def test_keys_roll_and_retire_under_a_server_and_a_till_fetches_its_own(
     founded: tuple[Folder, list[Issued]], tmp_path: Path
 ) -> None:
     folder, (card, late) = Folder(shutil.copytree(founded[0].root, tmp_path / "city")), founded[1]
-    with served(folder) as address:
+    with serving(folder.root) as address:
         assert fetched(folder, address) == ["this device has the newest keys already"]
         assert loaded(folder, address, card) is Colour.GREEN
         assert on_chip(card.chip) == (1, 1)
@@ -153,7 +137,7 @@ def test_a_till_without_a_line_or_without_a_right_to_ask_is_told_in_a_sentence(
     folder = Folder(shutil.copytree(founded[0].root, tmp_path / "city"))
     place = folder.terminal(TILL.number)
     away = hebat("terminals", "keys", "--folder", place, "--ledger", "http://127.0.0.1:9")
-    with served(folder) as address:
+    with serving(folder.root) as address:
         app(["terminals", "revoke", str(TILL.number), "--data", str(folder.root)], standalone_mode=False)
         revoked = hebat("terminals", "keys", "--folder", place, "--ledger", address)
     for ran, said in ((away, "does not answer"), (revoked, "was revoked")):

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
-
-import pytest
-import structlog
 
 from card import ndef
 from card.layout import AID
@@ -24,7 +20,6 @@ from tests.system.tears_city import BUSES, KIOSKS, Rig, check_laws, fare, load
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
     from terminals.tap import Outcome
 
@@ -41,16 +36,6 @@ def old(keys: int) -> bytes:
 
 def new(keys: int) -> bytes:
     return bytes((2,)) * keys
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    made = Rig(tmp_path)
-    yield made
-    made.close()
-    structlog.configure(**before)
 
 
 def roll(rig: Rig, roles: Iterable[Role] = Role) -> None:

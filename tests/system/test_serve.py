@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
 
 import httpx2
-import pytest
 
 from hebat.folder import Folder
 from keys.clock import SystemClock
@@ -23,27 +21,12 @@ from settlement.staff.seal import seal_of
 from tests.system.conftest import ROOT, hebat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.system.conftest import Demo
 
 
 WORDS = "nine quiet kingfishers"
-
-
-@pytest.fixture
-def served(demo: Demo, tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """A copy of the demo's city, served from a process of its own: folder and address."""
-    folder = tmp_path / "city"
-    shutil.copytree(demo.folder, folder)
-    command = [sys.executable, "-u", "-m", "hebat.cli", "serve", "--data", str(folder), "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        address = process.stdout.readline().split("/night")[0]
-        yield folder, address
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) in {0, 130}
 
 
 def test_the_pages_that_the_demo_names_answer(demo: Demo, served: tuple[Path, str]) -> None:

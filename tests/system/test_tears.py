@@ -5,7 +5,6 @@ Nothing is sampled. How many exchanges a flow has is counted by a dry run; the l
 
 from __future__ import annotations
 
-import logging
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,7 +12,6 @@ from itertools import permutations, product
 from typing import TYPE_CHECKING, Final
 
 import pytest
-import structlog
 
 from card.errors import CardLost
 from card.virtual import VirtualCard
@@ -28,7 +26,6 @@ from tests.system.tears_city import BUSES, KIOSKS, TILLS, Rig, check_laws, fare,
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from hebat.fleet import Post
 
@@ -46,16 +43,6 @@ def long() -> None:
     """What takes minutes runs where it is asked for."""
     if not LONG:
         pytest.skip("it takes minutes: set HEBAT_LONG=1")
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
-    made = Rig(tmp_path)
-    yield made
-    made.close()
-    structlog.configure(**before)
 
 
 @contextmanager

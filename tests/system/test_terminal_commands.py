@@ -3,42 +3,21 @@
 from __future__ import annotations
 
 import json
-import shutil
-import signal
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import httpx2
-import pytest
 
 from card.batch import CONTENT_TYPE, FIRST_DIGEST, encode_batch
 from keys import envelope
 from keys.clock import SystemClock
 from keys.identity import TerminalIdentity
-from tests.system.conftest import ROOT, hebat
+from tests.system.conftest import hebat
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.system.conftest import Demo
 
 NUMBER = 1777
-
-
-@pytest.fixture
-def served(demo: Demo, tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """A copy of the demo's city, served from a process of its own: folder and address."""
-    folder = tmp_path / "city"
-    shutil.copytree(demo.folder, folder)
-    command = [sys.executable, "-u", "-m", "hebat.cli", "serve", "--data", str(folder), "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        address = process.stdout.readline().split("/night")[0]
-        yield folder, address
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) in {0, 130}
 
 
 def send(device: Path, address: str) -> httpx2.Response:

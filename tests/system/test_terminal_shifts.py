@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING
-
 import cbor2
 import pytest
-import structlog
 
 from card.batch import SHIFT_CONTENT_TYPE
 from keys import envelope
@@ -17,21 +13,7 @@ from ledger.errors import BatchMalformed, SignatureRefused, TerminalUnknown
 from ledger.shifts.desk import FRESH_MS
 from tests.system.tears_city import TILLS, Rig
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
 TILL = TILLS[0]
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    made = Rig(tmp_path)
-    yield made
-    made.close()
-    structlog.configure(**before)
 
 
 def asked(rig: Rig, *fields: object, number: int = TILL.number, kind: str = SHIFT_CONTENT_TYPE) -> bytes:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from typing import TYPE_CHECKING
 
 import httpx2
-import pytest
-import structlog
 import zxingcpp
 from PIL import Image
 
@@ -24,25 +21,12 @@ from terminals.screen.code import QUIET, drawn
 from tests.system.tears_city import KIOSKS, TILLS, Rig
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from hebat.fleet import Post
     from hebat.issuing import Issued
 
 PAGE = "https://kartu.example"
 SQUARE = 4
 """Dots a side of one square, as a screen might show it."""
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    made = Rig(tmp_path)
-    yield made
-    made.close()
-    structlog.configure(**before)
 
 
 def painted(size: int, path: str) -> Image.Image:

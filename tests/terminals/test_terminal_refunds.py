@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 import pytest
-import structlog
 
 from keys.money import Rupiah
 from terminals.errors import InputWrong, NotSold
@@ -19,23 +17,12 @@ from tests.system.tears_city import KIOSKS, TILLS, Rig, check_laws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from hebat.issuing import Issued
     from terminals.screen.board import Board
     from terminals.terminal import Terminal
 
 VALUE, PRICE = Rupiah(50_000), Rupiah(12_000)
-
-
-@pytest.fixture
-def rig(tmp_path: Path) -> Iterator[Rig]:
-    before = structlog.get_config()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    made = Rig(tmp_path)
-    yield made
-    made.close()
-    structlog.configure(**before)
 
 
 class Shop:
