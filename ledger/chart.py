@@ -10,7 +10,7 @@ A transfer's two accounts lie in one partition, so that a table distributed by p
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, unique
 from typing import NamedTuple, NewType
 
 from ledger.errors import AccountUnknown
@@ -24,6 +24,7 @@ _PARTITION_BITS = 6
 _MULTIPLIER = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: Knuth's multiplicative hash
 
 
+@unique
 class Code(IntEnum):
     """Kinds of account; a liability grows by credits, an asset by debits."""
 
@@ -37,10 +38,10 @@ class Code(IntEnum):
     BANK_SETTLEMENT = 8  # asset: our account at a partner bank
     SUSPENSE = 9  # liability, by bank: what a statement shows and nobody explains yet
     OPENING = 10  # equity: a card's value from before its history
-    CLEARING = 12  # liability: what is on its way between two partitions; a pair nets to zero
     RULES = 11  # no money, ever: the register that changes of accounts' rules are entered against
     ISSUER_RECEIVABLE = 12  # asset: what an issuer owes for cards whose books it keeps itself
     INTERBANK = 13  # asset: between our accounts at two banks; zero once a window's net is settled
+    CLEARING = 14  # liability: what is on its way between two partitions; a pair nets to zero
 
 
 DEBIT_NORMAL = frozenset(

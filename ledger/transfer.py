@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum, IntFlag
+from enum import IntEnum, IntFlag, unique
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ledger.chart import AccountId
 
 
+@unique
 class Kind(IntEnum):
     """What a transfer is for; stands in the journal."""
 
@@ -30,9 +31,9 @@ class Kind(IntEnum):
     ADJUSTMENT = 11
     RULES = 12  # an account's flags and limits from here on: no money moves
     EXPIRY = 13  # the ledger gives a hold back whose time is over
-    TRANSFER = 14  # from wallet to wallet
     INTERBANK = 14  # a bank's part of a window's multilateral net
     ISSUER_PAID = 15  # an issuer settles what its cards, of which it keeps the books, paid here
+    TRANSFER = 16  # from wallet to wallet
 
 
 class Flag(IntFlag):

@@ -75,7 +75,8 @@ def own_kinds() -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
 
 
 def settled_with() -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """By debit's code x CODES + credit's code: whether settlement's entries lie between such accounts."""
+    """By debit's code x CODES + credit's code: whether settlement's entries lie between such accounts. None moves what holders have."""
     found = np.zeros((CODES, CODES), np.bool_)
     found[list(_SETTLED_WITH), :] = found[:, list(_SETTLED_WITH)] = True
+    found[list(VALUE), :] = found[:, list(VALUE)] = False
     return found.reshape(-1)

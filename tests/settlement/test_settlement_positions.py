@@ -286,6 +286,19 @@ def test_holds_voids_and_settlement_entries_count_for_nothing(city: Participants
     assert found(taps, city).days == ()
 
 
+def test_money_between_wallets_and_from_a_bank_is_nobodys_position(city: Participants) -> None:
+    """What is on its way between two partitions lies on accounts of its own kind, which no window settles."""
+    taps = Taps()
+    ours, theirs = (account_id(Code.WALLET, Partition(part), card(BNI, part) // 10) for part in (3, 4))
+    left, arrived = (account_id(Code.CLEARING, Partition(part), 65) for part in (3, 4))
+    taps.add(ours, left, 700, Kind.TRANSFER)
+    taps.add(arrived, theirs, 700, Kind.TRANSFER)
+    taps.add(account_id(Code.BANK_SETTLEMENT, Partition(3), BNI), ours, 900, Kind.DEPOSIT)
+    found = sums_of(taps.rows(), city)
+    assert found.positions() == ()
+    assert [(one.kind, one.amount) for one in found.days] == [(Kind.DEPOSIT, 900), (Kind.TRANSFER, 1_400)]
+
+
 def test_a_hold_that_the_card_confirmed_counts_once(city: Participants) -> None:
     taps = Taps()
     of = purse(card(BNI, 1))
