@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from hebat.errors import InputRefused
+from hebat.settlement_commands.drafts import read_json
 from hebat.settlement_commands.place import (
     AuthorOption,
     DataOption,
@@ -30,7 +30,6 @@ mappings_app = typer.Typer(
 
 NameArgument = Annotated[str, typer.Argument(help="The mapping's name.")]
 DraftOption = Annotated[Path, typer.Option("--draft", help="The mapping as JSON.")]
-DRAFT_BYTES_MAX = 100_000
 
 
 @mappings_app.command("list")
@@ -76,7 +75,7 @@ def try_(
     from settlement.statements.mapped.mapping import mapping_of  # noqa: PLC0415
     from settlement.statements.reading import Reader  # noqa: PLC0415
 
-    mapping = mapping_of("draft", 1, _read_draft(draft))
+    mapping = mapping_of("draft", 1, read_json(draft))
     if not file.is_file():
         raise InputRefused(f"there is no file {file}")
     told = Reader(mappings=(mapping,)).read(file.read_bytes())
@@ -103,7 +102,7 @@ def add(
     from settlement.rulebook.model import RuleKind  # noqa: PLC0415
     from settlement.statements.mapped.mapping import mapping_of  # noqa: PLC0415
 
-    told = _read_draft(draft)
+    told = read_json(draft)
     mapping_of(name, 1, told)  # refuses what is none, before it is kept
     with city_database(data) as database:
         at = SystemClock().now()
@@ -112,17 +111,6 @@ def add(
         tell(_as_json(page))
     else:
         typer.echo(f"Mapping {page.name}, version {page.version}, holds from now on.")
-
-
-def _read_draft(draft: Path) -> Any:
-    try:
-        if draft.stat().st_size > DRAFT_BYTES_MAX:
-            raise InputRefused(f"{draft} has over {DRAFT_BYTES_MAX} bytes: a mapping is shorter")
-        return json.loads(draft.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputRefused(f"{draft} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise InputRefused(f"{draft} is no JSON: {error}") from None
 
 
 def _show_lines(statement: Any) -> None:

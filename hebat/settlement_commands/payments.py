@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hebat.errors import InputRefused
+from hebat.settlement_commands.drafts import read_json
 from hebat.settlement_commands.place import (
     AuthorOption,
     DataOption,
@@ -35,7 +35,6 @@ payments_app = typer.Typer(
 )
 
 LIMIT_MAX = 10_000
-FILE_BYTES_MAX = 100_000
 WindowOption = Annotated[
     datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="The window's business date.")
 ]
@@ -213,18 +212,6 @@ def template(
         )
     form = "pain.001.001.09" if told is None else "its own table"
     typer.echo(f"Bank {page.name} gets {form} (version {page.version}).")
-
-
-def read_json(path: Path) -> Any:
-    """A short JSON file; raises InputRefused."""
-    try:
-        if path.stat().st_size > FILE_BYTES_MAX:
-            raise InputRefused(f"{path} has over {FILE_BYTES_MAX} bytes")
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputRefused(f"{path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
-        raise InputRefused(f"{path} is no JSON: {error}") from None
 
 
 @contextmanager

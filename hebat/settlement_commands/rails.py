@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hebat.settlement_commands.payments import read_json
+from hebat.settlement_commands.drafts import read_json
 from hebat.settlement_commands.place import (
     AuthorOption,
     DataOption,

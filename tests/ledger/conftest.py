@@ -51,6 +51,16 @@ def postgres() -> Iterator[Path]:
         yield folder
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def module_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An empty ledger for all tests of a module, which run once on each database."""
+    if request.param == "postgresql":
+        return new_postgres_url(request.getfixturevalue("postgres"))
+    url = f"sqlite:///{tmp_path_factory.mktemp('module') / 'ledger.db'}"
+    Ledger.create(url).close()
+    return url
+
+
 @pytest.fixture
 def postgres_url(postgres: Path) -> str:
     """An empty ledger in a PostgreSQL database of its own."""

@@ -19,7 +19,6 @@ from ledger.orders.order import Fingerprint
 from ledger.orders.tables import order_answers
 from ledger.orders.unit import KEPT_MS
 from ledger.store import read_documents
-from tests.ledger.conftest import new_postgres_url
 from tests.ledger.entries import SetClock
 from tests.ledger.served import BANK, Partner, Served, card, order, standing_still, wallet
 from tests.ledger.units import Plain
@@ -41,15 +40,10 @@ def expect_problem(response: httpx2.Response, status: int, name: str) -> dict[st
     return found
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+@pytest.fixture(scope="module")
+def served(module_url: str) -> Iterator[Served]:
     """One server for all tests here, on each database: every test has wallets of its own."""
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path_factory.mktemp('orders') / 'ledger.db'}"
-        Ledger.create(url).close()
-    else:
-        url = new_postgres_url(request.getfixturevalue("postgres"))
-    with Ledger.open(url, SetClock(NOON)) as ledger, Served(ledger) as opened:
+    with Ledger.open(module_url, SetClock(NOON)) as ledger, Served(ledger) as opened:
         yield opened
 
 

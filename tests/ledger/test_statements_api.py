@@ -11,7 +11,6 @@ import pytest
 from keys.clock import UnixMs, date_of
 from ledger.book import Ledger
 from ledger.clients.scopes import Party, PartyKind, Scope
-from tests.ledger.conftest import new_postgres_url
 from tests.ledger.entries import SetClock
 from tests.ledger.served import MERCHANT, Served, order, wallet
 
@@ -29,17 +28,10 @@ def clock() -> SetClock:
     return SetClock(NOON)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def served(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, clock: SetClock
-) -> Iterator[Served]:
+@pytest.fixture(scope="module")
+def served(module_url: str, clock: SetClock) -> Iterator[Served]:
     clock.at = NOON
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path_factory.mktemp('statements') / 'ledger.db'}"
-        Ledger.create(url).close()
-    else:
-        url = new_postgres_url(request.getfixturevalue("postgres"))
-    with Ledger.open(url, clock) as ledger, Served(ledger) as opened:
+    with Ledger.open(module_url, clock) as ledger, Served(ledger) as opened:
         yield opened
 
 

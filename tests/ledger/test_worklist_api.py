@@ -18,7 +18,6 @@ from ledger.http import cursors
 from ledger.intake import store
 from ledger.intake.reasons import ExceptionKind, Reason
 from ledger.orders import desk
-from tests.ledger.conftest import new_postgres_url
 from tests.ledger.entries import SetClock
 from tests.ledger.served import Served, order, standing_still
 from tests.ledger.units import Plain
@@ -31,14 +30,9 @@ if TYPE_CHECKING:
 NOON = UnixMs(1_748_840_400_000)
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path_factory.mktemp('worklist') / 'ledger.db'}"
-        Ledger.create(url).close()
-    else:
-        url = new_postgres_url(request.getfixturevalue("postgres"))
-    with Ledger.open(url, SetClock(NOON)) as ledger, Served(ledger) as opened:
+@pytest.fixture(scope="module")
+def served(module_url: str) -> Iterator[Served]:
+    with Ledger.open(module_url, SetClock(NOON)) as ledger, Served(ledger) as opened:
         yield opened
 
 
