@@ -239,7 +239,7 @@ class SecretWatch:
         search = Search(dict(self._secrets))
         self.watched += len(search)
         found: dict[tuple[str, str], dict[bytes, str]] = {}
-        for said in self._said.values():
+        for said in list(self._said.values()):  # a server's thread may still be speaking
             found.setdefault((said.test, said.channel), {}).update(search.found(said.text))
         for path, test in self._files():
             for chunk in _chunks(path):
