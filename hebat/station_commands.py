@@ -44,6 +44,10 @@ def _quiet() -> None:
 def run(
     folder: FolderOption,
     ledger: Annotated[str, typer.Option("--ledger", help="The ledger's address.")] = "http://127.0.0.1:8460",
+    secret: Annotated[
+        Path | None,
+        typer.Option(help="The file of the device's secret, as at enrolment; beside the folder without it."),
+    ] = None,
     stop: Annotated[
         str, typer.Option(help="The stop where it stands, by id or name; the first of its route without it.")
     ] = "",
@@ -69,14 +73,10 @@ def run(
     from terminals.roles.choosing import panel_of  # noqa: PLC0415
     from terminals.station import Station  # noqa: PLC0415
 
-    if not folder.is_dir():
-        raise InputRefused(
-            f"{folder} holds no terminal: enrol one with `hebat terminals enrol --folder {folder}`"
-        )
     if page and not page.startswith(("https://", "http://")):
         raise InputRefused(f"{page!r} is no address of a page: write it as https://kartu.example")
     clock = SystemClock()
-    found = opened(folder, clock, ledger, TRANS_SEMARANG_2022)
+    found = opened(folder, clock, ledger, TRANS_SEMARANG_2022, secret)
     with found.terminal as terminal:
         receipts = None if printer is None else _printed(printer, title, terminal.number, clock)
         station = Station(terminal, panel_of(found, stop, page), Pump(terminal, clock.now), clock, receipts)

@@ -119,10 +119,11 @@ def enrol(
 @terminals_app.command()
 def renew(folder: DeviceOption, ledger: LedgerOption, secret: SecretOption = None) -> None:
     """Renew this device's certificate now; a terminal at work does so by itself."""
-    from terminals.opening import client_of, device_of  # noqa: PLC0415  as above
+    from terminals.opening import client_of, enrolled_device  # noqa: PLC0415  as above
 
+    device = enrolled_device(folder, secret)
     with client_of(_address(ledger)) as client:
-        certificate = device_of(folder, secret).renew(client, SystemClock().now())
+        certificate = device.renew(client, SystemClock().now())
     typer.echo(f"terminal {certificate.terminal} has a certificate until {_day(certificate.not_after)}")
 
 
@@ -134,8 +135,9 @@ def take_keys(folder: DeviceOption, ledger: LedgerOption, secret: SecretOption =
     """
     from terminals import opening  # noqa: PLC0415  as above
 
+    device = opening.enrolled_device(folder, secret)
     with opening.client_of(_address(ledger)) as client:
-        taken = opening.take_keys(opening.device_of(folder, secret), client, SystemClock())
+        taken = opening.take_keys(device, client, SystemClock())
     for sign, ones in (("now here", taken.came), ("in use no more", taken.went)):
         for one in ones:
             typer.echo(f"{one.label} version {one.version}, check value {one.check_value.hex()}: {sign}")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SECRET_BYTES: Final = 32
+CERTIFICATE_FILE: Final = "certificate.pem"
 _MAGIC: Final = "ksh-terminal-key-1"
 _FILE_BYTES_MAX: Final = 4096
 
@@ -137,12 +138,12 @@ class TerminalIdentity:
             raise IdentityError(
                 "the certificate is for another device's key: ask for one with this device's request"
             )
-        write_atomically(self._path("certificate.pem"), certificate)
+        write_atomically(self._path(CERTIFICATE_FILE), certificate)
         self._finish_renewal()
 
     def _finish_renewal(self) -> None:
         """Once the certificate names the next key, that is the key in use: also after a crash in between."""
-        path, certificate = self._path("identity.next"), self._path("certificate.pem")
+        path, certificate = self._path("identity.next"), self._path(CERTIFICATE_FILE)
         if not path.exists() or not certificate.exists():
             return
         key = self._opened(path)
@@ -153,7 +154,7 @@ class TerminalIdentity:
 
     def certificate(self) -> bytes:
         """The certificate, PEM; raises IdentityError where the terminal is not enrolled."""
-        path = self._path("certificate.pem")
+        path = self._path(CERTIFICATE_FILE)
         if not path.exists():
             raise IdentityError("this terminal is not enrolled: ask the authority for a certificate")
         return path.read_bytes()

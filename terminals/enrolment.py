@@ -42,11 +42,18 @@ class Device:
     def certificate(self) -> TerminalCertificate:
         """The certificate, whatever its dates; raises IdentityError where the terminal is not enrolled."""
         pem = self.identity.certificate()
-        return read_certificate(pem, (self.folder / AUTHORITY_FILE).read_bytes())
+        return read_certificate(pem, self._kept(AUTHORITY_FILE))
 
     def ledger_key(self) -> bytes:
-        """The raw Ed25519 key that signs the ledger's receipts."""
-        return (self.folder / LEDGER_KEY_FILE).read_bytes()
+        """The raw Ed25519 key that signs the ledger's receipts; raises IdentityError where it is gone."""
+        return self._kept(LEDGER_KEY_FILE)
+
+    def _kept(self, name: str) -> bytes:
+        """What enrolment left here; raises IdentityError."""
+        try:
+            return (self.folder / name).read_bytes()
+        except FileNotFoundError:
+            raise IdentityError(f"{self.folder / name} is gone: enrol this terminal again") from None
 
     def enrol(self, client: httpx2.Client, ticket: Ticket) -> TerminalCertificate:
         """Take up an invitation. Raises Offline, EnrolmentDenied; nothing is kept then but the key."""
@@ -74,7 +81,7 @@ class Device:
         payload = cbor2.dumps([now, self.identity.next_request()], canonical=True)
         body = self._sealed(payload, known.terminal, RENEWAL_CONTENT_TYPE)
         certificate, _, _ = _told(_asked(client, "/v1/terminals/renewal", body))
-        found = _checked(certificate, (self.folder / AUTHORITY_FILE).read_bytes(), known.terminal)
+        found = _checked(certificate, self._kept(AUTHORITY_FILE), known.terminal)
         self.identity.install(certificate)
         return found
 

@@ -23,6 +23,7 @@ WARNING_DAYS: Final = 25
 DRIFT_MS_MAX: Final = 10 * 60_000
 """A clock that is further off than this decides no fare: transfer windows and concessions hang on it."""
 SET_BACK_MS_MAX: Final = 5 * 60_000
+"""How far a clock may be behind what this terminal knows has passed, before it counts as set back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,15 @@ class Standing:
     owed: Rupiah
     drift_ms: int
 
+    @property
+    def passed_at(self) -> int:
+        """The newest moment that has certainly passed: of a record, or of the last contact by whichever clock was behind."""
+        return max(self.newest_at, self.contact_at + min(self.drift_ms, 0))
+
 
 def need_trust(standing: Standing, limits: Limits, at: UnixMs) -> None:
     """Raises FareRefused where a terminal has been alone for too long, owes too much, or has a clock that cannot be right."""
-    if at < standing.newest_at - SET_BACK_MS_MAX or abs(standing.drift_ms) > DRIFT_MS_MAX:
+    if at < standing.passed_at - SET_BACK_MS_MAX or abs(standing.drift_ms) > DRIFT_MS_MAX:
         raise FareRefused(
             "clock-wrong", "this terminal's clock is wrong: set it, or connect it, before the next tap"
         )

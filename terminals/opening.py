@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 import cbor2
 import httpx2
 
-from keys.device import device_secret, secret_beside, vault_passphrase
+from keys.device import CERTIFICATE_FILE, device_secret, secret_beside, vault_passphrase
+from keys.errors import IdentityError
 from keys.filevault import FileVault
 from keys.sealedfile import write_atomically
 from terminals.bundles.kept import KeptBundles, Trust
@@ -55,8 +56,20 @@ def client_of(address: str) -> httpx2.Client:
 
 
 def device_of(folder: Path, secret: Path | None = None) -> Device:
-    """A device by its folder, with its secret in a file; raises IdentityError."""
+    """A device by its folder, with its secret in a file; both are made where they are not there yet. Raises IdentityError."""
     return Device(folder, device_secret(secret_beside(folder) if secret is None else secret))
+
+
+def enrolled_device(folder: Path, secret: Path | None = None) -> Device:
+    """The same of a device that is a terminal already: makes nothing, and raises IdentityError where a path is wrong."""
+    where = secret_beside(folder) if secret is None else secret
+    if not (folder / CERTIFICATE_FILE).is_file():
+        raise IdentityError(
+            f"{folder} holds no terminal: enrol one with `hebat terminals enrol --folder {folder}`, or name the folder of one"
+        )
+    if not where.is_file():
+        raise IdentityError(f"{where} is not there: give the file of this device's secret with --secret")
+    return device_of(folder, secret)
 
 
 def take_keys(device: Device, client: httpx2.Client, clock: Clock) -> Taken:
@@ -78,15 +91,17 @@ def keep_trust(folder: Path, city: bytes, key: bytes) -> None:
     write_atomically(folder / TRUST_FILE, cbor2.dumps([city, key], canonical=True))
 
 
-def opened(folder: Path, clock: Clock, address: str, tariff: Tariff) -> Opened:
+def opened(folder: Path, clock: Clock, address: str, tariff: Tariff, secret: Path | None = None) -> Opened:
     """An enrolled terminal as it was left: key, vault, outbox, bundles; `tariff` holds until one comes by bundle.
+
+    `secret` is the file of the device's secret, None for the one beside the folder.
 
     Raises IdentityError, VaultError, OutboxBusy, TerminalError.
     """
-    device = device_of(folder)
+    device = enrolled_device(folder, secret)
     certificate = device.certificate()
     number, bundles = certificate.terminal, _bundles(folder, certificate.role)
-    passphrase = vault_passphrase(device_secret(secret_beside(folder)))
+    passphrase = vault_passphrase(device.secret)
     vault = FileVault.open(folder / VAULT_FILE, passphrase, vault_name(number))
     client = client_of(address)
     link = Link(client, number, device.identity.sign, device.ledger_key(), clock)

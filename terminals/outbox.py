@@ -135,7 +135,7 @@ class Outbox:
         """What is known of contact, clock and debt; a terminal that never had contact counts from its first question."""
         with self._alone:
             if not self._number("contact at"):
-                self.note_contact(now, self._number("drift ms"))
+                self.note_contact(now, None)
             row = self._db.execute("SELECT sequence, raw FROM records ORDER BY sequence LIMIT 1").fetchone()
             oldest = decode_record(row[1], row[0]).occurred_at if row else UnixMs(0)
             return Standing(
@@ -143,11 +143,16 @@ class Outbox:
                 Rupiah(self._owed), self._number("drift ms"),
             )  # fmt: skip
 
-    def note_contact(self, at: UnixMs, drift_ms: int) -> None:
-        """The ledger was heard, and its clock was that much ahead of this one's (milliseconds)."""
+    def note_contact(self, at: UnixMs, drift_ms: int | None) -> None:
+        """The ledger was heard, and its clock was that much ahead of this one's (milliseconds; None: it did not tell).
+
+        What a fast clock dated after this moment says then no longer that the clock was set back.
+        """
         with self._writing():
             self._note("contact at", at)
-            self._note("drift ms", drift_ms)
+            if drift_ms is not None:
+                self._note("drift ms", drift_ms)
+                self._note("newest at", min(at + min(drift_ms, 0), self._number("newest at")))
 
     def need_room(self) -> None:
         """Raises OutboxFull where no further record fits."""

@@ -221,7 +221,7 @@ class Terminal:
         """Fetch the city's newer bundles; never raises: what is here stays in force."""
         bundles = self._parts.bundles
         if bundles is None:  # nobody blocks cards in this city: having been heard is all there is to know
-            self.outbox.note_contact(self._parts.clock.now(), 0)
+            self.outbox.note_contact(self._parts.clock.now(), None)
             return Refreshed()
         done = refresh(bundles, self._parts.link, self._parts.clock)
         if done.heard_at and done.hotlist_current:

@@ -16,7 +16,7 @@ from keys.clock import SystemClock
 from keys.rights import TerminalRole
 from ledger.enrolment.desk import invite
 from terminals.errors import TerminalError
-from terminals.opening import client_of, device_of
+from terminals.opening import client_of, enrolled_device
 from terminals.tap import Colour
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def distant_counter(
 
 def _enrol_again(city: City, post: Post, address: str) -> None:
     """A new certificate where the counter's has run out; raises EnrolmentRefused where it was revoked."""
-    device = device_of(city.folder.terminal(COUNTER))
+    device = enrolled_device(city.folder.terminal(COUNTER))
     if city.clock.now() < device.certificate().not_after:
         return
     ticket = invite(city.ledger.database, city.root, post.invitation, city.clock.now())

@@ -38,13 +38,13 @@ class Source(Protocol):
 class Refreshed:
     """What came of a look at the ledger: bundles taken in, and a sentence for each that was refused.
 
-    `heard_at` is when the ledger said what is newest (0: it did not), `drift_ms` its clock less this terminal's, then.
+    `heard_at` is when the ledger said what is newest (0: it did not), `drift_ms` its clock less this terminal's, then (None: not told).
     """
 
     taken: list[Bundle] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     heard_at: UnixMs = NEVER
-    drift_ms: int = 0
+    drift_ms: int | None = None
     hotlist_current: bool = False
 
 

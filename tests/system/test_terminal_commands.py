@@ -71,7 +71,7 @@ def test_what_cannot_be_is_one_sentence(served: tuple[Path, str], tmp_path: Path
         (("enrol", "--folder", device, "--ledger", address, "--code", "hello"), "no enrolment code"),
         (("enrol", "--folder", device, "--ledger", address, "--code", wrong), "opens no enrolment"),
         (("enrol", "--folder", device, "--ledger", "ledger", "--code", wrong), "no server's address"),
-        (("renew", "--folder", device, "--ledger", address), "not enrolled"),
+        (("renew", "--folder", device, "--ledger", address), "holds no terminal"),
         (("revoke", "99999", "--data", folder), "not enrolled"),
         (("list", "--data", tmp_path / "nothing"), "holds no city"),
     ):

@@ -21,12 +21,16 @@ from terminals.offline import DAY_MS, HOUR_MS, Standing, need_trust, warnings
 from terminals.outbox import BATCH_BYTES, BATCH_RECORDS, Outbox, PendingBatch, RecordState
 from terminals.pump import AGE_MS, BACK_OFF_MS_MAX, LOOK_MS, Line, Pump, back_off_ms, is_due
 from terminals.tap import Colour
-from tests.terminals.depot import PLACE, START, Clock, Ledger, card, value_of
+from tests.terminals.depot import PLACE, START, Clock, Ledger, Server, card, terminal, value_of
 from tests.terminals.test_terminal_outbox import record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from card.virtual import VirtualCard
+    from keys.filevault import FileVault
+    from terminals.tap import Outcome
     from terminals.terminal import Terminal
 
 LIMITS = Limits(hotlist_hours_max=24, offline_sum_max=Rupiah(10_000), offline_count_max=50)
@@ -45,6 +49,11 @@ CALM = Standing(START, START, START, waiting=1, owed=Rupiah(3_500), drift_ms=0)
         (replace(CALM, drift_ms=-600_001), 0, "clock-wrong"),
         (CALM, -300_000, ""),
         (CALM, -300_001, "clock-wrong"),
+        (replace(CALM, newest_at=UnixMs(0)), -300_000, ""),
+        (replace(CALM, newest_at=UnixMs(0)), -300_001, "clock-wrong"),
+        (replace(CALM, newest_at=UnixMs(0), drift_ms=-600_000), -900_000, ""),
+        (replace(CALM, newest_at=UnixMs(0), drift_ms=-600_000), -900_001, "clock-wrong"),
+        (replace(CALM, newest_at=UnixMs(0), drift_ms=600_000), -300_001, "clock-wrong"),
     ],
 )
 def test_a_terminal_works_alone_as_long_as_the_city_lets_it(
@@ -111,11 +120,80 @@ def test_a_bus_that_heard_nothing_for_a_month_takes_no_fare_and_touches_no_card(
     assert bus.standing.owed == 7_000
 
 
-def test_a_clock_that_was_set_back_decides_no_fare(bus: Terminal, clock: Clock) -> None:
+FLOWS: dict[str, Callable[[Terminal, VirtualCard], Outcome]] = {
+    "fare": lambda bus, chip: bus.fare(chip, PLACE),
+    "tap in": lambda bus, chip: bus.tap_in(chip, PLACE),
+    "sale": lambda bus, chip: bus.sale(chip, Rupiah(1_000)),
+}
+
+
+def says(bus: Terminal, chip: VirtualCard, flow: str = "fare") -> str:
+    """Why a tap is refused; "" where it is green. What is refused leaves card and outbox as they were."""
+    before, last = chip.save(), bus.outbox.next_sequence
+    outcome = FLOWS[flow](bus, chip)
+    chip.leave_field()
+    if outcome.colour is Colour.GREEN:
+        return ""
+    assert (chip.save(), bus.outbox.next_sequence) == (before, last)
+    return outcome.reason
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_attack_a_clock_set_back_takes_nothing_not_even_when_the_terminal_is_started_again(
+    flow: str, vault: FileVault, clock: Clock, ledger: Ledger, server: Server, tmp_path: Path
+) -> None:
+    chip = card(vault)
+    with terminal(tmp_path, vault, clock, ledger, server.address) as bus:
+        assert says(bus, chip) == ""
+        clock.wait(-86_400)
+        assert says(bus, chip, flow) == "clock-wrong"
+    with terminal(tmp_path, vault, clock, ledger, server.address) as bus:
+        assert says(bus, chip, flow) == "clock-wrong"
+        clock.wait(86_400 + 900)
+        assert says(bus, chip, flow) == ""
+
+
+def test_attack_a_clock_set_back_to_before_the_last_contact_makes_no_old_hotlist_young(
+    bus: Terminal, clock: Clock
+) -> None:
     chip = card(bus._parts.vault)  # type: ignore[arg-type]
-    assert bus.fare(chip, PLACE).colour is Colour.GREEN
+    bus.outbox.note_contact(clock.now(), 0)
+    clock.wait(31 * 86_400)
+    assert says(bus, chip) == "offline-too-long"
+    clock.wait(-32 * 86_400)
+    assert says(bus, chip) == "clock-wrong"
+
+
+def test_attack_a_clock_set_back_little_by_little_comes_no_further_than_once(
+    bus: Terminal, clock: Clock
+) -> None:
+    chip = card(bus._parts.vault)  # type: ignore[arg-type]
+    bus.outbox.note_contact(clock.now(), 0)
+    clock.wait(600)
+    assert says(bus, chip, "sale") == ""
+    clock.wait(-299)
+    assert says(bus, chip, "sale") == ""
+    clock.wait(-2)
+    assert says(bus, chip, "sale") == "clock-wrong"
+
+
+def test_a_fast_clock_that_was_put_right_is_trusted_again_once_the_ledger_agrees(
+    bus: Terminal, clock: Clock
+) -> None:
+    chip = card(bus._parts.vault)  # type: ignore[arg-type]
+    clock.wait(86_400)
+    assert says(bus, chip, "sale") == ""
     clock.wait(-86_400)
-    assert bus.fare(chip, PLACE).reason == "clock-wrong"
+    bus.outbox.note_contact(clock.now(), None)
+    assert says(bus, chip, "sale") == "clock-wrong"  # who was heard did not tell the time
+    bus.outbox.note_contact(clock.now(), 601_000)
+    assert says(bus, chip, "sale") == "clock-wrong"
+    bus.outbox.note_contact(clock.now(), -540_000)
+    clock.wait(-540 - 299)
+    assert says(bus, chip, "sale") == ""
+    bus.outbox.note_contact(clock.now(), 0)
+    clock.wait(-301)
+    assert says(bus, chip, "sale") == "clock-wrong"
 
 
 def test_an_abandoned_sale_that_was_paid_is_told_and_the_new_one_waits_for_its_own_tap(bus: Terminal) -> None:
