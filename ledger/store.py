@@ -68,12 +68,19 @@ class Database:
 
     def _pool(self, size: int) -> sa.Engine:
         # A connection that died in the pool is replaced before it costs a commit.
-        pool = sa.create_engine(self.url, pool_size=size, pool_pre_ping=not self.is_sqlite)
+        pool = sa.create_engine(
+            self.url, pool_size=size, pool_pre_ping=not self.is_sqlite, connect_args=self._connecting
+        )
         if self.is_sqlite:
             sa.event.listen(pool, "do_connect", connect_noting_handle)
             sa.event.listen(pool, "connect", _prepare_sqlite)
             sa.event.listen(pool, "begin", _begin_sqlite)
         return pool
+
+    @property
+    def _connecting(self) -> dict[str, Any]:
+        """What of the connection's settings is ours: `ledger.bulk.copies` must know that nothing encrypts its bytes unseen."""
+        return {} if self.is_sqlite or "gssencmode" in self.url.query else {"gssencmode": "disable"}
 
     @property
     def is_sqlite(self) -> bool:

@@ -51,28 +51,32 @@ def texts(values: Sequence[str]) -> Field:
     return octets([value.encode() for value in values])
 
 
-def stream(fields: Sequence[Field]) -> bytes:
-    """The whole stream for columns of equal length."""
-    starts = np.zeros((len(fields), len(fields[0].lengths)), np.int64)
+def tuples(fields: Sequence[Field], order: Integers) -> tuple[Octets, Integers]:
+    """The tuples of some columns of equal length, in an order of rows; and where each begins."""
+    starts = np.stack([np.cumsum(field.lengths) - field.lengths for field in fields])
     lengths = np.stack([field.lengths for field in fields])
-    at = 0
-    for number, field in enumerate(fields):
-        starts[number] = at + np.cumsum(field.lengths) - field.lengths
-        at += len(field.octets)
-    octets_ = np.concatenate([field.octets for field in fields])
-    out = np.empty(int(lengths.sum()) + lengths.shape[1] * (_COUNT + _LENGTH * len(fields)), np.uint8)
-    _assemble(out, octets_, starts, lengths)
-    return SIGNATURE + out.tobytes() + TRAILER
+    starts += np.cumsum([0, *(len(field.octets) for field in fields[:-1])])[:, None]
+    widths = lengths.sum(axis=0)[order] + (_COUNT + _LENGTH * len(fields))
+    out = np.empty(int(widths.sum()), np.uint8)
+    _assemble(out, np.concatenate([field.octets for field in fields]), starts, lengths, order)
+    return out, np.cumsum(widths) - widths
 
 
-def integer_rows(table: npt.NDArray[np.int64]) -> Octets:
-    """The whole stream for a table (rows, columns) of which every column is a 64-bit integer: what the journal is made of."""
-    rows, columns = table.shape
-    out = np.empty(len(SIGNATURE) + rows * (_COUNT + columns * (_LENGTH + 8)) + len(TRAILER), np.uint8)
-    out[: len(SIGNATURE)] = np.frombuffer(SIGNATURE, np.uint8)
-    out[-len(TRAILER) :] = np.frombuffer(TRAILER, np.uint8)
-    _integers(out, len(SIGNATURE), table)
+def integer_tuples(table: npt.NDArray[np.int64], order: Integers) -> Octets:
+    """The same for a table (rows, columns) of which every column is a 64-bit integer, what the journal is made of: all equally wide."""
+    out = np.empty(len(order) * integer_width(table.shape[1]), np.uint8)
+    _integers(out, table, order)
     return out
+
+
+def integer_width(columns: int) -> int:
+    """Octets of a tuple of so many 64-bit integers."""
+    return _COUNT + columns * (_LENGTH + 8)
+
+
+def stream(octets_: Octets) -> bytes:
+    """The whole stream of a COPY from its tuples."""
+    return SIGNATURE + octets_.tobytes() + TRAILER
 
 
 def integers_from(stream: bytes | memoryview, columns: int) -> Integers:
@@ -82,8 +86,7 @@ def integers_from(stream: bytes | memoryview, columns: int) -> Integers:
 
 def integers_of(tuples: bytes | memoryview, columns: int) -> Integers:
     """The same from tuples without the stream's head and end."""
-    width = _COUNT + columns * (_LENGTH + 8)
-    octets_ = np.frombuffer(tuples, np.uint8).reshape(-1, width)
+    octets_ = np.frombuffer(tuples, np.uint8).reshape(-1, integer_width(columns))
     fields = octets_[:, _COUNT:].reshape(-1, columns, _LENGTH + 8)
     if (fields[:, :, :_LENGTH] != (0, 0, 0, 8)).any():
         raise ValueError("a column is no 64-bit integer")
@@ -92,10 +95,11 @@ def integers_of(tuples: bytes | memoryview, columns: int) -> Integers:
 
 
 @njit(cache=True, nogil=True)
-def _integers(out: Any, at: Any, table: Any) -> None:
+def _integers(out: Any, table: Any, order: Any) -> None:
     """Tuples of 64-bit integers; the eight stores of a value are written out, which the compiler turns into one."""
-    rows, columns = table.shape
-    for row in range(rows):
+    columns = table.shape[1]
+    at = 0
+    for row in order:
         out[at], out[at + 1] = columns >> 8, columns & 0xFF
         at += _COUNT
         for column in range(columns):
@@ -109,11 +113,11 @@ def _integers(out: Any, at: Any, table: Any) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _assemble(out: Any, source: Any, starts: Any, lengths: Any) -> None:
+def _assemble(out: Any, source: Any, starts: Any, lengths: Any, order: Any) -> None:
     """Tuples from columns: `starts` and `lengths` say where in `source` the value of (column, row) lies."""
-    columns, rows = lengths.shape
+    columns = len(lengths)
     at = 0
-    for row in range(rows):
+    for row in order:
         out[at], out[at + 1] = columns >> 8, columns & 0xFF
         at += _COUNT
         for column in range(columns):

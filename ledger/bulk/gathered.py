@@ -30,7 +30,7 @@ class Gathered:
         chunks.append(store.spread(table, columns))
 
     def write(self, connection: Connection) -> None:
-        """Write what waits, a statement a table, in the order in which the tables were first met."""
+        """Write what waits, in the order in which the tables were first met."""
         waiting, self._waiting = self._waiting, {}
-        for table, chunks in waiting.values():
-            store.write(connection, table, chunks)
+        if waiting:
+            store.write_all(connection, waiting.values())

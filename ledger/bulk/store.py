@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import sqlalchemy as sa
 
 from ledger.bulk import binary
+from ledger.bulk.copies import Copies, parts
 from ledger.bulk.native import Native
 from ledger.bulk.spans import Spans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -25,8 +25,6 @@ Table = sa.Table
 
 HANDLE: Final = "sqlite_handle"
 """Under which name a connection's `info` holds SQLite's handle."""
-SEND_BYTES: Final = 1 << 18
-"""What COPY moves at a time: the driver's own 8 KiB cost more calls than bytes."""
 
 
 def connect_noting_handle(dialect: Any, record: Any, arguments: Any, named: Any) -> Any:
@@ -58,42 +56,48 @@ def spread(table: Table, columns: Columns) -> dict[str, Values]:
 
 
 def write(connection: sa.Connection, table: Table, chunks: Sequence[Mapping[str, Values]]) -> None:
-    """Insert rows, given as chunks of columns (see `spread`), with one statement."""
-    names = list(chunks[0])
-    columns = [_joined([chunk[name] for chunk in chunks]) for name in names]
-    if not len(columns[0]):
+    """Insert rows, given as chunks of columns (see `spread`)."""
+    write_all(connection, [(table, chunks)])
+
+
+def write_all(
+    connection: sa.Connection, waiting: Iterable[tuple[Table, Sequence[Mapping[str, Values]]]]
+) -> None:
+    """Insert rows of several tables: on PostgreSQL a COPY for each partition of each, all in one go."""
+    if connection.dialect.name != "postgresql":
+        for table, chunks in waiting:
+            _insert(connection, table, chunks)
         return
-    listed = ",".join(f'"{name}"' for name in names)
-    driver: Any = connection.connection
-    if connection.dialect.name == "postgresql":
-        copy = f"COPY {table.name} ({listed}) FROM STDIN (FORMAT BINARY)"
-        for part in _by_partition(columns):
-            fields = [_field(table.c[name], column) for name, column in zip(names, part, strict=True)]
-            with driver.cursor() as cursor:
-                cursor.copy_expert(copy, io.BytesIO(binary.stream(fields)), SEND_BYTES)
-        return
+    copies = Copies()
+    for table, chunks in waiting:
+        names, columns = _columns(chunks)
+        if len(columns[0]):
+            fields = [_field(table.c[name], column) for name, column in zip(names, columns, strict=True)]
+            order, cuts = parts(np.asarray(columns[0], np.int64))
+            tuples, starts = binary.tuples(fields, order)
+            copies.add(
+                f"COPY {table.name} ({_listed(names)}) FROM STDIN (FORMAT BINARY)", tuples, starts[cuts]
+            )
+    copies.send(connection.connection)
+
+
+def _insert(connection: sa.Connection, table: Table, chunks: Sequence[Mapping[str, Values]]) -> None:
+    names, columns = _columns(chunks)
     marks = ",".join("?" * len(names))
     plain = [column.tolist() if isinstance(column, np.ndarray) else column for column in columns]
-    statement = f"INSERT INTO {table.name} ({listed}) VALUES ({marks})"  # noqa: S608  our own names
+    statement = f"INSERT INTO {table.name} ({_listed(names)}) VALUES ({marks})"  # noqa: S608  our own names
+    driver: Any = connection.connection
     driver.cursor().executemany(statement, zip(*plain, strict=True))
 
 
-def _by_partition(columns: list[Values]) -> Iterator[list[Values]]:
-    """Columns cut by the first of them, the partition: no statement is about two."""
-    partitions = np.asarray(columns[0], np.int64)
-    if (partitions == partitions[0]).all():
-        yield columns
-        return
-    for partition in np.unique(partitions).tolist():
-        places = np.flatnonzero(partitions == partition)
-        listed = places.tolist()
-        yield [_taken(column, places, listed) for column in columns]
+def _columns(chunks: Sequence[Mapping[str, Values]]) -> tuple[list[str], list[Values]]:
+    """Names, the partition's first, and the whole of each column."""
+    names = list(chunks[0])
+    return names, [_joined([chunk[name] for chunk in chunks]) for name in names]
 
 
-def _taken(column: Values, places: npt.NDArray[np.int64], listed: list[int]) -> Values:
-    if isinstance(column, np.ndarray):
-        return column[places]
-    return column.taken(places) if isinstance(column, Spans) else [column[place] for place in listed]  # type: ignore[return-value]
+def _listed(names: Sequence[str]) -> str:
+    return ",".join(f'"{name}"' for name in names)
 
 
 def _joined(parts: Sequence[Values]) -> Values:

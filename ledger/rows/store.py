@@ -12,8 +12,9 @@ from keys.clock import Day, date_of
 from ledger import rowbytes, tables
 from ledger.archive import store as archive
 from ledger.bulk import binary
+from ledger.bulk.copies import SEND_BYTES, Copies, parts
 from ledger.bulk.native import Native
-from ledger.bulk.store import HANDLE, SEND_BYTES
+from ledger.bulk.store import HANDLE
 from ledger.chart import PARTITIONS
 from ledger.rows.moves import COLUMNS, Moves
 from ledger.transfer import ROW
@@ -30,26 +31,11 @@ _COLUMNS: Final = list(ROW.names or ())
 _NAMES: Final = ",".join(_COLUMNS)
 _INSERT: Final = f"INSERT INTO transfers ({_NAMES}) VALUES ({','.join('?' * len(_COLUMNS))})"  # noqa: S608  our own names
 _COPY: Final = f"COPY transfers ({_NAMES}) FROM STDIN (FORMAT BINARY)"
-_INSERTED_MAX: Final = 256
-"""Rows up to which PostgreSQL gets them as INSERTs, all in one message."""
 _WITHIN: Final = f"partition IN ({','.join(map(str, range(PARTITIONS)))})"
 """Each partition by its name, so that the primary key finds a span of positions without an index of its own."""
 MOVES_A_CHUNK: Final = 500_000
 _MOVES: Final = f"SELECT {','.join(COLUMNS)} FROM transfers WHERE business_date ="  # noqa: S608  our own names
 _SELECT: Final = f"SELECT {_NAMES} FROM transfers WHERE {_WITHIN} AND position BETWEEN"  # noqa: S608  our own names
-
-
-class _Sent:
-    """Bytes as the file that the driver's COPY reads from: one copy fewer than `io.BytesIO`."""
-
-    def __init__(self, octets: binary.Octets) -> None:
-        self._octets = octets.data
-        self._at = 0
-
-    def read(self, size: int) -> bytes:
-        """The next bytes; b"" at the end."""
-        self._at += size
-        return bytes(self._octets[self._at - size : self._at])
 
 
 class JournalRows:
@@ -61,46 +47,25 @@ class JournalRows:
     def __init__(self, rows: Rows, *, copied: bool) -> None:
         self._table = rowbytes.table_of(rows)
         self._day = Day(int(rows["business_date"][0]))
-        self._copied = copied
-        self._streams: list[binary.Octets] = []
-        self._inserts = ""
-        if copied and len(rows) > _INSERTED_MAX:
-            self._streams = [binary.integer_rows(part) for part in _parts(self._table)]
-        elif copied:
-            self._inserts = ";".join(_inserted(part.tolist()) for part in _parts(self._table))
+        self._copies: Copies | None = None
+        if copied:
+            order, cuts = parts(self._table[:, 0])
+            self._copies = Copies()
+            octets = binary.integer_tuples(self._table, order)
+            self._copies.add(_COPY, octets, cuts * binary.integer_width(len(_COLUMNS)))
 
     def write(self, connection: sa.Connection) -> None:
         """Append them to the journal."""
         driver: Any = connection.connection
-        if self._copied:
+        if self._copies is not None:
             begin_day(connection, self._day)
-            with driver.cursor() as cursor:
-                if self._inserts:
-                    cursor.execute(self._inserts)
-                for stream in self._streams:
-                    cursor.copy_expert(_COPY, _Sent(stream), SEND_BYTES)
+            self._copies.send(driver)
             return
         native, handle = Native.find(), connection.info.get(HANDLE, 0)
         if native is not None and handle:
             native.insert(handle, _INSERT, self._table)
         else:
             driver.cursor().executemany(_INSERT, self._table.tolist())
-
-
-def _parts(table: binary.Integers) -> list[binary.Integers]:
-    """A table's rows by partition (its first column), in order of position in each."""
-    if len(table) == 1:
-        return [table]
-    of_row = table[:, 0].astype(np.uint8)  # small numbers are sorted by counting them
-    order = np.argsort(of_row, kind="stable")
-    starts = np.flatnonzero(np.diff(of_row[order])) + 1
-    return np.split(table[order], starts)
-
-
-def _inserted(rows: list[list[int]]) -> str:
-    """A few rows as an INSERT of plain integers: a COPY costs a round trip more."""
-    values = ",".join(f"({','.join(map(str, row))})" for row in rows)
-    return f"INSERT INTO transfers ({_NAMES}) VALUES {values}"  # noqa: S608  integers, and our own names
 
 
 def begin_day(connection: sa.Connection, day: Day) -> None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import psycopg2
 import pytest
 import sqlalchemy as sa
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from keys.clock import Day, UnixMs
 from ledger import journal, tables
@@ -25,14 +21,11 @@ from tests.ledger.units import Gate, Plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     import numpy.typing as npt
 
     from ledger.book import Ledger
     from ledger.writer import Transaction
-
-INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
 
 
 def rows_of(*transfers: Any) -> npt.NDArray[np.void]:
@@ -203,35 +196,6 @@ def test_rows_are_not_added_by_a_plan(file_ledger: Ledger) -> None:
 def test_columns_that_are_not_the_tables_are_refused(columns: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="meta"):
         Gathered().add(tables.meta, columns)
-
-
-@settings(max_examples=30, deadline=None)
-@given(
-    rows=st.lists(
-        st.tuples(st.integers(-(1 << 31), (1 << 31) - 1), INT64, st.binary(max_size=40),
-                  st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=20)),
-        min_size=1, max_size=20,
-    )
-)  # fmt: skip
-def test_postgresql_reads_a_binary_stream_as_it_was_meant(postgres: Path, rows: list[Any]) -> None:
-    small, large, raw, text = zip(*rows, strict=True)
-    stream = binary.stream(
-        [
-            binary.integers(np.array(small, np.int64), 4),
-            binary.integers(np.array(large, np.int64), 8),
-            binary.octets(raw),
-            binary.texts(text),
-        ]
-    )
-    connection = psycopg2.connect(host=str(postgres), user="postgres", dbname="postgres")
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("CREATE TEMPORARY TABLE told (small integer, large bigint, raw bytea, text text)")
-            cursor.copy_expert("COPY told FROM STDIN (FORMAT BINARY)", io.BytesIO(stream))
-            cursor.execute("SELECT small, large, raw, text FROM told")
-            assert [(*row[:2], bytes(row[2]), row[3]) for row in cursor] == rows
-    finally:
-        connection.close()
 
 
 def test_an_integer_too_large_for_its_column_is_refused() -> None:

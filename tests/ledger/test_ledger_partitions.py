@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from keys.clock import Day, UnixMs
 from ledger import tables
 from ledger.book import Ledger
-from ledger.bulk.binary import integers_from
+from ledger.bulk import copies
 from ledger.chart import PARTITIONS, Code, Partition, account_id
 from ledger.journal import rows_of
 from ledger.store import Database
@@ -21,6 +21,7 @@ from tests.ledger.entries import SetClock, transfer
 from tests.ledger.units import Plain
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterator
 
     import numpy.typing as npt
@@ -58,41 +59,49 @@ class Recorder:
             if one.strip() and not NO_TABLES.match(one.strip()):
                 self.said.append((one.strip(), partitions_named(one.strip())))
 
-    def note_copy(self, statement: str, octets: bytes) -> None:
-        columns = statement.count(",") + 1
-        if statement.startswith("COPY transfers"):
-            self.said.append((statement, set(integers_from(octets, columns)[:, 0].tolist())))
-            return
-        first = int.from_bytes(octets[19 + 2 + 4 : 19 + 2 + 8], "big")  # an integer of four bytes
-        self.said.append((statement, {first}))
+    def note_copies(self, said: bytes) -> None:
+        """What went over the wire beside the driver: a query of COPYs, and the data of each."""
+        statements: list[str] = []
+        while said:
+            kind, length = said[:1], int.from_bytes(said[1:5], "big")
+            body, said = said[5 : length + 1], said[length + 1 :]
+            if kind == b"Q":
+                statements = body[:-1].decode().split(";")
+            elif kind == b"d":
+                self.note_copy(statements.pop(0), body)
+        assert statements == []
 
-    def listen(self, database: Database) -> None:
+    def note_copy(self, statement: str, octets: bytes) -> None:
+        assert re.match(r"COPY \w+ \(\"?partition", statement), statement
+        at, partitions = 19, set()
+        while (fields := int.from_bytes(octets[at : at + 2], "big", signed=True)) != -1:
+            at += 2
+            for field in range(fields):
+                end = at + 4 + int.from_bytes(octets[at : at + 4], "big")
+                if field == 0:
+                    partitions.add(int.from_bytes(octets[at + 4 : end], "big"))
+                at = end
+        self.said.append((statement, partitions))
+
+    def listen(self, database: Database, patch: pytest.MonkeyPatch) -> None:
         """Hear everything that connections of the writer are told, from the driver itself."""
         if database.is_sqlite:
             sa.event.listen(
                 database._writing, "connect", lambda raw, _record: raw.set_trace_callback(self.note)
             )
             return
-        note, note_copy = self.note, self.note_copy
+        note, exchange = self.note, copies._exchange
 
         class Told(psycopg2.extensions.cursor):
             def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002  psycopg2's own name
                 super().execute(query, vars)
                 note((self.query or b"").decode())
 
-            def copy_expert(self, sql: Any, file: Any, size: int = 8192) -> None:
-                super().copy_expert(sql, Kept(file, sql), size)  # type: ignore[arg-type]
+        def exchanging(wire: socket.socket, said: bytes) -> None:
+            self.note_copies(said)
+            exchange(wire, said)
 
-        class Kept:
-            def __init__(self, file: Any, sql: str) -> None:
-                self.file, self.sql, self.octets = file, sql, b""
-
-            def read(self, size: int = -1, /) -> bytes:
-                piece: bytes = self.file.read(size)
-                self.octets += piece
-                if not piece:
-                    note_copy(self.sql, self.octets)
-                return piece
+        patch.setattr(copies, "_exchange", exchanging)
 
         def connecting(_dialect: Any, _record: Any, _arguments: Any, named: dict[str, Any]) -> None:
             named["cursor_factory"] = Told
@@ -101,10 +110,10 @@ class Recorder:
 
 
 @pytest.fixture
-def recorded(url: str) -> Iterator[tuple[Ledger, Recorder]]:
+def recorded(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Ledger, Recorder]]:
     """A ledger whose writer is listened to, after its first commit of the day."""
     database, recorder = Database(url), Recorder()
-    recorder.listen(database)
+    recorder.listen(database, monkeypatch)
     with Ledger.open(database, SetClock(UnixMs(1_750_000_000_000))) as ledger:
         ledger.post([transfer()])
         recorder.said.clear()

@@ -1,0 +1,176 @@
+"""COPY after COPY to PostgreSQL, none waiting for the answer to the one before: each is about one partition, so a commit has dozens.
+
+Their messages stand behind each other in one buffer, which goes over the driver's own socket while libpq rests; answers are read as
+they come. PostgreSQL documentation, "Frontend/Backend Protocol", sections on simple queries and on COPY: after an error the server
+leaves the other statements of the query out, and drops the data that is still sent for them. Where the connection is encrypted, its
+bytes are libpq's alone to write, and the driver sends each COPY by itself.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import select
+import socket
+from contextlib import suppress
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import psycopg2
+from psycopg2 import errors, extensions
+
+from ledger.bulk.binary import SIGNATURE, TRAILER
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from ledger.bulk.binary import Octets
+
+    Integers = npt.NDArray[np.int64]
+
+ROWS_A_COPY: Final = 192
+"""PostgreSQL (from 17 on) pins a row description for each of the first thousand rows of a COPY, in a table where equal entries collide:
+n rows cost n² steps. Cut at this, all of them cost less than the smallest COPY's own 30 microseconds."""
+SEND_BYTES: Final = 1 << 18
+_READ_BYTES: Final = 1 << 16
+_LENGTH: Final = 4
+_HEAD: Final = 5
+_READY: Final = b"Z"
+_FAILED: Final = b"E"
+
+
+def parts(partitions: Integers) -> tuple[Integers, Integers]:
+    """Rows by partition, in their order in each: the order, and where in it each COPY begins."""
+    narrow = partitions.astype(np.uint8)  # small numbers are sorted by counting them
+    order = np.argsort(narrow, kind="stable")
+    changes = np.flatnonzero(np.diff(narrow[order], prepend=narrow[order[:1]]))
+    firsts = np.concatenate([[0], changes])
+    place = np.arange(len(order)) - np.repeat(firsts, np.diff(firsts, append=len(order)))
+    return order, np.flatnonzero(place % ROWS_A_COPY == 0)
+
+
+class Copies:
+    """COPY statements with their data, to be sent in one go."""
+
+    def __init__(self) -> None:
+        self._statements: list[str] = []
+        self._streams: list[tuple[bytes, memoryview, bytes]] = []
+
+    def __len__(self) -> int:
+        return len(self._statements)
+
+    def add(self, statement: str, tuples: Octets, cuts: Integers) -> None:
+        """One COPY for each piece of some tuples; `cuts` are the octets at which the pieces begin."""
+        octets = tuples.data
+        edges = [*cuts.tolist(), len(octets)]
+        for start, end in pairwise(edges):
+            self._statements.append(statement)
+            self._streams.append((SIGNATURE, octets[start:end], TRAILER))
+
+    def messages(self) -> bytes:
+        """All of them in the protocol's words: one query, then each one's data and its end."""
+        said: list[bytes | memoryview] = [_message(b"Q", ";".join(self._statements).encode() + b"\0")]
+        for stream in self._streams:
+            said += [
+                b"d",
+                (_LENGTH + sum(map(len, stream))).to_bytes(_LENGTH, "big"),
+                *stream,
+                _message(b"c"),
+            ]
+        return b"".join(said)
+
+    def send(self, connection: Any) -> None:
+        """Have them done in the driver's open transaction; raises psycopg2.Error as the driver would."""
+        if not self._statements:
+            return
+        driver: extensions.connection = connection.driver_connection
+        if driver.info.transaction_status == extensions.TRANSACTION_STATUS_IDLE:
+            with driver.cursor() as cursor:
+                cursor.execute("SELECT 1")  # the driver begins its transaction with its first statement only
+        if _is_encrypted(driver):
+            with driver.cursor() as cursor:
+                for statement, stream in zip(self._statements, self._streams, strict=True):
+                    cursor.copy_expert(statement, io.BytesIO(b"".join(stream)), SEND_BYTES)
+            return
+        with socket.socket(fileno=os.dup(driver.fileno())) as wire:
+            _exchange(wire, self.messages())
+
+
+def _message(kind: bytes, body: bytes = b"") -> bytes:
+    return kind + (_LENGTH + len(body)).to_bytes(_LENGTH, "big") + body
+
+
+def _is_encrypted(driver: extensions.connection) -> bool:
+    """Whether bytes of ours could not be read at the other end; a GSS encryption cannot be seen, only be forbidden."""
+    forbidden = driver.info.dsn_parameters.get("gssencmode") == "disable"
+    return bool(driver.info.ssl_in_use) or not (forbidden or driver.info.host.startswith("/"))
+
+
+def _exchange(wire: socket.socket, said: bytes) -> None:
+    """Say all of it and hear the answer to its end; a connection left in between could not be used again, so it ends."""
+    heard = _Heard()
+    try:
+        _talk(wire, memoryview(said), heard)
+    except OSError as error:
+        raise heard.error or psycopg2.OperationalError(f"the connection was cut: {error.strerror}") from error
+    finally:
+        if not heard.ready:
+            with suppress(OSError):
+                wire.shutdown(socket.SHUT_RDWR)
+    if heard.error is not None:
+        raise heard.error
+
+
+def _talk(wire: socket.socket, left: memoryview, heard: _Heard) -> None:
+    """Write and read by turns: each side may have more to say than the system holds for the other."""
+    poll = select.poll()
+    poll.register(wire, select.POLLIN | select.POLLOUT)
+    while not heard.ready:
+        [(_, event)] = poll.poll()
+        if event & select.POLLOUT and left:
+            with suppress(BlockingIOError):
+                left = left[wire.send(left[:SEND_BYTES], socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) :]
+            if not left:
+                poll.modify(wire, select.POLLIN)
+        if event & ~select.POLLOUT:
+            octets = wire.recv(_READ_BYTES)
+            if not octets:
+                raise ConnectionResetError(0, "the server closed the connection unexpectedly")
+            heard.take(octets)
+
+
+class _Heard:
+    """What the server answers: whether it is ready for more, and the first error that it told of."""
+
+    def __init__(self) -> None:
+        self.ready = False
+        self.error: psycopg2.Error | None = None
+        self._octets = b""
+
+    def take(self, octets: bytes) -> None:
+        """Take what has come; a message may come in pieces."""
+        self._octets += octets
+        at = 0
+        while len(self._octets) >= at + _HEAD:
+            end = at + 1 + int.from_bytes(self._octets[at + 1 : at + _HEAD], "big")
+            if len(self._octets) < end:
+                break
+            kind, body = self._octets[at : at + 1], self._octets[at + _HEAD : end]
+            self.ready = kind == _READY
+            if kind == _FAILED and self.error is None:
+                self.error = _error_of(body)
+            at = end
+        self._octets = self._octets[at:]
+
+
+def _error_of(body: bytes) -> psycopg2.Error:
+    """The driver's error for what the server says, by its SQLSTATE (field C); M is the message, D its detail."""
+    fields = {one[:1]: one[1:].decode(errors="replace") for one in body.split(b"\0") if one}
+    told = fields.get(b"M", "the server tells of an error without a message")
+    detail = f"\nDETAIL:  {fields[b'D']}" if b"D" in fields else ""
+    try:
+        kind: type[psycopg2.Error] = errors.lookup(fields.get(b"C", ""))
+    except KeyError:
+        kind = psycopg2.DatabaseError
+    return kind(f"{told}{detail}\n")
