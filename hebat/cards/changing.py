@@ -29,7 +29,6 @@ from hebat.folder import Folder
 from keys.money import Rupiah
 
 if TYPE_CHECKING:
-    from hebat.cards.counter import Loaded
     from hebat.wiring import City
     from keys.vault import Vault
     from terminals.loading import Show
@@ -141,12 +140,8 @@ def load(
     wanted = parse_amount(amount)
     with ExitStack() as stack:
         terminal, vault = _counter(stack, data, address)
-        shown = None if as_json else receipts.LoadShown(wanted, terminal.next_load)
-        loaded = _load(terminal, vault, wanted, hand(reader, timeout, trace, show_secrets), shown)
-    if as_json:
-        typer.echo(json.dumps(receipts.loaded_json(loaded), indent=1))
-    else:
-        receipts.show_sent(loaded)
+        shown = receipts.LoadShown(wanted, terminal.next_load, as_json=as_json)
+        shown(_load(terminal, vault, wanted, hand(reader, timeout, trace, show_secrets), shown))
 
 
 def _counter(stack: ExitStack, data: Path, address: str | None) -> tuple[Terminal, Vault]:
@@ -169,7 +164,7 @@ def _counter(stack: ExitStack, data: Path, address: str | None) -> tuple[Termina
     return stack.enter_context(counter.distant_counter(folder, vault, configuration, address)), vault
 
 
-def _load(terminal: Terminal, vault: Vault, amount: Rupiah, how: Hand, show: Show | None) -> Loaded:
+def _load(terminal: Terminal, vault: Vault, amount: Rupiah, how: Hand, show: Show) -> Outcome:
     from hebat.cards import counter, reading  # noqa: PLC0415  as above
 
     first: list[bytes] = []

@@ -5,8 +5,7 @@ Value reaches a card only as at every kiosk: the ledger holds the cash and speak
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from card.errors import CardError
@@ -32,15 +31,6 @@ COUNTER: Final = 3901
 """The counter's terminal number."""
 ATTEMPTS: Final = 3
 """How often the same card may be held again after it was pulled away."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """What a load came to; `earlier` where it was one of before whose answer had been lost, `told` where the ledger has it."""
-
-    outcome: Outcome
-    earlier: bool
-    told: bool
 
 
 @contextmanager
@@ -86,12 +76,11 @@ def _enrol_again(city: City, post: Post, address: str) -> None:
         device.enrol(client, ticket)
 
 
-def load(terminal: Terminal, hold: Callable[[int], Outcome]) -> Loaded:
+def load(terminal: Terminal, hold: Callable[[int], Outcome]) -> Outcome:
     """Load until the card says yes or no; `hold` lets a card be held for one attempt, counted from 1.
 
     Raises InputRefused where nothing was loaded, Offline and LoadDenied before a card is touched.
     """
-    first = terminal.next_load
     for attempt in range(1, ATTEMPTS + 1):
         try:
             outcome = hold(attempt)
@@ -101,7 +90,10 @@ def load(terminal: Terminal, hold: Callable[[int], Outcome]) -> Loaded:
             break  # nobody held it again: it stays unknown until somebody does
         if outcome.colour is not Colour.AMBER:
             break
-    told = _upload(terminal)
+    with suppress(
+        TerminalError
+    ):  # the load is the ledger's own record; this renews and refreshes what is due
+        terminal.upload()
     if outcome.colour is Colour.AMBER:
         raise InputRefused(
             "the card was pulled away, and nobody knows whether it was loaded: hold the same card with the same command "
@@ -109,13 +101,4 @@ def load(terminal: Terminal, hold: Callable[[int], Outcome]) -> Loaded:
         )
     if outcome.colour is Colour.RED:
         raise InputRefused(f"not loaded: {outcome.detail}")
-    return Loaded(outcome, outcome.sequence < first, told)
-
-
-def _upload(terminal: Terminal) -> bool:
-    """Send what is ready; False where it waits in the outbox for the next time."""
-    try:
-        sent = terminal.upload()
-    except TerminalError:
-        return False
-    return not sent.quarantined and not terminal.outbox.waiting
+    return outcome

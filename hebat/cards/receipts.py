@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
-
-import typer
 
 from hebat.cards import naming
 from hebat.cards.reading import LOCKED_UNTIL
@@ -13,7 +12,6 @@ from terminals.tap import Colour
 
 if TYPE_CHECKING:
     from card.layout import Identity
-    from hebat.cards.counter import Loaded
     from hebat.cards.making import Made
     from hebat.cards.naming import Names
     from keys.money import Rupiah
@@ -51,39 +49,43 @@ def made_json(made: Made) -> dict[str, Any]:
 
 
 class LoadShown:
-    """Prints a load that is on the card at once, before the card is given newer keys; `first` is the number that this load's record gets."""
+    """Says once that the card is loaded, as soon as it is and before the card is given newer keys; `first` is the number of this load's record.
 
-    def __init__(self, wanted: Rupiah, first: int) -> None:
+    Green is the ledger's signed word: there is nothing left to wait for.
+    """
+
+    def __init__(self, wanted: Rupiah, first: int, *, as_json: bool = False) -> None:
         self._wanted = wanted
         self._first = first
+        self._as_json = as_json
+        self._said = False
 
     def __call__(self, outcome: Outcome) -> None:
         """How the load ended; what is not green is said otherwise."""
-        if outcome.colour is not Colour.GREEN:
+        if outcome.colour is not Colour.GREEN or self._said:
             return
+        self._said = True
+        earlier = outcome.sequence < self._first
+        if self._as_json:
+            print(json.dumps(loaded_json(outcome, earlier=earlier), indent=1), flush=True)  # noqa: T201  a reader at a pipe has it now
+        else:
+            console().print(self._sentence(outcome, earlier=earlier))
+
+    def _sentence(self, outcome: Outcome, *, earlier: bool) -> str:
         amount, balance = naming.money(outcome.amount), outcome.balance
         holds = "" if balance is None else f" The card holds [bold]{naming.money(balance)}[/bold]."
-        if outcome.sequence < self._first:
-            console().print(
-                f"[bold]{amount} of an earlier load[/bold] turned out to be on the card.{holds} Nothing more was loaded: "
-                f"to load {naming.money(self._wanted)}, give the command again."
-            )
-        else:
-            console().print(f"[bold]{amount} loaded.[/bold]{holds}")
+        if not earlier:
+            return f"[bold]{amount} loaded.[/bold]{holds}"
+        return (
+            f"[bold]{amount} of an earlier load[/bold] turned out to be on the card.{holds} Nothing more was loaded: "
+            f"to load {naming.money(self._wanted)}, give the command again."
+        )
 
 
-def show_sent(loaded: Loaded) -> None:
-    """What is left to say of a load that was shown."""
-    if not loaded.told:
-        typer.echo("The ledger has not taken the record yet: it goes up with the next load.", err=True)
-
-
-def loaded_json(loaded: Loaded) -> dict[str, Any]:
-    """A load, for machines; money in whole rupiah."""
-    outcome = loaded.outcome
+def loaded_json(outcome: Outcome, *, earlier: bool) -> dict[str, Any]:
+    """A load that the ledger has, for machines; money in whole rupiah; `earlier` where it was one of before whose answer had been lost."""
     return {
-        "loaded": outcome.amount, "balance": outcome.balance, "sequence": outcome.sequence, "earlier": loaded.earlier,
-        "ledger_has_it": loaded.told,
+        "loaded": outcome.amount, "balance": outcome.balance, "sequence": outcome.sequence, "earlier": earlier,
     }  # fmt: skip
 
 

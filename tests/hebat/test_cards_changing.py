@@ -219,7 +219,6 @@ def test_a_load_is_on_the_card_and_in_the_ledger(
         "balance": 70_000,
         "sequence": RELAYED_FROM + 2,
         "earlier": False,
-        "ledger_has_it": True,
     }
     assert value_of(chip) == 70_000
     assert ledger_balance(folder) == sen_of(Rupiah(70_000))

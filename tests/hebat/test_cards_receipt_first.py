@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 
 from card.apdu import Ins
+from card.batch import RELAYED_FROM
 from card.errors import Acted, CardLost
 from card.personalise import made_with
 from keys.vault import KeyName, Purpose, Role
@@ -41,9 +43,15 @@ class Overheard:
         self._chip.leave_field()
 
 
+SENTENCE = "Rp50.000 loaded. The card holds Rp50.000.\n"
+DOCUMENT = {"loaded": 50_000, "balance": 50_000, "sequence": RELAYED_FROM + 1, "earlier": False}
+
+
 @pytest.mark.parametrize("goes", [False, True])
-def test_a_customer_reads_that_the_card_is_loaded_before_its_keys_are_changed(
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_customer_and_a_machine_read_that_the_card_is_loaded_before_its_keys_are_changed(
     goes: bool,
+    as_json: bool,
     chip: VirtualCard,
     desk: Desk,
     hebat: Callable[..., Ran],
@@ -54,8 +62,9 @@ def test_a_customer_reads_that_the_card_is_loaded_before_its_keys_are_changed(
         vault_of(folder).generate_key(KeyName(role.value, 2), Purpose.CARD)
     card = Overheard(chip, capsys, goes=goes)
     desk.cards = [card]
-    ran = hebat("load", "50.000", "--data", folder)
-    assert card.printed[:1] == ["Rp50.000 loaded. The card holds Rp50.000.\n"]
+    ran = hebat("load", "50.000", "--data", folder, *(["--json"] if as_json else []))
+    told = card.printed[0]
+    assert (json.loads(told) == DOCUMENT) if as_json else (told == SENTENCE)
     assert (ran.code, ran.out, len(card.printed)) == (0, "", 1 if goes else 2)
     chip.leave_field()
     assert made_with(chip)[1][3] == (1 if goes else 2)
