@@ -24,6 +24,7 @@ __all__ = [
     "PURSE_LIMIT_REGISTERED",
     "PURSE_LIMIT_UNREGISTERED",
     "RECORD_BYTES",
+    "VALID_DAYS",
     "Concession",
     "File",
     "Identity",
@@ -45,6 +46,8 @@ PURSE_LIMIT_UNREGISTERED: Final = Rupiah(2_000_000)
 """PBI 20/6/2018: balance at most Rp2,000,000 for unregistered e-money."""
 PURSE_LIMIT_REGISTERED: Final = Rupiah(20_000_000)
 """Bank Indonesia, 2022: balance at most Rp20,000,000 for registered e-money."""
+VALID_DAYS: Final = 5 * 365
+"""How long a card is good from the day that it was made, or put back into use."""
 NEVER: Final = Day(0xFFFF)
 """No such day: a concession that does not exist, or does not end."""
 

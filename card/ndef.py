@@ -5,8 +5,10 @@ Source: NFC Forum, Type 4 Tag (mapping version 2.0, sections 5 and 7) and URI Re
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from card import sdm
 from card.apdu import IsoIns
@@ -127,17 +129,41 @@ class Address(NamedTuple):
     covered: bytes
 
 
+class Names(NamedTuple):
+    """How an address names its parts: UID and counter, file data (none in most), MAC; and the part with which the text under the MAC begins ("": no text)."""
+
+    picc: str
+    data: str
+    mac: str
+    covered_from: str
+
+
+OURS: Final = Names(_PICC, "", _MAC, _PICC)
+LAYOUTS: Final = (OURS, Names("e", "", "c", ""), Names("picc_data", "enc", "cmac", "enc"))
+"""What `message` writes, and the two that NXP AN12196 shows (pages 12 and 18), which makers' tools write onto cards."""
+
+
 def parse_address(address: str) -> Address:
-    """The card's part of an address; raises TapRefused where it is not as a card makes it."""
-    query = parse_qs(urlsplit(address).query, max_num_fields=8)
-    picc, mac = query.get(_PICC, [""])[0], query.get(_MAC, [""])[0]
-    try:
-        made = Address(bytes.fromhex(picc), bytes.fromhex(mac), f"{picc}&{_MAC}=".encode())
-    except ValueError:
-        raise TapRefused("the address holds no proof of a card: tap the card again") from None
-    if (len(picc), len(mac)) != (PICC_HEX, MAC_HEX):
-        raise TapRefused("the address holds no proof of a card: tap the card again")
-    return made
+    """The card's part of an address of any known layout; raises TapRefused where it is not as a card makes it."""
+    query = urlsplit(address).query
+    for names in LAYOUTS:
+        found = _parts(names).fullmatch(query)
+        if found is not None:
+            picc, mac = bytes.fromhex(found[names.picc]), bytes.fromhex(found[names.mac])
+            begins = found.start(names.covered_from) if names.covered_from else found.start(names.mac)
+            return Address(picc, mac, query[begins : found.start(names.mac)].encode())
+    raise TapRefused("the address holds no proof of a card: tap the card again")
+
+
+@cache
+def _parts(names: Names) -> re.Pattern[str]:
+    """An address's query of a layout, whatever else stands before and behind."""
+    data = f"&{names.data}=(?P<{names.data}>(?:[0-9A-Fa-f]{{32}}){{1,4}})" if names.data else ""
+    ends = [
+        f"{name}=(?P<{name}>[0-9A-Fa-f]{{{size}}})"
+        for name, size in ((names.picc, PICC_HEX), (names.mac, MAC_HEX))
+    ]
+    return re.compile(f"(?:[^#]{{0,64}}&)?{ends[0]}{data}&{ends[1]}(?:&[^#]{{0,200}})?")
 
 
 def opened(address: Address, meta: CardKey) -> sdm.Tap:

@@ -37,12 +37,18 @@ _OWNERS: Final = {
 
 
 class Town:
-    """Implements `ledger.cardholder.reading.City` and `ledger.cardholder.disputes.Calendar`."""
+    """Implements `ledger.cardholder.reading.City` and `ledger.cardholder.disputes.Promise`."""
 
     def __init__(
-        self, tariffs: KnownTariffs, registry: Registry, participants: Participants, rulebook: Rulebook
+        self,
+        tariffs: KnownTariffs,
+        registry: Registry,
+        participants: Participants,
+        rulebook: Rulebook,
+        answer_bank_days: int,
     ) -> None:
         self._rulebook = rulebook
+        self._answer_bank_days = answer_bank_days
         self._tariffs = tariffs
         self._registry = registry
         self._participants = participants
@@ -57,9 +63,9 @@ class Town:
         open_ = [one for one in given if one is not None]
         return max(open_, key=lambda one: (one.until, one.left is None), default=None)
 
-    def due(self, day: Day, bank_days: int) -> Day:
-        """The day so many bank days after another, by the city's calendar."""
-        return city_calendar(self._rulebook).plus(day, bank_days)
+    def due(self, day: Day) -> Day:
+        """As many bank days after a report as this city takes to answer, by its own calendar."""
+        return city_calendar(self._rulebook).plus(day, self._answer_bank_days)
 
     def _payee(self, terminal: int) -> str:
         try:

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from card.layout import AID, NEVER, Concession, File, Identity, card_number
+from card.layout import AID, NEVER, VALID_DAYS, Concession, File, Identity, card_number
 from card.personalise import made_with, personalise
 from card.virtual import VirtualCard
 from keys.clock import Day
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 NXP: Final = 0x04
 """First byte of a UID: the manufacturer (ISO/IEC 7816-6)."""
-VALID_DAYS: Final = 5 * 365
 
 
 @dataclass(frozen=True, slots=True)

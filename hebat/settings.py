@@ -42,6 +42,8 @@ class Settings(BaseSettings):
     """Where cardholders reach this server, such as https://kartu.example: with https, their cookie goes over TLS only."""
     proxies: str = ""
     """Addresses of reverse proxies before this server, by commas: only their word is taken for where a call comes from."""
+    answer_bank_days: Annotated[int, Field(ge=1, le=60)] = 10
+    """Bank days within which this city answers a holder's report: its promise, as its lawyers read Bank Indonesia's rules."""
 
 
 def named_database(option: str | None = None) -> str:

@@ -145,7 +145,8 @@ class City:
             lambda _: self.checkpoints.make_all(),
             lambda _: self.indexer.catch_up(),
         ]
-        town = Town(tariffs, self.registry, configuration.participants, Rulebook(database))
+        answered = read_settings().answer_bank_days
+        town = Town(tariffs, self.registry, configuration.participants, Rulebook(database), answered)
         around = Surroundings(town, SignedCodes(self.registry), town, Office.of(self).hotlist, ledger_key)
         self.cardholders = Room.of(self.ledger, self.registry, self.vault, clock, outside(), around)
         self.ledger.after_closing.append(lambda _: self.cardholders.erase_expired())

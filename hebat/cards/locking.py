@@ -15,9 +15,8 @@ from card.apdu import Status
 from card.channel import CommMode
 from card.commands import Rights
 from card.errors import CardForeign, StatusError
-from card.layout import AID, File, Identity
+from card.layout import AID, VALID_DAYS, File, Identity
 from hebat.cards.reading import LOCKED_UNTIL
-from hebat.issuing import VALID_DAYS
 from keys.clock import Day, SystemClock, day_of, local
 from keys.vault import Role
 

@@ -6,14 +6,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from card import ndef
-from card.layout import NEVER, Concession, Identity, card_number
+from card.layout import NEVER, VALID_DAYS, Concession, Identity, card_number
 from card.personalise import made_with, personalise
 from hebat.cards.clearing import cleared, is_whole
 from hebat.cards.reading import read_city_card
 from hebat.cards.recognising import Kind, recognise
 from hebat.cards.reserving import Reserved
 from hebat.errors import InputRefused
-from hebat.issuing import VALID_DAYS
 from keys.clock import Day, day_of, local
 from ledger.intake.registry import Card, new_token, token_digest
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 import secrets
 from dataclasses import dataclass
 from enum import StrEnum
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from ledger.intake.registry import Card
     from ledger.store import Connection
 
-ANSWERED_WITHIN: Final = 10
-"""Bank days in which a written complaint is answered (Bank Indonesia's consumer protection, from memory: an operator can change it)."""
 OPEN_MAX: Final = 5
 """Open disputes of one card."""
 WORDS_CHARS_MAX: Final = 500
@@ -38,6 +37,7 @@ NUMBER_CHARS: Final = 20
 REFERENCE_CHARS: Final = 12
 OPEN: Final = "open"
 _CONTEXT: Final = "dispute"
+_REFERENCE: Final = re.compile(f"[0-9a-f]{{{REFERENCE_CHARS}}}")
 
 
 class Reason(StrEnum):
@@ -57,11 +57,11 @@ class Outcome(StrEnum):
     REFUSED = "refused"
 
 
-class Calendar(Protocol):
-    """Which days banks work."""
+class Promise(Protocol):
+    """Until when the city answers."""
 
-    def due(self, day: Day, bank_days: int) -> Day:
-        """The day so many bank days after another."""
+    def due(self, day: Day) -> Day:
+        """The last day for an answer to what is reported on a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +91,10 @@ class Dispute:
 class Disputes:
     """The book of disputes."""
 
-    def __init__(self, ledger: Ledger, sealing: Sealing, calendar: Calendar, clock: Clock) -> None:
+    def __init__(self, ledger: Ledger, sealing: Sealing, promise: Promise, clock: Clock) -> None:
         self._ledger = ledger
         self._sealing = sealing
-        self._calendar = calendar
+        self._promise = promise
         self._clock = clock
 
     def open(self, card: Card, tmc: int, reason: Reason, words: str) -> str:
@@ -105,7 +105,7 @@ class Disputes:
         if len(words) > WORDS_CHARS_MAX:
             raise DisputeRefused(f"say it in {WORDS_CHARS_MAX} characters at most")
         number, now = _new_number(card.partition), self._clock.now()
-        due = self._calendar.due(day_of(local(now).date()), ANSWERED_WITHIN)
+        due = self._promise.due(day_of(local(now).date()))
         row = DisputeRow(
             card.partition, _digest(number), card.uid, tmc, reason.value,
             self._sealing.seal(_CONTEXT, card.uid, words.strip().encode()), now, due, OPEN,
@@ -152,9 +152,7 @@ class Disputes:
 
     def _row(self, reference: str) -> DisputeRow:
         with self._ledger.database.transaction() as connection:
-            found = [
-                row for row in records.all_disputes(connection, "") if _reference(row.digest) == reference
-            ]
+            found = records.disputes_under(connection, reference) if _REFERENCE.fullmatch(reference) else []
         if not found:
             raise DisputeRefused(f"no dispute has the reference {reference[:20]!r}: look at the list")
         return found[0]

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from card.layout import VALID_DAYS
 from keys.clock import Day, UnixMs, service_day
 from ledger.cardholder import records
 from ledger.cardholder.records import HolderRow
@@ -66,6 +67,11 @@ class Kept:
     erased_at: UnixMs
 
 
+def _last_day(told: Day | None, registered_at: UnixMs) -> Day:
+    """A card's last day; of one that never told it, the last that a card can have which was there when it was registered."""
+    return Day(service_day(registered_at) + VALID_DAYS) if told is None else told
+
+
 def person(name: str, nik: str, phone: str) -> Person:
     """A person as typed in; raises HolderRefused, naming the field."""
     plain = " ".join(name.split())
@@ -106,12 +112,15 @@ class Holders:
         self._write(card, b"", "", registered=False)
 
     def erase_expired(self, now: UnixMs, validity: Callable[[Card], Day | None]) -> int:
-        """Forget everybody whose card's validity ended a year ago, as the page promises; how many. `validity` is a card's last day, where it is known."""
+        """Forget everybody whose card's validity ended a year ago, as the page promises; how many. `validity` is a card's last day, where it is known.
+
+        A card that was never tapped has told nobody its last day. It was made before its holder registered it, so that its longest validity counts from then.
+        """
         ended = Day(service_day(now) - RETENTION_DAYS)
         with self._ledger.database.transaction() as connection:
             old = records.holders_since(connection, UnixMs(now - RETENTION_DAYS * _DAY_MS))
-        cards = [card for uid in old if (card := self._registry.card(uid)) is not None]
-        expired = [card for card in cards if (last := validity(card)) is not None and last < ended]
+        known = [(card, at) for uid, at in old if (card := self._registry.card(uid)) is not None]
+        expired = [card for card, at in known if _last_day(validity(card), at) < ended]
         for card in expired:
             self.erase(card)
         return len(expired)

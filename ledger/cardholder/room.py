@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from keys.vault import KeyVault
     from ledger.book import Ledger
     from ledger.cardholder.answers import Asked
-    from ledger.cardholder.disputes import Calendar
+    from ledger.cardholder.disputes import Promise
     from ledger.cardholder.reading import City
     from ledger.cardholder.ways import ScreenCodes
     from ledger.intake.registry import Card, Registry
@@ -61,11 +61,11 @@ class Outside:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the composition root hands in: the city's knowledge, terminals' codes, bank days, what to do after a block, the ledger's public key."""
+    """What the composition root hands in: the city's knowledge, terminals' codes, until when reports are answered, what to do after a block, the ledger's public key."""
 
     city: City
     codes: ScreenCodes
-    calendar: Calendar
+    promise: Promise
     after_block: Callable[[], object]
     key: bytes
 
@@ -101,7 +101,7 @@ class Room:
             ledger, registry, clock, outside, Templates(), Failures(clock), Views(clock),
             Tokens(ledger, registry, clock), Pins(ledger, sealing, clock),
             PhoneTaps(ledger, registry, vault, clock), Screens(ledger, registry, town.codes, clock),
-            Reading(ledger, town.city, clock), Disputes(ledger, sealing, town.calendar, clock),
+            Reading(ledger, town.city, clock), Disputes(ledger, sealing, town.promise, clock),
             Holders(ledger, registry, sealing), Blocking(ledger, clock, town.after_block), Receipts(ledger.database, town.key),
         )  # fmt: skip
 

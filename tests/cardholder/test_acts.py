@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 
-from keys.clock import UnixMs, day_of, local
+from card.layout import VALID_DAYS
+from hebat.errors import InputRefused
+from hebat.settings import read_settings
+from keys.clock import UnixMs, day_of, local, service_day
 from keys.money import Rupiah, sen_of
 from ledger.cardholder.blocking import LATE_MS
-from ledger.cardholder.disputes import ANSWERED_WITHIN, Outcome
+from ledger.cardholder.disputes import Outcome, Reason
+from ledger.cardholder.holders import RETENTION_DAYS, Person, Purpose
 from ledger.cardholder.reading import wallet
 from ledger.chart import purse
 from ledger.clients.scopes import Scope
@@ -123,7 +128,7 @@ def test_a_reported_tap_has_a_number_a_deadline_and_an_answer(town: Town) -> Non
     desk = town.city.cardholders.disputes
     (waiting,) = [one for one in desk.all(only_open=True) if one.uid == card.uid]
     today = day_of(local(town.scene.clock.now()).date())
-    assert waiting.due == city_calendar(Rulebook(town.city.ledger.database)).plus(today, ANSWERED_WITHIN)
+    assert waiting.due == city_calendar(Rulebook(town.city.ledger.database)).plus(today, 10)
     assert desk.words(waiting.reference) == "Dua kali di bus yang sama"
     desk.answer(waiting.reference, Outcome.UPHELD, "Rp3.500 dikembalikan ke dompet.", "sari")
     answered = stranger.get(f"/d/{number.lower().replace('-', '')}").text
@@ -131,6 +136,53 @@ def test_a_reported_tap_has_a_number_a_deadline_and_an_answer(town: Town) -> Non
     assert "Rp3.500 dikembalikan" in answered
     with pytest.raises(DisputeRefused, match="answered already"):
         desk.answer(waiting.reference, Outcome.REFUSED, "Tidak.", "sari")
+
+
+def test_a_city_says_itself_in_how_many_bank_days_it_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEBAT_ANSWER_BANK_DAYS", "3")
+    with Town.open(tmp_path / "city") as town:
+        card = town.known(town.card())
+        town.city.cardholders.disputes.open(card, 2, Reason.OTHER, "")
+        (made,) = town.city.cardholders.disputes.of(card)
+        friday = day_of(local(town.scene.clock.now()).date())
+        assert made.due == city_calendar(Rulebook(town.city.ledger.database)).plus(friday, 3)
+    monkeypatch.setenv("HEBAT_ANSWER_BANK_DAYS", "0")
+    with pytest.raises(InputRefused, match="HEBAT_ANSWER_BANK_DAYS"):
+        read_settings()
+
+
+def test_a_report_is_found_by_its_number_or_reference_without_reading_others(town: Town) -> None:
+    disputes, card = town.city.cardholders.disputes, town.known(town.card())
+    number = disputes.open(card, 2, Reason.OTHER, "words")
+    (made,) = disputes.of(card)
+    asked: list[tuple[str, Any]] = []
+
+    def heard(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    engine = town.city.ledger.database.engine
+    sa.event.listen(engine, "before_cursor_execute", heard)
+    try:
+        assert disputes.words(made.reference) == "words"
+        assert disputes.follow(number) == made
+        assert disputes.of(card) == [made]
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", heard)
+    plans = list[str]()
+    with engine.connect() as connection:
+        for statement, parameters in asked:
+            if "FROM disputes" in statement:
+                found = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                plans += [str(row[-1]) for row in found]
+    looks = [plan for plan in plans if "disputes" in plan]
+    assert len(looks) == 3
+    assert all(plan.startswith("SEARCH disputes USING INDEX") for plan in looks), looks
+    near = f"{int(made.reference, 16) ^ 1:0{len(made.reference)}x}"
+    for wrong in (near, made.reference[:-1], made.reference.upper() + "0", "%", "x" * 12, ""):
+        with pytest.raises(DisputeRefused, match="no dispute has the reference"):
+            disputes.words(wrong)
 
 
 def test_a_tap_is_reported_once_at_a_time_and_a_card_five_times(town: Town) -> None:
@@ -202,6 +254,22 @@ def test_a_holder_is_forgotten_a_year_after_the_cards_validity_and_not_before(tm
         kept = room.holders.kept(town.known(card))
         assert kept is not None
         assert (kept.person, town.known(card).registered) == (None, False)
+
+
+def test_a_holder_whose_card_was_never_tapped_is_forgotten_after_the_longest_validity_and_a_year(
+    tmp_path: Path,
+) -> None:
+    with Town.open(tmp_path / "city") as town:
+        card = town.known(town.phone_card())
+        room, at = town.city.cardholders, town.scene.clock.now()
+        room.holders.register(card, Person("Wulandari", NIK), [Purpose.REGISTRATION])
+        last = service_day(at) + VALID_DAYS + RETENTION_DAYS
+        for days, forgotten in ((last, 0), (last + 1, 1)):
+            town.scene.clock.move_to(UnixMs(days * DAY_MS + DAY_MS // 2))
+            assert room.erase_expired() == forgotten
+        kept = room.holders.kept(card)
+        assert kept is not None
+        assert kept.person is None
 
 
 def test_a_forgotten_holder_leaves_the_books_as_they_are(town: Town) -> None:

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from card.layout import TapKind
+import pytest
+
+from card.layout import TapKind, card_number
 from keys.money import Rupiah
+from keys.softkey import SoftKey
+from keys.vault import Role
+from ledger.intake.registry import Card, new_token, token_digest
+from tests.card.known import VECTORS
 from tests.cardholder.town import PIN, WRONG, Town, tapped
 
 if TYPE_CHECKING:
@@ -66,6 +72,55 @@ def test_a_card_on_a_phone_opens_its_page_once_a_tap(town: Town) -> None:
     assert "Tap the card again" in refused.text
     assert again.get("/card").status_code == 403
     assert again.get(tapped(card)).status_code == 303
+
+
+class Published:
+    """The vault of whoever wrote AN12196's cards: its keys are given, and no key of a city's can be derived to be them."""
+
+    def __init__(self, inputs: dict[str, str]) -> None:
+        self._keys = {
+            Role.META_READ: SoftKey(bytes.fromhex(inputs["k_sdm_meta_read"]), 1),
+            Role.FILE_READ: SoftKey(bytes.fromhex(inputs["k_sdm_file_read"]), 1),
+        }
+
+    def versions(self, _role: Role) -> list[int]:
+        return [1]
+
+    def card_key(self, role: Role, _version: int, _uid: bytes) -> SoftKey:
+        return self._keys[role]
+
+
+@pytest.mark.parametrize(
+    ("name", "layout"),
+    [
+        ("sun-an12196-p12", "/t?e={picc_enc_data}&c={sdmmac}"),
+        ("sun-an12196-p18", "/t?picc_data={picc_enc_data}&enc={enc_file_data}&cmac={sdmmac}"),
+    ],
+)
+def test_the_published_addresses_of_an12196_open_their_cards_pages_once(
+    name: str, layout: str, town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = VECTORS[name]["inputs"] | VECTORS[name]["outputs"]
+    address = layout.format_map({key: str(value).upper() for key, value in told.items()})
+    room, uid = town.city.cardholders, int(told["uid"], 16)
+    monkeypatch.setattr(room.phones, "_vault", Published(told))
+    holder = town.holder(**{"Accept-Language": "en"})
+    assert holder.get(address).status_code == 403  # it proves itself; the ledger has no such card
+    number = card_number(9, 90_000 + told["read_ctr"])
+    town.city.registry.add_cards([Card(uid, number, False, 1, token_digest(new_token()))])
+    for at in range(address.index("=") + 1, len(address)):
+        if address[at] in "0123456789ABCDEF":
+            room.failures.forget()
+            changed = f"{address[:at]}{int(address[at], 16) ^ 1:X}{address[at + 1 :]}"
+            assert holder.get(changed).status_code == 403, changed
+    room.failures.forget()
+    answer = holder.get(address)
+    assert (answer.status_code, answer.headers["location"].partition("?")[0]) == (303, "/card")
+    assert str(number)[-4:] in holder.get("/card").text
+    assert "Tap the card again" in town.holder(**{"Accept-Language": "en"}).get(address).text
+    with town.city.ledger.database.transaction() as connection:
+        seen = connection.exec_driver_sql(f"SELECT counter FROM phone_taps WHERE uid = {uid}").scalar()
+    assert seen == told["read_ctr"]
 
 
 def test_an_older_tap_is_refused_after_a_newer_one_also_by_the_next_server(tmp_path: Path) -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
 from keys.clock import Day, UnixMs
 from ledger.cardholder import tables
+from ledger.chart import PARTITIONS
 from ledger.intake.tables import cards
 
 if TYPE_CHECKING:
     from ledger.intake.registry import Card
     from ledger.store import Connection
 
+DIGEST_BYTES: Final = 32
 _NEVER = UnixMs(0)
 
 
@@ -92,6 +94,15 @@ def dispute_at(connection: Connection, partition: int, digest: bytes) -> Dispute
     return found[0] if found else None
 
 
+def disputes_under(connection: Connection, prefix: str) -> list[DisputeRow]:
+    """Disputes whose digest begins with a prefix (hex), by the key's index: one look a partition, however many disputes there are."""
+    table, whole = tables.disputes, DIGEST_BYTES * 2
+    first, last = bytes.fromhex(prefix.ljust(whole, "0")), bytes.fromhex(prefix.ljust(whole, "f"))
+    return _disputes(
+        connection, table.c.partition.in_(range(PARTITIONS)), table.c.digest.between(first, last)
+    )
+
+
 def disputes_of(connection: Connection, partition: int, uid: int) -> list[DisputeRow]:
     """A card's disputes, newest first."""
     table = tables.disputes
@@ -124,11 +135,14 @@ def holder_of(connection: Connection, partition: int, uid: int) -> HolderRow | N
     return None if row is None else HolderRow(row[0], row[1], bytes(row[2]), *row[3:])
 
 
-def holders_since(connection: Connection, before: UnixMs) -> list[int]:
-    """The UIDs of cards whose holders are kept, and agreed to it before a moment."""
+def holders_since(connection: Connection, before: UnixMs) -> list[tuple[int, UnixMs]]:
+    """The UIDs of cards whose holders are kept and agreed to it before a moment, and when they did."""
     table = tables.holders
-    query = sa.select(table.c.uid).where(table.c.sealed != b"", table.c.consented_at < before)
-    return list(connection.execute(query.order_by(table.c.partition, table.c.uid)).scalars())
+    query = sa.select(table.c.uid, table.c.consented_at).where(
+        table.c.sealed != b"", table.c.consented_at < before
+    )
+    found = connection.execute(query.order_by(table.c.partition, table.c.uid))
+    return [(row.uid, UnixMs(row.consented_at)) for row in found]
 
 
 def put_holder(connection: Connection, row: HolderRow) -> None:
