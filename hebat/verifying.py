@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hebat.ledger_commands.place import Place
 from hebat.vaults import city_vault
+from hebat.wording import some
 from keys.money import display
 from ledger.intake.assess import Assessor
 from ledger.intake.audit import Audited, audit
@@ -58,13 +59,13 @@ class Sound:
         above = (
             "signatures of batches and Transaction MACs not checked: name the city's folder with --data"
             if evidence is None
-            else f"{evidence.batches} signed batches with {evidence.records} records verified, "
-            f"{evidence.macs} Transaction MACs recomputed for {evidence.taps} taps"
+            else f"{evidence.batches} signed batches with {some(evidence.records, 'record')} verified, "
+            f"{some(evidence.macs, 'Transaction MAC')} recomputed for {some(evidence.taps, 'tap')}"
         )
         return (
-            f"whole: {chain.blocks} blocks chained to {chain.head.hex()}\n"
-            f"{chain.transfers} transfers of {display(chain.moved)} replayed into {chain.accounts} accounts, {compared}\n"
-            f"{proofs.checkpoints} checkpoints over {proofs.leaves} leaves computed again, {signed}\n"
+            f"whole: {some(chain.blocks, 'block')} chained to {chain.head.hex()}\n"
+            f"{some(chain.transfers, 'transfer')} of {display(chain.moved)} replayed into {some(chain.accounts, 'account')}, {compared}\n"
+            f"{some(proofs.checkpoints, 'checkpoint')} over {proofs.leaves} leaves computed again, {signed}\n"
             f"{above}"
         )
 

@@ -53,7 +53,8 @@ def _when(at: UnixMs) -> str:
 
 def _line(one: Issued) -> str:
     what = f"a delta on {one.base}" if one.base else "full"
-    return f"{one.kind} {one.number}, {what}, for {one.audience} terminals, from {_when(one.valid_from)}, {one.bytes} bytes"
+    who = "all" if one.audience == EVERY else one.audience
+    return f"{one.kind} {one.number}, {what}, for {who} terminals, from {_when(one.valid_from)}, {one.bytes} bytes"
 
 
 def _as_json(one: Issued) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from hebat.fares.differences import changed, differences
 from hebat.fares.semarang import feed_of, read_facts
 from hebat.fares.taps import answered, read_taps
 from hebat.fares.tariffs import SUFFIX, read_tariff, write_tariff
+from hebat.wording import some
 from keys.clock import SystemClock, date_of, day_of, local
 from terminals.errors import FeedWrong
 from terminals.fares.words import LANGUAGES, words
@@ -197,8 +198,8 @@ def diff(
         typer.echo(f"  {line}")
     if over is not None:
         typer.echo(
-            f"Over {over.taps} taps of {over.cards} cards: {over.before} > {over.after} rupiah ({over.after - over.before:+d}); "
-            f"{over.dearer_taps} taps dearer, {over.cheaper_taps} cheaper; {over.dearer_cards} cards pay more, "
+            f"Over {some(over.taps, 'tap')} of {some(over.cards, 'card')}: {over.before} > {over.after} rupiah ({over.after - over.before:+d}); "
+            f"{some(over.dearer_taps, 'tap')} dearer, {over.cheaper_taps} cheaper; {over.dearer_cards} cards pay more, "
             f"{over.cheaper_cards} less; refused {over.refused_before} > {over.refused_after}"
         )
         for code, was, now in over.by_reason:

@@ -9,6 +9,7 @@ import typer
 
 from hebat.errors import InputRefused
 from hebat.ledger_commands.place import DatabaseOption, JsonOption, PerhapsDataOption, console_of, place_of
+from hebat.wording import some
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,8 +65,9 @@ def rebuild(
         }
         typer.echo(json.dumps(told_, indent=1))
     else:
+        was = "was" if made.right == 1 else "were"
         console.print(
-            f"{made.accounts} balances as of position {made.position} are made anew; {made.right} stored snapshots were right"
+            f"{made.accounts} balances as of position {made.position} are made anew; {some(made.right, 'stored snapshot')} {was} right"
         )
         for line in made.wrong:
             console.print(f"was wrong, and is right now: {line}")

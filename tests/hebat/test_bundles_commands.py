@@ -47,7 +47,7 @@ def draft(scene: Scene, content: Any) -> Path:
 def test_a_tariff_is_issued_from_a_draft_listed_and_shown(scene: Scene) -> None:
     assert ran(scene, "list") == "No bundle was issued yet.\n"
     said = ran(scene, "issue", "tariff", "--file", draft(scene, TARIFF))
-    assert said.startswith("Issued tariff 1, full, for every terminals, from 2027-01-01 03:00, ")
+    assert said.startswith("Issued tariff 1, full, for all terminals, from 2027-01-01 03:00, ")
     assert json.loads(ran(scene, "issue", "keys", "--json"))[0]["number"] == 1
     assert [one["kind"] for one in json.loads(ran(scene, "list", "--json"))] == ["keys", "tariff"]
     shown = json.loads(ran(scene, "show", "tariff", 1))

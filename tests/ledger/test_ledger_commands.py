@@ -130,7 +130,7 @@ def test_an_operators_day_on_each_database(
     mended = hebat("ledger", "rebuild", *where, "--json")
     assert (mended.code, mended.told["position"], len(mended.told["wrong"])) == (3, 39, 1)
     whole = hebat("ledger", "rebuild", *where)
-    assert (whole.code, "1 stored snapshots were right" in whole.out) == (0, True)
+    assert (whole.code, "1 stored snapshot was right" in whole.out) == (0, True)
     first = hebat("ledger", "export", "--to", tmp_path / "out", *where, "--json")
     assert (first.code, first.told["position"]) == (0, 39)
     assert hebat("ledger", "init", "--database", empty).code == 0
@@ -149,7 +149,7 @@ def test_a_city_is_verified_exported_and_taken_in_with_its_signatures(
 ) -> None:
     verified = hebat("ledger", "verify", "--data", city)
     assert verified.code == 0, verified.err
-    assert "1 checkpoints over 2 leaves computed again, signatures verified" in verified.out
+    assert "1 checkpoint over 2 leaves computed again, signatures verified" in verified.out
     assert "2 Transaction MACs recomputed" in verified.out
     assert hebat("ledger", "export", "--data", city, "--to", tmp_path / "out").code == 0
     other = tmp_path / "other"

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from hebat.cards.options import DataOption, JsonOption  # noqa: TC001  Typer reads them
+from hebat.wording import some
 
 OutOption = Annotated[
     Path, typer.Option("--out", help="A new folder for the batch; its name is the batch's.")
@@ -51,5 +52,7 @@ def print_sheet(
         said = {"batch": done.name, "cards": done.cards, "pins_passphrase": done.passphrase}
         typer.echo(json.dumps(said, indent=1))
         return
-    typer.echo(f"{done.cards} cards are in {out}: cards.pdf, cards/*.svg, manifest.json, and pins.pdf.")
+    typer.echo(
+        f"For {some(done.cards, 'card')}, in {out}: cards.pdf, cards/*.svg, manifest.json, and pins.pdf."
+    )
     typer.echo(f"Passphrase of pins.pdf, shown this once: {done.passphrase}")
