@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from terminals.fares.tariff import TransferRule
 
 PAYEES_KEPT: Final = 4096
-_OWNERS: Final = {
+OWNERS: Final = {
     TerminalRole.VALIDATOR: Code.OPERATOR_PAYABLE,
     TerminalRole.CONDUCTOR: Code.OPERATOR_PAYABLE,
     TerminalRole.MERCHANT: Code.MERCHANT_PAYABLE,
@@ -70,7 +70,7 @@ class Town:
     def _payee(self, terminal: int) -> str:
         try:
             certificate = self._registry.enrolled(terminal)
-            return self._participants.party(_OWNERS[certificate.role], certificate.owner).name
+            return self._participants.party(OWNERS[certificate.role], certificate.owner).name
         except (TerminalUnknown, ParticipantUnknown):
             return ""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hebat.errors import InputRefused
-from hebat.folder import Folder
+from hebat.folder import Folder, no_city
 from hebat.logs import configure
 from hebat.settings import LogLevel
 from keys.clock import SystemClock, UnixMs, local
@@ -106,7 +106,7 @@ def _database(data: Path) -> Database:
 
     folder = Folder(data)
     if not folder.root_certificate.exists():
-        raise InputRefused(f"{data} holds no city: make one with `hebat demo --keep {data}`")
+        raise no_city(data)
     return Database(folder.database_url)
 
 

@@ -13,6 +13,13 @@ from keys.filevault import write_atomically
 PASSPHRASE_BYTES = 24
 
 
+def no_city(root: Path) -> InputRefused:
+    """What is said of a folder in which there is no city."""
+    return InputRefused(
+        f"{root} holds no city: found one with `hebat keys found`, or try a demo's with `hebat demo --keep {root}`"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Folder:
     """The paths below a data folder."""
@@ -112,5 +119,5 @@ class Folder:
         if new:
             write_atomically(path, secrets.token_urlsafe(PASSPHRASE_BYTES).encode())
         if not path.exists():
-            raise InputRefused(f"{self.root} holds no city: make one with `hebat demo --keep {self.root}`")
+            raise no_city(self.root)
         return path.read_text(encoding="utf-8")

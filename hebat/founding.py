@@ -16,11 +16,16 @@ from ledger.cardholder.sealing import make_keys
 from ledger.intake.receipt import LABEL as LEDGER_LABEL
 from ledger.store import Database
 from ledger.vaults.memory import VaultMemory
+from settlement.rulebook.book import Rulebook
+from settlement.rulebook.parties import enter, participants_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from hebat.folder import Folder
     from keys.clock import Clock
     from keys.vault import CityVault
+    from settlement.rulebook.parties import Entry
 
 AUTHORITY_LABEL: Final = "terminal-authority"
 SIGNING_LABELS: Final = (LEDGER_LABEL, AUTHORITY_LABEL, BUNDLE_LABEL)
@@ -41,8 +46,15 @@ def found(folder: Folder, clock: Clock, configuration: str) -> list[CeremonyReco
     )
 
 
-def found_over(folder: Folder, vault: CityVault, clock: Clock, configuration: str) -> list[CeremonyRecord]:
-    """Make authority and ledger over a vault, and the keys that it lacks; the records of what was drawn here."""
+def found_over(
+    folder: Folder, vault: CityVault, clock: Clock, configuration: str, parties: Sequence[Entry] = ()
+) -> list[CeremonyRecord]:
+    """Make authority and ledger over a vault, and the keys that it lacks; the records of what was drawn here.
+
+    `parties` are those of a city whose configuration is its own. Raises ParticipantInvalid before anything is made.
+    """
+    if parties:
+        participants_of(parties)
     folder.configuration.write_text(configuration, encoding="utf-8")
     held = {one.label for one in vault.contents()}
     for label in SIGNING_LABELS:
@@ -57,6 +69,10 @@ def found_over(folder: Folder, vault: CityVault, clock: Clock, configuration: st
     database.create(*TABLES)
     stamp(folder.database_url)
     VaultMemory(database).note(vault)
+    if parties:
+        enter(
+            Rulebook(database), parties, author="founding", approver="", reason="founded with", at=clock.now()
+        )
     database.close()
     return records
 

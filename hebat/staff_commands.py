@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hebat.errors import InputRefused
-from hebat.folder import Folder
+from hebat.folder import Folder, no_city
 from hebat.logs import configure
 from hebat.settings import LogLevel
 from keys.clock import SystemClock, UnixMs, local
@@ -116,7 +115,7 @@ def _office(data: Path) -> Iterator[tuple[StaffOffice, Said]]:
 
     folder = Folder(data)
     if not folder.root_certificate.exists():
-        raise InputRefused(f"{data} holds no city: make one with `hebat demo --keep {data}`")
+        raise no_city(data)
     database = Database(folder.database_url)
     try:
         office = StaffOffice(database, seal_of(folder.staff_key), SystemClock())

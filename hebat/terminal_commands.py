@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hebat.errors import InputRefused
-from hebat.folder import Folder
+from hebat.folder import Folder, no_city
 from hebat.logs import configure
 from hebat.settings import LogLevel
 from keys.clock import SystemClock, local
@@ -83,13 +83,17 @@ def invite(
     as_json: JsonOption = False,
 ) -> None:
     """Print a code that enrols one terminal, once. It is shown here only."""
-    from hebat.fleet import Post  # noqa: PLC0415  SQLAlchemy loads only where it is needed
+    from hebat.cardholding import OWNERS  # noqa: PLC0415  SQLAlchemy loads only where it is needed
+    from hebat.configurations import configuration_of  # noqa: PLC0415  as above
+    from hebat.fleet import Post  # noqa: PLC0415
     from ledger.enrolment.desk import invite as invite_  # noqa: PLC0415
 
     role = _ROLES[kind]
     post = Post(number, role, owner, None if limit is None else Rupiah(limit), tuple(route or ()))
     now = SystemClock().now()
     root = _root(data)
+    # What a terminal of nobody takes in would find no bank account in the night.
+    configuration_of(Folder(data)).participants.party(OWNERS[role], owner)
     ticket = invite_(_database(data), root, post.invitation, now, hours)
     if as_json:
         typer.echo(json.dumps({"terminal": number, "role": role, "code": str(ticket), "hours": hours}))
@@ -182,7 +186,7 @@ def _day(at: UnixMs) -> str:
 def _root(data: Path) -> bytes:
     path = Folder(data).root_certificate
     if not path.exists():
-        raise InputRefused(f"{data} holds no city: make one with `hebat demo --keep {data}`")
+        raise no_city(data)
     return path.read_bytes()
 
 

@@ -139,7 +139,9 @@ class Participants:
         try:
             return self.banks[code]
         except KeyError:
-            raise ParticipantUnknown(f"no bank has code {code:04d}: add it to the participants") from None
+            raise ParticipantUnknown(
+                f"no bank has code {code:04d}: add it with `hebat settlement participants set`"
+            ) from None
 
     def party(self, code: Code, number: int) -> Party:
         """The party behind an account of the chart; raises ParticipantUnknown."""
@@ -148,7 +150,7 @@ class Participants:
         except KeyError:
             label = code.name.lower().replace("_", " ")
             raise ParticipantUnknown(
-                f"no participant has {label} {number}: add it to the participants"
+                f"no participant has {label} {number}: add it with `hebat settlement participants set`"
             ) from None
 
     def merchant(self, number: int) -> Merchant:
@@ -156,7 +158,9 @@ class Participants:
         try:
             return self.merchants[number]
         except KeyError:
-            raise ParticipantUnknown(f"no merchant has number {number}: add it to the participants") from None
+            raise ParticipantUnknown(
+                f"no merchant has number {number}: add it with `hebat settlement participants set`"
+            ) from None
 
     def bank_with_account(self, account: str) -> Bank | None:
         """The bank at which we hold an account; a statement names the account only."""

@@ -6,6 +6,7 @@ transport key that custodians bring to the next token.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -175,7 +176,12 @@ def _need_transport(entries: list[Entry], vault: CityToken) -> None:
 @keys_app.command("found")
 def found(
     data: DataOption,
-    configuration: Annotated[str, typer.Option(help="Who takes part, and which tariffs hold: demo or day.")] = "demo",
+    configuration: Annotated[
+        str, typer.Option(help="Without --participants: whose town it is, the demo's or the day's.")
+    ] = "demo",
+    participants: Annotated[
+        Path | None, typer.Option(help="Who takes part in this city, as TOML: banks, operators, merchants, agents, the city.")
+    ] = None,
     draw: Annotated[
         bool, typer.Option("--draw", help="Draw the masters that no ceremony made, here and now: for a test city.")
     ] = False,
@@ -183,28 +189,30 @@ def found(
     token: TokenOption = "",
 ) -> None:  # fmt: skip
     """Found a city over the vault that ceremonies filled: its authority, its signing keys, an empty ledger."""
-    from hebat.configurations import need_known  # noqa: PLC0415  SQLAlchemy loads only where it is needed
+    from hebat.configurations import OWN, need_known  # noqa: PLC0415  SQLAlchemy loads only where it is needed
     from hebat.founding import found_over  # noqa: PLC0415  as above
+    from hebat.settlement_commands.parties_file import read  # noqa: PLC0415
 
     folder = Folder(data)
     need_known(configuration)
+    over = partial(found_over, configuration=configuration)
+    if participants is not None:
+        over = partial(found_over, configuration=OWN, parties=read(participants))
     if folder.has_ledger:
         raise InputRefused(f"{data} holds a city already: name another folder")
     meant = tokens.chosen(folder, Token(module, token))
     if meant is None:
-        _found(folder, desk.opened_or_new(folder)[0], configuration, found_over, draw=draw)
+        _found(folder, desk.opened_or_new(folder)[0], over, draw=draw)
         return
     with tokens.opened_or_made(folder, meant, tokens.typed_pin()) as vault:
-        _found(folder, vault, configuration, found_over, draw=draw)
+        _found(folder, vault, over, draw=draw)
 
 
-def _found(
-    folder: Folder, vault: CityVault, configuration: str, over: Callable[..., object], *, draw: bool
-) -> None:
+def _found(folder: Folder, vault: CityVault, over: Callable[..., object], *, draw: bool) -> None:
     missing = [role for role in Role if not vault.versions(role)]
     if missing and not draw:
         raise InputRefused(
             f"the vault holds no {', '.join(missing)}: hold their ceremonies first, or draw them with --draw for a test city"
         )
-    over(folder, vault, SystemClock(), configuration)
+    over(folder, vault, SystemClock())
     typer.echo(f"{folder.root} holds a city; its keys are in {vault.record().name}")

@@ -10,6 +10,7 @@ from hebat.settlement_commands.breaks import breaks_app
 from hebat.settlement_commands.calendar import calendar_app
 from hebat.settlement_commands.mappings import mappings_app
 from hebat.settlement_commands.matching import match_app
+from hebat.settlement_commands.participants import participants_app
 from hebat.settlement_commands.payments import payments_app
 from hebat.settlement_commands.rails import rails_app
 from hebat.settlement_commands.statements import statements_app
@@ -20,6 +21,7 @@ settlement_app = typer.Typer(
 )
 settlement_app.add_typer(statements_app, name="statements")
 settlement_app.add_typer(mappings_app, name="mappings")
+settlement_app.add_typer(participants_app, name="participants")
 settlement_app.add_typer(payments_app, name="payments")
 settlement_app.add_typer(rails_app, name="rails")
 settlement_app.add_typer(calendar_app, name="calendar")

@@ -11,8 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from hebat.errors import InputRefused
-from hebat.folder import Folder
+from hebat.folder import Folder, no_city
 from hebat.ledger_commands.place import WIDTH
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ def city_database(data: Path) -> Iterator[Database]:
 
     folder = Folder(data)
     if not folder.has_ledger:
-        raise InputRefused(f"{data} holds no city: make one with `hebat demo --keep {data}`")
+        raise no_city(data)
     database = Database(folder.database_url)
     try:
         database.check()

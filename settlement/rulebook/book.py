@@ -9,6 +9,8 @@ from settlement.rulebook import store
 from settlement.rulebook.model import VERSIONS_MAX, Page, RuleKind, checked
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from keys.clock import UnixMs
     from ledger.store import Database
 
@@ -21,16 +23,28 @@ class Rulebook:
 
     def add(self, kind: RuleKind, name: str, content: Any, *, author: str, reason: str, at: UnixMs) -> Page:
         """Keep a new version, durable on return; raises RuleRefused. The same content again is the page that is there."""
-        written = checked(name, content, author, reason)
+        made = self.add_all(kind, {name: content}, author=author, reason=reason, at=at)
+        return made[0] if made else self.history(kind, name)[-1]
+
+    def add_all(
+        self, kind: RuleKind, contents: Mapping[str, Any], *, author: str, reason: str, at: UnixMs
+    ) -> list[Page]:
+        """Keep a new version of each name, all of them or none; those that are new. Raises RuleRefused."""
+        written = {name: checked(name, content, author, reason) for name, content in contents.items()}
+        made = []
         with self._database.writing() as connection:
-            before = store.pages(connection, kind, name)
-            if before and before[-1].content == written:
-                return before[-1]
-            if len(before) >= VERSIONS_MAX:
-                raise RuleRefused(f"{name} has {VERSIONS_MAX} versions, as many as may be: take another name")
-            page = Page(kind, name, len(before) + 1, written, author, reason, at)
-            store.insert(connection, page)
-        return page
+            for name, content in written.items():
+                before = store.pages(connection, kind, name)
+                if before and before[-1].content == content:
+                    continue
+                if len(before) >= VERSIONS_MAX:
+                    raise RuleRefused(
+                        f"{name} has {VERSIONS_MAX} versions, as many as may be: take another name"
+                    )
+                page = Page(kind, name, len(before) + 1, content, author, reason, at)
+                store.insert(connection, page)
+                made.append(page)
+        return made
 
     def current(self, kind: RuleKind) -> list[Page]:
         """The newest version of each name, by name."""

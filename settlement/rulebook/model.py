@@ -28,6 +28,7 @@ class RuleKind(StrEnum):
     PAYMENT_TEMPLATE = "payment template"
     DIALECT = "dialect"
     MATCHING = "matching"
+    PARTICIPANT = "participant"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,6 @@ if TYPE_CHECKING:
     from ledger.store import Connection
 
 
-def last_version(connection: Connection, kind: RuleKind, name: str) -> int:
-    """The newest version of a name; 0 where there is none."""
-    query = sa.select(sa.func.max(rules.c.version)).where(
-        rules.c.partition == WHOLE, rules.c.kind == kind.value, rules.c.name == name
-    )
-    return connection.execute(query).scalar() or 0
-
-
 def insert(connection: Connection, page: Page) -> None:
     """Add a page."""
     values = {
