@@ -141,6 +141,8 @@ def by_instructions(
     """The values, 8 bytes each; `uids` has 7 columns, `starts` and `ends` say where each input stands in `data`."""
     out = np.zeros((len(uids), TMV_BYTES), np.uint8)
     held = np.frombuffer(bytearray(master), np.uint8)
+    # Rows of a table may be strided: to numba another kind of array, which it would compile for anew.
+    uids, tmcs, starts, ends = map(np.ascontiguousarray, (uids, tmcs, starts, ends))
     _macs(held, key_no, version, uids, tmcs, data, starts, ends, out)
     held[:] = 0
     return out

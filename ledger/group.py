@@ -103,6 +103,8 @@ class Group:
                 waiting.answer.set_exception(answer)
             else:
                 waiting.answer.set_result(answer)
+        # The transaction knows the group: held by each other, both would stay, rows and all, until the garbage collector comes.
+        self.tx = self.ready = self.sealed = None
 
     def fail(self, error: BaseException) -> None:
         """Give every unit the same error."""

@@ -38,10 +38,12 @@ def serve(
     from hebat.serving import LoopbackServer, take_short_turns  # noqa: PLC0415
     from hebat.wiring import City  # noqa: PLC0415
     from keys.clock import SystemClock  # noqa: PLC0415
+    from ledger.warming import warm  # noqa: PLC0415
 
     settings = read_settings()
     take_short_turns()
     configure(settings.log_level)
+    warm()
     folder = place_of(data, database).folder
     assert folder is not None  # noqa: S101  --data is asked for
     with (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -304,3 +305,15 @@ def test_blocks_never_run_behind_time(sqlite_url: str, clock: SetClock) -> None:
 def test_a_refused_transfer_names_no_account(file_ledger: Ledger) -> None:
     file_ledger.post([transfer(WALLET, OPERATOR, 5)])
     assert file_ledger.balances() == {}
+
+
+def test_what_a_commit_held_goes_with_it_and_not_when_the_garbage_collector_comes(ledger: Ledger) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            ledger.post([transfer()])
+        left = sum(isinstance(one, group.Group) for one in gc.get_objects())
+    finally:
+        gc.enable()
+    assert left <= 2  # the last one, and the one that is prepared

@@ -51,9 +51,9 @@ class Ready:
 def load() -> None:
     """What takes commands long to load."""
     import ledger.exports.sending  # noqa: F401, PLC0415
-    from ledger import engine  # noqa: PLC0415
+    from ledger import warming  # noqa: PLC0415
 
-    engine.warm()
+    warming.warm()
     gc.collect()
     gc.freeze()  # what is loaded is not looked at again: forks go on sharing its memory
 

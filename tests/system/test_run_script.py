@@ -29,7 +29,7 @@ def build_editable(wheel_directory, config_settings=None, metadata_directory=Non
     with zipfile.ZipFile(wheel_directory + "/" + name, "w") as wheel:
         wheel.writestr("hebat_cli.py", "import sys\\ndef main(): print('hebat', *sys.argv[1:])\\n")
         wheel.writestr("ledger/__init__.py", "")
-        wheel.writestr("ledger/engine.py", "def warm(): pass\\n")
+        wheel.writestr("ledger/warming.py", "def warm(): pass\\n")
         wheel.writestr(info + "METADATA", "Metadata-Version: 2.1\\nName: small\\nVersion: 1.0\\n%s" % EXTRAS)
         wheel.writestr(info + "WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
         wheel.writestr(info + "entry_points.txt", "[console_scripts]\\nhebat = hebat_cli:main\\n")
@@ -215,11 +215,11 @@ def test_it_installs_once_and_passes_arguments_on(checkout: Path) -> None:
 
 
 def test_the_engine_is_compiled_once_for_each_change_of_its_kernel(checkout: Path) -> None:
-    assert "Compiling the balance engine" in run(checkout, "demo").stderr
+    assert "Compiling the ledger's kernels" in run(checkout, "demo").stderr
     assert run(checkout, "demo").stderr == ""
     (checkout / "ledger").mkdir()
     (checkout / "ledger" / "kernel.py").write_text("# changed")
-    assert "Compiling the balance engine" in run(checkout, "demo").stderr
+    assert "Compiling the ledger's kernels" in run(checkout, "demo").stderr
 
 
 def test_an_installation_that_was_cut_off_is_made_anew(checkout: Path) -> None:
