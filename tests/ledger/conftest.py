@@ -67,8 +67,8 @@ def postgres_url(postgres: Path) -> str:
     return new_postgres_url(postgres)
 
 
-def new_postgres_url(postgres: Path) -> str:
-    """Another one, for whoever keeps a ledger longer than a test."""
+def new_postgres_url(postgres: Path, *, empty: bool = False) -> str:
+    """Another one, for whoever keeps a ledger longer than a test; `empty`: without a ledger's tables."""
     name = f"ledger_{uuid4().hex[:12]}"
     connection = psycopg2.connect(host=str(postgres), user="postgres", dbname="postgres")
     try:
@@ -78,7 +78,8 @@ def new_postgres_url(postgres: Path) -> str:
     finally:
         connection.close()
     url = embedded.address(postgres, name)
-    Ledger.create(url).close()
+    if not empty:
+        Ledger.create(url).close()
     return url
 
 

