@@ -118,7 +118,15 @@ def joined(parts: Sequence[Sequence[Transfer] | Rows], received_at: UnixMs, busi
         raise TransferInvalid("transfers as an array have the columns of ROW")
     if any(len(part) and part["flags"][-1] & int(Flag.LINKED) for part in arrays):
         raise TransferInvalid("a linked group does not end with its unit")
-    return rows_of(np.concatenate(arrays), received_at, business_date)
+    return rows_of(concatenated(arrays), received_at, business_date)
+
+
+def concatenated(arrays: Sequence[Rows]) -> Rows:
+    """Arrays of ROW behind each other, as integers: of records NumPy would compare the fields' names at each array, 100 microseconds."""
+    if len(arrays) == 1:
+        return arrays[0]
+    integers = [np.ascontiguousarray(array).view(np.int64) for array in arrays]
+    return np.concatenate([*integers, np.zeros(0, np.int64)]).view(ROW)
 
 
 def listed(transfers: Sequence[Transfer]) -> Rows:

@@ -16,7 +16,6 @@ from sqlalchemy.exc import DBAPIError
 from keys.clock import Day, UnixMs
 from ledger import tables
 from ledger.archive import store as archive
-from ledger.bulk import store as bulk
 from ledger.bulk.store import connect_noting_handle
 from ledger.closing.store import seal
 from ledger.errors import DatabaseBusy, DatabaseDamaged, DatabaseMissing, DiskFailed, StorageError
@@ -25,7 +24,9 @@ from ledger.rows import store as rows_store
 from ledger.tables import WHOLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ledger.bulk.gathered import Gathered
 
 # What other modules hold without knowing the library behind.
 Connection = sa.Connection
@@ -258,19 +259,15 @@ def _meta(connection: sa.Connection, name: str) -> int | None:
     return found
 
 
-def insert_block(connection: sa.Connection, block: Block, bodies: Iterable[bytes]) -> None:
-    """Append a block and its documents."""
+def add_block(gathered: Gathered, block: Block, bodies: Sequence[bytes]) -> None:
+    """Have a block and its documents written with what else a commit writes."""
     values = {name: getattr(block, name) for name in Block.__slots__}
-    connection.execute(sa.insert(tables.blocks), {"partition": WHOLE, **values})
-    kept = list(bodies)
-    if kept:
-        columns: bulk.Columns = {
-            "partition": WHOLE,
-            "block": block.block,
-            "ordinal": np.arange(len(kept)),
-            "body": kept,
-        }
-        bulk.write(connection, tables.documents, [bulk.spread(tables.documents, columns)])
+    gathered.add(tables.blocks, {"partition": WHOLE, **values})
+    if bodies:
+        gathered.add(
+            tables.documents,
+            {"partition": WHOLE, "block": block.block, "ordinal": np.arange(len(bodies)), "body": bodies},
+        )
 
 
 def insert_window(connection: sa.Connection, window: Window) -> None:

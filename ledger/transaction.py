@@ -59,9 +59,18 @@ class PostedRows(Sequence[Posted]):
     where not posted), and the times that the writer gave them.
     """
 
-    def __init__(self, rows: Rows, applied: Applied) -> None:
+    def __init__(self, rows: Rows, applied: Applied, part: slice | None = None) -> None:
         self.rows = rows
-        self.applied = applied
+        self._applied = applied
+        self._part = part
+
+    @property
+    def applied(self) -> Applied:
+        """All columns; of a part of a commit they are cut when somebody asks: few do, and the writer must not wait for it."""
+        if self._part is not None:
+            self._applied = type(self._applied)(*(column[self._part] for column in self._applied))
+            self._part = None
+        return self._applied
 
     @property
     def results(self) -> Integers:
@@ -87,7 +96,7 @@ class PostedRows(Sequence[Posted]):
     def __getitem__(self, at: slice) -> PostedRows: ...
     def __getitem__(self, at: int | slice) -> Posted | PostedRows:
         if isinstance(at, slice):
-            return PostedRows(self.rows[at], type(self.applied)(*(column[at] for column in self.applied)))
+            return PostedRows(self.rows[at], self.applied, at)
         return next(iter(self[at : at + 1 or None]))
 
     def __iter__(self) -> Iterator[Posted]:

@@ -16,12 +16,9 @@ import threading
 import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
-
-import numpy as np
 
 from keys.clock import UnixMs
 from ledger import group as limits
@@ -39,7 +36,6 @@ from ledger.recovery import ANSWER_SECONDS_MAX, Behind, Broken, Faults, gone, is
 from ledger.rows.store import JournalRows
 from ledger.together import apply_together, blind_run
 from ledger.transaction import Posted, PostedRows, Transaction, Unit
-from ledger.transfer import ROW
 from ledger.windows import CUT_OFF, CloseWindow, Windows
 
 if TYPE_CHECKING:
@@ -86,7 +82,7 @@ class Writer:
         self._alone = 0  # so many units are committed one by one, to find the one that cannot be
         self._prepared = before  # the newest block that is chained, committed or not yet
         self._received_at = before.received_at if before else UnixMs(0)
-        self._queue: queue.Queue[Waiting | _Call] = queue.Queue(QUEUE_MAX)
+        self._queue: queue.SimpleQueue[Waiting | _Call] = queue.SimpleQueue()
         self._backlog: deque[Waiting] = deque()
         self._gate = threading.Lock()
         self._refusing: LedgerStopped | None = None
@@ -114,10 +110,9 @@ class Writer:
                 raise self._refusing
             if self._away is not None:
                 raise self._away
-            try:
-                self._queue.put_nowait(waiting)
-            except queue.Full:
-                raise Overloaded(f"{QUEUE_MAX} units are waiting: come back in a second") from None
+            if self._queue.qsize() >= QUEUE_MAX:
+                raise Overloaded(f"{QUEUE_MAX} units are waiting: come back in a second")
+            self._queue.put(waiting)
         return waiting.answer
 
     def close(self) -> None:
@@ -184,7 +179,7 @@ class Writer:
             lambda: self._opened(group), self.engine, self._received_at, day, self._prepared
         )
         self._fill(group, group.tx)
-        rows = np.concatenate([*group.rows, np.zeros(0, ROW)]) if len(group.rows) != 1 else group.rows[0]
+        rows = journal.concatenated(group.rows)
         if len(rows) or group.bodies:
             group.block = journal.make_block(self._prepared, rows, group.bodies, self._received_at, day)
             self._prepared = group.block
@@ -300,17 +295,15 @@ class Writer:
             if group.connection is None:
                 group.connection = group.commit.enter_context(self._database.writing())
             if group.tx is not None:
-                group.tx.gathered.write(group.connection)
-            if group.ready is not None:
-                group.ready.write(group.connection)
-            if group.block is not None:
-                store.insert_block(group.connection, group.block, group.bodies)
+                if group.block is not None:
+                    store.add_block(group.tx.gathered, group.block, group.bodies)
+                copies = None if group.ready is None else group.ready.begin(group.connection)
+                group.tx.gathered.write(group.connection, copies)
 
     def _break(self, group: Group, error: BaseException) -> None:
         """Take note of a group that did not end well; nothing is committed behind it."""
         self._broken.append(Broken(group, error))
-        with suppress(queue.Full):  # a full queue keeps nobody asleep
-            self._queue.put_nowait(_Call.LOOK)
+        self._queue.put(_Call.LOOK)
 
     def _recover(self) -> None:
         """Find out what became of broken groups, answer their units, and go on from where the journal stands."""

@@ -9,6 +9,7 @@ from ledger.bulk import store
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from ledger.bulk.copies import Copies
     from ledger.bulk.store import Columns, Table, Values
     from ledger.store import Connection
 
@@ -29,8 +30,7 @@ class Gathered:
         _, chunks = self._waiting.setdefault(table.name, (table, []))
         chunks.append(store.spread(table, columns))
 
-    def write(self, connection: Connection) -> None:
-        """Write what waits, in the order in which the tables were first met."""
+    def write(self, connection: Connection, besides: Copies | None = None) -> None:
+        """Write what waits, in the order in which the tables were first met; on PostgreSQL in one go with COPYs made elsewhere."""
         waiting, self._waiting = self._waiting, {}
-        if waiting:
-            store.write_all(connection, waiting.values())
+        store.write_all(connection, waiting.values(), besides)

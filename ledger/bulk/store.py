@@ -61,14 +61,16 @@ def write(connection: sa.Connection, table: Table, chunks: Sequence[Mapping[str,
 
 
 def write_all(
-    connection: sa.Connection, waiting: Iterable[tuple[Table, Sequence[Mapping[str, Values]]]]
+    connection: sa.Connection,
+    waiting: Iterable[tuple[Table, Sequence[Mapping[str, Values]]]],
+    copies: Copies | None = None,
 ) -> None:
-    """Insert rows of several tables: on PostgreSQL a COPY for each partition of each, all in one go."""
+    """Insert rows of several tables: on PostgreSQL a COPY for each partition of each, all in one go with `copies`."""
     if connection.dialect.name != "postgresql":
         for table, chunks in waiting:
             _insert(connection, table, chunks)
         return
-    copies = Copies()
+    copies = Copies() if copies is None else copies
     for table, chunks in waiting:
         names, columns = _columns(chunks)
         if len(columns[0]):

@@ -29,16 +29,19 @@ LOCK_SECONDS_MAX: Final = 5
 IDLE_SECONDS_MAX: Final = 60
 """After which PostgreSQL ends the transaction of a server that stopped in the middle of one."""
 
+_PATIENCE: Final = f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS_MAX}s'"
+"""Should this server stop in the middle of a commit: who takes over must not wait for ever."""
+_ASKED: Final = f"SELECT value FROM meta WHERE partition = {WHOLE} AND name = '{NUMBER}'"  # noqa: S608  our own names
+
 
 def check(connection: sa.Connection, number: int, server: int) -> int:
     """The fencing number, this server's own; none other can come until the transaction ends.
 
     It may be higher than `number`: this server raised it, and the answer was lost. Raises LeaseLost where another server raised it.
     """
-    if connection.dialect.name == "postgresql":
-        # Should this server stop in the middle: who takes over must not wait for ever.
-        connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS_MAX}s'")
-    found: int | None = connection.execute(_row(NUMBER).with_for_update(read=True)).scalar()
+    # Asked in each commit, so as plain text, and on PostgreSQL in one message.
+    asked = f"{_PATIENCE}; {_ASKED} FOR SHARE" if connection.dialect.name == "postgresql" else _ASKED
+    found: int | None = connection.exec_driver_sql(asked).scalar()
     if found is None or (found != number and connection.execute(_row(SERVER)).scalar() != server):
         raise LeaseLost(
             f"another server has taken the database over (its fencing number is {found}, this one's {number}): "

@@ -47,25 +47,30 @@ class JournalRows:
     def __init__(self, rows: Rows, *, copied: bool) -> None:
         self._table = rowbytes.table_of(rows)
         self._day = Day(int(rows["business_date"][0]))
-        self._copies: Copies | None = None
+        self._copies = Copies()
         if copied:
             order, cuts = parts(self._table[:, 0])
-            self._copies = Copies()
             octets = binary.integer_tuples(self._table, order)
             self._copies.add(_COPY, octets, cuts * binary.integer_width(len(_COLUMNS)))
 
     def write(self, connection: sa.Connection) -> None:
         """Append them to the journal."""
+        copies = self.begin(connection)
+        if copies is not None:
+            copies.send(connection.connection)
+
+    def begin(self, connection: sa.Connection) -> Copies | None:
+        """On SQLite append them to the journal; on PostgreSQL give what does, for whoever has more to send along."""
         driver: Any = connection.connection
-        if self._copies is not None:
+        if len(self._copies):
             begin_day(connection, self._day)
-            self._copies.send(driver)
-            return
+            return self._copies
         native, handle = Native.find(), connection.info.get(HANDLE, 0)
         if native is not None and handle:
             native.insert(handle, _INSERT, self._table)
         else:
             driver.cursor().executemany(_INSERT, self._table.tolist())
+        return None
 
 
 def begin_day(connection: sa.Connection, day: Day) -> None:
