@@ -29,8 +29,6 @@ LOCK_SECONDS_MAX: Final = 5
 IDLE_SECONDS_MAX: Final = 60
 """After which PostgreSQL ends the transaction of a server that stopped in the middle of one."""
 
-_PATIENCE: Final = f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS_MAX}s'"
-"""Should this server stop in the middle of a commit: who takes over must not wait for ever."""
 _ASKED: Final = f"SELECT value FROM meta WHERE partition = {WHOLE} AND name = '{NUMBER}'"  # noqa: S608  our own names
 
 
@@ -39,8 +37,12 @@ def check(connection: sa.Connection, number: int, server: int) -> int:
 
     It may be higher than `number`: this server raised it, and the answer was lost. Raises LeaseLost where another server raised it.
     """
-    # Asked in each commit, so as plain text, and on PostgreSQL in one message.
-    asked = f"{_PATIENCE}; {_ASKED} FOR SHARE" if connection.dialect.name == "postgresql" else _ASKED
+    # Asked in each commit: so as plain text, and on PostgreSQL in one message.
+    asked = _ASKED
+    if connection.dialect.name == "postgresql":
+        # Should this server stop in the middle: who takes over must not wait for ever.
+        patience = f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS_MAX}s'"
+        asked = f"{patience}; {_ASKED} FOR SHARE"
     found: int | None = connection.exec_driver_sql(asked).scalar()
     if found is None or (found != number and connection.execute(_row(SERVER)).scalar() != server):
         raise LeaseLost(
