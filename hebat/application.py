@@ -20,6 +20,7 @@ from ledger.proofs import api as proofs_api
 from ledger.relay import api as relay_api
 from ledger.shifts import api as shifts_api
 from ledger.vaults import api as handout_api
+from settlement.banks import api as banks_api
 from settlement.console import web as console_web
 from settlement.console.console import Console
 
@@ -57,6 +58,8 @@ def application(city: City) -> Front:
     served.include_router(shifts_api.router(city.shifts))
     served.include_router(proofs_api.router(city.ledger.database, city.checkpoints, rooms.guard))
     served.include_router(handout_api.router(city.handout))
+    if city.banking is not None:
+        served.include_router(banks_api.router(city.banking.notices))
     served.include_router(cardholder_web.router(city.cardholders))
     served.include_router(console_web.router(Console(city.staff_desk)))
     return ledger_api.mount(served, rooms, state)

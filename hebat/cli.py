@@ -30,6 +30,7 @@ from hebat.logs import configure
 from hebat.night_commands.running import night, settle
 from hebat.night_commands.windows import windows
 from hebat.progress import Quiet, Shown
+from hebat.saving_commands import saving_app
 from hebat.settings import LogLevel, read_settings
 from hebat.settlement_commands.app import settlement_app
 from hebat.staff_commands import staff_app
@@ -70,6 +71,7 @@ app.add_typer(terminal_app, name="terminal")
 app.add_typer(settlement_app, name="settlement")
 app.add_typer(bank_app, name="bank")
 app.add_typer(wallet_app, name="wallet")
+app.add_typer(saving_app, name="saving")
 app.add_typer(staff_app, name="staff")
 
 DataOption = Annotated[Path, typer.Option("--data", help="The city's data folder.")]

@@ -15,8 +15,8 @@ import numpy as np
 
 from card.batch import BATCH_BYTES_MAX, RELAYED_FROM
 from keys.clock import service_day
-from keys.money import sen_of
-from ledger.chart import purse
+from keys.money import Sen, display, sen_of
+from ledger.chart import Code, purse, split
 from ledger.errors import BatchTooLarge, LedgerError
 from ledger.intake import store
 from ledger.intake.audit import Audited, audit
@@ -46,12 +46,24 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class AtBank:
+    """A bank's own books after a run, in sen: how our account moved, what of that is a mistake made on purpose, how all its accounts moved, what savers have."""
+
+    code: int
+    moved: Sen
+    mistaken: Sen
+    drift: Sen
+    savers: Sen
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a run brings to the check: its city, its cards, how many records its terminals were given receipts for."""
+    """What a run brings to the check: its city, its cards, how many records its terminals were given receipts for, what banks hold by their own books."""
 
     city: City
     cards: Sequence[Issued]
     receipted: int
+    banks: Sequence[AtBank] = ()
 
 
 def look(evidence: Evidence) -> list[Finding]:
@@ -159,7 +171,37 @@ def _nothing_dropped(evidence: Evidence) -> tuple[bool, str]:
 
 def _two_sides(evidence: Evidence) -> tuple[bool, str]:
     found = evidence.city.ledger.trial_balance()
-    return found.debits == found.credits, f"debits {found.debits} = credits {found.credits} sen"
+    figure = f"debits {found.debits} = credits {found.credits} sen"
+    if not evidence.banks:
+        return found.debits == found.credits, figure
+    off = [
+        one.code
+        for one in evidence.banks
+        if one.drift or one.moved - one.mistaken != _at_bank(evidence.city, one.code)
+    ]
+    chips = sum(sen_of(card.chip_balance) for card in evidence.cards)
+    wallets = sum(
+        held.net(one)
+        for one, held in evidence.city.ledger.balances().items()
+        if split(one).code is Code.WALLET
+    )
+    told = f"chips {display(Sen(chips))}, wallets {display(Sen(wallets))}, savings {display(Sen(sum(one.savers for one in evidence.banks)))}"
+    where = (
+        f"{len(evidence.banks)} banks' own books hold what ours say"
+        if not off
+        else f"banks {off} hold something else"
+    )
+    return found.debits == found.credits and not off, f"{figure}; {told}; {where}"
+
+
+def _at_bank(city: City, code: int) -> int:
+    """What our books say that our account at a bank has grown by, apart from lines that nobody knows yet (suspense)."""
+    grown = 0
+    for one, held in city.ledger.balances().items():
+        named = split(one)
+        if named.number == code and named.code in {Code.BANK_SETTLEMENT, Code.SUSPENSE}:
+            grown += held.debits_posted - held.credits_posted
+    return grown
 
 
 def _verified(city: City) -> Verified:

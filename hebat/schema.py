@@ -17,6 +17,7 @@ from settlement import tables as settlement_tables
 from settlement.banks import tables as bank_tables
 from settlement.breaks import tables as break_tables
 from settlement.matching import tables as match_tables
+from settlement.saving import tables as saving_tables
 from settlement.staff import tables as staff_tables
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 TABLES: Final[tuple[TableSet, ...]] = (
     intake_tables.metadata, bundle_tables.metadata, client_tables.metadata, order_tables.metadata, settlement_tables.metadata, proof_tables.metadata,
-    bank_tables.metadata, wallet_tables.metadata,
+    bank_tables.metadata, wallet_tables.metadata, saving_tables.metadata,
     history_tables.metadata, journey_tables.metadata, staff_tables.metadata, cardholder_tables.metadata, match_tables.metadata,
     break_tables.metadata,
 )  # fmt: skip

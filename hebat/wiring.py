@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
+from hebat.banking import Banking
 from hebat.bundles.office import Office
 from hebat.cardholding import SignedCodes, Town
 from hebat.founding import AUTHORITY_LABEL
 from hebat.journeys import FareRules
 from hebat.migrations.upgrade import require_newest
 from hebat.settings import read_settings
+from hebat.story_clock import StoryClock
 from hebat.vaults import ledger_vault
 from keys.bundle import LABEL, NUMBER_MAX, BundleKind, city_id, opened
 from keys.clock import SystemClock
@@ -22,7 +25,7 @@ from ledger.book import Ledger
 from ledger.bundles.blocks import Blocks
 from ledger.bundles.shelf import Shelf
 from ledger.cardholder.room import Outside, Room, Surroundings
-from ledger.cardholder.sealing import make_keys
+from ledger.cardholder.sealing import Sealing, make_keys
 from ledger.enrolment.desk import EnrolmentDesk
 from ledger.errors import BundleUnknown
 from ledger.history.book import History
@@ -136,7 +139,8 @@ class City:
         self.handout = HandoutDesk(self.registry, self.vault, self.vault, clock)
         self.intake = Intake(self.ledger, self.registry, self.vault, tariffs, clock)
         loads = Loads(self.ledger, self.registry, self.intake.intents, clock)
-        self.desk = LoadDesk(self.ledger, self.intake, loads, self.vault, clock)
+        ticks = clock.ticks if isinstance(clock, StoryClock) else time.monotonic
+        self.desk = LoadDesk(self.ledger, self.intake, loads, self.vault, clock, ticks)
         self.checkpoints = checkpoints_of(folder, database, self.vault)
         self.checkpoints.make_all()
         self.history = History(database)
@@ -147,7 +151,11 @@ class City:
         ]
         answered = read_settings().answer_bank_days
         town = Town(tariffs, self.registry, configuration.participants, Rulebook(database), answered)
-        around = Surroundings(town, SignedCodes(self.registry), town, Office.of(self).hotlist, ledger_key)
+        self.banking = Banking.open(folder, self.ledger, Sealing(self.vault), clock)
+        savings = None if self.banking is None else self.banking.savings
+        around = Surroundings(
+            town, SignedCodes(self.registry), town, Office.of(self).hotlist, ledger_key, savings
+        )
         self.cardholders = Room.of(self.ledger, self.registry, self.vault, clock, outside(), around)
         self.ledger.after_closing.append(lambda _: self.cardholders.erase_expired())
         WalletDesk(self.ledger, clock).resume()
@@ -160,6 +168,7 @@ class City:
             folder.bank_out,
             before_closing=self.journeys.run,
             schemas=folder.schemas,
+            savings=None if self.banking is None else self.banking.night,
         )
 
     @cached_property
@@ -177,5 +186,7 @@ class City:
     ) -> None:
         self.indexer.__exit__(kind, error, trace)
         self.cardholders.close()
+        if self.banking is not None:
+            self.banking.close()
         self.ledger.close()
         self.vault.close()

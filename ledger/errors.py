@@ -25,6 +25,7 @@ LedgerError
  ├── BlockRefused            a card that cannot be blocked or unblocked as asked
  ├── DisputeRefused          a report of a problem, or its answer, that cannot be taken as asked
  ├── HolderRefused           personal data that cannot be kept as given
+ ├── SavingRefused           a step of a holder's saving account that cannot be taken; its `SavingReason` says why
  ├── BundleUnknown           no such signed bundle
  ├── ArchiveRefused          a business date that cannot be archived (yet)
  ├── ExportRefused           an export, or taking one in, that cannot be done as asked
@@ -171,6 +172,27 @@ class HolderRefused(LedgerError):
     def __init__(self, reason: str, field: str = "") -> None:
         super().__init__(reason)
         self.field = field
+
+
+class SavingReason(StrEnum):
+    """Why a step of a saving account was not taken: what the holder's page says."""
+
+    NO_BANK = "no-bank"
+    LINKED = "linked"
+    NO_LINK = "no-link"
+    NO_CONSENT = "no-consent"
+    CODE = "code"
+    AMOUNT = "amount"
+    WALLET = "wallet"
+    SILENT = "silent"
+
+
+class SavingRefused(LedgerError):
+    """A step of a holder's saving account that cannot be taken; nothing moved. `why` is what a page tells."""
+
+    def __init__(self, reason: str, why: SavingReason = SavingReason.NO_LINK) -> None:
+        super().__init__(reason)
+        self.why = why
 
 
 class BundleUnknown(LedgerError):

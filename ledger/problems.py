@@ -141,6 +141,7 @@ _OF: Final[dict[type[errors.LedgerError], ProblemType]] = {
     errors.QrRefused: ProblemType("QR refused", 422, "A QR payment that cannot be made, or is none."),
     errors.DisputeRefused: ProblemType("Dispute refused", 409, "The report, or its answer, cannot be taken as asked."),
     errors.HolderRefused: ProblemType("Holder refused", 422, "Personal data that cannot be kept as given."),
+    errors.SavingRefused: ProblemType("Saving refused", 409, "The saving account cannot do, or be asked, that. Nothing moved."),
     errors.BundleUnknown: ProblemType("Bundle unknown", 404, "No signed bundle has this kind and number."),
     errors.WindowClosed: ProblemType("Window closed", 409, "The business date is closed for good."),
     errors.WindowNotBegun: ProblemType("Window not begun", 409, "The business date lies ahead."),

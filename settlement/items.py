@@ -40,6 +40,12 @@ class ItemKind(StrEnum):
     SUBSIDY = "subsidy"
     ISSUER = "issuer's cards"
     INTERBANK = "interbank net"
+    TOP_UP = "into a wallet"
+    SWEEP = "out of a wallet"
+
+
+ORDERS = frozenset({ItemKind.TOP_UP, ItemKind.SWEEP})
+"""Items of orders that were posted one by one, and not by the window's own entries."""
 
 
 @dataclass(frozen=True, slots=True)

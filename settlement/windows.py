@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from keys.clock import Day
     from ledger.store import Database, Window
     from ledger.writer import PostedRows, Transaction
+    from settlement.items import Item
     from settlement.participants import Participants
     from settlement.payments.rails import RailRules
     from settlement.payments.table import Template
@@ -110,8 +111,9 @@ def plan(
     participants: Participants,
     rules: RailRules,
     templates: Mapping[int, Template] | None = None,
+    orders: tuple[Item, ...] = (),
 ) -> Plan:
-    """All that follows from the sums of a closed window's rows; the same rows give the same plan, byte for byte.
+    """All that follows from the sums of a closed window's rows; the same rows give the same plan, byte for byte. `orders` were posted one by one.
 
     Raises ParticipantUnknown, PaymentsTooMany, SumTooLarge.
     """
@@ -121,7 +123,7 @@ def plan(
         tuple(_kept(position, participants) for position in positions),
         nets(positions, participants),
         found.days,
-        expected,
+        (*expected, *orders),
         tuple(payment_files(day, window.closed_at, expected, participants, templates)),
     )
     return Plan(window, entries(found.shares, participants, day, window.closed_at), record)

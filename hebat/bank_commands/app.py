@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -67,6 +68,11 @@ def add(
     authority: Annotated[
         str, typer.Option(help="PEM of who signed the bank's certificate, if the system does not know it.")
     ] = "",
+    title: Annotated[str, typer.Option(help="How people call the bank.")] = "",
+    service_id: Annotated[str, typer.Option(help="What its virtual accounts begin with, 8 characters.")] = "",
+    bank_key: Annotated[
+        Path | None, typer.Option(help="The bank's public key, PEM: proves what it tells us.")
+    ] = None,
 ) -> None:
     """Add a line to a bank: its secret goes into a vault, our new public key into a file for the bank."""
     from hebat.bank_commands import lines  # noqa: PLC0415  loads httpx where it is needed
@@ -76,7 +82,10 @@ def add(
         raise InputRefused(
             f"{secret_file} is not there: the bank gives you a secret, or `hebat bank simulate` makes one"
         )
-    partner = lines.Partner(name, code, dialect, address, client_id, partner_id, account, authority)
+    public_key = "" if bank_key is None else _read(bank_key).decode("utf-8", "replace")
+    partner = lines.Partner(
+        name, code, dialect, address, client_id, partner_id, account, authority, title, service_id, public_key
+    )
     public = lines.add(folder, partner, secret_file.read_bytes().strip())
     key.write_text(public, encoding="utf-8")
     typer.echo(f"{name}: added. Tell the bank the public key in {key}.")
@@ -168,10 +177,15 @@ def simulate(
     seed: Annotated[int, typer.Option(help="The dice of the faults.")] = 1,
     hours: Annotated[str, typer.Option(help="When money moves, city time; 0-0 is always.")] = "0-0",
     pause_ms: Annotated[int, typer.Option(min=0, max=60_000, help="How slow each answer is.")] = 0,
+    clock: Annotated[
+        Path | None,
+        typer.Option(help="A file with the time in milliseconds since 1970, for a story; else the system's."),
+    ] = None,
 ) -> None:
     """Run a partner bank that speaks SNAP strictly on 127.0.0.1 until Ctrl-C, and fails as it is told to."""
     from hebat.bank_commands.simulated import BankFolder, faults_of, hours_of  # noqa: PLC0415  as above
     from hebat.serving import LoopbackServer  # noqa: PLC0415
+    from hebat.story_clock import FileClock  # noqa: PLC0415
     from settlement.partner_bank.asgi import BankApplication  # noqa: PLC0415
 
     place = BankFolder(folder)
@@ -183,12 +197,38 @@ def simulate(
         )
         books.close()
         return
-    bank = place.bank(books, SystemClock(), dialect, (client_id, partner_id, key))
+    bank = place.bank(
+        books, SystemClock() if clock is None else FileClock(clock), dialect, (client_id, partner_id, key)
+    )
     bank.faults, bank.hours = faults_of(faults, seed), hours_of(hours)
     with LoopbackServer(BankApplication(bank, pause_ms / 1000), port) as server:
+        logging.getLogger("uvicorn.error").setLevel(
+            logging.CRITICAL
+        )  # a line that drops on purpose is no error
         typer.echo(f"{server.address}  (Ctrl-C stops)")
         wait()
     books.close()
+
+
+@bank_app.command("pay-va")
+def pay_va(
+    folder: FolderArgument,
+    number: Annotated[str, typer.Option(help="The virtual account.")],
+    payer: Annotated[str, typer.Option(help="The account at this bank that pays.")],
+    rupiah: Annotated[str, typer.Option(help="How much.")],
+    request: Annotated[str, typer.Option(help="The bank's own id: the same one pays once, and tells again.")],
+    notify: Annotated[str, typer.Option(help="Where the client hears of it, such as http://127.0.0.1:8460/banks/bni.")],
+    account: Annotated[str, typer.Option(help="The client's account.")] = "1000000001",
+    partner_id: Annotated[str, typer.Option(help="The client's partner id.")] = "KSH",
+    clock: Annotated[Path | None, typer.Option(help="As for simulate.")] = None,
+) -> None:  # fmt: skip
+    """At a simulated bank, pay into a virtual account and tell the client."""
+    from hebat.bank_commands.simulated import BankFolder  # noqa: PLC0415  as above
+    from hebat.story_clock import FileClock  # noqa: PLC0415
+
+    place, amount = BankFolder(folder), parse(rupiah)
+    time = SystemClock() if clock is None else FileClock(clock)
+    typer.echo(place.pay_into((request, number, payer, account, amount), notify, partner_id, time))
 
 
 @bank_app.command()
@@ -210,6 +250,12 @@ def statement(
     books.close()
     out.write_bytes(content)
     typer.echo(f"{out}: {len(content)} bytes.")
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise InputRefused(f"{path} is not there: name the file that the bank gave you")
+    return path.read_bytes()
 
 
 def _folder(data: Path, database: str | None) -> Folder:

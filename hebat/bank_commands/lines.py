@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Partner:
-    """A bank as the city speaks to it: its number in the books, its dialect and address, who we are there, our account."""
+    """A bank as the city speaks to it: its number in the books, its dialect and address, who we are there, our account.
+
+    `title` is how people call it; `service_id` begins its virtual accounts; `public_key` (PEM) proves what it tells us.
+    """
 
     name: str
     code: int
@@ -34,6 +37,9 @@ class Partner:
     partner_id: str
     account: str
     authority: str = ""
+    title: str = ""
+    service_id: str = ""
+    public_key: str = ""
 
 
 def partners(folder: Folder) -> dict[str, Partner]:
@@ -63,6 +69,15 @@ def add(folder: Folder, partner: Partner, secret: bytes) -> str:
     told = [asdict(one) for one in (*known.values(), partner)]
     write_atomically(_file(folder), json.dumps(told, indent=1).encode())
     return public
+
+
+def move(folder: Folder, name: str, address: str) -> None:
+    """A bank answers at another address from now on; raises InputRefused."""
+    known = partners(folder)
+    if name not in known:
+        raise InputRefused(f"there is no bank {name}: add it with `hebat bank add`")
+    known[name] = replace(known[name], address=address)
+    write_atomically(_file(folder), json.dumps([asdict(one) for one in known.values()], indent=1).encode())
 
 
 @contextmanager

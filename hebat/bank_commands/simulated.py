@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import secrets
 from dataclasses import dataclass
+from sqlite3 import IntegrityError
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from hebat.demo import statements
 from hebat.errors import InputRefused
@@ -14,11 +16,15 @@ from keys.errors import MoneyError
 from keys.filevault import write_atomically
 from keys.money import Sen, parse
 from settlement.banks.dialects import dialect_of
+from settlement.banks.wire import HttpWire
+from settlement.errors import BankError
 from settlement.partner_bank.bank import Hours, PartnerBank
 from settlement.partner_bank.books import CLEARING, Books
 from settlement.partner_bank.faults import Faults, shares_of
 from settlement.partner_bank.front import Front
+from settlement.partner_bank.telling import PATH, Teller, new_key
 from settlement.snap.codes import Service
+from settlement.snap.fields import read_body
 
 if TYPE_CHECKING:
     from datetime import date
@@ -47,6 +53,16 @@ class BankFolder:
         return self.root / "client.secret"
 
     @property
+    def key(self) -> Path:
+        """The bank's own key: proves what it tells."""
+        return self.root / "bank.key"
+
+    @property
+    def public_key(self) -> Path:
+        """Its public half, for `hebat bank add --bank-key`."""
+        return self.root / "bank.pem"
+
+    @property
     def accounts(self) -> Path:
         """Its accounts at the start, CSV."""
         return self.root / "accounts.csv"
@@ -56,6 +72,10 @@ class BankFolder:
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not self.secret.exists():
             write_atomically(self.secret, secrets.token_urlsafe(32).encode())
+        if not self.key.exists():
+            private, public = new_key()
+            write_atomically(self.key, private)
+            self.public_key.write_bytes(public)
         if not self.accounts.exists():
             self.accounts.write_text(_ACCOUNTS, encoding="utf-8")
 
@@ -90,6 +110,34 @@ class BankFolder:
         spoken = dialect_of(dialect)
         paths = {spoken.path(service): service for service in Service if service is not Service.VA_NOTIFY}
         return PartnerBank(books, Front(lambda asked: secret if asked == name else None), clock, paths)
+
+    def pay_into(
+        self, order: tuple[str, str, str, str, Sen], notify: str, partner_id: str, clock: Clock
+    ) -> str:
+        """Pay into a virtual account (request, number, payer, client's account, sen) and tell the client; a sentence of what became of it."""
+        request, number, payer, ours, amount = order
+        books = self.books()
+        teller = Teller(books, self.key.read_bytes(), partner_id)
+        try:
+            kept = teller.booked(request, number, payer, ours, amount, clock.now())
+        except IntegrityError:
+            raise InputRefused(f"the account {payer} is short of that: nothing moved") from None
+        finally:
+            books.close()
+        if kept is None:
+            raise InputRefused(f"there is no virtual account {number}, or no account {payer}: nothing moved")
+        told = urlsplit(notify)
+        wire, path = HttpWire(f"{told.scheme}://{told.netloc}"), told.path.rstrip("/") + PATH
+        try:
+            reply = wire.send(teller.call(path, kept, str(secrets.randbelow(10**18)), clock.now()))
+        except BankError as error:
+            return (
+                f"{request}: paid, and the client did not hear of it ({error}): run it again to tell it again"
+            )
+        finally:
+            wire.close()
+        said = read_body(reply.body) or {}
+        return f"{request}: paid, the client answers {said.get('responseCode', reply.status)} {said.get('responseMessage', '')}".rstrip()
 
 
 def hours_of(text: str) -> Hours:

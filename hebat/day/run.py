@@ -23,6 +23,7 @@ from hebat.day.riders import Riders, taps_of
 from hebat.day.trips import Trip, read_trips
 from hebat.demo import banks
 from hebat.demo.day import release_payments
+from hebat.demo.pockets import OPENING
 from hebat.demo.statements import Account
 from hebat.errors import InputRefused, TapsRefused
 from hebat.fares.tariffs import read_tariff
@@ -113,7 +114,7 @@ class _Run:
         self._city = city
         self._clock = clock
         self._riders = riders
-        self._closings: dict[int, Sen] = dict.fromkeys(town.PARTICIPANTS.banks, banks.OPENING)
+        self._closings: dict[int, Sen] = dict.fromkeys(town.PARTICIPANTS.banks, OPENING)
         self._sequence = 0
         self._night_of: Day | None = None
         self.matched: Counter[int] = Counter()

@@ -6,21 +6,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from hebat.demo.plan import BANK_JATENG, BNI, MANDIRI
+from hebat.demo.pockets import BANKS, OPENING
 from hebat.demo.statements import Account, Movement, camt053, mt940
 from keys.clock import date_of
 from keys.money import Rupiah, Sen, sen_of
 from settlement.breaks.classifying import Reason
-from settlement.items import ItemKind
+from settlement.items import ORDERS, ItemKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from hebat.demo.pockets import PartnerBanks
     from keys.clock import Day
     from settlement.items import Item
     from settlement.participants import Participants
 
-OPENING: Final = sen_of(Rupiah(250_000_000))
 SHORT: Final = sen_of(Rupiah(10_000))
 STRAY: Final = sen_of(Rupiah(125_000))
 
@@ -35,15 +36,22 @@ class Planted:
 
 
 def write_statements(
-    items: Sequence[Item], participants: Participants, day: Day, inbox: Path
+    items: Sequence[Item], participants: Participants, days: tuple[Day, Day], inbox: Path, banks: PartnerBanks
 ) -> tuple[list[Path], list[Planted]]:
-    """Three banks' statements of a day into a folder, and what is wrong with them."""
+    """Three banks' statements into a folder, and what is wrong with them. `days` are the window's, and the one that they are written on.
+
+    Two of the banks keep books of their own: what they were told by file goes in there too, mistakes and all, and the statement comes out of them.
+    """
+    first, day = days
     planted: list[Planted] = []
     paths = []
     for code, bank in sorted(participants.banks.items()):
-        mine = [item for item in items if item.bank == code]
+        mine = [item for item in items if item.bank == code and item.kind not in ORDERS]
         movements, mistakes = _with_mistakes(code, movements_of(mine), mine)
         planted += mistakes
+        if code in BANKS.values():
+            banks.book(code, day, movements)
+            movements = [Movement(*told) for told in banks.told(code, first, day)]
         paths.append(
             write(inbox, Account(f"{code:04d}", bank.account, date_of(day), 1, OPENING, movements), code)
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from datetime import time as wall_time
@@ -15,6 +16,7 @@ from hebat.demo import banks, town
 from hebat.demo.members import Member, members
 from hebat.demo.plan import Action, Plan, make_plan
 from hebat.demo.play import Attackers, Diary, Play
+from hebat.demo.pockets import OPENING, PartnerBanks, Pockets
 from hebat.demo.report import DEMO_PIN, card_shown
 from hebat.fleet import enrol
 from hebat.founding import found
@@ -23,6 +25,7 @@ from hebat.serving import LoopbackServer
 from hebat.story_clock import StoryClock
 from hebat.wiring import City
 from keys.clock import Day, UnixMs, day_of, moment
+from keys.money import Sen
 from ledger.intake import store
 from ledger.store import read_documents
 from settlement.store import payment_files_of
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from hebat.demo.banks import Planted
+    from hebat.demo.pockets import Side
     from hebat.folder import Folder
     from hebat.laws import Finding
     from hebat.progress import Progress
@@ -63,6 +67,8 @@ class DemoDay:
     day: date
     address: str
     staff: tuple[Member, ...]
+    sides: list[Side]
+    pockets: Pockets
 
 
 def run(
@@ -77,6 +83,8 @@ def run(
     clock = StoryClock(moment(datetime.combine(day, FOUNDED_AT)))
     with progress.step("Key ceremony and terminal authority", 1) as told:
         found(folder, clock, "demo")
+        partners = PartnerBanks(folder, town.PARTICIPANTS, clock)
+        partners.start(stack, folder, seed)
         city = stack.enter_context(City(folder, town.CONFIGURATION, clock))
         first_bundles(city, semarang_tariff())
         told(1)
@@ -84,22 +92,36 @@ def run(
     terminals = _enrol(stack, city, server.address, progress)
     issued = _issue(city, plan, seed, progress)
     play = Play(plan, issued, terminals, clock)
+    pockets = Pockets(city, partners, issued, clock, server.address)
+    play.beside(pockets.acts())
     with progress.step("Service day: loads, fares, sales", len(plan.events)) as told:
         play.run(told)
         play.end_shift(late=False)
     _attack(city, server.address, clock, play, issued)
-    planted = _night(city, day_of(day), clock, play, progress)
+    planted = _night(city, day_of(day), partners, play, progress)
     _give_pin(city, issued)
     night = view(city.ledger.database, day_of(day))
     assert night is not None  # noqa: S101  the night has just run
     with progress.step("The eleven laws", 1) as told:
-        evidence = laws.Evidence(city, issued, play.diary.records)
+        evidence = laws.Evidence(city, issued, play.diary.records, _sides(partners, planted))
         findings = laws.look(evidence)
         told(1)
     staff = members(city.staff_desk.office)
     seconds = time.monotonic() - started
     return DemoDay(
-        city, issued, play.diary, night, planted, findings, seconds, seed, day, server.address, staff
+        city,
+        issued,
+        play.diary,
+        night,
+        planted,
+        findings,
+        seconds,
+        seed,
+        day,
+        server.address,
+        staff,
+        partners.sides(),
+        pockets,
     )
 
 
@@ -139,9 +161,11 @@ def _attack(city: City, address: str, clock: StoryClock, play: Play, cards: list
     attackers.close()
 
 
-def _night(city: City, day: Day, clock: StoryClock, play: Play, progress: Progress) -> list[Planted]:
+def _night(city: City, day: Day, partners: PartnerBanks, play: Play, progress: Progress) -> list[Planted]:
+    clock = play.clock
     with progress.step("The night: window, positions, payments, statements, matching, three ways", 5) as told:
         clock.move_to(_at(play, CLOSED_AT))
+        partners.tell_time()
         city.night.settle(day)
         release_payments(city, day, clock.now())
         told(1)
@@ -149,12 +173,16 @@ def _night(city: City, day: Day, clock: StoryClock, play: Play, progress: Progre
         play.end_shift(late=True)
         told(2)
         clock.move_to(_at(play, NIGHT_AT))
+        partners.tell_time()
         settled = view(city.ledger.database, day)
         items = settled.items if settled else ()
         reach = Day(max((item.due for item in items), default=day))
-        _, planted = banks.write_statements(items, town.PARTICIPANTS, reach, city.folder.bank_out / "inbox")
+        _, planted = banks.write_statements(
+            items, town.PARTICIPANTS, (day, reach), city.folder.bank_out / "inbox", partners
+        )
         told(3)
         city.night.import_statements(day)
+        city.night.mirror(day)
         city.night.reconcile(day)
         told(4)
         city.night.compare(day)
@@ -169,6 +197,19 @@ def release_payments(city: City, day: Day, at: UnixMs) -> None:
     for file in files:
         city.night.payments.make(day, file.bank, by=MAKER, at=at)
         city.night.payments.release(day, file.bank, by=CHECKER, at=at)
+
+
+def _sides(partners: PartnerBanks, planted: list[Planted]) -> list[laws.AtBank]:
+    """What the banks hold by their own books, beside what the ledger should say of it."""
+    wrong = Counter[int]()
+    for one in planted:
+        wrong[one.bank] += one.difference
+    return [
+        laws.AtBank(
+            one.code, Sen(one.ours - OPENING), Sen(wrong[one.code]), Sen(one.total - one.opened), one.savers
+        )
+        for one in partners.sides()
+    ]
 
 
 def _give_pin(city: City, issued: list[Issued]) -> None:

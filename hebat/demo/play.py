@@ -78,7 +78,23 @@ class Play:
         self._clock = clock
         self._places = _places([bus.number for bus in terminals[Action.FARE]])
         self._next_upload = plan.events[0].at
+        self._beside: list[tuple[UnixMs, Callable[[], None]]] = []
         self.diary = Diary()
+
+    def beside(self, acts: Sequence[tuple[time, Callable[[], None]]]) -> None:
+        """What else happens on the day, in order of time, between the taps."""
+        self._beside = [(moment(datetime.combine(self._plan.day, at)), act) for at, act in acts]
+
+    def _beside_until(self, at: UnixMs) -> None:
+        while self._beside and self._beside[0][0] <= at:
+            when, act = self._beside.pop(0)
+            self._clock.move_to(when)
+            act()
+
+    @property
+    def clock(self) -> StoryClock:
+        """The story's time."""
+        return self._clock
 
     @property
     def day(self) -> date:
@@ -92,12 +108,14 @@ class Play:
         for number, event in enumerate(self._plan.events, 1):
             if clone is None and event.at >= noon:
                 clone = self._cards[self._plan.cloned].chip.clone()
+            self._beside_until(event.at)
             self._clock.move_to(event.at)
             self._event(event)
             self._upload_when_due()
             progress(number)
         if clone is not None:
             self._clone_rides(clone)
+        self._beside_until(moment(datetime.combine(self._plan.day, time(22))))
 
     def _event(self, event: Event) -> None:
         chip = self._cards[event.card].chip

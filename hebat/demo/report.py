@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hebat.night_commands.telling import as_told
-from keys.money import Sen
+from keys.money import Sen, display, sen_of
+from ledger.cardholder.savings import Progress
+from ledger.chart import Code, split
 from ledger.intake import store
 from ledger.transfer import Flag, Kind
 
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
     from hebat.demo.day import DemoDay
     from hebat.issuing import Issued
     from hebat.wiring import City
-    from ledger.chart import Code
 
 DEMO_PIN = "135790"
 """The PIN of the card that is shown: a demo's, known to everybody."""
@@ -58,6 +59,16 @@ class BreakLine:
 
 
 @dataclass(frozen=True, slots=True)
+class PocketLine:
+    """A pocket at the day's end: how many there are, what they hold in sen, and what happened."""
+
+    pocket: str
+    count: int
+    sen: Sen
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """A demo day in figures."""
 
@@ -81,6 +92,7 @@ class Report:
     breaks: tuple[BreakLine, ...]
     unplanted: int
     missed: int
+    pockets: tuple[PocketLine, ...]
     trial: tuple[tuple[str, int, Sen, Sen], ...]
     debits: Sen
     credits: Sen
@@ -129,6 +141,7 @@ def make_report(done: DemoDay) -> Report:
         breaks=breaks,
         unplanted=sum(not line.planted for line in breaks),
         missed=missed,
+        pockets=_pockets(done),
         trial=tuple((_label(line.code), line.accounts, line.debits, line.credits) for line in trial.lines),
         debits=trial.debits,
         credits=trial.credits,
@@ -138,6 +151,28 @@ def make_report(done: DemoDay) -> Report:
         night=as_told(done.city, done.night.settlement.business_date),
         pages=_pages(done),
     )
+
+
+def _pockets(done: DemoDay) -> tuple[PocketLine, ...]:
+    """TapCash on the chips, wallets in the books, savings as the banks' own books have them."""
+    city = done.city
+    held = {one: balance for one, balance in city.ledger.balances().items() if split(one).code is Code.WALLET}
+    assert city.banking is not None  # noqa: S101  the demo added its lines
+    orders = [one for _, card in done.pockets.savers for one in city.banking.savings.orders(card)]
+    by = Counter(one.progress for one in orders)
+    into = Sen(sum(one.amount for one in orders if one.progress is Progress.DONE and one.amount > 0))
+    back = Sen(-sum(one.amount for one in orders if one.progress is Progress.DONE and one.amount < 0))
+    chips = Sen(sum(sen_of(card.chip_balance) for card in done.cards))
+    wallets = Sen(sum(balance.net(one) for one, balance in held.items()))
+    savings = Sen(sum(one.savers for one in done.sides))
+    asked = (
+        f"{done.pockets.unknown} without an answer were asked after, {by[Progress.OPEN]} wait for their bank"
+    )
+    return (
+        PocketLine("TapCash", len(done.cards), chips, "on the chips"),
+        PocketLine("Wallet", len(held), wallets, f"{display(into)} came from savings, {display(back)} went back"),
+        PocketLine("Saving", len(done.pockets.savers), savings, f"at {len(done.sides)} banks; {by[Progress.DONE]} orders done; {asked}"),
+    )  # fmt: skip
 
 
 def _label(code: Code) -> str:

@@ -28,6 +28,7 @@ def show(report: Report, console: Console, address: str, *, scannable: bool = Fa
         f"[bold]{report.day}[/bold], seed {report.seed}: {report.cards} cards, {report.records} records uploaded"
     )
     _taps(report, console)
+    _pockets(report, console)
     _refused(report, console)
     _positions(report, console)
     show_days(report.night["service_days"], console)
@@ -89,6 +90,14 @@ def _taps(report: Report, console: Console) -> None:
         table.add_row(line.kind, str(line.transfers), _money(line.sen), str(line.late))
     console.print(table)
     console.print(f"free transfers between buses: {report.free_transfers}", highlight=False)
+
+
+def _pockets(report: Report, console: Console) -> None:
+    table = _table("\nThree pockets", "pocket", "count", "hold", "what happened")
+    table.columns[3].justify = "left"
+    for line in report.pockets:
+        table.add_row(line.pocket, str(line.count), _money(line.sen), line.told)
+    console.print(table)
 
 
 def _refused(report: Report, console: Console) -> None:

@@ -45,7 +45,7 @@ class Holding:
         shown = self._room.reading.shown(card)
         html = self._room.templates.html(
             "card.html", asked.language, books=self._books(asked.language, shown, view.until), message=message,
-            acts=acts_of(view), key=self._room.views.form_key(asked.value), until=view.until,
+            acts=acts_of(view, saving=self._room.savings is not None), key=self._room.views.form_key(asked.value), until=view.until,
         )  # fmt: skip
         return Answer(html)
 
@@ -115,8 +115,14 @@ class Holding:
         return self._room.said(asked, "closed", 403)
 
 
-def acts_of(view: View) -> list[tuple[str, str]]:
+def acts_of(view: View, *, saving: bool = False) -> list[tuple[str, str]]:
     """What may be done from a card's page: path and message."""
     if not view.may_act:
         return []
-    return [("/card/block", "act-block"), ("/card/data", "act-data"), ("/card/register", "act-register")]
+    first = [("/card/saving", "act-saving")] if saving else []
+    return [
+        *first,
+        ("/card/block", "act-block"),
+        ("/card/data", "act-data"),
+        ("/card/register", "act-register"),
+    ]

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from ledger.cardholder.answers import Asked
     from ledger.cardholder.disputes import Promise
     from ledger.cardholder.reading import City
+    from ledger.cardholder.savings import Savings
     from ledger.cardholder.ways import ScreenCodes
     from ledger.intake.registry import Card, Registry
 
@@ -61,13 +62,17 @@ class Outside:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the composition root hands in: the city's knowledge, terminals' codes, until when reports are answered, what to do after a block, the ledger's public key."""
+    """What the composition root hands in: the city's knowledge, terminals' codes, until when reports are answered, what to do after a block, the ledger's public key.
+
+    `savings` where the city has a line to a bank.
+    """
 
     city: City
     codes: ScreenCodes
     promise: Promise
     after_block: Callable[[], object]
     key: bytes
+    savings: Savings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,7 @@ class Room:
     holders: Holders
     blocking: Blocking
     receipts: Receipts
+    savings: Savings | None
 
     @classmethod
     def of(
@@ -103,6 +109,7 @@ class Room:
             PhoneTaps(ledger, registry, vault, clock), Screens(ledger, registry, town.codes, clock),
             Reading(ledger, town.city, clock), Disputes(ledger, sealing, town.promise, clock),
             Holders(ledger, registry, sealing), Blocking(ledger, clock, town.after_block), Receipts(ledger.database, town.key),
+            town.savings,
         )  # fmt: skip
 
     def erase_expired(self) -> int:

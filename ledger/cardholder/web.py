@@ -15,6 +15,7 @@ from ledger.cardholder.answers import Answer, Asked
 from ledger.cardholder.entry import Entry
 from ledger.cardholder.holding import Holding
 from ledger.cardholder.pages import HEADERS, STATIC, static
+from ledger.cardholder.saving_acts import SavingActs
 from ledger.cardholder.words import chosen
 from ledger.errors import LedgerError
 from ledger.http.api import limited_body
@@ -66,6 +67,17 @@ def router(room: Room) -> APIRouter:
     add("GET", "/card/data", acts.data)
     add("GET", "/card/data.json", acts.take)
     add("POST", "/card/erase", acts.erase)
+    if room.savings is not None:
+        saving = SavingActs(room, holding)
+        add("GET", "/card/saving", saving.saving)
+        for name, act in (
+            ("link", saving.link),
+            ("revoke", saving.revoke),
+            ("look", saving.look),
+            ("move", saving.move),
+            ("number", saving.number),
+        ):
+            add("POST", f"/card/saving/{name}", act)
     _add_static(routes)
     return routes
 

@@ -28,7 +28,7 @@ from settlement.snap.codes import NOT_FOUND, Service, Verdict
 from settlement.snap.fields import TransactionStatus, amount, sen_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from keys.clock import Clock
     from ledger.book import Ledger
@@ -42,6 +42,8 @@ ATTEMPTS_MAX: Final = 20
 QUIET_MS: Final = 2 * SKEW_MS_MAX
 """After so long no bank accepts a call any more, whichever of the two clocks is wrong."""
 OPEN_MAX: Final = 10_000
+WITHDRAWN: Final = "revoked"
+"""The code of a payment whose consent ended before it was sent."""
 _NOT_FOUND_STATUS: Final = "07"
 
 _log = structlog.get_logger("banks")
@@ -68,13 +70,25 @@ class ExternalIds:
         return f"{date_of(today):%Y%m%d}{first:010d}"
 
 
+def as_it_is(payment: Payment) -> Payment:
+    """A payment of which nothing is sealed."""
+    return payment
+
+
 class PaymentDesk:
     """Pays through banks; safe to use from several threads, for different payments."""
 
-    def __init__(self, ledger: Ledger, lines: Mapping[str, BankLine], clock: Clock) -> None:
+    def __init__(
+        self, ledger: Ledger, lines: Mapping[str, BankLine], clock: Clock, opened: Callable[[Payment], Payment] = as_it_is
+    ) -> None:  # fmt: skip
+        """`opened` gives a payment with what is kept sealed, such as a consent's token, just before it is sent.
+
+        It raises PaymentInvalid where there is no such thing any more: the payment fails then, for it has not been sent.
+        """
         self._ledger = ledger
         self._lines = lines
         self._clock = clock
+        self._opened = opened
         self.external_ids = ExternalIds(ledger, clock)
 
     def plan(self, payment: Payment) -> Record:
@@ -140,13 +154,19 @@ class PaymentDesk:
         payment = record.payment
         if record.attempts >= ATTEMPTS_MAX:
             return record
+        try:
+            sent = self._opened(payment)
+        except PaymentInvalid:
+            return self._move(
+                unit.Move(payment.reference, (State.PLANNED,), State.FAILED, {"code": WITHDRAWN})
+            )
         line, at = self.line(payment.bank), self._clock.now()
         external_id = self.external_ids.next(payment.bank)
         record = self._move(unit.sending(payment.reference, external_id, record.attempts + 1, at))
         if record.state is not State.SENT or record.external_id != external_id:
             return record  # somebody else was quicker
         try:
-            answer = line.call(payment.service, payment.body(line.bank_time()), external_id)
+            answer = line.call(payment.service, sent.body(line.bank_time()), external_id)
         except BankUnreachable as error:
             _log.warning("bank not reached", bank=payment.bank, payment=payment.reference, reason=str(error))
             return self._move(unit.Move(payment.reference, (State.SENT,), State.PLANNED))

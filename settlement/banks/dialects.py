@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 STANDARD_PATHS: Final[Mapping[Service, str]] = {
     Service.TOKEN: "/access-token/b2b",
+    Service.BINDING: "/registration-account-binding",
+    Service.UNBINDING: "/registration-account-unbinding",
     Service.BALANCE: "/balance-inquiry",
     Service.STATEMENT: "/bank-statement",
     Service.ACCOUNT: "/account-inquiry-external",

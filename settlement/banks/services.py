@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import stamina
@@ -53,6 +53,22 @@ class BankMovement:
     reference: str
 
 
+@dataclass(frozen=True, slots=True)
+class BankStatement:
+    """What a bank says that an account holds, and the movements that led there, of one moment."""
+
+    balance: Sen
+    movements: tuple[BankMovement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A holder's consent at a bank: the token that stands for it, and the account."""
+
+    token: str = field(repr=False)
+    account: str = field(repr=False)
+
+
 class BankServices:
     """Asks one bank. `numbered` gives a new external id with each try.
 
@@ -63,9 +79,19 @@ class BankServices:
         self._line = line
         self._numbered = numbered
 
-    def balance(self, account: str) -> BankBalance:
-        """What an account holds."""
-        told = self._asked(Service.BALANCE, {"partnerReferenceNo": self._numbered(), "accountNo": account})
+    def bind(self, reference: str, code: str) -> Bound:
+        """A consent for the code that the bank gave the holder. The same reference again gives the same consent."""
+        told = self._asked(Service.BINDING, {"partnerReferenceNo": reference, "authCode": code})
+        return Bound(told["bankCardToken"], told["accountNo"])
+
+    def unbind(self, reference: str, token: str) -> None:
+        """End a consent; one that has ended stays so."""
+        self._asked(Service.UNBINDING, {"partnerReferenceNo": reference, "bankCardToken": token})
+
+    def balance(self, account: str, token: str = "") -> BankBalance:
+        """What an account holds; a holder's with the consent's token."""
+        asked = {"partnerReferenceNo": self._numbered(), "accountNo": account}
+        told = self._asked(Service.BALANCE, asked | ({"bankCardToken": token} if token else {}))
         infos = told.get("accountInfos")
         first = infos[0] if isinstance(infos, list) and infos and isinstance(infos[0], dict) else {}
         balance = fields.sen_of(first.get("amount"))
@@ -76,15 +102,18 @@ class BankServices:
             )
         return BankBalance(account, str(told["name"]), balance, balance if available is None else available)
 
-    def movements(self, account: str, first: UnixMs, last: UnixMs) -> tuple[BankMovement, ...]:
-        """Movements of an account between two moments, as the bank tells them now."""
+    def statement(self, account: str, first: UnixMs, last: UnixMs, token: str = "") -> BankStatement:
+        """What an account holds and its movements between two moments' days, as the bank tells them now."""
         told = self._asked(Service.STATEMENT, {
-            "partnerReferenceNo": self._numbered(), "accountNo": account,
-            "fromDateTime": moments.written(first), "toDateTime": moments.written(last),
-        }).get("detailData", [])  # fmt: skip
-        if not isinstance(told, list):
-            raise BankAnswerInvalid(f"{self._line.bank.name} tells no lines: ask it again")
-        return tuple(_movement(one) for one in told)
+            "partnerReferenceNo": self._numbered(), "accountNo": account, "fromDateTime": moments.written(first),
+            "toDateTime": moments.written(last), **({"bankCardToken": token} if token else {}),
+        })  # fmt: skip
+        lines, balances = told.get("detailData", []), told.get("balance")
+        held = balances[0] if isinstance(balances, list) and balances else None
+        balance = fields.sen_of(held.get("amount")) if isinstance(held, dict) else None
+        if balance is None or not isinstance(lines, list):
+            raise BankAnswerInvalid(f"{self._line.bank.name} tells no balance or no lines: ask it again")
+        return BankStatement(balance, tuple(_movement(one) for one in lines))
 
     def holder(self, bank_code: str, account: str) -> str:
         """Who holds an account at another bank: looked up before money goes there."""

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from keys.money import Sen
 from ledger.chart import AccountId
-from ledger.transfer import Kind
+from ledger.tables import transfers
+from ledger.transfer import Flag, Kind
 from settlement.banks.payment import OPEN, Payment, Record, State
 from settlement.banks.tables import notifications, payments, sequences
 from settlement.snap.codes import Service
@@ -50,6 +51,44 @@ def all_payments(connection: Connection, bank: str | None = None) -> list[Record
         _record(row)
         for row in connection.execute(query.order_by(payments.c.created_at, payments.c.reference))
     ]
+
+
+def beginning(connection: Connection, prefix: str) -> list[Record]:
+    """Payments whose reference begins so, newest first."""
+    mine = payments.c.reference.between(prefix, prefix + "\x7f")
+    query = sa.select(payments).where(payments.c.partition == WHOLE, mine)
+    newest_first = query.order_by(payments.c.created_at.desc(), payments.c.reference)
+    return [_record(row) for row in connection.execute(newest_first)]
+
+
+def posted_in(connection: Connection, day: Day) -> list[Record]:
+    """Payments that are done and whose money was posted in a business date, by reference."""
+    done = transfers.c.flags.bitwise_and(int(Flag.POST_PENDING)) != 0
+    mine = sa.select(transfers.c.hold).where(transfers.c.business_date == day, done)
+    query = sa.select(payments).where(payments.c.partition == WHOLE, payments.c.state == State.DONE.value)
+    found = connection.execute(query.where(payments.c.hold.in_(mine)).order_by(payments.c.reference))
+    return [_record(row) for row in found]
+
+
+class Noticed(NamedTuple):
+    """A payment into a virtual account as it was posted."""
+
+    request: str
+    position: int
+    debit: AccountId
+    credit: AccountId
+    amount: Sen
+
+
+def noticed_in(connection: Connection, day: Day) -> list[Noticed]:
+    """Payments into virtual accounts that were posted in a business date, in order."""
+    query = (
+        sa.select(notifications.c.request, transfers.c.position, transfers.c.debit, transfers.c.credit, transfers.c.amount)
+        .select_from(notifications.join(transfers, transfers.c.position == notifications.c.position))
+        .where(notifications.c.partition == WHOLE, transfers.c.business_date == day)
+        .order_by(transfers.c.position)
+    )  # fmt: skip
+    return [Noticed(*row) for row in connection.execute(query)]
 
 
 def insert(connection: Connection, record: Record) -> None:

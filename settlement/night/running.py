@@ -6,11 +6,12 @@ likes: the same bytes come out and nothing moves (DESIGN law 9).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from keys.clock import Day, date_of
 from ledger.transfer import Result
 from settlement import store, windows
+from settlement.banks.expected import orders_of
 from settlement.errors import EarlierWindowOpen, SettlementError, SettlementRefused
 from settlement.night.steps import Step
 from settlement.night.three_way import KeepReport, compared
@@ -45,10 +46,21 @@ def unheard(step: Step) -> Step:
     return step
 
 
+class Savings(Protocol):
+    """What a night asks of the Saving pocket."""
+
+    def bring_on(self) -> None:
+        """Ask banks what became of everything that is open."""
+
+    def mirror(self, business_date: Day) -> None:
+        """Bring mirror and bank together, and keep what was found."""
+
+
 class Night:
     """Runs nights over one ledger. Payment files go to `out`, statements are looked for in `inbox` (`out`/inbox by default).
 
-    `before_closing` puts right what the window may still take, such as fares; `schemas` holds the banks' XML schemas.
+    `before_closing` puts right what the window may still take, such as fares; `schemas` holds the banks' XML schemas; `savings` speaks to
+    banks host to host, where there is a line to any.
     """
 
     def __init__(
@@ -62,6 +74,7 @@ class Night:
         rules: RailRules | None = None,
         before_closing: Callable[[], object] | None = None,
         schemas: Path | None = None,
+        savings: Savings | None = None,
     ) -> None:
         self._ledger = ledger
         self._participants = participants
@@ -70,6 +83,7 @@ class Night:
         self._inbox = inbox or out / "inbox"
         self._rules = rules
         self._before_closing = before_closing
+        self._savings = savings
         self._desk = StatementDesk(ledger.database, participants, schemas)
         self.payments = PaymentDesk(ledger.database, out, Schemas(schemas))
 
@@ -83,6 +97,9 @@ class Night:
         self.write_files(business_date)
         told(Step.STATEMENTS)
         self.import_statements(business_date)
+        if self._savings is not None:
+            told(Step.MIRROR)
+            self.mirror(business_date)
         told(Step.MATCH)
         self.reconcile(business_date)
         told(Step.THREE_WAY)
@@ -116,21 +133,36 @@ class Night:
             raise EarlierWindowOpen(
                 f"business date {date_of(earlier)} is not settled: run its night before {date_of(business_date)}'s"
             )
-        if self._before_closing is not None and not self._is_closed(business_date):
-            told(Step.FARES)
-            self._before_closing()
+        if not self._is_closed(business_date):
+            self._put_right(told)
         told(Step.CLOSE)
         window = self._ledger.close_window(business_date)
         told(Step.SETTLE)
         summing = Summing(self._participants, self._fees, business_date)
         self._ledger.each_moves(business_date, summing.take)
         templates = templates_of(self._desk.rulebook)
-        planned = windows.plan(window, summing.done(), self._participants, self._rails(), templates)
+        with self._ledger.database.transaction() as connection:
+            orders = orders_of(connection, business_date)
+        planned = windows.plan(window, summing.done(), self._participants, self._rails(), templates, orders)
         result: Result = self._ledger.writer.submit(windows.SettleWindow(planned)).result()
         if result is not Result.POSTED:
             raise SettlementRefused(
                 f"the ledger refused the entries of {date_of(business_date)} ({result.name}); nothing moved"
             )
+
+    def _put_right(self, told: Told) -> None:
+        """What the window may still take: fares, and payments whose banks have not said what became of them."""
+        if self._before_closing is not None:
+            told(Step.FARES)
+            self._before_closing()
+        if self._savings is not None:
+            told(Step.BANKS)
+            self._savings.bring_on()
+
+    def mirror(self, business_date: Day) -> None:
+        """Bring the mirror of every linked saving account and its bank together."""
+        if self._savings is not None:
+            self._savings.mirror(business_date)
 
     def _rails(self) -> RailRules:
         """The rails and bank days that hold now: the city's own, where none were given."""

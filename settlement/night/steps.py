@@ -9,9 +9,11 @@ class Step(StrEnum):
     """A step, as people are told of it."""
 
     FARES = "fares put right"
+    BANKS = "banks asked what is open"
     CLOSE = "window closed"
     SETTLE = "positions and entries"
     FILES = "payment files"
     STATEMENTS = "statements in"
+    MIRROR = "savings mirrored"
     MATCH = "matches and breaks"
     THREE_WAY = "three-way report"

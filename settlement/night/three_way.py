@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from settlement.errors import SettlementError
-from settlement.night import bank_side, book_side, card_side, store
+from settlement.night import bank_side, book_side, card_side, saving_side, store
 from settlement.night.books import Books
 from settlement.night.model import Side, ThreeWay
 from settlement.store import items_of, settlement_of
@@ -34,7 +34,9 @@ def compared(ledger: Ledger, day: Day) -> ThreeWay:
         still = [check for check in kept if check.side is not Side.BANK]
         if not still or any(check.unexplained for check in still):
             still = _cards_and_books(ledger, connection, day)
-        return ThreeWay(day, (*still, *bank_side.compare(connection, day)))
+        return ThreeWay(
+            day, (*still, *bank_side.compare(connection, day), *saving_side.compare(connection, day))
+        )
 
 
 def _cards_and_books(ledger: Ledger, connection: Connection, day: Day) -> list[Check]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import secrets
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from keys.clock import date_of, day_of, local
 from keys.money import Sen
-from settlement.partner_bank.books import CLEARING, Kept
+from settlement.partner_bank.books import CLEARING, Binding, Kept
 from settlement.partner_bank.faults import Fault, Faults
 from settlement.partner_bank.front import Front, Refused
 from settlement.snap import calls, fields, moments
@@ -17,12 +18,14 @@ from settlement.snap.codes import (
     ACCOUNT_INVALID,
     BANK_UNSUPPORTED,
     BILL_INVALID,
+    DO_NOT_HONOUR,
     DUPLICATE,
     GENERAL_ERROR,
     INACTIVE,
     INCONSISTENT,
     NOT_AT_THIS_TIME,
     NOT_FOUND,
+    NOT_PERMITTED,
     NOT_SUPPORTED,
     OVER_LIMIT,
     SHORT,
@@ -121,6 +124,7 @@ class PartnerBank:
         if asked.service in _MOVING:
             return self._moved(asked, session, now, late=late)
         ways = {
+            Service.BINDING: self._binding, Service.UNBINDING: self._unbinding,
             Service.BALANCE: self._balance, Service.STATEMENT: self._statement, Service.ACCOUNT: self._account_name,
             Service.STATUS: self._status, Service.VIRTUAL_ACCOUNT: self._virtual_account,
         }  # fmt: skip
@@ -160,7 +164,7 @@ class PartnerBank:
         for kept in waiting:
             with self.books.session() as session:
                 debit = (
-                    session.by_token(kept.source)
+                    session.by_token(kept.client, kept.source)
                     if kept.service is Service.DIRECT_DEBIT
                     else session.account(kept.source)
                 )
@@ -173,7 +177,7 @@ class PartnerBank:
 
     def _sides(self, asked: Asked, wanted: Kept, session: Session) -> tuple[Account, Account]:
         if asked.service is Service.DIRECT_DEBIT:
-            debit = session.by_token(wanted.source)
+            debit = session.by_token(asked.client, wanted.source)
         else:
             debit = session.account(wanted.source)
         if asked.service is Service.INTERBANK:
@@ -188,10 +192,43 @@ class PartnerBank:
             raise Refused(INACTIVE)
         return debit, credit
 
-    def _balance(self, asked: Asked, session: Session) -> dict[str, Any]:
+    def _binding(self, asked: Asked, session: Session) -> dict[str, Any]:
+        """A holder's code becomes a token; the same reference again gives the same one, and a code is good for one consent at a time."""
+        reference, account = asked.body["partnerReferenceNo"], session.by_code(asked.body["authCode"])
+        known = session.binding("reference", reference)
+        if (
+            account is None
+            or not account.is_active
+            or (known is not None and known.account != account.number)
+        ):
+            raise Refused(ACCOUNT_INVALID)
+        if known is None:
+            held = session.binding("account", account.number)
+            if held is not None and held.is_active:
+                raise Refused(DO_NOT_HONOUR)
+            known = Binding(secrets.token_urlsafe(24), asked.client, reference, account.number, True)
+            session.bind(known)
+        return {"partnerReferenceNo": reference, "bankCardToken": known.token, "accountNo": account.number}
+
+    def _unbinding(self, asked: Asked, session: Session) -> dict[str, Any]:
+        """A consent ends; one that has ended stays so."""
+        found = session.binding("token", asked.body["bankCardToken"])
+        if found is None or found.client != asked.client:
+            raise Refused(ACCOUNT_INVALID)
+        session.bind(found._replace(is_active=False))
+        return {"partnerReferenceNo": asked.body["partnerReferenceNo"]}
+
+    def _told_of(self, asked: Asked, session: Session) -> Account:
+        """The account that is asked after: a holder's only with the holder's consent."""
         account = session.account(asked.body["accountNo"])
         if account is None:
             raise Refused(ACCOUNT_INVALID)
+        if account.code and session.by_token(asked.client, asked.body.get("bankCardToken", "")) != account:
+            raise Refused(NOT_PERMITTED)
+        return account
+
+    def _balance(self, asked: Asked, session: Session) -> dict[str, Any]:
+        account = self._told_of(asked, session)
         told = {
             "balanceType": "Cash",
             "amount": fields.amount(account.balance),
@@ -203,9 +240,7 @@ class PartnerBank:
         }  # fmt: skip
 
     def _statement(self, asked: Asked, session: Session) -> dict[str, Any]:
-        account = session.account(asked.body["accountNo"])
-        if account is None:
-            raise Refused(ACCOUNT_INVALID)
+        account = self._told_of(asked, session)
         first, last = (
             day_of(local(at).date())
             for name in ("fromDateTime", "toDateTime")

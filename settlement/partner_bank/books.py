@@ -22,7 +22,7 @@ CLEARING: Final = "0000000001"
 """The bank's account with all other banks; it may go below zero."""
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS accounts (number TEXT PRIMARY KEY, name TEXT NOT NULL, balance INTEGER NOT NULL, active INTEGER NOT NULL DEFAULT 1,
-  token TEXT UNIQUE, CHECK (balance >= 0 OR number = '0000000001'));
+  code TEXT UNIQUE, CHECK (balance >= 0 OR number = '0000000001'));
 CREATE TABLE IF NOT EXISTS entries (id INTEGER PRIMARY KEY, account TEXT NOT NULL, amount INTEGER NOT NULL, balance INTEGER NOT NULL,
   at INTEGER NOT NULL, day INTEGER NOT NULL, reference TEXT NOT NULL, bank_reference TEXT NOT NULL, text TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS entries_by_account ON entries (account, day);
@@ -31,18 +31,30 @@ CREATE TABLE IF NOT EXISTS transfers (client TEXT NOT NULL, reference TEXT NOT N
   bank_reference TEXT NOT NULL, PRIMARY KEY (client, reference));
 CREATE TABLE IF NOT EXISTS external_ids (client TEXT NOT NULL, day INTEGER NOT NULL, id TEXT NOT NULL, PRIMARY KEY (client, day, id));
 CREATE TABLE IF NOT EXISTS virtual_accounts (number TEXT PRIMARY KEY, client TEXT NOT NULL, name TEXT NOT NULL, trx TEXT NOT NULL, body TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS bindings (token TEXT PRIMARY KEY, client TEXT NOT NULL, reference TEXT NOT NULL, account TEXT NOT NULL,
+  active INTEGER NOT NULL DEFAULT 1, UNIQUE (client, reference));
 CREATE TABLE IF NOT EXISTS clients (id TEXT PRIMARY KEY, partner TEXT NOT NULL, public_key TEXT NOT NULL);
 """
 
 
 class Account(NamedTuple):
-    """An account: whose it is, what it holds in sen, whether it may be used, the consent token of its direct debits."""
+    """An account: whose it is, what it holds in sen, whether it may be used, the code by which its holder consents ("": none is asked for)."""
 
     number: str
     name: str
     balance: Sen
     is_active: bool
+    code: str
+
+
+class Binding(NamedTuple):
+    """A holder's consent: the client that it was given to, the token that stands for it, the account, whether it still holds."""
+
     token: str
+    client: str
+    reference: str
+    account: str
+    is_active: bool
 
 
 class Entry(NamedTuple):
@@ -111,13 +123,13 @@ class Session:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def open_account(self, number: str, name: str, balance: Sen = Sen(0), token: str | None = None) -> None:
+    def open_account(self, number: str, name: str, balance: Sen = Sen(0), code: str | None = None) -> None:
         """A new account; one that is there stays as it is. What it holds came from another bank."""
         found = self._connection.execute("SELECT 1 FROM accounts WHERE number = ?", (number,)).fetchone()
         if found is None:
             self._connection.execute(
-                "INSERT INTO accounts (number, name, balance, token) VALUES (?, ?, ?, ?)",
-                (number, name, balance, token),
+                "INSERT INTO accounts (number, name, balance, code) VALUES (?, ?, ?, ?)",
+                (number, name, balance, code),
             )
 
     def set_active(self, number: str, *, active: bool) -> None:
@@ -128,12 +140,33 @@ class Session:
         """An account by its number."""
         return self._account("number", number)
 
-    def by_token(self, token: str) -> Account | None:
-        """The account whose holder gave this consent."""
-        return self._account("token", token)
+    def by_code(self, code: str) -> Account | None:
+        """The account whose holder was given this code."""
+        return self._account("code", code)
+
+    def by_token(self, client: str, token: str) -> Account | None:
+        """The account whose holder gave a client this consent, while it holds."""
+        found = self.binding("token", token)
+        return self.account(found.account) if found is not None and found[1] == client and found[4] else None
+
+    def binding(self, column: str, value: str) -> Binding | None:
+        """A consent by its token or the client's reference, or an account's that holds."""
+        query = "SELECT token, client, reference, account, active FROM bindings WHERE"
+        found = self._connection.execute(f"{query} {column} = ? ORDER BY active DESC", (value,)).fetchone()
+        if found is None:
+            return None
+        token, client, reference, account, active = found
+        return Binding(token, client, reference, account, bool(active))
+
+    def bind(self, made: Binding) -> None:
+        """Keep a consent, or that it was taken back."""
+        self._connection.execute(
+            "INSERT OR REPLACE INTO bindings (token, client, reference, account, active) VALUES (?, ?, ?, ?, ?)",
+            made,
+        )
 
     def _account(self, column: str, value: str) -> Account | None:
-        query = f"SELECT number, name, balance, active, token FROM accounts WHERE {column} = ?"  # noqa: S608  our own names
+        query = f"SELECT number, name, balance, active, code FROM accounts WHERE {column} = ?"  # noqa: S608  our own names
         row = self._connection.execute(query, (value,)).fetchone()
         return None if row is None else Account(row[0], row[1], Sen(row[2]), bool(row[3]), row[4] or "")
 
@@ -209,6 +242,13 @@ class Session:
             "INSERT INTO virtual_accounts VALUES (?, ?, ?, ?, ?)", (number, client, name, trx, body)
         )
         return True
+
+    def client_of(self, number: str) -> str | None:
+        """The client for which a virtual account was opened."""
+        row = self._connection.execute(
+            "SELECT client FROM virtual_accounts WHERE number = ?", (number,)
+        ).fetchone()
+        return None if row is None else str(row[0])
 
     def clients(self) -> dict[str, tuple[str, str]]:
         """Partner id and public key by client id."""

@@ -12,6 +12,9 @@ _FORM: Final = re.compile(r"([2-5]\d\d)(\d\d)(\d\d)", re.ASCII)
 class Service(IntEnum):
     """Numbers of services, as response codes carry them."""
 
+    BINDING = 7
+    """Registration, account binding: a holder's consent becomes a token."""
+    UNBINDING = 9
     BALANCE = 11
     STATEMENT = 14
     ACCOUNT = 16

@@ -53,12 +53,17 @@ _AMOUNT_FIELD: Final = Field("amount", Form.AMOUNT)
 _DATE: Final = Field("transactionDate", Form.MOMENT, 25)
 _REMARK: Final = Field("remark", Form.TEXT, 50, mandatory=False)
 _ACCOUNT: Final = Field("accountNo", Form.DIGITS, 16)
+_TOKEN: Final = Field("bankCardToken", Form.TEXT, 128)
+_HOLDERS: Final = _TOKEN._replace(mandatory=False)
+"""An account of somebody else is asked after with the holder's consent."""
 
 REQUESTS: Final[dict[Service, tuple[Field, ...]]] = {
     Service.TOKEN: (Field("grantType", Form.TEXT, 30),),
-    Service.BALANCE: (_REFERENCE, _ACCOUNT),
+    Service.BINDING: (_REFERENCE, Field("authCode", Form.TEXT, 256)),
+    Service.UNBINDING: (_REFERENCE, _TOKEN),
+    Service.BALANCE: (_REFERENCE, _ACCOUNT, _HOLDERS),
     Service.STATEMENT: (
-        _REFERENCE, _ACCOUNT, Field("fromDateTime", Form.MOMENT, 25), Field("toDateTime", Form.MOMENT, 25),
+        _REFERENCE, _ACCOUNT, Field("fromDateTime", Form.MOMENT, 25), Field("toDateTime", Form.MOMENT, 25), _HOLDERS,
     ),
     Service.ACCOUNT: (_REFERENCE, Field("beneficiaryBankCode", Form.DIGITS, 8), _BENEFICIARY),
     Service.INTRABANK: (_REFERENCE, _AMOUNT_FIELD, _BENEFICIARY, _SOURCE, _DATE, _REMARK),
@@ -66,7 +71,7 @@ REQUESTS: Final[dict[Service, tuple[Field, ...]]] = {
         _REFERENCE, _AMOUNT_FIELD, Field("beneficiaryAccountName", Form.TEXT, 100), _BENEFICIARY,
         Field("beneficiaryBankCode", Form.DIGITS, 8), _SOURCE, _DATE, _REMARK,
     ),
-    Service.DIRECT_DEBIT: (_REFERENCE, Field("bankCardToken", Form.TEXT, 128), _AMOUNT_FIELD, _BENEFICIARY, _DATE, _REMARK),
+    Service.DIRECT_DEBIT: (_REFERENCE, _TOKEN, _AMOUNT_FIELD, _BENEFICIARY, _DATE, _REMARK),
     Service.VIRTUAL_ACCOUNT: (
         Field("partnerServiceId", Form.TEXT, 8), Field("customerNo", Form.DIGITS, 20), Field("virtualAccountNo", Form.TEXT, 28),
         Field("virtualAccountName", Form.TEXT, 255), Field("trxId"), Field("totalAmount", Form.AMOUNT, mandatory=False),
@@ -84,6 +89,8 @@ REQUESTS: Final[dict[Service, tuple[Field, ...]]] = {
 
 ANSWERS: Final[dict[Service, tuple[Field, ...]]] = {
     Service.TOKEN: (Field("accessToken", Form.TEXT, 2048), Field("tokenType", Form.TEXT, 30), Field("expiresIn", Form.DIGITS, 10)),
+    Service.BINDING: (_REFERENCE, _TOKEN, _ACCOUNT),
+    Service.UNBINDING: (_REFERENCE,),
     Service.BALANCE: (_ACCOUNT, Field("name", Form.TEXT, 140)),
     Service.STATEMENT: (),
     Service.ACCOUNT: (_BENEFICIARY, Field("beneficiaryAccountName", Form.TEXT, 100)),

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +16,7 @@ import pytest
 from hebat.cli import main
 from hebat.folder import Folder
 from hebat.schema import TABLES
+from hebat.serving import listening_socket
 from ledger.book import Ledger
 from settlement.partner_bank.books import Books
 from settlement.statements.reading import Reader
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
 HEBAT = [sys.executable, "-m", "hebat.cli", "bank"]
 
 
-def run(*arguments: str | Path, code: int = 0) -> str:
+def run(*arguments: str | Path, code: int = 0, room: str = "bank") -> str:
     """A command as the shell runs it, in this process."""
     out, error = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patched, redirect_stdout(out), redirect_stderr(error):
-        patched.setattr(sys, "argv", ["hebat", "bank", *map(str, arguments)])
+        patched.setattr(sys, "argv", ["hebat", room, *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()
     assert (ended.value.code or 0) == code, error.getvalue()
@@ -68,6 +69,24 @@ class Bank:
             finally:
                 process.kill()
 
+    def make(self, city: Path, *options: str | Path) -> None:
+        """Make the bank's folder and a line to it from a city, at a port that is free."""
+        assert "made" in run("simulate", self.folder)
+        with closing(listening_socket("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        run(
+            "add", "sim", "--data", city, "--address", f"http://127.0.0.1:{self.port}", "--secret", self.folder / "client.secret",
+            "--key", self.folder / "ksh.pem", *options,
+        )  # fmt: skip
+
+    def balance(self, account: str) -> int:
+        books = Books(self.folder / "bank.db")
+        with books.session() as session:
+            found = session.account(account)
+        books.close()
+        assert found is not None
+        return found.balance
+
     def moved(self, reference: str) -> int:
         books = Books(self.folder / "bank.db")
         with books.session() as session:
@@ -87,30 +106,14 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def bank(city: Path, tmp_path_factory: pytest.TempPathFactory) -> Bank:
     made = Bank(tmp_path_factory.mktemp("bank"))
-    assert "made" in run("simulate", made.folder)
-    secret, key = made.folder / "client.secret", made.folder / "ksh.pem"
-    key.write_text("not yet", encoding="utf-8")
-    with made.running():
-        pass  # only to learn a free port
-    run(
-        "add",
-        "bni",
-        "--data",
-        city,
-        "--address",
-        f"http://127.0.0.1:{made.port}",
-        "--secret",
-        secret,
-        "--key",
-        key,
-    )
+    made.make(city)
     return made
 
 
 def pay(city: Path, reference: str, rupiah: int = 10_000) -> list[str]:
     return [
         "pay",
-        "bni",
+        "sim",
         "--data",
         str(city),
         "--reference",
@@ -137,7 +140,7 @@ def test_a_client_that_is_killed_in_a_payment_finds_out_what_became_of_it(city: 
     listed = json.loads(run("payments", "--data", city, "--json"))
     assert [(one["reference"], one["state"]) for one in listed] == [("KILLED", "sent")]
     with bank.running():
-        assert "KILLED: Rp10.000 at bni is done (2003600)" in run("resume", "--data", city)
+        assert "KILLED: Rp10.000 at sim is done (2003600)" in run("resume", "--data", city)
         again = json.loads(run(*pay(city, "KILLED")))
     assert (again["state"], again["calls"], bank.moved("KILLED")) == ("done", 1, 1)
 
@@ -145,10 +148,10 @@ def test_a_client_that_is_killed_in_a_payment_finds_out_what_became_of_it(city: 
 def test_a_bank_that_drops_the_line_is_asked_afterwards(city: Path, bank: Bank) -> None:
     with bank.running("--faults", "lost-after=1"):
         assert json.loads(run(*pay(city, "DROPPED")))["state"] == "unknown"
-    assert "DROPPED: Rp10.000 at bni is unknown" in run("resume", "--data", city)  # nobody answers
+    assert "DROPPED: Rp10.000 at sim is unknown" in run("resume", "--data", city)  # nobody answers
     with bank.running():
         assert "is done" in run("resume", "--data", city)
-        told = json.loads(run("balance", "bni", "--data", city, "--json"))
+        told = json.loads(run("balance", "sim", "--data", city, "--json"))
     assert bank.moved("DROPPED") == 1
     day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 7 * 3600))
     for form in ("mt940", "camt053"):

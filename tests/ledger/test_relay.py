@@ -229,6 +229,15 @@ def test_a_kiosk_cannot_go_on_with_another_kiosks_load(scene: Scene, kiosk: Kios
     assert kiosk.until(step, card.chip, 9).outcome is not None
 
 
+def test_in_a_story_a_load_waits_for_the_storys_time_however_long_it_takes_to_tell(scene: Scene) -> None:
+    kiosk, desk = Kiosk(scene, 3104, scene.city.desk), scene.city.desk
+    kiosk.begin(scene.card())
+    open_before = desk.open_sessions
+    assert (desk.sweep(), open_before > 0) == (0, True)
+    scene.clock.move_to(type(NOON)(scene.clock.now() + int(SESSION_SECONDS * 1000)))
+    assert (desk.sweep(), desk.open_sessions) == (open_before, 0)
+
+
 @pytest.mark.parametrize("number", range(1, COMMIT_STEP + 1))
 def test_a_load_that_a_kiosk_keeps_open_ends_by_itself_and_frees_its_hold(scene: Scene, number: int) -> None:
     ticks = [0.0]

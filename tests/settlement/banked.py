@@ -20,7 +20,7 @@ from settlement.banks.line import BankLine, BankName
 from settlement.banks.payment import Payment
 from settlement.errors import BankSilent
 from settlement.partner_bank.bank import NoAnswer, PartnerBank
-from settlement.partner_bank.books import CLEARING, Books
+from settlement.partner_bank.books import CLEARING, Binding, Books
 from settlement.partner_bank.front import Front
 from settlement.snap.codes import Service
 from tests.ledger.entries import SetClock
@@ -28,10 +28,11 @@ from tests.ledger.entries import SetClock
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from keys.clock import Clock
     from settlement.snap.calls import Call, Reply
 
 OURS, SHOP, SAVER = "1000000001", "2000000002", "3000000003"
-CONSENT = "consent-of-the-saver"
+CODE, CONSENT = "code-of-the-saver", "consent-of-the-saver"
 SECRET = b"a secret that two parties share"
 OPENED = sen_of(Rupiah(1_000_000))
 NOON = moment(datetime(2026, 11, 18, 12))  # noqa: DTZ001  the city's wall clock
@@ -80,7 +81,7 @@ class Direct:
                 self.bank.handle(call)
 
 
-def make_bank(path: Path, clock: SetClock, vault: PartnerVault) -> PartnerBank:
+def make_bank(path: Path, clock: Clock, vault: PartnerVault) -> PartnerBank:
     books = Books(path)
     dialect = dialect_of("bni")
     paths = {dialect.path(service): service for service in Service if service is not Service.VA_NOTIFY}
@@ -89,7 +90,8 @@ def make_bank(path: Path, clock: SetClock, vault: PartnerVault) -> PartnerBank:
         session.open_account(CLEARING, "OTHER BANKS")
         session.open_account(OURS, "KARTU SEMARANG HEBAT", OPENED)
         session.open_account(SHOP, "LUMPIA GANG LOMBOK", OPENED)
-        session.open_account(SAVER, "SARI W", OPENED, CONSENT)
+        session.open_account(SAVER, "SARI W", OPENED, CODE)
+        session.bind(Binding(CONSENT, "ksh-client", "BOUND", SAVER, True))
     return PartnerBank(books, Front({"ksh-client": SECRET}.get), clock, paths)
 
 

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from keys.partner import PartnerVault
+    from ledger.cardholder.sealing import Sealing
 
+from tests.settlement.banked import make_vault
+from tests.settlement.saved import ALL, CODE, KSH, Saved, make_sealing
 from tests.settlement.town import (
     BNI,
     BRT,
@@ -62,3 +66,25 @@ def stage(tmp_path: Path, city: Participants) -> Iterator[Stage]:
     database = Ledger.create(f"sqlite:///{tmp_path / 'ledger.db'}", *TABLES)
     with open_stage(database, tmp_path / "out", city) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def saving_keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[PartnerVault, Sealing]:
+    """Keys towards a bank, and those that seal what is kept of it."""
+    folder = tmp_path_factory.mktemp("keys")
+    return make_vault(folder), make_sealing(folder)
+
+
+@pytest.fixture
+def saved(tmp_path: Path, saving_keys: tuple[PartnerVault, Sealing]) -> Iterator[Saved]:
+    """A card with a wallet, and a bank."""
+    made = Saved.make(tmp_path, *saving_keys)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def linked(saved: Saved) -> Saved:
+    """The same, with an account linked for everything."""
+    saved.desk.link(KSH, "bni", CODE, ALL)
+    return saved

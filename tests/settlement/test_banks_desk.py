@@ -29,7 +29,7 @@ from settlement.partner_bank.bank import Hours
 from settlement.partner_bank.faults import Fault, shares_of
 from settlement.snap import calls
 from settlement.snap.codes import Service
-from tests.settlement.banked import OPENED, OURS, SAVER, SHOP, Banked, make_vault, payout, top_up
+from tests.settlement.banked import CONSENT, OPENED, OURS, SAVER, SHOP, Banked, make_vault, payout, top_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -276,7 +276,10 @@ def test_the_services_that_only_ask(banked: Banked) -> None:
     def ask(service: Service, **body: object) -> dict[str, object]:
         return accepted(banked.line.call(service, dict(body), banked.desk.external_ids.next("bni")))
 
-    assert ask(Service.BALANCE, partnerReferenceNo="B1", accountNo=SAVER)["name"] == "SARI W"
+    assert (
+        ask(Service.BALANCE, partnerReferenceNo="B1", accountNo=SAVER, bankCardToken=CONSENT)["name"]
+        == "SARI W"
+    )
     banked.desk.pay(payout("P1"))
     day = {"fromDateTime": "2026-11-18T00:00:00+07:00", "toDateTime": "2026-11-18T23:59:59+07:00"}
     told = ask(Service.STATEMENT, partnerReferenceNo="S1", accountNo=OURS, **day)["detailData"]

@@ -29,7 +29,7 @@ GOOD: dict[str, Any] = {
     "beneficiaryAccountNo": SHOP, "amount": AMOUNT, "sourceAccountNo": OURS, "transactionDate": AT, "remark": "R",
     "beneficiaryAccountName": "SARI", "bankCardToken": CONSENT, "partnerServiceId": "   88010", "customerNo": "12",
     "virtualAccountNo": "   8801012", "virtualAccountName": "SARI", "trxId": "T", "totalAmount": AMOUNT, "expiredDate": AT,
-    "originalPartnerReferenceNo": "R", "serviceCode": "17",
+    "originalPartnerReferenceNo": "R", "serviceCode": "17", "authCode": "nobody",
 }  # fmt: skip
 ASKED = [service for service in REQUESTS if service not in {Service.TOKEN, Service.VA_NOTIFY}]
 EACH = [(service, field) for service in ASKED for field in REQUESTS[service]]

@@ -33,6 +33,22 @@ def test_its_breaks_are_exactly_the_planted_ones_each_named(demo: Demo) -> None:
     assert (demo.report["missed"], demo.report["unplanted"], demo.report["statements"]) == (0, 0, 3)
 
 
+def test_all_three_pockets_are_used_and_two_banks_agree_with_the_books(demo: Demo) -> None:
+    """Holders' accounts at two banks that are processes of their own: orders done once, answers lost and asked after, one order that waits for the bank's hours."""
+    tapcash, wallet, saving = demo.report["pockets"]
+    assert (tapcash["count"], wallet["count"], saving["count"]) == (60, 16, 16)
+    assert "orders done" in saving["told"]
+    assert "0 without an answer" not in saving["told"]
+    assert saving["told"].endswith("1 wait for their bank")
+    checks = {check["name"]: check for check in demo.report["night"]["three_way"]}
+    mirror, away = checks["savings: mirror less bank"], checks["savings: accounts not told"]
+    assert (mirror["checked"], mirror["figure"], away["checked"], away["figure"]) == (16, 0, 16, 0)
+    law = next(law for law in demo.report["laws"] if law[0] == 7)
+    assert "2 banks' own books hold what ours say" in law[3]
+    forms = {path.suffix for path in (demo.folder / "banks" / "inbox").iterdir()}
+    assert forms == {".sta", ".xml"}
+
+
 def test_its_money_is_the_journals(demo: Demo) -> None:
     with closing(sqlite3.connect(demo.folder / "ledger.db")) as database:
         posted = f"FROM transfers WHERE flags & {int(Flag.UNPOSTED)} = 0"

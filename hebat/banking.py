@@ -1,0 +1,68 @@
+"""A city's lines to banks and the Saving pocket over them, opened with the city where it has any bank at all."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Self
+
+from hebat.bank_commands.lines import lines, partners
+from settlement.banks.notices import Notices, Teller
+from settlement.saving.desk import SavingBank, SavingDesk
+from settlement.saving.nightly import MirrorNight
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hebat.bank_commands.lines import Partner
+    from hebat.folder import Folder
+    from keys.clock import Clock
+    from ledger.book import Ledger
+    from ledger.cardholder.sealing import Sealing
+    from settlement.banks.line import BankLine
+
+
+class Banking:
+    """Lines, orders, savings and notices of one city. Closing it gives the connections back."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        known: Mapping[str, Partner],
+        opened: Mapping[str, BankLine],
+        sealing: Sealing,
+        clock: Clock,
+    ) -> None:
+        banks = {
+            name: SavingBank(one.code, one.title or name.upper(), one.account, one.service_id)
+            for name, one in known.items()
+        }
+        self.savings = SavingDesk(ledger, opened, banks, sealing, clock)
+        self.night = MirrorNight(ledger, self.savings, clock)
+        self.notices = Notices(
+            ledger, {name: self._teller(one) for name, one in known.items() if one.public_key}, clock
+        )
+        self._stack = ExitStack()
+
+    @classmethod
+    def open(
+        cls, folder: Folder, ledger: Ledger, sealing: Sealing, clock: Clock, answer_seconds: float = 30
+    ) -> Self | None:
+        """Everything over the lines of a folder; None where it has no line. Raises InputRefused, KeysError."""
+        known = partners(folder)
+        if not known:
+            return None
+        with ExitStack() as stack:
+            opened = stack.enter_context(lines(folder, clock, answer_seconds))
+            made = cls(ledger, known, opened, sealing, clock)
+            made._stack = stack.pop_all()
+        return made
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._stack.close()
+
+    def _teller(self, partner: Partner) -> Teller:
+        return Teller(
+            partner.name, partner.public_key, partner.partner_id, partial(self.savings.accounts, partner.name)
+        )

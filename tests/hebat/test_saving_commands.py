@@ -1,0 +1,99 @@
+"""`hebat saving` and notices with real processes: a simulated bank on a socket, a city of its own, a holder's account between them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from card.layout import Concession
+from hebat.application import application
+from hebat.configurations import configuration_of
+from hebat.folder import Folder
+from hebat.founding import found
+from hebat.issuing import Issuer
+from hebat.serving import LoopbackServer
+from hebat.wiring import City
+from keys.clock import SystemClock, service_day
+from ledger.cardholder.reading import wallet
+from tests.hebat.test_bank_commands import Bank, run
+
+SAVER = "3000000003"
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> tuple[Folder, str, Bank]:
+    """A city with one card and a line to one bank."""
+    folder, clock = Folder(tmp_path_factory.mktemp("city") / "city"), SystemClock()
+    found(folder, clock, "demo")
+    with City(folder, configuration_of(folder), clock) as city:
+        issuer = Issuer(city, 5)
+        card = issuer.issue(9, 1, Concession.GENERAL, service_day(clock.now()), registered=True)
+        issuer.register([card])
+    bank = Bank(tmp_path_factory.mktemp("bank"))
+    bank.make(
+        folder.root,
+        "--title",
+        "Bank Negara Indonesia",
+        "--service-id",
+        "   88010",
+        "--bank-key",
+        bank.folder / "bank.pem",
+    )
+    return folder, str(card.identity.card_number), bank
+
+
+def saving(folder: Folder, command: str, card: str, *more: str, code: int = 0) -> str:
+    return run(command, card, "--data", folder.root, *more, code=code, room="saving")
+
+
+def told(folder: Folder, command: str, card: str, *more: str) -> dict[str, list[dict[str, object]]]:
+    read: dict[str, list[dict[str, object]]] = json.loads(saving(folder, command, card, "--json", *more))
+    return read
+
+
+def test_a_holders_account_is_linked_used_and_ended(place: tuple[Folder, str, Bank]) -> None:
+    folder, card, bank = place
+    with bank.running("--faults", "lost-after=1"):
+        assert "agreed to balance, top-up, sweep; held Rp5.000.000" in saving(
+            folder, "link", card, "--bank", "sim", "--code", f"consent-{SAVER}"
+        )
+        unknown = told(folder, "top-up", card, "--rupiah", "25000", "--key", "first")
+        assert [one["progress"] for one in unknown["orders"]] == ["open"]
+    with bank.running():
+        looked = told(folder, "look", card)
+        assert [(one["progress"], one["sen"]) for one in looked["orders"]] == [("done", 2_500_000)]
+        assert looked["links"][0]["mirror"]["sen"] == 497_500_000  # type: ignore[index]
+        assert (
+            told(folder, "top-up", card, "--rupiah", "25000", "--key", "first")["orders"] == looked["orders"]
+        )
+        said = saving(folder, "sweep", card, "--rupiah", "5000", "--key", "second")
+        assert "-Rp5.000 at Bank Negara Indonesia is done" in said
+        assert bank.balance(SAVER) == 498_000_000
+        assert "revoked since" in saving(folder, "revoke", card)
+        assert saving(folder, "number", card, "--bank", "sim").rstrip("\n") == f"   88010{card}"
+    for mistake in (["sweep", card, "--rupiah", "5000", "--key", "third"], ["show", "9360000000000000"]):
+        said = saving(folder, mistake[0], *mistake[1:], code=2)
+        assert (said.startswith("hebat: "), said.count("\n")) == (True, 1)
+
+
+def test_a_payment_into_a_virtual_account_is_in_the_wallet_once(place: tuple[Folder, str, Bank]) -> None:
+    folder, card, bank = place
+    number = f"   88010{card}"
+    before = bank.balance(SAVER)
+    order = ["--number", number, "--payer", SAVER, "--rupiah", "40000", "--request", "VA-1"]
+    assert "did not hear of it" in run(
+        "pay-va", bank.folder, *order, "--notify", "http://127.0.0.1:9/banks/sim"
+    )
+    with (
+        City(folder, configuration_of(folder), SystemClock()) as city,
+        LoopbackServer(application(city)) as server,
+    ):
+        known = city.registry.card_numbered(int(card))
+        assert known is not None
+        holds = city.ledger.balance(wallet(known)).credits_posted
+        for _ in range(2):
+            assert "2002500" in run("pay-va", bank.folder, *order, "--notify", f"{server.address}/banks/sim")
+        assert "4012500" in run("pay-va", bank.folder, *order, "--notify", f"{server.address}/banks/nobody")
+        assert city.ledger.balance(wallet(known)).credits_posted == holds + 4_000_000
+    assert bank.balance(SAVER) == before - 4_000_000
