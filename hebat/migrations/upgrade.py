@@ -112,7 +112,7 @@ def _allows_rules(inspector: sa.Inspector) -> bool:
 
 
 _SIGNS: Final[tuple[tuple[str, Probe], ...]] = (
-    ("9601", _table("saving_links")),
+    ("0027", _table("saving_links")),
     ("0026", _table("wallet_transfers")),
     ("0025", _table("night_reports")),
     ("0024", _column("loads", "sale_sequence")),

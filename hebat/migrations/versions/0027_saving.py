@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-revision = "9601"
+revision = "0027"
 down_revision = "0026"
 
 
