@@ -175,7 +175,8 @@ class City:
     def staff_desk(self) -> Desk:
         """The rooms that the bank's staff work in."""
         office = StaffOffice(self.ledger.database, seal_of(self.folder.staff_key), SystemClock())
-        return Desk(self.ledger, self.configuration.participants, office, self.night, self.clock)
+        who = self.configuration.participants
+        return Desk(self.ledger, who, office, self.night, self.clock, self.cardholders.disputes)
 
     def __enter__(self) -> Self:
         self.indexer.__enter__()

@@ -97,6 +97,10 @@ class Disputes:
         self._promise = promise
         self._clock = clock
 
+    def over(self, ledger: Ledger) -> Disputes:
+        """The same book over another ledger, such as one that logs what is written."""
+        return Disputes(ledger, self._sealing, self._promise, self._clock)
+
     def open(self, card: Card, tmc: int, reason: Reason, words: str) -> str:
         """Report a problem with a tap; the number to follow it by, which is told this once.
 
@@ -143,11 +147,12 @@ class Disputes:
         if not 1 <= len(text.strip()) <= ANSWER_CHARS_MAX:
             raise DisputeRefused(f"answer in 1 to {ANSWER_CHARS_MAX} characters: the holder reads it")
         row, now = self._row(reference), self._clock.now()
-        if not noted(
-            self._ledger,
-            lambda connection: records.answer(connection, row, outcome.value, text.strip(), who, now),
-        ):
-            raise DisputeRefused(f"dispute {reference} was answered already: nothing was changed")
+
+        def answered(connection: Connection) -> None:
+            if not records.answer(connection, row, outcome.value, text.strip(), who, now):
+                raise DisputeRefused(f"dispute {reference} was answered already: nothing was changed")
+
+        noted(self._ledger, answered)
         return Dispute.of(self._row(reference))
 
     def _row(self, reference: str) -> DisputeRow:

@@ -152,15 +152,27 @@ suspense = Table(
 )
 """Lines that nobody knows yet. `entered_position` and `left_position` are where its two entries stand in the journal, the second 0 while it is in."""
 
+explanations = Table(
+    "intake_explanations",
+    metadata,
+    partition(),
+    Column("source", String(12), primary_key=True),
+    Column("key", String(120), primary_key=True),
+    Column("who", PERSON, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("why", Text, nullable=False),
+)
+"""What somebody found out about a quarantined record ("quarantine") or an exception ("exception"), by its key in the worklist."""
+
 _NEVER = "history of a break is never changed"
+_SAID = "an explanation is never changed"
 
 
-def _never_changed(table: Table) -> None:
+def _never_changed(table: Table, why: str) -> None:
     """Have the database refuse changes of a table's rows, where it is made by the code; the migrations do the same."""
-    for statement in never_changed("sqlite", table.name):
-        sa.event.listen(table, "after_create", _for("sqlite", statement))
-    for statement in never_changed("postgresql", table.name):
-        sa.event.listen(table, "after_create", _for("postgresql", statement))
+    for dialect in ("sqlite", "postgresql"):
+        for statement in never_changed(dialect, table.name, why):
+            sa.event.listen(table, "after_create", _for(dialect, statement))
 
 
 def _for(dialect: str, statement: str) -> Any:
@@ -168,18 +180,18 @@ def _for(dialect: str, statement: str) -> Any:
     return ddl(statement).execute_if(dialect=dialect)
 
 
-def never_changed(dialect: str, table: str) -> list[str]:
+def never_changed(dialect: str, table: str, why: str = _NEVER) -> list[str]:
     """The statements after which a database refuses to change or delete the rows of a table."""
     if dialect == "sqlite":
         return [
-            f"CREATE TRIGGER {table}_no_{act} BEFORE {act} ON {table} "
-            f"BEGIN SELECT RAISE(ABORT, '{_NEVER}'); END"
+            f"CREATE TRIGGER {table}_no_{act} BEFORE {act} ON {table} BEGIN SELECT RAISE(ABORT, '{why}'); END"
             for act in ("update", "delete")
         ]
     return [
-        f"CREATE FUNCTION {table}_kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{_NEVER}'; END $$",
+        f"CREATE FUNCTION {table}_kept() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION '{why}'; END $$",
         f"CREATE TRIGGER {table}_kept BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION {table}_kept()",
     ]
 
 
-_never_changed(events)
+_never_changed(events, _NEVER)
+_never_changed(explanations, _SAID)

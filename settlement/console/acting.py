@@ -5,18 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, cast
 
 from settlement.breaks.desk import BreaksDesk
+from settlement.breaks.explanations.desk import IntakeDesk
 from settlement.calendar.city import city_calendar
 from settlement.console.desk import Logged
 from settlement.matching.desk import MatchingDesk
 from settlement.rulebook.book import Rulebook
+from settlement.staff import store
 from settlement.staff.log import Said
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from concurrent.futures import Future
     from typing import Any
 
     from ledger.book import Ledger
-    from ledger.store import Database
+    from ledger.cardholder.disputes import Disputes
+    from ledger.store import Connection, Database
     from ledger.transaction import Unit
     from settlement.console.calls import Ask
     from settlement.console.desk import Desk
@@ -60,3 +64,18 @@ def matching_desk(desk: Desk, entry: Said | None = None) -> MatchingDesk:
     """The desk of matches; with an entry, what it does is logged."""
     ledger = desk.ledger if entry is None else cast("Ledger", LoggedLedger(desk.ledger, entry))
     return MatchingDesk(ledger, city_calendar(Rulebook(desk.database)), desk.clock)
+
+
+def intake_desk(desk: Desk, entry: Said) -> IntakeDesk:
+    """The desk of what the intake left; what it does is logged."""
+    return IntakeDesk(cast("Ledger", LoggedLedger(desk.ledger, entry)))
+
+
+def disputes(desk: Desk, entry: Said) -> Disputes:
+    """The book of cardholders' disputes; what is written into it is logged."""
+    return desk.disputes.over(cast("Ledger", LoggedLedger(desk.ledger, entry)))
+
+
+def writing(desk: Desk, entry: Said) -> Callable[[Connection], object]:
+    """What writes an entry into the log within a transaction that somebody else began."""
+    return lambda connection: store.append(connection, desk.clock.now(), entry)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import mimetypes
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from ledger.chart import describe
-from settlement.breaks.kept import FILE_BYTES_MAX, ProposalState, What
+from settlement.breaks.kept import FILE_BYTES_MAX, DisputeState, ProposalKind, ProposalState, Severity, What
 from settlement.breaks.proposals.accounts import TARGETS, target
 from settlement.breaks.store import NO_LINE
 from settlement.console.acting import breaks_desk, said
 from settlement.console.calls import Page, download, to
 from settlement.console.nights import TONES
+from settlement.console.pages import Pages, back, number_of
 from settlement.errors import BreakRefused, BreakUnknown
 from settlement.staff.roles import Right
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from settlement.console.calls import Answer, Ask
-    from settlement.console.desk import Desk
-    from settlement.console.drawing import Drawing
     from settlement.staff.sessions import Session
 
     Act = Callable[[Ask, Session, str], None]
@@ -32,18 +30,15 @@ _FORM_BYTES: Final = 64 * 1024
 _DIGEST_CHARACTERS: Final = 64
 
 
-class BreakPages:
+class BreakPages(Pages):
     """The pages under /console/breaks."""
-
-    def __init__(self, desk: Desk, drawing: Drawing) -> None:
-        self._desk = desk
-        self._drawing = drawing
 
     def pages(self) -> tuple[Page, ...]:
         """Their addresses; each act is a form of the break's own page."""
         acts = {
             "comment": (Right.LOOK, self._comment), "owner": (Right.WORK, self._own),
-            "attach": (Right.WORK, self._attach), "propose": (Right.WORK, self._propose),
+            "attach": (Right.WORK, self._attach), "propose": (Right.WORK, self._propose), "severity": (Right.WORK, self._weigh),
+            "reverse": (Right.WORK, self._reverse),
             "withdraw": (Right.WORK, self._withdraw), "approve": (Right.APPROVE, self._approve),
             "reject": (Right.APPROVE, self._reject),
         }  # fmt: skip
@@ -63,7 +58,7 @@ class BreakPages:
         try:
             folder = desk.folder(ask.part("break_id"))
         except BreakUnknown as unknown:
-            return self._drawing.message(ask, session, "No such break", str(unknown), HTTPStatus.NOT_FOUND)
+            return self._missing(ask, session, str(unknown), "No such break")
         found = folder.found
         assert session is not None  # noqa: S101  the gate lets nobody else in
         return self._drawing.page(
@@ -71,7 +66,8 @@ class BreakPages:
             folder=folder, found=found, root=f"{ROOT}/{found.break_id}", bank=self._desk.bank(found.bank),
             tone=TONES[found.reason], age=desk.age(found, self._desk.ledger.open_window()), line=None if found.line == NO_LINE else found.line,
             waiting=[one for one in folder.proposals if one.state is ProposalState.WAITING], describe=describe,
-            targets=[one.name.lower().replace("_", "-") for one in TARGETS], me=session.name, What=What,
+            targets=[one.name.lower().replace("_", "-") for one in TARGETS], me=session.name, What=What, Kind=ProposalKind,
+            severities=list(Severity), claim=next((one for one in folder.disputes if one.state is DisputeState.OPEN), None),
         )  # fmt: skip
 
     def file(self, ask: Ask, session: Session | None) -> Answer:
@@ -82,9 +78,7 @@ class BreakPages:
             event = next(one for one in folder.events if one.sha256 and one.sha256 == wanted)
             content = breaks_desk(self._desk).file(wanted)
         except (BreakUnknown, StopIteration):
-            return self._drawing.message(
-                ask, session, "No such file", "Nothing like that is attached.", HTTPStatus.NOT_FOUND
-            )
+            return self._missing(ask, session, "Nothing like that is attached.", "No such file")
         ending = mimetypes.guess_extension(mimetypes.guess_type(event.said)[0] or "") or ""
         return download(content, f"evidence-{wanted[:12]}{ending}")
 
@@ -102,7 +96,7 @@ class BreakPages:
             desk.comment(chosen, ask.said("text"), session.name)
         else:
             raise BreakRefused("choose what to do with them: take, give back or comment")
-        return to("/console/worklist?source=break")
+        return to(back(ask, "/console/worklist"))
 
     def _acting(self, act: Act) -> Callable[[Ask, Session | None], Answer]:
         def acting(ask: Ask, session: Session | None) -> Answer:
@@ -138,6 +132,18 @@ class BreakPages:
         if not (number.isascii() and number.isdigit() and len(number) < 16):  # noqa: PLR2004  50 bits
             raise BreakRefused("name the account by its number: digits only")
         desk.propose_adjustment(break_id, target(code, int(number)), session.name, why)
+
+    def _weigh(self, ask: Ask, session: Session, break_id: str) -> None:
+        wanted, why = number_of(ask.said("severity")), ask.said("why")
+        if wanted not in set(Severity):
+            raise BreakRefused("a break weighs low, medium or high")
+        entry = said(session, ask, "severity set", break_id, f"{Severity(wanted).name.lower()}: {why}")
+        breaks_desk(self._desk, entry).set_severity([break_id], Severity(wanted), session.name, why)
+
+    def _reverse(self, ask: Ask, session: Session, break_id: str) -> None:
+        number, why = self._number(ask, break_id), ask.said("why")
+        entry = said(session, ask, "reversal proposed", f"{break_id} {number}", why)
+        breaks_desk(self._desk, entry).propose_reversal(number, session.name, why)
 
     def _approve(self, ask: Ask, session: Session, break_id: str) -> None:
         number = self._number(ask, break_id)

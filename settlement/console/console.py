@@ -5,16 +5,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from settlement.console.break_pages import BreakPages
+from settlement.console.claim_pages import ClaimPages
+from settlement.console.dispute_pages import DisputePages
 from settlement.console.door import DoorPages
 from settlement.console.drawing import Drawing
 from settlement.console.export_pages import ExportPages
 from settlement.console.figures_pages import FiguresPages
 from settlement.console.gate import Gate
 from settlement.console.import_pages import ImportPages
+from settlement.console.intake_pages import IntakePages
 from settlement.console.line_pages import LinePages
+from settlement.console.match_pages import MatchPages
 from settlement.console.nights import NightPages
 from settlement.console.office_pages import OfficePages
 from settlement.console.overview import OverviewPages
+from settlement.console.payment_pages import PaymentPages
+from settlement.console.rules_pages import RulesPages
 from settlement.console.worklist import WorklistPages
 
 if TYPE_CHECKING:
@@ -34,6 +40,12 @@ class Console:
             *WorklistPages(desk, drawing).pages(),
             *BreakPages(desk, drawing).pages(),
             *LinePages(desk, drawing).pages(),
+            *ClaimPages(desk, drawing).pages(),
+            *DisputePages(desk, drawing).pages(),
+            *IntakePages(desk, drawing).pages(),
+            *MatchPages(desk, drawing).pages(),
+            *PaymentPages(desk, drawing).pages(),
+            *RulesPages(desk, drawing).pages(),
             *ImportPages(desk, drawing).pages(),
             *FiguresPages(desk, drawing).pages(),
             *ExportPages(desk, drawing).pages(),

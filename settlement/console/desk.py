@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from keys.clock import Clock
     from ledger.book import Ledger
+    from ledger.cardholder.disputes import Disputes
     from ledger.store import Database
     from ledger.transaction import Unit
     from ledger.transfer import Transfer
@@ -31,6 +32,7 @@ class Desk:
     office: StaffOffice
     night: Night
     clock: Clock
+    disputes: Disputes
 
     @property
     def database(self) -> Database:

@@ -17,16 +17,28 @@ if TYPE_CHECKING:
     from settlement.staff.sessions import Session
 
 MENU: Final = (
-    ("/console", "Overview", "o", Right.LOOK),
-    ("/console/worklist", "Worklist", "w", Right.LOOK),
-    ("/night", "Nights", "n", Right.LOOK),
-    ("/console/windows", "Windows", "t", Right.LOOK),
-    ("/console/import", "Statements", "i", Right.LOOK),
-    ("/console/figures", "Figures", "f", Right.LOOK),
-    ("/console/log", "Log", "l", Right.AUDIT),
-    ("/console/accounts", "Accounts", "a", Right.ACCOUNTS),
-)
-"""The menu: where it leads, what it says, the key behind `g`, and who sees it."""
+    ("Work", (
+        ("/console", "Overview", "o", Right.LOOK),
+        ("/console/worklist", "Worklist", "w", Right.LOOK),
+        ("/console/suggestions", "Suggestions", "s", Right.LOOK),
+        ("/console/disputes", "Disputes", "d", Right.LOOK),
+        ("/console/claims", "Claims", "c", Right.LOOK),
+    )),
+    ("Money", (
+        ("/night", "Nights", "n", Right.LOOK),
+        ("/console/windows", "Windows", "t", Right.LOOK),
+        ("/console/payments", "Payments", "p", Right.LOOK),
+        ("/console/import", "Statements", "i", Right.LOOK),
+        ("/console/matches", "Matches", "m", Right.LOOK),
+        ("/console/rules", "Rules", "r", Right.LOOK),
+        ("/console/figures", "Figures", "f", Right.LOOK),
+    )),
+    ("Office", (
+        ("/console/log", "Log", "l", Right.AUDIT),
+        ("/console/accounts", "Accounts", "a", Right.ACCOUNTS),
+    )),
+)  # fmt: skip
+"""The menu by groups: where it leads, what it says, the key behind `g`, and who sees it."""
 
 
 def day(number: int) -> str:
@@ -56,9 +68,12 @@ class Drawing:
     ) -> Answer:
         """A whole page, for whom it is."""
         inside = session is not None and session.stage == "in"
-        menu = [one for one in MENU if inside and session is not None and session.may(one[3])]
+        menu = [
+            (name, [one for one in group if inside and session is not None and session.may(one[3])])
+            for name, group in MENU
+        ]
         text = self._templates.get_template(template).render(
-            session=session if inside else None, menu=menu, here=ask.path, Right=Right,
+            session=session if inside else None, menu=[one for one in menu if one[1]], here=ask.path, Right=Right,
             form_token=form_token(ask.token or ask.visitor), **told,
         )  # fmt: skip
         return Answer(text.encode(), status)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from card.apdu import Ins
 from card.batch import TapRecord, decode_batch
+from card.errors import CardError
 from card.evidence import entries
 from card.journey import Journey
 from card.layout import File, Identity, LogRecord, ReaderId
@@ -52,6 +53,16 @@ def fields_of(record: TapRecord) -> list[Field]:
     for entry in entries(record.tmi):
         found += _named(entry)
     return found
+
+
+def signed_fields(record: TapRecord | None) -> tuple[list[Field], str]:
+    """The same for a record that may be absent, or whose input is none: the fields, and what is wrong with them."""
+    if record is None:
+        return [], ""
+    try:
+        return fields_of(record), ""
+    except (CardError, KeysError) as error:
+        return [], str(error)
 
 
 def _named(entry: Entry) -> list[Field]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 from keys.clock import date_of, day_of
@@ -12,6 +11,7 @@ from settlement.console.acting import said
 from settlement.console.calls import Page, download
 from settlement.console.drawing import minute
 from settlement.console.nights import asked_date
+from settlement.console.pages import Pages
 from settlement.console.sheets import Column, Sheet, written
 from settlement.console.store import page
 from settlement.console.worklist import asked_filters
@@ -21,7 +21,6 @@ from settlement.view import report, view
 if TYPE_CHECKING:
     from settlement.console.calls import Answer, Ask
     from settlement.console.desk import Desk
-    from settlement.console.drawing import Drawing
     from settlement.console.store import Filters
     from settlement.staff.sessions import Session
     from settlement.view import NightView
@@ -29,12 +28,8 @@ if TYPE_CHECKING:
 ROWS_MAX: Final = 50_000
 
 
-class ExportPages:
+class ExportPages(Pages):
     """The addresses of exports."""
-
-    def __init__(self, desk: Desk, drawing: Drawing) -> None:
-        self._desk = desk
-        self._drawing = drawing
 
     def pages(self) -> tuple[Page, ...]:
         """Their addresses."""
@@ -47,7 +42,7 @@ class ExportPages:
         """All rows that the filters of the address leave."""
         kind = ask.part("kind")
         if kind not in sheets.TYPES:
-            return self._missing(ask, session)
+            return self._none(ask, session)
         return self._sent(ask, session, worklist_sheet(self._desk, asked_filters(ask)), kind, "worklist")
 
     def night(self, ask: Ask, session: Session | None) -> Answer:
@@ -55,7 +50,7 @@ class ExportPages:
         kind, day = ask.part("kind"), asked_date(ask.part("day"))
         found = view(self._desk.database, day_of(day)) if day and kind in sheets.TYPES else None
         if found is None or day is None:
-            return self._missing(ask, session)
+            return self._none(ask, session)
         return self._sent(ask, session, night_sheet(self._desk, found), kind, f"night-{day.isoformat()}")
 
     def _sent(self, ask: Ask, session: Session | None, sheet: Sheet, kind: str, name: str) -> Answer:
@@ -63,9 +58,9 @@ class ExportPages:
         self._desk.office.log(said(session, ask, "exported", f"{name}.{kind}", f"{len(sheet.rows)} rows"))
         return download(written(sheet, kind), f"{name}.{kind}", sheets.TYPES[kind])
 
-    def _missing(self, ask: Ask, session: Session | None) -> Answer:
+    def _none(self, ask: Ask, session: Session | None) -> Answer:
         text = "There is no such export: xlsx, csv or pdf, of the worklist or of a settled night."
-        return self._drawing.message(ask, session, "No such export", text, HTTPStatus.NOT_FOUND)
+        return self._missing(ask, session, text, "No such export")
 
 
 def worklist_sheet(desk: Desk, filters: Filters) -> Sheet:

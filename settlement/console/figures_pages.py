@@ -12,12 +12,11 @@ from settlement.console.calls import Page
 from settlement.console.charts import Bar, bars
 from settlement.console.figures import store
 from settlement.console.nights import asked_date
+from settlement.console.pages import Pages
 from settlement.staff.roles import Right
 
 if TYPE_CHECKING:
     from settlement.console.calls import Answer, Ask
-    from settlement.console.desk import Desk
-    from settlement.console.drawing import Drawing
     from settlement.staff.sessions import Session
 
 ROOT: Final = "/console/figures"
@@ -36,12 +35,8 @@ def _short(sen: int) -> str:
     return display(Sen(sen))
 
 
-class FiguresPages:
+class FiguresPages(Pages):
     """The pages of figures and windows."""
-
-    def __init__(self, desk: Desk, drawing: Drawing) -> None:
-        self._desk = desk
-        self._drawing = drawing
 
     def pages(self) -> tuple[Page, ...]:
         """Their addresses."""

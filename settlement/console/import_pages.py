@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from settlement.console.acting import said
 from settlement.console.calls import FORM_BYTES_MAX, Page
+from settlement.console.pages import Pages
 from settlement.errors import StatementRefused
 from settlement.staff.roles import Right
 from settlement.statements import store
@@ -16,8 +17,6 @@ from settlement.statements.model import FILE_BYTES_MAX
 
 if TYPE_CHECKING:
     from settlement.console.calls import Answer, Ask
-    from settlement.console.desk import Desk
-    from settlement.console.drawing import Drawing
     from settlement.staff.sessions import Session
     from settlement.statements.kept import KeptFile
 
@@ -34,12 +33,8 @@ def plain_name(name: str) -> str:
     return kept or "statement"
 
 
-class ImportPages:
+class ImportPages(Pages):
     """The page of statements."""
-
-    def __init__(self, desk: Desk, drawing: Drawing) -> None:
-        self._desk = desk
-        self._drawing = drawing
 
     def pages(self) -> tuple[Page, ...]:
         """Its addresses."""

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from card import evidence
-from card.errors import CardError
 from keys.clock import UnixMs
-from keys.errors import KeysError
 from keys.money import Sen
 from ledger.chart import describe
 from ledger.intake import store as intake
@@ -16,8 +12,9 @@ from ledger.transfer import Kind
 from settlement.breaks import store as breaks
 from settlement.console.acting import matching_desk, said
 from settlement.console.calls import Page, to
-from settlement.console.evidence import fields_of, record_of
+from settlement.console.evidence import record_of, signed_fields
 from settlement.console.lines import store
+from settlement.console.pages import Pages, number_of
 from settlement.errors import MatchRefused
 from settlement.matching import store as matching
 from settlement.matching.kept import SuggestionState
@@ -26,32 +23,20 @@ from settlement.statements.kept import LineKey
 
 if TYPE_CHECKING:
     from settlement.console.calls import Answer, Ask
-    from settlement.console.desk import Desk
-    from settlement.console.drawing import Drawing
     from settlement.staff.sessions import Session
 
 LINES: Final = "/console/lines"
-_DIGITS_MAX: Final = 19
-
-
-def _number(text: str) -> int:
-    """A number of an address; 0 for what is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _DIGITS_MAX else 0
 
 
 def line_key(ask: Ask) -> LineKey:
     """The line that an address names."""
     return LineKey(
-        ask.part("sha256")[:64], min(_number(ask.part("statement")), 1 << 31), min(_number(ask.part("line")), 1 << 31)
+        ask.part("sha256")[:64], min(number_of(ask.part("statement")), 1 << 31), min(number_of(ask.part("line")), 1 << 31)
     )  # fmt: skip
 
 
-class LinePages:
+class LinePages(Pages):
     """The pages of lines, items and taps."""
-
-    def __init__(self, desk: Desk, drawing: Drawing) -> None:
-        self._desk = desk
-        self._drawing = drawing
 
     def pages(self) -> tuple[Page, ...]:
         """Their addresses."""
@@ -110,7 +95,7 @@ class LinePages:
     def accept(self, ask: Ask, session: Session | None) -> Answer:
         """Accept a suggestion."""
         assert session is not None  # noqa: S101  as above
-        number = _number(ask.said("suggestion"))
+        number = number_of(ask.said("suggestion"))
         matching_desk(self._desk, said(session, ask, "suggestion accepted", str(number))).accept(
             number, session.name
         )
@@ -119,7 +104,7 @@ class LinePages:
     def reject(self, ask: Ask, session: Session | None) -> Answer:
         """Reject a suggestion."""
         assert session is not None  # noqa: S101  as above
-        number, why = _number(ask.said("suggestion")), ask.said("why")
+        number, why = number_of(ask.said("suggestion")), ask.said("why")
         matching_desk(self._desk, said(session, ask, "suggestion rejected", str(number), why)).reject(
             number, session.name, why
         )
@@ -145,7 +130,7 @@ class LinePages:
 
     def tap(self, ask: Ask, session: Session | None) -> Answer:
         """A tap: what the books say, and every field of what the chip signed, its bytes beside it."""
-        partition, uid, tmc = (_number(ask.part(name)) for name in ("partition", "uid", "tmc"))
+        partition, uid, tmc = (number_of(ask.part(name)) for name in ("partition", "uid", "tmc"))
         if max(partition, uid, tmc) >= 1 << 62:
             return self._missing(ask, session, "No card has this number.")
         with self._desk.database.transaction() as connection:
@@ -153,17 +138,8 @@ class LinePages:
             if tap is None:
                 return self._missing(ask, session, "No tap of this card has this counter.")
             record, batch = record_of(connection, tap.terminal, tap.sequence)
-        wrong = ""
-        fields: list[tuple[str, str, str]] = []
-        try:
-            fields = fields_of(record) if record is not None else []
-            whole = evidence.parse(record.tmi) if record is not None else None
-        except (CardError, KeysError) as error:
-            whole, wrong = None, str(error)
+        fields, wrong = signed_fields(record)
         return self._drawing.page(
-            "tap.html", ask, session, tap=tap, record=record, batch=batch, fields=fields, whole=whole, wrong=wrong,
+            "tap.html", ask, session, tap=tap, record=record, batch=batch, fields=fields, wrong=wrong,
             when=UnixMs,
         )  # fmt: skip
-
-    def _missing(self, ask: Ask, session: Session | None, text: str) -> Answer:
-        return self._drawing.message(ask, session, "Not there", text, HTTPStatus.NOT_FOUND)

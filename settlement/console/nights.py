@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import date
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from keys.clock import date_of, day_of, local
 from settlement import store
 from settlement.breaks.classifying import Reason
 from settlement.console.calls import Page, download
+from settlement.console.pages import Pages
 from settlement.payments import store as payments
 from settlement.positions.model import Purpose
 from settlement.staff.roles import Right
@@ -19,8 +19,6 @@ from settlement.view import report, view
 
 if TYPE_CHECKING:
     from settlement.console.calls import Answer, Ask
-    from settlement.console.desk import Desk
-    from settlement.console.drawing import Drawing
     from settlement.staff.sessions import Session
     from settlement.view import NightView
 
@@ -56,13 +54,8 @@ def asked_date(text: str) -> date | None:
         return None
 
 
-class NightPages:
+class NightPages(Pages):
     """The pages under /night."""
-
-    def __init__(self, desk: Desk, drawing: Drawing) -> None:
-        self._desk = desk
-        self._database = desk.database
-        self._drawing = drawing
 
     def pages(self) -> tuple[Page, ...]:
         """Their addresses."""
@@ -75,7 +68,7 @@ class NightPages:
 
     def nights(self, ask: Ask, session: Session | None) -> Answer:
         """All settled nights, newest first."""
-        with self._database.transaction() as connection:
+        with self._desk.database.transaction() as connection:
             days = store.settled_days(connection)
         return self._drawing.page(
             "nights.html", ask, session, root=ROOT, days=[date_of(day) for day in days[:DAYS_MAX]]
@@ -84,10 +77,10 @@ class NightPages:
     def night(self, ask: Ask, session: Session | None) -> Answer:
         """One night."""
         day = asked_date(ask.part("day"))
-        found = view(self._database, day_of(day)) if day else None
+        found = view(self._desk.database, day_of(day)) if day else None
         if found is None:
             what = f"{day.isoformat()} is not settled: run its night first." if day else "That is no date."
-            return self._missing(ask, session, "No such night", what)
+            return self._missing(ask, session, what, "No such night")
         return self._drawing.page("night.html", ask, session, **self._told(found))
 
     def _told(self, night: NightView) -> dict[str, Any]:
@@ -110,14 +103,14 @@ class NightPages:
         """The bytes of a payment file, as they go to the bank; until it is released its name says that it is not, so that nobody sends it."""
         day, bank = asked_date(ask.part("day")), ask.part("bank")
         if day is not None:
-            with self._database.transaction() as connection:
+            with self._desk.database.transaction() as connection:
                 for file in store.payment_files_of(connection, day_of(day)):
                     if str(file.bank) == bank:
                         release = payments.release_of(connection, day_of(day), file.bank)
                         is_released = release is not None and release.is_released
                         return download(file.content, file.name if is_released else f"UNRELEASED-{file.name}")
         return self._missing(
-            ask, session, "No such payment file", "That bank had nothing to pay on that day."
+            ask, session, "That bank had nothing to pay on that day.", "No such payment file"
         )
 
     def statement_file(self, ask: Ask, session: Session | None) -> Answer:
@@ -125,11 +118,8 @@ class NightPages:
         sha256 = ask.part("sha256")
         is_digest = len(sha256) == DIGEST_CHARACTERS and set(sha256) <= set("0123456789abcdef")
         if is_digest:
-            with self._database.transaction() as connection:
+            with self._desk.database.transaction() as connection:
                 content = statements.content_of(connection, sha256)
             if content is not None:
                 return download(bytes(content), f"statement-{sha256[:12]}")
-        return self._missing(ask, session, "No such statement file", "No file with this digest came in.")
-
-    def _missing(self, ask: Ask, session: Session | None, heading: str, text: str) -> Answer:
-        return self._drawing.message(ask, session, heading, text, HTTPStatus.NOT_FOUND)
+        return self._missing(ask, session, "No file with this digest came in.", "No such statement file")

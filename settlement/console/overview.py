@@ -8,26 +8,21 @@ from keys.clock import date_of
 from settlement import store as settlements
 from settlement.console import store
 from settlement.console.calls import Door, Page, to
+from settlement.console.pages import Pages
 from settlement.console.store import Filters, Source, Total
 from settlement.console.worklist import BUCKETS, OLDER, address_of, bucket
 from settlement.staff.roles import Right
 
 if TYPE_CHECKING:
     from settlement.console.calls import Answer, Ask
-    from settlement.console.desk import Desk
-    from settlement.console.drawing import Drawing
     from settlement.staff.sessions import Session
 
 ROOT: Final = "/console"
 NIGHTS: Final = 7
 
 
-class OverviewPages:
+class OverviewPages(Pages):
     """The page at /console."""
-
-    def __init__(self, desk: Desk, drawing: Drawing) -> None:
-        self._desk = desk
-        self._drawing = drawing
 
     def pages(self) -> tuple[Page, ...]:
         """Its address."""

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from ledger.cardholder.tables import disputes
 from ledger.intake.tables import exceptions, quarantine
-from settlement.breaks.tables import breaks
+from settlement.breaks.tables import breaks, explanations
 from settlement.tables import WHOLE
 
 if TYPE_CHECKING:
@@ -67,6 +67,11 @@ def _text(expression: Any) -> Any:
     return sa.cast(expression, sa.Text)
 
 
+def _explained(source: Source, key: Any) -> Any:
+    table = explanations
+    return sa.exists().where(table.c.partition == WHOLE, table.c.source == source.value, table.c.key == key)
+
+
 def _breaks() -> dict[str, Any]:
     table = breaks
     return {
@@ -85,7 +90,8 @@ def _quarantine() -> dict[str, Any]:
         "from": table,
         "at": table.c.received_at, "key": key, "reason": table.c.reason, "bank": sa.literal(0),
         "reference": sa.literal("terminal ") + _text(table.c.terminal), "detail": table.c.detail,
-        "amount": table.c.amount, "closed": table.c.resolution != "", "where": table.c.partition == WHOLE,
+        "amount": table.c.amount, "where": table.c.partition == WHOLE,
+        "closed": sa.or_(table.c.resolution != "", _explained(Source.QUARANTINE, key)),
     }  # fmt: skip
 
 
@@ -99,7 +105,7 @@ def _exceptions() -> dict[str, Any]:
         "from": table,
         "at": table.c.raised_at, "key": key, "reason": table.c.kind, "bank": sa.literal(0),
         "reference": sa.literal("terminal ") + _text(table.c.terminal), "detail": table.c.detail,
-        "amount": sa.null(), "closed": sa.false(), "where": sa.true(),
+        "amount": sa.null(), "closed": _explained(Source.EXCEPTION, key), "where": sa.true(),
     }  # fmt: skip
 
 
@@ -110,7 +116,7 @@ def _disputes() -> dict[str, Any]:
         "from": table,
         "at": table.c.opened_at, "key": key, "reason": table.c.reason, "bank": sa.literal(0),
         "reference": sa.literal("card ") + _text(table.c.uid), "detail": sa.literal("a cardholder reported it"),
-        "amount": sa.null(), "closed": table.c.answered_at != 0, "where": sa.true(),
+        "amount": sa.null(), "closed": table.c.answered_at != 0, "where": sa.true(), "digest": table.c.digest,
     }  # fmt: skip
 
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from keys.money import Sen
+from ledger.cardholder.disputes import Reason as Disputed
 from ledger.errors import CursorRefused
 from ledger.http import cursors
+from ledger.intake.reasons import ExceptionKind
+from ledger.intake.reasons import Reason as Quarantined
 from settlement.breaks.classifying import Reason
 from settlement.console import store
 from settlement.console.calls import Page
 from settlement.console.nights import TONES
+from settlement.console.pages import Pages
 from settlement.console.store import Filters, Source
 from settlement.staff.roles import Right
 
 if TYPE_CHECKING:
     from settlement.console.calls import Answer, Ask
     from settlement.console.desk import Desk
-    from settlement.console.drawing import Drawing
     from settlement.console.store import Total, Work
     from settlement.staff.sessions import Session
 
@@ -31,6 +34,23 @@ OLDER: Final = "older"
 _HOUR_MS: Final = 3_600_000
 _TONES: Final = {Source.BREAK: "amber", Source.QUARANTINE: "red", Source.EXCEPTION: "amber", Source.DISPUTE: "blue"}  # fmt: skip
 _BY_REASON: Final = {reason.value: tone for reason, tone in TONES.items()}
+
+
+REASONS: Final = (
+    ("Breaks", [one.value for one in Reason]),
+    ("Quarantine", [one.value for one in Quarantined]),
+    ("Exceptions", [one.value for one in ExceptionKind]),
+    ("Disputes", [one.value for one in Disputed]),
+)
+_PLACES: Final = {
+    Source.BREAK: "/console/breaks/", Source.QUARANTINE: "/console/intake/quarantine/",
+    Source.EXCEPTION: "/console/intake/exception/", Source.DISPUTE: "/console/disputes/",
+}  # fmt: skip
+
+
+def place_of(work: Work) -> str:
+    """The address of a piece of work."""
+    return _PLACES[work.source] + quote(work.key, safe="")
 
 
 def bucket(at: int, now: int) -> str:
@@ -104,12 +124,8 @@ def listed(desk: Desk, filters: Filters, cursor: str, limit: int = ROWS) -> List
     )
 
 
-class WorklistPages:
+class WorklistPages(Pages):
     """The list's page."""
-
-    def __init__(self, desk: Desk, drawing: Drawing) -> None:
-        self._desk = desk
-        self._drawing = drawing
 
     def pages(self) -> tuple[Page, ...]:
         """Their addresses."""
@@ -125,7 +141,7 @@ class WorklistPages:
         now = self._desk.clock.now()
         return self._drawing.page(
             "worklist.html", ask, session,
-            found=found, filters=filters, root=ROOT, sources=list(Source), reasons=list(Reason), tone=tone,
-            banks=self._desk.participants.banks.values(), bank=self._desk.bank, address_of=address_of,
-            age=lambda at: bucket(at, now),
+            found=found, filters=filters, root=ROOT, sources=list(Source), reasons=REASONS, tone=tone,
+            banks=self._desk.participants.banks.values(), bank=self._desk.bank, address_of=address_of, place=place_of,
+            age=lambda at: bucket(at, now), here_now=address_of(filters),
         )  # fmt: skip

@@ -87,13 +87,16 @@ class MatchingDesk:
             refused = store.refused(connection)
         return compare(items, lines, kept, rules, self._calendar, refused)
 
-    def put_rules(self, body: str, note: str, by: str) -> RuleSet:
-        """Put rules in force as the next version, for the runs from now on. Raises RulesInvalid, RuleRefused."""
+    def put_rules(self, body: str, note: str, by: str, book: Rulebook | None = None) -> RuleSet:
+        """Put rules in force as the next version, for the runs from now on; `book` where the one that keeps them logs it too.
+
+        Raises RulesInvalid, RuleRefused.
+        """
         rules, said, who = parse(body), _why(note, RulesInvalid), person(by)
         before = self.rules()
         if before.sha256 == rules.sha256:
             raise RulesInvalid(f"these are the rules in force already (version {before.version})")
-        book = Rulebook(self._ledger.database)
+        book = book or Rulebook(self._ledger.database)
         content = json.loads(rules.body)
         page = book.add(RuleKind.MATCHING, RULES_NAME, content, author=who, reason=said, at=self._clock.now())
         return replace(rules, version=page.version)

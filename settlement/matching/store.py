@@ -186,7 +186,7 @@ def explain_match(connection: sa.Connection, number: int, proposal: int) -> None
 
 def match_of(connection: sa.Connection, number: int) -> KeptMatch | None:
     """A match by its number; None where there is none."""
-    return next(iter(_kept(connection, matches.c.number == number)), None)
+    return next(iter(matches_where(connection, matches.c.number == number)), None)
 
 
 def match_of_line(connection: sa.Connection, line: LineKey) -> KeptMatch | None:
@@ -196,7 +196,7 @@ def match_of_line(connection: sa.Connection, line: LineKey) -> KeptMatch | None:
         told.partition == WHOLE, told.sha256 == line.sha256, told.statement == line.statement, told.line == line.number,
         told.active.is_(sa.true()),
     )  # fmt: skip
-    return next(iter(_kept(connection, matches.c.number.in_(here))), None)
+    return next(iter(matches_where(connection, matches.c.number.in_(here))), None)
 
 
 def match_of_item(connection: sa.Connection, reference: str) -> KeptMatch | None:
@@ -206,7 +206,7 @@ def match_of_item(connection: sa.Connection, reference: str) -> KeptMatch | None
         match_items.c.reference == reference,
         match_items.c.active.is_(sa.true()),
     )
-    return next(iter(_kept(connection, matches.c.number.in_(here))), None)
+    return next(iter(matches_where(connection, matches.c.number.in_(here))), None)
 
 
 def matches_page(
@@ -217,7 +217,7 @@ def matches_page(
     wanted += [] if undone else [matches.c.undone_by == ""]
     page = sa.select(matches.c.number).where(matches.c.partition == WHOLE, *wanted)
     numbers = connection.execute(page.order_by(matches.c.number.desc()).limit(limit)).scalars().all()
-    found = [one for some in _few(numbers) for one in _kept(connection, matches.c.number.in_(some))]
+    found = [one for some in _few(numbers) for one in matches_where(connection, matches.c.number.in_(some))]
     return sorted(found, key=lambda one: -one.number)
 
 
@@ -239,7 +239,7 @@ def matches_of(connection: sa.Connection, night: Day) -> list[KeptMatch]:
         .where(match_lines.c.partition == WHOLE, statements.c.night == night)
     )
     wanted = (matches.c.night == night) | matches.c.number.in_(of_window) | matches.c.number.in_(of_night)
-    return _kept(connection, sa.and_(wanted, matches.c.undone_by == ""))
+    return matches_where(connection, sa.and_(wanted, matches.c.undone_by == ""))
 
 
 def matches_since(connection: sa.Connection, references: Collection[str]) -> dict[str, KeptMatch]:
@@ -249,7 +249,7 @@ def matches_since(connection: sa.Connection, references: Collection[str]) -> dic
         here = sa.select(match_items.c.match).where(
             match_items.c.partition == WHOLE, match_items.c.reference.in_(some), match_items.c.active.is_(sa.true())
         )  # fmt: skip
-        for one in _kept(connection, matches.c.number.in_(here)):
+        for one in matches_where(connection, matches.c.number.in_(here)):
             found |= dict.fromkeys(one.items, one)
     return found
 
@@ -259,7 +259,8 @@ def _few(keys: Sequence[Any]) -> Iterator[Sequence[Any]]:
         yield keys[start : start + _KEYS_MAX]
 
 
-def _kept(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[KeptMatch]:
+def matches_where(connection: sa.Connection, condition: sa.ColumnElement[bool]) -> list[KeptMatch]:
+    """Matches that a condition holds for, with their items and lines, by number."""
     found = connection.execute(
         sa.select(matches).where(matches.c.partition == WHOLE, condition).order_by(matches.c.number)
     ).all()
@@ -333,7 +334,7 @@ def next_generation(connection: sa.Connection) -> None:
 
 def with_difference(connection: sa.Connection) -> list[KeptMatch]:
     """Matches that hold, whose lines show more or less than was expected, and that no entry explains yet."""
-    return _kept(
+    return matches_where(
         connection, sa.and_(matches.c.difference != 0, matches.c.proposal == 0, matches.c.undone_by == "")
     )
 
@@ -378,11 +379,12 @@ def matches_touching(connection: sa.Connection, first: Day, last: Day) -> list[K
         .where(lines.c.partition == WHOLE, lines.c.booking_date.between(first, last))
     )
     wanted = matches.c.number.in_(of_window) | matches.c.number.in_(of_booking)
-    return _kept(connection, sa.and_(wanted, matches.c.undone_by == ""))
+    return matches_where(connection, sa.and_(wanted, matches.c.undone_by == ""))
 
 
 def match_by_proposal(connection: sa.Connection, proposal: int) -> KeptMatch | None:
     """The match that holds and that an approved proposal made; None where there is none."""
     return next(
-        iter(_kept(connection, sa.and_(matches.c.proposal == proposal, matches.c.undone_by == ""))), None
+        iter(matches_where(connection, sa.and_(matches.c.proposal == proposal, matches.c.undone_by == ""))),
+        None,
     )

@@ -19,6 +19,7 @@ from settlement.rulebook.book import Rulebook
 from settlement.statements.reading import digest
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from keys.clock import Day, UnixMs
@@ -27,7 +28,10 @@ if TYPE_CHECKING:
     from settlement.statements.schemas import Schemas
     from settlement.store import PaymentFile
 
+    Also = Callable[[Connection], object]
+
 NAME_CHARACTERS_MAX: Final = 80
+
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,11 @@ class PaymentDesk:
         self._out = out
         self._schemas = schemas
 
-    def make(self, day: Day, bank: int, *, by: str, at: UnixMs) -> Release:
-        """Stand behind a window's file for a bank. Raises ReleaseRefused where there is none, or another made it."""
+    def make(self, day: Day, bank: int, *, by: str, at: UnixMs, also: Also | None = None) -> Release:
+        """Stand behind a window's file for a bank; `also` is written in the same transaction, such as a log's entry.
+
+        Raises ReleaseRefused where there is none, or another made it.
+        """
         _check_name(by)
         with self._database.writing() as connection:
             file = _file(connection, day, bank)
@@ -67,9 +74,11 @@ class PaymentDesk:
                 return before
             made = Release(day, bank, file.sha256, by, at)
             store.insert_release(connection, made)
+            if also is not None:
+                also(connection)
         return made
 
-    def release(self, day: Day, bank: int, *, by: str, at: UnixMs) -> Released:
+    def release(self, day: Day, bank: int, *, by: str, at: UnixMs, also: Also | None = None) -> Released:
         """Let a made file go to its bank; once recorded, again gives the same answer and writes nothing.
 
         Raises ReleaseRefused where nobody made it, where the maker would release it, where another released it, and where
@@ -84,6 +93,8 @@ class PaymentDesk:
                 if made is not None and not made.is_released:
                     outbox.lay(self._out, file)
                     store.record_release(connection, released)
+                    if also is not None:
+                        also(connection)
                 payments = [
                     item for item in settled.items_of(connection, day) if item.bank == bank and item.rail
                 ]
@@ -127,13 +138,17 @@ class PaymentDesk:
                     found.append(Late(item.reference, item.due, executed))
         return tuple(found)
 
-    def report(self, name: str, content: bytes, at: UnixMs) -> tuple[Report, tuple[Outcome, ...]]:
+    def report(
+        self, name: str, content: bytes, at: UnixMs, also: Also | None = None
+    ) -> tuple[Report, tuple[Outcome, ...]]:
         """Take a bank's status report (pain.002) in: what it says of each payment. The same bytes again say the same.
 
         A report that cannot be used is kept with its reason, and changes nothing.
         """
         sha256 = digest(content)
         with self._database.writing() as connection:
+            if also is not None:
+                also(connection)
             before = store.report_with(connection, sha256)
             try:
                 told = tuple(self._outcomes(connection, content, sha256))

@@ -9,17 +9,18 @@ from settlement.rulebook import store
 from settlement.rulebook.model import VERSIONS_MAX, Page, RuleKind, checked
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from keys.clock import UnixMs
-    from ledger.store import Database
+    from ledger.store import Connection, Database
 
 
 class Rulebook:
-    """The pages in a city's database."""
+    """The pages in a city's database. `also` is called in the transaction that adds a page: a log's entry stands or falls with it."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, also: Callable[[Connection], object] | None = None) -> None:
         self._database = database
+        self._also = also
 
     def add(self, kind: RuleKind, name: str, content: Any, *, author: str, reason: str, at: UnixMs) -> Page:
         """Keep a new version, durable on return; raises RuleRefused. The same content again is the page that is there."""
@@ -44,6 +45,8 @@ class Rulebook:
                 page = Page(kind, name, len(before) + 1, content, author, reason, at)
                 store.insert(connection, page)
                 made.append(page)
+            if made and self._also is not None:
+                self._also(connection)
         return made
 
     def current(self, kind: RuleKind) -> list[Page]:

@@ -12,9 +12,14 @@ from fastapi.testclient import TestClient
 
 from hebat.schema import TABLES
 from keys.clock import SystemClock
+from keys.filevault import FileVault
+from ledger.cardholder.disputes import Disputes
+from ledger.cardholder.sealing import Sealing, make_keys
+from settlement.calendar.city import city_calendar
 from settlement.console.console import Console
 from settlement.console.desk import Desk
 from settlement.console.web import router
+from settlement.rulebook.book import Rulebook
 from settlement.staff import passwords
 from settlement.staff.log import Said
 from settlement.staff.office import StaffOffice
@@ -24,12 +29,25 @@ from settlement.staff.seal import seal_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from keys.clock import Day
+    from settlement.calendar.days import BankCalendar
     from tests.settlement.town import Stage
 
 PASSWORD = "four brown otters of a test"
 SITE = "https://console.test"
 BY = Said("test", "shell", "")
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+
+
+@dataclass(frozen=True, slots=True)
+class BankDays:
+    """The bank days of a calendar, as the book of disputes asks for them."""
+
+    calendar: BankCalendar
+
+    def due(self, day: Day, bank_days: int) -> Day:
+        """So many bank days later."""
+        return self.calendar.plus(day, bank_days)
 
 
 @dataclass(slots=True)
@@ -49,7 +67,11 @@ def opened(stage: Stage, folder: Path) -> Opened:
         for metadata in TABLES:
             metadata.create_all(connection)
     office = StaffOffice(database, seal_of(folder / "staff.key"), SystemClock())
-    desk = Desk(stage.ledger, stage.participants, office, stage.night, stage.clock)
+    vault = FileVault.create(folder / "staff-tests.vault", "x", 16)
+    make_keys(vault)
+    calendar = city_calendar(Rulebook(database))
+    disputes = Disputes(stage.ledger, Sealing(vault), BankDays(calendar), stage.clock)
+    desk = Desk(stage.ledger, stage.participants, office, stage.night, stage.clock, disputes)
     console = Console(desk)
     app = FastAPI()
     app.include_router(router(console))

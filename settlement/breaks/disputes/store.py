@@ -48,7 +48,7 @@ def of_break(connection: sa.Connection, break_id: str) -> tuple[Dispute, ...]:
     """All disputes of a break, oldest first."""
     here = (disputes.c.partition == WHOLE, disputes.c.break_id == break_id)
     query = sa.select(disputes).where(*here).order_by(disputes.c.ordinal)
-    return tuple(_dispute(row) for row in connection.execute(query))
+    return tuple(dispute_of_row(row) for row in connection.execute(query))
 
 
 def due(connection: sa.Connection, until: Day, limit: int) -> list[Dispute]:
@@ -59,10 +59,11 @@ def due(connection: sa.Connection, until: Day, limit: int) -> list[Dispute]:
         disputes.c.deadline <= until,
     )
     query = sa.select(disputes).where(*here).order_by(disputes.c.deadline, disputes.c.break_id).limit(limit)
-    return [_dispute(row) for row in connection.execute(query)]
+    return [dispute_of_row(row) for row in connection.execute(query)]
 
 
-def _dispute(row: Any) -> Dispute:
+def dispute_of_row(row: Any) -> Dispute:
+    """A dispute of its row."""
     return Dispute(
         row.break_id, row.ordinal, row.against, row.claim, Day(row.deadline), Person(row.opened_by), UnixMs(row.opened_at),
         DisputeState(row.state), row.closed_by, UnixMs(row.closed_at), row.outcome,

@@ -35,6 +35,22 @@
     });
   }
 
+  /* A key on a button: what is chosen, or the row one stands on; what has to be said first is asked for. */
+  function act(key) {
+    var button = document.querySelector('button[data-act="' + CSS.escape(key) + '"]');
+    if (!button) { return false; }
+    var boxes = "tr[data-row] input[type=checkbox]";
+    if (document.querySelector("[data-chosen]") && !document.querySelector(boxes + ":checked")) {
+      var box = document.querySelector("tr[data-row].at input[type=checkbox]");
+      if (!box) { return false; }
+      box.checked = true;
+      count();
+    }
+    var why = button.dataset.why && button.form.elements[button.dataset.why];
+    if (why && !why.value) { why.focus(); } else { button.click(); }
+    return true;
+  }
+
   function is_typing(target) {
     return /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) && target.type !== "checkbox";
   }
@@ -51,6 +67,7 @@
 
   document.addEventListener("keydown", function (event) {
     if (event.ctrlKey || event.metaKey || event.altKey) { return; }
+    if (event.key === "Enter" && event.target.type === "checkbox") { event.preventDefault(); return; }
     if (is_typing(event.target)) {
       if (event.key === "Escape") { event.target.blur(); }
       return;
@@ -60,8 +77,8 @@
       if (follow('a[data-key="' + CSS.escape(event.key) + '"]')) { event.preventDefault(); return; }
     }
     if (event.key === "g") { awaiting = Date.now(); return; }
-    var act = Object.prototype.hasOwnProperty.call(KEYS, event.key) ? KEYS[event.key] : null;
-    if (act && act(event) !== false) { if (event.key !== "Enter") { event.preventDefault(); } }
+    var done = Object.prototype.hasOwnProperty.call(KEYS, event.key) ? KEYS[event.key](event) : act(event.key);
+    if (done !== false && event.key !== "Enter") { event.preventDefault(); }
   });
 
   document.addEventListener("change", function (event) {

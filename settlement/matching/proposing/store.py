@@ -57,7 +57,7 @@ def suggestion_of(connection: sa.Connection, number: int) -> Suggestion | None:
     """A suggestion by its number; None where there is none."""
     here = (suggestions.c.partition == WHOLE, suggestions.c.number == number)
     row = connection.execute(sa.select(suggestions).where(*here)).first()
-    return None if row is None else _suggestion(row)
+    return None if row is None else suggestion_of_row(row)
 
 
 def page(connection: sa.Connection, state: SuggestionState, behind: int, limit: int) -> list[Suggestion]:
@@ -68,10 +68,11 @@ def page(connection: sa.Connection, state: SuggestionState, behind: int, limit: 
         suggestions.c.number > behind,
     )
     query = sa.select(suggestions).where(*here).order_by(suggestions.c.number)
-    return [_suggestion(row) for row in connection.execute(query.limit(limit) if limit else query)]
+    return [suggestion_of_row(row) for row in connection.execute(query.limit(limit) if limit else query)]
 
 
-def _suggestion(row: Any) -> Suggestion:
+def suggestion_of_row(row: Any) -> Suggestion:
+    """A suggestion of its row."""
     return Suggestion(
         row.number, row.reference, LineKey(row.sha256, row.statement, row.line), row.score, row.evidence, Day(row.night),
         SuggestionState(row.state), row.decided_by, UnixMs(row.decided_at), row.decided_why,

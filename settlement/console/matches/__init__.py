@@ -1,0 +1,1 @@
+"""Matches and suggestions as the console lists them."""

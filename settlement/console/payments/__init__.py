@@ -1,0 +1,1 @@
+"""Payment files as the console lists them."""
