@@ -6,8 +6,10 @@ import typer
 
 from hebat.logs import configure
 from hebat.settings import LogLevel
+from hebat.settlement_commands import worklist
 from hebat.settlement_commands.breaks import breaks_app
 from hebat.settlement_commands.calendar import calendar_app
+from hebat.settlement_commands.disputes import disputes_app
 from hebat.settlement_commands.mappings import mappings_app
 from hebat.settlement_commands.matching import match_app
 from hebat.settlement_commands.participants import participants_app
@@ -27,6 +29,8 @@ settlement_app.add_typer(rails_app, name="rails")
 settlement_app.add_typer(calendar_app, name="calendar")
 settlement_app.add_typer(match_app, name="match")
 settlement_app.add_typer(breaks_app, name="breaks")
+settlement_app.add_typer(disputes_app, name="disputes")
+worklist.add_to(settlement_app)
 
 
 @settlement_app.callback()

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from ledger.book import Ledger
     from ledger.store import Database
     from settlement.books import Books
     from settlement.breaks.desk import BreaksDesk
@@ -48,10 +49,17 @@ def looking(data: Path) -> Iterator[Desks]:
 @contextmanager
 def acting(data: Path) -> Iterator[Desks]:
     """Desks that write: they take the ledger for a moment. Raises DatabaseBusy where a server has it: use its console then."""
+    with city_database(data) as database, acting_ledger(data) as ledger:
+        yield _desks(ledger, database)
+
+
+@contextmanager
+def acting_ledger(data: Path) -> Iterator[Ledger]:
+    """The ledger itself for a moment; raises InputRefused where there is no city, DatabaseBusy where a server has it."""
     from ledger.book import Ledger  # noqa: PLC0415  numba and SQLAlchemy load only where they are needed
 
-    with city_database(data) as database, Ledger.open(Folder(data).database_url, SystemClock()) as ledger:
-        yield _desks(ledger, database)
+    with city_database(data), Ledger.open(Folder(data).database_url, SystemClock()) as ledger:
+        yield ledger
 
 
 def _desks(books: Books, database: Database) -> Desks:

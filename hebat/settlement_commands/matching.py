@@ -31,6 +31,10 @@ match_app = typer.Typer(
     help="Matches: run the rules, try others, undo, decide on suggestions.", no_args_is_help=True
 )
 
+NumbersArgument = Annotated[
+    list[int],
+    typer.Argument(min=1, help="Numbers that the list shows; one that cannot be done stops the rest."),
+]
 NumberArgument = Annotated[int, typer.Argument(min=1, help="The number that the list shows.")]
 DateOption = Annotated[
     datetime | None,
@@ -185,15 +189,16 @@ def show(number: NumberArgument, data: DataOption, as_json: JsonOption = False) 
 
 @match_app.command()
 def undo(
-    number: NumberArgument,
+    numbers: NumbersArgument,
     data: DataOption,
     author: AuthorOption,
     reason: ReasonOption,
     as_json: JsonOption = False,
 ) -> None:
-    """Undo a match: it stays as undone, its items and lines are open, and no rule puts them together again."""
+    """Undo matches: they stay as undone, their items and lines are open, and no rule puts them together again."""
     with acting(data) as desks:
-        _said(desks.matching.undo(number, author, reason), "undone", as_json=as_json)
+        for number in numbers:
+            _said(desks.matching.undo(number, author, reason), "undone", as_json=as_json)
 
 
 @match_app.command()
@@ -243,19 +248,21 @@ def suggestions(data: DataOption, limit: LimitOption = 50, as_json: JsonOption =
 
 @match_app.command()
 def accept(
-    number: NumberArgument, data: DataOption, author: AuthorOption, as_json: JsonOption = False
+    numbers: NumbersArgument, data: DataOption, author: AuthorOption, as_json: JsonOption = False
 ) -> None:
-    """Make the match that a suggestion proposes."""
+    """Make the matches that suggestions propose."""
     with acting(data) as desks:
-        _said(desks.matching.accept(number, author), "made", as_json=as_json)
+        for number in numbers:
+            _said(desks.matching.accept(number, author), "made", as_json=as_json)
 
 
 @match_app.command()
-def reject(number: NumberArgument, data: DataOption, author: AuthorOption, reason: ReasonOption) -> None:
-    """Say no to a suggestion, for good."""
+def reject(numbers: NumbersArgument, data: DataOption, author: AuthorOption, reason: ReasonOption) -> None:
+    """Say no to suggestions, for good."""
     with acting(data) as desks:
-        desks.matching.reject(number, author, reason)
-    typer.echo(f"Suggestion {number} is rejected and will not come back.")
+        for number in numbers:
+            desks.matching.reject(number, author, reason)
+            typer.echo(f"Suggestion {number} is rejected and will not come back.")
 
 
 def _said(one: KeptMatch, what: str, *, as_json: bool) -> None:

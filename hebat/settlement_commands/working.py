@@ -25,7 +25,7 @@ ProposalArgument = Annotated[int, typer.Argument(min=1, help="The proposal's num
 
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the group of breaks."""
-    for command in (assign, comment, attach, propose, approve, reject, withdraw, dispute):
+    for command in (assign, weigh, comment, attach, propose, approve, reject, withdraw, dispute):
         app.command()(command)
     app.command("end-dispute")(end_dispute)
 
@@ -40,6 +40,23 @@ def assign(
     with acting(data) as desks:
         desks.breaks.assign(breaks, owner, author)
     typer.echo(f"{len(breaks)} breaks are {owner or 'nobody'}'s.")
+
+
+def weigh(
+    breaks: BreaksArgument,
+    data: DataOption,
+    author: AuthorOption,
+    reason: ReasonOption,
+    severity: Annotated[str, typer.Option("--as", help="low, medium or high.")],
+) -> None:
+    """Overrule how much hangs on breaks."""
+    from settlement.breaks.kept import Severity  # noqa: PLC0415  loads with SQLAlchemy
+
+    if severity.upper() not in Severity.__members__:
+        raise InputRefused("a break weighs low, medium or high")
+    with acting(data) as desks:
+        desks.breaks.set_severity(breaks, Severity[severity.upper()], author, reason)
+    typer.echo(f"{len(breaks)} breaks weigh {severity.lower()}.")
 
 
 def comment(

@@ -19,8 +19,10 @@ from settlement.staff.roles import Right
 from settlement.view import report, view
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ledger.store import Database
     from settlement.console.calls import Answer, Ask
-    from settlement.console.desk import Desk
     from settlement.console.store import Filters
     from settlement.staff.sessions import Session
     from settlement.view import NightView
@@ -43,7 +45,13 @@ class ExportPages(Pages):
         kind = ask.part("kind")
         if kind not in sheets.TYPES:
             return self._none(ask, session)
-        return self._sent(ask, session, worklist_sheet(self._desk, asked_filters(ask)), kind, "worklist")
+        return self._sent(
+            ask,
+            session,
+            worklist_sheet(self._desk.database, self._desk.bank, asked_filters(ask)),
+            kind,
+            "worklist",
+        )
 
     def night(self, ask: Ask, session: Session | None) -> Answer:
         """A night's positions and figures."""
@@ -51,7 +59,7 @@ class ExportPages(Pages):
         found = view(self._desk.database, day_of(day)) if day and kind in sheets.TYPES else None
         if found is None or day is None:
             return self._none(ask, session)
-        return self._sent(ask, session, night_sheet(self._desk, found), kind, f"night-{day.isoformat()}")
+        return self._sent(ask, session, night_sheet(self._desk.bank, found), kind, f"night-{day.isoformat()}")
 
     def _sent(self, ask: Ask, session: Session | None, sheet: Sheet, kind: str, name: str) -> Answer:
         assert session is not None  # noqa: S101  the gate lets nobody else in
@@ -63,9 +71,9 @@ class ExportPages(Pages):
         return self._missing(ask, session, text, "No such export")
 
 
-def worklist_sheet(desk: Desk, filters: Filters) -> Sheet:
+def worklist_sheet(database: Database, bank: Callable[[int], str], filters: Filters) -> Sheet:
     """The worklist as a sheet, at most `ROWS_MAX` rows."""
-    with desk.database.transaction() as connection:
+    with database.transaction() as connection:
         found = page(connection, filters, None, ROWS_MAX)
     columns = (
         Column("Found at", width=15), Column("What", width=11), Column("Id", width=18), Column("Reason", width=20),
@@ -73,7 +81,7 @@ def worklist_sheet(desk: Desk, filters: Filters) -> Sheet:
     )  # fmt: skip
     rows = [
         (
-            minute(one.at), one.source.value, one.key, one.reason, desk.bank(one.bank) if one.bank else "",
+            minute(one.at), one.source.value, one.key, one.reason, bank(one.bank) if one.bank else "",
             one.reference, one.detail, None if one.amount is None else Sen(one.amount),
         )
         for one in found
@@ -81,7 +89,7 @@ def worklist_sheet(desk: Desk, filters: Filters) -> Sheet:
     return Sheet("Worklist", columns, rows)
 
 
-def night_sheet(desk: Desk, night: NightView) -> Sheet:
+def night_sheet(bank: Callable[[int], str], night: NightView) -> Sheet:
     """A night's report as a sheet: its positions, then what statements moved and where that stands."""
     columns = (
         Column("What", width=18), Column("Bank", width=24), Column("Party", width=30), Column("Gross", money=True),
@@ -89,7 +97,7 @@ def night_sheet(desk: Desk, night: NightView) -> Sheet:
     )  # fmt: skip
     rows = [
         (
-            one.purpose.name.lower().replace("_", " "), desk.bank(one.bank), one.name, one.gross, one.refunds,
+            one.purpose.name.lower().replace("_", " "), bank(one.bank), one.name, one.gross, one.refunds,
             one.fee, one.net,
         )
         for one in night.positions

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 NAME_CHARACTERS_MAX: Final = 80
 
 
-
 @dataclass(frozen=True, slots=True)
 class Late:
     """A released payment that the bank can only execute after the day it was meant for."""

@@ -134,10 +134,10 @@ def test_a_status_report_that_is_none_is_kept_with_its_reason(room: Room) -> Non
 
 def test_suggestions_are_decided_many_at_once_and_each_by_itself(room: Room) -> None:
     here = "/console/suggestions"
-    assert len(re.findall(r'name="suggestion"', room.maker.get(here).text)) == 3
-    page = room.maker.get(f"{here}?bank={BNI}").text
+    assert len(re.findall(r'name="suggestion"', room.maker.get(f"{here}?bank={BNI}").text)) == 1
+    page = room.maker.get(here).text
     waiting = re.findall(r'name="suggestion" value="(\d+)"', page)
-    assert len(waiting) == 2, "each line that only words tell of is suggested"
+    assert len(waiting) == 2, "one whose name is misspelt, one of nearly the same amount"
     assert f"<strong>{len(waiting)}</strong> wait" in page
     assert re.findall(r'name="suggestion" value="(\d+)"', room.maker.get(f"{here}?bank={MANDIRI}").text) == []
     assert re.findall(r'name="suggestion"', room.checker.get(here).text) == []
@@ -150,7 +150,7 @@ def test_suggestions_are_decided_many_at_once_and_each_by_itself(room: Room) -> 
     assert mixed.status_code == 422
     assert "no suggestion has number 999" in mixed.text
     assert send(room.maker, here, here, suggestion=waiting[1], act="reject", why="another shop").status_code == 303  # fmt: skip
-    assert "No suggestion waits" in room.maker.get(f"{here}?bank={BNI}").text
+    assert "No suggestion waits" in room.maker.get(here).text
     assert room.logged().count(("maker", "suggestion accepted")) == 1
     assert ("maker", "suggestion rejected") in room.logged()
 
@@ -268,21 +268,24 @@ def test_a_cardholders_dispute_shows_its_words_as_text_and_is_answered_once(room
     assert "No cardholder waits" in room.maker.get(here).text
 
 
+KEPT = {
+    "partition": 0, "reason": "malformed", "detail": "no CBOR: <i>", "uid": 0, "tmc": 0, "amount": -350_000, "raw": b"\x01\xff",
+    "received_at": 1_763_450_000_000, "resolution": "", "resolved_at": 0,
+}  # fmt: skip
+"""A record that was not posted, without its terminal and sequence."""
+RAISED = {
+    "partition": 5, "uid": 77, "tmc": 3, "kind": "negative_shadow", "terminal": 1050, "sequence": 44, "detail": "at -Rp1.000",
+    "raised_at": 1_763_450_000_001,
+}  # fmt: skip
+
+
 def left_by_the_intake(room: Room) -> None:
     """Two records that were not posted, one settled since, and an exception."""
-    kept = {
-        "partition": 0, "reason": "malformed", "detail": "no CBOR: <i>", "uid": 0, "tmc": 0, "amount": -350_000, "raw": b"\x01\xff",
-        "received_at": 1_763_450_000_000, "resolution": "", "resolved_at": 0,
-    }  # fmt: skip
-    raised = {
-        "partition": 5, "uid": 77, "tmc": 3, "kind": "negative_shadow", "terminal": 1050, "sequence": 44, "detail": "at -Rp1.000",
-        "raised_at": 1_763_450_000_001,
-    }  # fmt: skip
     with room.at.desk.database.writing() as connection:
-        connection.execute(sa.insert(intake.quarantine), {"terminal": 1050, "sequence": 41, **kept})
-        settled = {"terminal": 1050, "sequence": 42, **kept, "resolution": "witnessed", "resolved_at": 1}
+        connection.execute(sa.insert(intake.quarantine), {"terminal": 1050, "sequence": 41, **KEPT})
+        settled = {"terminal": 1050, "sequence": 42, **KEPT, "resolution": "witnessed", "resolved_at": 1}
         connection.execute(sa.insert(intake.quarantine), settled)
-        connection.execute(sa.insert(intake.exceptions), raised)
+        connection.execute(sa.insert(intake.exceptions), RAISED)
 
 
 def test_what_the_intake_left_is_explained_from_the_worklist_and_leaves_it(room: Room) -> None:
