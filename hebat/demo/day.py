@@ -48,8 +48,8 @@ FOUNDED_AT: Final = wall_time(3, 30)
 CLOSED_AT: Final = wall_time(23, 5)
 LATE_AT: Final = wall_time(23, 20)
 NIGHT_AT: Final = wall_time(23, 50)
-MAKER: Final = "Ratna, settlement"
-CHECKER: Final = "Bambang, settlement"
+MAKER: Final = "maker, settlement"
+CHECKER: Final = "checker, settlement"
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,10 @@ def test_the_worklist_works_without_a_script(browser: Browser, demo: DemoDay) ->
     person.context.close()
 
 
-PAGES_MORE: Final = ("/console/import", "/console/figures", "/console/windows", "/staff/password")
+PAGES_MORE: Final = (
+    "/console/import", "/console/figures", "/console/windows", "/staff/password", "/console/payments", "/console/suggestions",
+    "/console/matches", "/console/claims", "/console/disputes", "/console/rules",
+)  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PAGES_MORE)
@@ -151,6 +154,49 @@ def test_the_other_pages_are_accessible_too(maker: Person, path: str) -> None:
     maker.page.goto(path)
     check_accessible(maker.page)
     picture(maker.page, path.rpartition("/")[2])
+
+
+def test_a_record_that_was_not_posted_is_looked_at_and_explained_from_the_keyboard(maker: Person) -> None:
+    page = maker.page
+    page.goto("/console/worklist?source=quarantine")
+    before = page.locator("tr[data-row]").count()
+    page.locator("tr[data-row] a").first.click()
+    expect(page.get_by_role("heading", name="What the chip signed")).to_be_visible()
+    check_accessible(page)
+    picture(page, "record")
+    page.go_back()
+    page.keyboard.press("j")
+    page.keyboard.press("e")
+    assert page.evaluate("document.activeElement.name") == "text", "what has to be said is asked for first"
+    page.keyboard.type("the card was another city's")
+    page.keyboard.press("Escape")
+    page.keyboard.press("e")
+    page.wait_for_load_state()
+    expect(page.locator("tr[data-row]")).to_have_count(before - 1)
+    assert "source=quarantine" in page.url, "the filters stay"
+
+
+def test_rules_are_tried_over_the_month_and_what_would_change_is_shown(maker: Person) -> None:
+    page = maker.page
+    page.goto("/console/rules")
+    page.get_by_label("From").fill("2026-11-01")
+    page.get_by_label("To", exact=True).fill("2026-11-30")
+    body = page.get_by_label("Passes, in their order, as JSON")
+    body.fill(body.input_value().replace('"confidence":100', '"confidence":99').replace('"confidence": 100', '"confidence": 99'))  # fmt: skip
+    page.get_by_role("button", name="Dry run").click()
+    expect(page.get_by_role("heading", name="What would change")).to_be_visible()
+    check_accessible(page)
+    picture(page, "rules")
+
+
+def test_a_payment_file_tells_who_made_and_who_released_it(maker: Person) -> None:
+    page = maker.page
+    page.goto("/console/payments?state=released")
+    expect(page.get_by_text("released by").first).to_be_visible()
+    assert page.locator("tr[data-row] input").count() == 0, "what went out goes out no more"
+    page.locator("tr[data-row] td a[href^='/console/payments/']").first.click()
+    expect(page.get_by_role("heading", name="Four eyes")).to_be_visible()
+    check_accessible(page)
 
 
 def test_a_statement_is_chosen_and_taken_in(maker: Person, demo: DemoDay, tmp_path: Path) -> None:
@@ -170,7 +216,7 @@ def test_an_entry_is_proposed_and_only_somebody_else_approves_it(
     page = maker.page
     page.goto("/console/worklist?source=break")
     page.get_by_role("row").filter(has_text="amount differs").get_by_role("link").first.click()
-    page.get_by_label("Why").fill("the bank kept a fee")
+    page.get_by_label("Why", exact=True).fill("the bank kept a fee")
     page.get_by_role("button", name="Propose").click()
     expect(page.get_by_text("somebody else approves it")).to_be_visible()
     assert page.get_by_role("button", name="Approve").count() == 0

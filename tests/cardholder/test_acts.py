@@ -130,12 +130,12 @@ def test_a_reported_tap_has_a_number_a_deadline_and_an_answer(town: Town) -> Non
     today = day_of(local(town.scene.clock.now()).date())
     assert waiting.due == city_calendar(Rulebook(town.city.ledger.database)).plus(today, 10)
     assert desk.words(waiting.reference) == "Dua kali di bus yang sama"
-    desk.answer(waiting.reference, Outcome.UPHELD, "Rp3.500 dikembalikan ke dompet.", "sari")
+    desk.answer(waiting.reference, Outcome.UPHELD, "Rp3.500 dikembalikan ke dompet.", "maker")
     answered = stranger.get(f"/d/{number.lower().replace('-', '')}").text
     assert "Upheld" in answered
     assert "Rp3.500 dikembalikan" in answered
     with pytest.raises(DisputeRefused, match="answered already"):
-        desk.answer(waiting.reference, Outcome.REFUSED, "Tidak.", "sari")
+        desk.answer(waiting.reference, Outcome.REFUSED, "Tidak.", "maker")
 
 
 def test_a_city_says_itself_in_how_many_bank_days_it_answers(

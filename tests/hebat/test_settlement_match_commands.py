@@ -42,8 +42,8 @@ def shell(tmp_path: Path, city: Participants) -> Shell:
 def test_matches_are_listed_undone_and_made_by_hand(shell: Shell) -> None:
     assert "reference and amount" in shell.ran("match", "list")
     (made,) = shell.told("match", "list")
-    undone = shell.told("match", "undo", made["match"], "--by", "sari", "--reason", "wrong")
-    assert (undone["undone_by"], undone["undone_why"]) == ("sari", "wrong")
+    undone = shell.told("match", "undo", made["match"], "--by", "maker", "--reason", "wrong")
+    assert (undone["undone_by"], undone["undone_why"]) == ("maker", "wrong")
     again = shell.told(
         "match",
         "pair",
@@ -52,12 +52,12 @@ def test_matches_are_listed_undone_and_made_by_hand(shell: Shell) -> None:
         "--line",
         made["lines"][0],
         "--by",
-        "budi",
+        "checker",
         "--reason",
         "right",
     )
-    assert (again["rule"], again["made_by"]) == ("by hand", "budi")
-    assert "undone by sari: wrong" in shell.ran("match", "show", made["match"])
+    assert (again["rule"], again["made_by"]) == ("by hand", "checker")
+    assert "undone by maker: wrong" in shell.ran("match", "show", made["match"])
     told = shell.told("match", "run")
     assert told["matched"] + told["in_breaks"] + told["in_suspense"] == told["movement"]
 
@@ -65,7 +65,7 @@ def test_matches_are_listed_undone_and_made_by_hand(shell: Shell) -> None:
 def test_suggestions_are_accepted_and_rejected(shell: Shell) -> None:
     found = shell.told("match", "suggestions")
     assert "what speaks for it" in shell.ran("match", "suggestions")
-    made = shell.told("match", "accept", found[0]["suggestion"], "--by", "sari")
+    made = shell.told("match", "accept", found[0]["suggestion"], "--by", "maker")
     assert (made["items"], made["confidence"]) == ([found[0]["item"]], found[0]["score"])
     assert "No suggestion waits." in shell.ran("match", "suggestions")
 
@@ -79,7 +79,7 @@ def test_rules_are_printed_tried_and_put_in_force(shell: Shell, tmp_path: Path) 
     assert "0 won, 1 lost, 0 different, 0 the same." in shell.ran("match", "dry-run", file, *days)
     assert len(shell.told("match", "dry-run", file, *days)["lost"]) == 1
     assert "version 1 are in force" in shell.ran(
-        "match", "rules", "--put", file, "--by", "sari", "--reason", "try"
+        "match", "rules", "--put", file, "--by", "maker", "--reason", "try"
     )
     assert json.loads(shell.ran("match", "rules")) == rules
 
@@ -87,18 +87,18 @@ def test_rules_are_printed_tried_and_put_in_force(shell: Shell, tmp_path: Path) 
 def test_a_break_is_taken_proposed_by_one_and_approved_by_another(shell: Shell, tmp_path: Path) -> None:
     listed = shell.told("breaks", "list", "--reason", "unexpected on statement")["breaks"]
     stray = next(one for one in listed if one["shown"] == STRAY.amount)["break"]
-    shell.ran("breaks", "assign", stray, "--to", "tono", "--by", "sari")
-    shell.ran("breaks", "comment", stray, "--text", "asked", "--by", "tono")
+    shell.ran("breaks", "assign", stray, "--to", "colleague", "--by", "maker")
+    shell.ran("breaks", "comment", stray, "--text", "asked", "--by", "colleague")
     letter = tmp_path / "letter.txt"
     letter.write_text("dear bank", encoding="utf-8")
-    shell.ran("breaks", "attach", stray, letter, "--by", "tono")
-    made = shell.told("breaks", "propose", stray, "--write-off", "--by", "sari", "--reason", "old")
+    shell.ran("breaks", "attach", stray, letter, "--by", "colleague")
+    made = shell.told("breaks", "propose", stray, "--write-off", "--by", "maker", "--reason", "old")
     assert str(made["proposal"]) in shell.ran("breaks", "proposals")
     with pytest.raises(MakerIsChecker):
-        shell.ran("breaks", "approve", made["proposal"], "--by", "sari")
-    assert "approved by budi" in shell.ran("breaks", "approve", made["proposal"], "--by", "budi")
+        shell.ran("breaks", "approve", made["proposal"], "--by", "maker")
+    assert "approved by checker" in shell.ran("breaks", "approve", made["proposal"], "--by", "checker")
     shown = shell.ran("breaks", "show", stray)
-    for said in ("owner tono", "asked", "letter.txt", "approved", "closed"):
+    for said in ("owner colleague", "asked", "letter.txt", "approved", "closed"):
         assert said in shown
 
 
@@ -124,8 +124,8 @@ def test_ages_and_suspense_are_told(shell: Shell) -> None:
     "words",
     [
         ("breaks", "list", "--age", "7"), ("breaks", "list", "--reason", "x"), ("breaks", "list", "--severity", "x"),
-        ("breaks", "propose", "BRK-1", "--by", "sari", "--reason", "x"),
-        ("match", "pair", "--line", "abc", "--by", "sari", "--reason", "x"), ("match", "dry-run", "none.json", "--from", "2026-11-18", "--to", "2026-11-18"),
+        ("breaks", "propose", "BRK-1", "--by", "maker", "--reason", "x"),
+        ("match", "pair", "--line", "abc", "--by", "maker", "--reason", "x"), ("match", "dry-run", "none.json", "--from", "2026-11-18", "--to", "2026-11-18"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_refused_with_a_reason(shell: Shell, words: tuple[str, ...]) -> None:

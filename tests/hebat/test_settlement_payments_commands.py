@@ -68,19 +68,19 @@ def files(shell: Shell) -> list[str]:
 
 def test_a_file_waits_is_made_released_and_reported_on(shell: Shell) -> None:
     assert {one["state"] for one in shell.told("payments", "list")} == {"waits for one who makes it"}
-    assert "made by Ratna" in shell.ran("payments", "make", *FILE, "--by", "Ratna")
+    assert "made by maker" in shell.ran("payments", "make", *FILE, "--by", "maker")
     assert files(shell) == []
     with pytest.raises(ReleaseRefused, match="another one must release it"):
-        shell.ran("payments", "release", *FILE, "--by", "Ratna")
-    said = shell.ran("payments", "release", *FILE, "--by", "Bambang")
-    assert f"{NAME} is released by Bambang (made by Ratna)" in said
+        shell.ran("payments", "release", *FILE, "--by", "maker")
+    said = shell.ran("payments", "release", *FILE, "--by", "checker")
+    assert f"{NAME} is released by checker (made by maker)" in said
     assert files(shell) == [NAME]
     (payment, *_) = shell.told("payments", "show", *FILE)
     rejected = report(f"KSH-20261118-{BANK:04d}", {payment["reference"]: ("RJCT", "AC04")})
     assert "is rejected: AC04 says the bank" in shell.ran("payments", "status", put(shell, "r.xml", rejected))
     assert shell.told("payments", "list", "--rejected")[0]["reference"] == payment["reference"]
     listed = shell.ran("payments", "list")
-    assert "released by Bambang" in listed
+    assert "released by checker" in listed
     assert "1 rejected" in listed
     assert "AC04" in shell.ran("payments", "show", *FILE)
 
@@ -96,7 +96,7 @@ def test_rails_are_shown_and_a_dated_row_changes_them_from_its_day_on(shell: She
         "rail": "SKN", "from": "2027-01-01", "until": None, "over": "0", "at_most": "500000000", "fee": "2000",
         "opens": "06:30", "closes": "15:00", "bank_days_only": True,
     }  # fmt: skip
-    who = ("--by", "Ratna", "--reason", "BI circular")
+    who = ("--by", "maker", "--reason", "BI circular")
     assert "SKN from 2027-01-01 on: version 1" in shell.ran(
         "rails", "set", "--draft", put(shell, "d.json", row), *who
     )
@@ -111,7 +111,7 @@ def test_rails_are_shown_and_a_dated_row_changes_them_from_its_day_on(shell: She
 
 def test_a_banks_own_table_is_kept_as_a_template_and_taken_back(shell: Shell) -> None:
     columns = [{"title": name, "value": name} for name in ("reference", "account", "amount")]
-    who = ("--by", "Ratna", "--reason", "no ISO yet")
+    who = ("--by", "maker", "--reason", "no ISO yet")
     said = shell.ran("payments", "template", BNI, "--draft", put(shell, "t.json", {"columns": columns}), *who)
     assert said == "Bank 0009 gets its own table (version 1).\n"
     said = shell.ran("payments", "template", BNI, "--draft", put(shell, "t.json", None), *who)
@@ -122,7 +122,7 @@ def test_what_is_not_there_is_said(shell: Shell) -> None:
     with pytest.raises(InputRefused, match="nothing to pay"):
         shell.ran("payments", "show", "--date", "2026-11-17", "--bank", BNI)
     with pytest.raises(ReleaseRefused, match="has no payment file"):
-        shell.ran("payments", "make", "--date", "2026-11-17", "--bank", BNI, "--by", "Ratna")
+        shell.ran("payments", "make", "--date", "2026-11-17", "--bank", BNI, "--by", "maker")
     with pytest.raises(InputRefused, match="there is no file"):
         shell.ran("payments", "status", "nowhere.xml")
     assert shell.ran("payments", "list", "--rejected") == "No payment is rejected.\n"

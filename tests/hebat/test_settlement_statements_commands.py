@@ -27,7 +27,7 @@ MAPPING = {
     "decimal": ",", "thousands": ".", "delimiter": ";", "account": ACCOUNT,
 }  # fmt: skip
 TABLE = "Tanggal;Keterangan;Mutasi\n19/11/2026;SETORAN KSH-20261118-0009-0001;1.500,50\n20/11/2026;BIAYA;-2.500,00\n"
-WHO = ("--by", "Ratna", "--reason", "the bank has no MT940")
+WHO = ("--by", "maker", "--reason", "the bank has no MT940")
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_a_dry_run_on_a_file_that_does_not_fit_says_why(shell: Shell) -> None:
 
 
 def test_a_dialect_is_chosen_by_name(shell: Shell) -> None:
-    who = ("--by", "Ratna", "--reason", "no commas")
+    who = ("--by", "maker", "--reason", "no commas")
     assert "dialect BTN (version 1)" in shell.ran("statements", "dialect", BNI, "BTN", *who)
     path = put(shell, "bni.sta", mt940(statement(18, 500)).replace(b"IDR5,00", b"IDR5"))
     assert shell.told("statements", "take", path)[0]["verdict"] == "accepted"

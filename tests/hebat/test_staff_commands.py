@@ -35,14 +35,14 @@ def staff(city: Path, *arguments: str, typed: str = "") -> Result:
 
 
 def test_an_account_is_added_listed_changed_reset_and_disabled(city: Path) -> None:
-    added = staff(city, "add", "sari", "--roles", "maker", typed=f"{WORDS}\n{WORDS}\n")
+    added = staff(city, "add", "maker", "--roles", "maker", typed=f"{WORDS}\n{WORDS}\n")
     assert added.exit_code == 0, added.output
     assert WORDS not in added.output
-    assert staff(city, "roles", "sari", "checker,maker").exit_code == 0
+    assert staff(city, "roles", "maker", "checker,maker").exit_code == 0
     (told,) = json.loads(staff(city, "list", "--json").output)
     assert (told["roles"], told["state"]) == (["checker", "maker"], "first sign-in to come")
-    assert staff(city, "reset", "sari", typed=f"{WORDS}!\n{WORDS}!\n").exit_code == 0
-    assert staff(city, "disable", "sari").exit_code == 0
+    assert staff(city, "reset", "maker", typed=f"{WORDS}!\n{WORDS}!\n").exit_code == 0
+    assert staff(city, "disable", "maker").exit_code == 0
     assert "disabled" in staff(city, "list").output
     log = json.loads(staff(city, "log", "--json").output)
     assert log["entries"] == 4
@@ -51,7 +51,7 @@ def test_an_account_is_added_listed_changed_reset_and_disabled(city: Path) -> No
 @pytest.mark.parametrize(
     "arguments",
     [
-        ("add", "sari", "--roles", "king"),
+        ("add", "maker", "--roles", "king"),
         ("disable", "nobody"),
         ("roles", "nobody", "maker"),
         ("roles", "nobody", "maker,auditor"),
@@ -64,6 +64,6 @@ def test_a_mistake_is_told_in_a_sentence(city: Path, arguments: tuple[str, ...])
 
 
 def test_a_weak_password_makes_no_account(city: Path) -> None:
-    ran = staff(city, "add", "sari", "--roles", "maker", typed="short\nshort\n")
+    ran = staff(city, "add", "maker", "--roles", "maker", typed="short\nshort\n")
     assert isinstance(ran.exception, StaffError)
     assert json.loads(staff(city, "list", "--json").output) == []

@@ -124,9 +124,9 @@ def test_after_sign_out_the_cookie_opens_nothing(at: Opened) -> None:
 
 def test_the_cookies_are_for_this_site_alone_and_for_no_script(at: Opened) -> None:
     client = browser(at)
-    enrolled(at, "rara", "maker")
+    enrolled(at, "maker", "maker")
     first = client.get("/staff/sign-in")
-    form = {"name": "rara", "password": PASSWORD, "form_token": token_of(first.text)}
+    form = {"name": "maker", "password": PASSWORD, "form_token": token_of(first.text)}
     for answer in (first, client.post("/staff/sign-in", data=form)):
         told = answer.headers["set-cookie"].lower()
         assert told.startswith("__host-ksh-")
@@ -136,7 +136,7 @@ def test_the_cookies_are_for_this_site_alone_and_for_no_script(at: Opened) -> No
 
 
 def test_wrong_sign_ins_all_get_the_same_words_and_lock_the_account(at: Opened) -> None:
-    enrolled(at, "rara", "maker")
+    enrolled(at, "maker", "maker")
     client = browser(at)
     token = token_of(client.get("/staff/sign-in").text)
 
@@ -145,17 +145,17 @@ def test_wrong_sign_ins_all_get_the_same_words_and_lock_the_account(at: Opened) 
         answer = client.post("/staff/sign-in", data=form)
         return answer.status_code, answer.text
 
-    wrong = {said("rara", "no such words at all") for _ in range(5)} | {
+    wrong = {said("maker", "no such words at all") for _ in range(5)} | {
         said("nobody", "no such words at all")
     }
     assert len(wrong) == 1
-    assert said("rara", PASSWORD) == wrong.pop()
+    assert said("maker", PASSWORD) == wrong.pop()
 
 
 def test_half_a_sign_in_opens_nothing(at: Opened) -> None:
-    enrolled(at, "rara", "maker")
+    enrolled(at, "maker", "maker")
     client = browser(at)
-    form = {"name": "rara", "password": PASSWORD, "form_token": token_of(client.get("/staff/sign-in").text)}
+    form = {"name": "maker", "password": PASSWORD, "form_token": token_of(client.get("/staff/sign-in").text)}
     client.post("/staff/sign-in", data=form)
     for path in ("/night", "/console", "/staff/password", "/staff/authenticator"):
         assert client.get(path).headers["location"] == "/staff/code", path

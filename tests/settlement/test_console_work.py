@@ -212,12 +212,12 @@ def test_what_is_not_there_is_said_so(at: Opened, path: str) -> None:
 
 def test_an_administrator_makes_an_account_whose_first_password_is_shown_once(at: Opened) -> None:
     admin = member(at, "administrator")
-    page = send(admin, "/console/accounts", "/console/accounts", name="wulan", roles="maker")
+    page = send(admin, "/console/accounts", "/console/accounts", name="newcomer", roles="maker")
     assert "shown this once" in page.text
     assert "shown this once" not in admin.get("/console/accounts").text
-    bad = send(admin, "/console/accounts", "/console/accounts", name="wulan", roles="maker,auditor")
+    bad = send(admin, "/console/accounts", "/console/accounts", name="newcomer", roles="maker,auditor")
     assert bad.status_code == 422
-    assert send(admin, "/console/accounts/wulan/disable", "/console/accounts").status_code == 303
+    assert send(admin, "/console/accounts/newcomer/disable", "/console/accounts").status_code == 303
 
 
 def test_an_auditor_reads_the_log_and_verifies_it(at: Opened) -> None:

@@ -34,7 +34,7 @@ CALENDAR = indonesian_calendar()
 def calendars(draw: st.DrawFn) -> BankCalendar:
     holidays = [Holiday(day, "hari libur") for day in draw(st.sets(DAYS, max_size=60))]
     overrides = [
-        DayOverride(day, draw(st.booleans()), "keputusan", "Ratna") for day in draw(st.sets(DAYS, max_size=8))
+        DayOverride(day, draw(st.booleans()), "keputusan", "maker") for day in draw(st.sets(DAYS, max_size=8))
     ]
     return BankCalendar(FIRST, LAST, holidays, overrides)
 
@@ -159,16 +159,16 @@ def test_a_decision_about_a_day_holds_with_its_reason_and_author_and_can_be_take
     rulebook: Rulebook,
 ) -> None:
     flood = day_of(FRIDAY)
-    decide(rulebook, flood, is_open=False, author="Ratna", reason="banjir rob", at=UnixMs(5))
+    decide(rulebook, flood, is_open=False, author="maker", reason="banjir rob", at=UnixMs(5))
     decided = city_calendar(rulebook)
     assert decided.closed_because(flood) == "banjir rob"
-    assert decided.overrides[flood].author == "Ratna"
-    decide(rulebook, flood, is_open=None, author="Bambang", reason="surut", at=UnixMs(6))
+    assert decided.overrides[flood].author == "maker"
+    decide(rulebook, flood, is_open=None, author="checker", reason="surut", at=UnixMs(6))
     assert city_calendar(rulebook).is_bank_day(flood)
     history = rulebook.history(RuleKind.BANK_DAY, "2026-11-20")
     assert [(page.version, page.author, page.made_at) for page in history] == [
-        (1, "Ratna", 5),
-        (2, "Bambang", 6),
+        (1, "maker", 5),
+        (2, "checker", 6),
     ]
 
 

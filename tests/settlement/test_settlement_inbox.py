@@ -112,7 +112,7 @@ def test_a_table_without_balances_goes_on_from_the_statement_before(stage: Stage
         "header": ["Date", "Amount"], "columns": {"booking_date": 1, "amount": 2, "text": 3}, "account": "0099001122",
     }  # fmt: skip
     desk.rulebook.add(
-        RuleKind.MAPPING, "plain", mapping, author="Ratna", reason="no other file", at=UnixMs(0)
+        RuleKind.MAPPING, "plain", mapping, author="maker", reason="no other file", at=UnixMs(0)
     )
     stage.put("1.xml", statement(0, 1_000, INTEREST))
     assert verdicts(stage) == {"1.xml": Verdict.ACCEPTED}
@@ -132,7 +132,7 @@ def test_staff_may_choose_another_dialect_for_a_bank(stage: Stage) -> None:
     desk = StatementDesk(stage.ledger.database, stage.participants)
     content = mt940(Account("BNI", "0099001122", DATE, 1, Sen(500), [])).replace(b"IDR5,00", b"IDR5")
     assert desk.take_bytes("1.sta", content, DAY).verdict is Verdict.REFUSED
-    desk.rulebook.add(RuleKind.DIALECT, "0009", "BTN", author="Ratna", reason="no commas", at=UnixMs(0))
+    desk.rulebook.add(RuleKind.DIALECT, "0009", "BTN", author="maker", reason="no commas", at=UnixMs(0))
     assert desk.take_bytes("1.sta", content, DAY).verdict is Verdict.ACCEPTED
 
 

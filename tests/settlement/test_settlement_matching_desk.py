@@ -51,8 +51,8 @@ def test_an_undone_match_stays_with_who_and_why_and_its_line_is_open_for_good(wo
     (first, *_) = worked.items(BNI)
     worked.take([worked.told(first)])
     (found,) = worked.matching.matches()
-    undone = worked.matching.undo(found.number, "sari", "it was the other shop")
-    assert (undone.undone_by, undone.undone_why, undone.holds) == ("sari", "it was the other shop", False)
+    undone = worked.matching.undo(found.number, "maker", "it was the other shop")
+    assert (undone.undone_by, undone.undone_why, undone.holds) == ("maker", "it was the other shop", False)
     assert {one.reason for one in worked.open() if one.line.sha256} == {Reason.UNDONE}
     worked.sums()
     worked.run()
@@ -60,18 +60,18 @@ def test_an_undone_match_stays_with_who_and_why_and_its_line_is_open_for_good(wo
     assert worked.matching.matches(undone=True) == [undone]
     assert {one.reason for one in worked.open() if one.line.sha256} == {Reason.UNDONE}
     assert worked.sums().in_breaks == first.amount
-    with pytest.raises(MatchRefused, match="undone by sari already"):
-        worked.matching.undo(found.number, "budi", "again")
+    with pytest.raises(MatchRefused, match="undone by maker already"):
+        worked.matching.undo(found.number, "checker", "again")
 
 
 def test_what_was_undone_can_be_matched_by_hand_and_stays_matched(worked: Worked) -> None:
     first, second, *_ = worked.items(BNI)
     worked.take([worked.told(first), worked.told(second)])
     one, other = sorted(worked.matching.matches(), key=lambda found: found.number)
-    worked.matching.undo(one.number, "sari", "wrong")
-    worked.matching.undo(other.number, "sari", "wrong too")
-    made = worked.matching.pair([first.reference], one.lines, "budi", "the voucher says so")
-    assert (made.rule, made.made_by, made.difference) == (BY_HAND, "budi", 0)
+    worked.matching.undo(one.number, "maker", "wrong")
+    worked.matching.undo(other.number, "maker", "wrong too")
+    made = worked.matching.pair([first.reference], one.lines, "checker", "the voucher says so")
+    assert (made.rule, made.made_by, made.difference) == (BY_HAND, "checker", 0)
     worked.run()
     assert worked.matching.matches() == [made]
     assert worked.sums().matched == first.amount
@@ -81,13 +81,13 @@ def test_a_match_by_hand_with_a_difference_leaves_the_difference_as_a_break(work
     (first, *_) = worked.items(BNI)
     worked.take([Movement(Sen(first.amount - 12_345), "", "XX", "B1")])
     (line,) = worked.lines()
-    worked.matching.pair([first.reference], [line.key], "budi", "a fee nobody knew of")
+    worked.matching.pair([first.reference], [line.key], "checker", "a fee nobody knew of")
     (found,) = worked.open(Reason.FEE)
     assert (found.difference, found.match, found.bank) == (Sen(-12_345), 1, BNI)
     assert suspense(worked) == 0
     worked.run()
     assert [one.break_id for one in worked.open(Reason.FEE)] == [found.break_id]
-    worked.matching.undo(1, "sari", "no such fee")
+    worked.matching.undo(1, "maker", "no such fee")
     assert worked.open(Reason.FEE) == []
     worked.sums()
 
@@ -100,10 +100,10 @@ def test_a_line_in_suspense_leaves_it_when_it_is_matched_and_comes_back_when_tha
     (line,) = worked.lines()
     assert suspense(worked, JATENG) == first.amount
     assert worked.sums().in_suspense == first.amount
-    made = worked.matching.pair([first.reference], [line.key], "budi", "asked the bank")
+    made = worked.matching.pair([first.reference], [line.key], "checker", "asked the bank")
     assert suspense(worked, JATENG) == 0
     assert worked.sums().matched == first.amount
-    worked.matching.undo(made.number, "sari", "the bank was wrong")
+    worked.matching.undo(made.number, "maker", "the bank was wrong")
     assert worked.sums().in_breaks == first.amount
     worked.run()
     assert suspense(worked, JATENG) == first.amount
@@ -116,23 +116,23 @@ def test_a_suggestion_waits_for_a_person_and_is_made_when_it_is_accepted(worked:
     (likely,) = worked.matching.suggestions()
     assert (likely.reference, worked.matching.matches()) == (first.reference, [])
     assert "the same amount" in likely.evidence
-    made = worked.matching.accept(likely.number, "sari")
-    assert (made.rule, made.confidence, made.made_by) == (ACCEPTED, likely.score, "sari")
+    made = worked.matching.accept(likely.number, "maker")
+    assert (made.rule, made.confidence, made.made_by) == (ACCEPTED, likely.score, "maker")
     assert worked.matching.suggestions() == []
     assert worked.sums().matched == first.amount
-    with pytest.raises(MatchRefused, match="accepted by sari already"):
-        worked.matching.reject(likely.number, "budi", "no")
+    with pytest.raises(MatchRefused, match="accepted by maker already"):
+        worked.matching.reject(likely.number, "checker", "no")
 
 
 def test_a_rejected_pair_is_neither_suggested_nor_matched_again(worked: Worked) -> None:
     (first, *_) = worked.items(BNI)
     worked.take([Movement(first.amount, "", "PT CTRA ARMDA TRANSFER", "B1")])
     (likely,) = worked.matching.suggestions()
-    worked.matching.reject(likely.number, "sari", "another Citra")
+    worked.matching.reject(likely.number, "maker", "another Citra")
     worked.run()
     assert worked.matching.suggestions() == []
     (kept,) = worked.matching.suggestions(SuggestionState.REJECTED)
-    assert (kept.decided_by, kept.decided_why) == ("sari", "another Citra")
+    assert (kept.decided_by, kept.decided_why) == ("maker", "another Citra")
 
 
 def test_a_match_is_refused_with_what_is_in_its_way(worked: Worked) -> None:
@@ -148,12 +148,12 @@ def test_a_match_is_refused_with_what_is_in_its_way(worked: Worked) -> None:
         ([], [stray], "a match has a line"),
     ):
         with pytest.raises(MatchRefused, match=reason):
-            worked.matching.pair(references, lines, "budi", "try")
+            worked.matching.pair(references, lines, "checker", "try")
     for number in (77, 0):
         with pytest.raises(MatchUnknown):
-            worked.matching.undo(number, "budi", "x")
+            worked.matching.undo(number, "checker", "x")
     with pytest.raises(MatchRefused, match="say why"):
-        worked.matching.undo(1, "budi", "  ")
+        worked.matching.undo(1, "checker", "  ")
     for name in ("", "night", "Sari", "a" * 80, "x y"):
         with pytest.raises(PersonInvalid):
             worked.matching.undo(1, name, "x")
@@ -195,10 +195,10 @@ def test_rules_are_put_in_force_as_a_version_that_later_matches_name(worked: Wor
     first, *_ = worked.items(BNI)
     rules = json.loads(SHIPPED.body)
     next(one for one in rules["passes"] if one["name"] == "reference within tolerance")["fees"] = [777]
-    made = worked.matching.put_rules(json.dumps(rules), "the bank takes Rp7,77", "sari")
+    made = worked.matching.put_rules(json.dumps(rules), "the bank takes Rp7,77", "maker")
     assert (made.version, worked.matching.rules().sha256) == (1, made.sha256)
     with pytest.raises(RulesInvalid, match="in force already"):
-        worked.matching.put_rules(json.dumps(rules), "again", "sari")
+        worked.matching.put_rules(json.dumps(rules), "again", "maker")
     worked.take([worked.told(first, first.amount - 7_77)])
     (found,) = worked.matching.matches()
     assert (found.rule, found.rules, found.difference) == ("reference within tolerance", 1, -7_77)

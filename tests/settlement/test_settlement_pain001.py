@@ -128,7 +128,7 @@ def test_the_rail_follows_the_amount_and_bank_days(
 
 
 def test_bank_holidays_put_a_payment_off() -> None:
-    decided = DayOverride(day_of(date(2026, 12, 28)), is_open=False, reason="flood", author="Ratna")
+    decided = DayOverride(day_of(date(2026, 12, 28)), is_open=False, reason="flood", author="maker")
     rules = RailRules(calendar=indonesian_calendar().with_overrides([decided]))
     assert rules.execution(Rail.SKN, day_of(date(2026, 12, 23))) == day_of(date(2026, 12, 29))
 

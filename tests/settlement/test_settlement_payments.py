@@ -124,7 +124,7 @@ def test_a_file_in_its_place_that_is_another_stops_the_release(stage: Stage, des
     assert not kept.is_released
 
 
-@pytest.mark.parametrize("name", ["", " Ratna", "Ratna\n", "x" * 81])
+@pytest.mark.parametrize("name", ["", " maker", "maker\n", "x" * 81])
 def test_nobody_is_not_a_name(desk: PaymentDesk, name: str) -> None:
     with pytest.raises(ReleaseRefused, match="nobody's name"):
         desk.make(DAY, BNI, by=name, at=AT)

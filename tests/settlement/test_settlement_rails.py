@@ -85,7 +85,7 @@ SKN = {
 def test_a_dated_row_of_staff_holds_from_its_day_on(tmp_path: Path) -> None:
     database = Ledger.create(f"sqlite:///{tmp_path / 'ledger.db'}", tables.metadata)
     rulebook = Rulebook(database)
-    rulebook.add(RuleKind.RAIL, "SKN 2027-01-01", SKN, author="Ratna", reason="BI circular", at=UnixMs(0))
+    rulebook.add(RuleKind.RAIL, "SKN 2027-01-01", SKN, author="maker", reason="BI circular", at=UnixMs(0))
     rules = city_rails(rulebook)
     database.close()
     assert (rules.fee(Rail.SKN, DAY), rules.fee(Rail.SKN, NEXT_YEAR)) == (rp(2_900), rp(2_000))

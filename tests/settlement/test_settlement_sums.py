@@ -73,34 +73,36 @@ class Walk:
     def undo(self, pick: int) -> None:
         if found := self.worked.matching.matches():
             with suppress(MatchRefused):  # an entry explains its difference
-                self.worked.matching.undo(found[pick % len(found)].number, "sari", "walk")
+                self.worked.matching.undo(found[pick % len(found)].number, "maker", "walk")
 
     def pair(self, pick: int) -> None:
         lines = [one.line for one in self.worked.open() if one.line.sha256]
         items = [one.reference for one in self.worked.open() if one.reference]
         if lines and items:
             chosen = [items[pick % len(items)]], [lines[pick % len(lines)]]
-            self.worked.matching.pair(*chosen, "tono", "walk")
+            self.worked.matching.pair(*chosen, "colleague", "walk")
 
     def suggestion(self, pick: int) -> None:
         for one in self.worked.matching.suggestions()[:1]:
             if pick % 2:
-                self.worked.matching.reject(one.number, "sari", "walk")
+                self.worked.matching.reject(one.number, "maker", "walk")
             else:
                 with suppress(MatchRefused):  # matched by hand since
-                    self.worked.matching.accept(one.number, "sari")
+                    self.worked.matching.accept(one.number, "maker")
 
     def write_off(self, pick: int) -> None:
         if found := self.worked.open():
             with suppress(BreakRefused):  # nothing to post, or a proposal waits
-                made = self.worked.breaks.propose_write_off(found[pick % len(found)].break_id, "sari", "walk")
-                self.worked.breaks.approve(made.number, "budi")
+                made = self.worked.breaks.propose_write_off(
+                    found[pick % len(found)].break_id, "maker", "walk"
+                )
+                self.worked.breaks.approve(made.number, "checker")
 
     def reversal(self, pick: int) -> None:
         if done := self.worked.breaks.proposals(ProposalState.APPROVED):
             with suppress(BreakRefused):  # taken back already
-                made = self.worked.breaks.propose_reversal(done[pick % len(done)].number, "sari", "walk")
-                self.worked.breaks.approve(made.number, "budi")
+                made = self.worked.breaks.propose_reversal(done[pick % len(done)].number, "maker", "walk")
+                self.worked.breaks.approve(made.number, "checker")
 
 
 ACTS: Final[tuple[Callable[[Walk, int], None], ...]] = (

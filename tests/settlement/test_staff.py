@@ -68,7 +68,7 @@ class Desk:
         self.database, self.clock = database, Hands()
         self.office = StaffOffice(database, seal_of(folder / "staff.key"), self.clock)
 
-    def first_time(self, name: str = "rara") -> tuple[str, str, tuple[str, ...]]:
+    def first_time(self, name: str = "maker") -> tuple[str, str, tuple[str, ...]]:
         """Change the password, enrol: the session's token, the authenticator's secret, the recovery codes."""
         token = self.office.sign_in(name, FIRST, "10.0.0.1")
         token = self.office.change_password(self.session(token), FIRST, NEW, "10.0.0.1")
@@ -99,7 +99,7 @@ def desk(request: pytest.FixtureRequest, tmp_path: Path) -> Desk:
         with database.transaction() as connection:
             metadata.create_all(connection)
     made = Desk(database, tmp_path)
-    made.office.add("rara", MAKER, FIRST, DESK)
+    made.office.add("maker", MAKER, FIRST, DESK)
     return made
 
 
@@ -109,8 +109,8 @@ def test_the_first_sign_in_changes_the_password_and_enrols_an_authenticator(desk
     assert len(set(recovery)) == 10
     desk.clock.later(60_000)
     with pytest.raises(SignInRefused):
-        desk.office.sign_in("rara", FIRST, "10.0.0.1")
-    again = desk.office.sign_in("rara", NEW, "10.0.0.1")
+        desk.office.sign_in("maker", FIRST, "10.0.0.1")
+    again = desk.office.sign_in("maker", NEW, "10.0.0.1")
     assert desk.session(again).stage is Stage.CODE
     assert not desk.session(again).may(Right.LOOK)
     inside = desk.office.second_factor(desk.session(again), desk.code(secret), "10.0.0.1")
@@ -118,7 +118,7 @@ def test_the_first_sign_in_changes_the_password_and_enrols_an_authenticator(desk
 
 
 def test_every_step_has_a_session_of_its_own_and_the_one_before_is_worth_nothing(desk: Desk) -> None:
-    door = desk.office.sign_in("rara", FIRST, "10.0.0.1")
+    door = desk.office.sign_in("maker", FIRST, "10.0.0.1")
     changed = desk.office.change_password(desk.session(door), FIRST, NEW, "10.0.0.1")
     secret = desk.office.enrolment(desk.session(changed)).secret
     inside, _ = desk.office.enrol(desk.session(changed), desk.code(secret), "10.0.0.1")
@@ -130,9 +130,9 @@ def test_a_code_counts_once_and_so_does_a_recovery_code(desk: Desk) -> None:
     _, secret, recovery = desk.first_time()
     desk.clock.later(60_000)
     for typed in (desk.code(secret), recovery[3].lower().replace("-", " ")):
-        session = desk.session(desk.office.sign_in("rara", NEW, "10.0.0.1"))
+        session = desk.session(desk.office.sign_in("maker", NEW, "10.0.0.1"))
         desk.office.second_factor(session, typed, "10.0.0.1")
-        session = desk.session(desk.office.sign_in("rara", NEW, "10.0.0.1"))
+        session = desk.session(desk.office.sign_in("maker", NEW, "10.0.0.1"))
         with pytest.raises(SignInRefused):
             desk.office.second_factor(session, typed, "10.0.0.1")
 
@@ -144,7 +144,7 @@ def test_a_session_ends_when_it_is_not_used_and_when_it_is_old(desk: Desk) -> No
         assert desk.office.session(token) is not None
     desk.clock.later(sessions.IDLE_MS + sessions.SEEN_EVERY_MS)
     assert desk.office.session(token) is None
-    session = desk.session(desk.office.sign_in("rara", NEW, "10.0.0.1"))
+    session = desk.session(desk.office.sign_in("maker", NEW, "10.0.0.1"))
     token = desk.office.second_factor(session, desk.code(secret), "10.0.0.1")
     for _ in range(29):
         desk.clock.later(20 * 60_000 - 1)
@@ -158,15 +158,15 @@ def test_a_session_ends_when_it_is_not_used_and_when_it_is_old(desk: Desk) -> No
 def test_who_is_disabled_reset_or_given_other_roles_is_out_at_once(desk: Desk, what: str) -> None:
     token, _, _ = desk.first_time()
     if what == "disable":
-        desk.office.disable("rara", DESK)
+        desk.office.disable("maker", DESK)
     elif what == "reset":
-        desk.office.reset("rara", "another first pass", DESK)
+        desk.office.reset("maker", "another first pass", DESK)
     else:
-        desk.office.change_roles("rara", frozenset({Role.AUDITOR}), DESK)
+        desk.office.change_roles("maker", frozenset({Role.AUDITOR}), DESK)
     assert desk.office.session(token) is None
     if what == "disable":
         with pytest.raises(SignInRefused):
-            desk.office.sign_in("rara", NEW, "10.0.0.1")
+            desk.office.sign_in("maker", NEW, "10.0.0.1")
 
 
 def fail(desk: Desk, name: str, times: int, address: str = "10.0.0.9") -> None:
@@ -176,11 +176,11 @@ def fail(desk: Desk, name: str, times: int, address: str = "10.0.0.9") -> None:
 
 
 def test_an_account_is_locked_after_a_few_tries_and_opens_again_by_itself(desk: Desk) -> None:
-    fail(desk, "rara", 5)
+    fail(desk, "maker", 5)
     with pytest.raises(SignInRefused):
-        desk.office.sign_in("rara", FIRST, "10.0.0.1")
+        desk.office.sign_in("maker", FIRST, "10.0.0.1")
     desk.clock.later(lockout.WAIT_MS + 1)
-    assert desk.office.sign_in("rara", FIRST, "10.0.0.1")
+    assert desk.office.sign_in("maker", FIRST, "10.0.0.1")
     assert desk.actions().count("sign-in refused") == 6
 
 
@@ -191,8 +191,8 @@ def test_an_address_that_tries_many_names_is_locked_for_all_of_them(
     for number in range(6):
         fail(desk, f"nobody{number}", 1)
     with pytest.raises(SignInRefused):
-        desk.office.sign_in("rara", FIRST, "10.0.0.9")
-    assert desk.office.sign_in("rara", FIRST, "10.0.0.1")
+        desk.office.sign_in("maker", FIRST, "10.0.0.9")
+    assert desk.office.sign_in("maker", FIRST, "10.0.0.1")
 
 
 @given(st.sampled_from(Subject), st.integers(0, 200), st.integers(0, 1 << 42))
@@ -219,7 +219,7 @@ def test_an_unknown_name_takes_as_long_as_a_wrong_password() -> None:
 
 def test_the_log_says_who_did_what_and_the_database_keeps_it(desk: Desk) -> None:
     desk.first_time()
-    desk.office.disable("rara", DESK)
+    desk.office.disable("maker", DESK)
     assert desk.actions() == [
         "account added", "password accepted", "password changed", "signed in", "account disabled",
     ]  # fmt: skip
@@ -255,13 +255,13 @@ def test_the_database_alone_opens_no_authenticator(desk: Desk, tmp_path: Path) -
     assert secret.encode() not in person.authenticator
     elsewhere = seal_of(tmp_path / "other.secret")
     with pytest.raises(StaffKeyWrong):
-        elsewhere.opened("rara", person.authenticator)
+        elsewhere.opened("maker", person.authenticator)
 
 
-@pytest.mark.parametrize("weak", ["short", "a" * 20, "rara is my name 1", "password1234", "x" * 200])
+@pytest.mark.parametrize("weak", ["short", "a" * 20, "maker is my name 1", "password1234", "x" * 200])
 def test_a_weak_password_is_refused(weak: str) -> None:
     with pytest.raises(PasswordWeak):
-        passwords.checked("rara", weak)
+        passwords.checked("maker", weak)
 
 
 @pytest.mark.parametrize("roles", ["", "king", "maker,auditor", "administrator,checker", "maker;checker"])
@@ -277,7 +277,7 @@ def test_an_administrator_may_do_nothing_but_accounts_and_an_auditor_changes_not
     assert Right.WORK not in rights_of(read_roles("checker"))
 
 
-@pytest.mark.parametrize("name", ["", "Ra", "ra ra", "-rara", "rara\n", "x" * 41, "rara/..", "rara"])
+@pytest.mark.parametrize("name", ["", "Ra", "ra ra", "-maker", "maker\n", "x" * 41, "maker/..", "maker"])
 def test_a_name_that_is_none_or_taken_is_refused(desk: Desk, name: str) -> None:
     with pytest.raises(StaffRefused):
         desk.office.add(name, MAKER, FIRST, DESK)

@@ -36,7 +36,7 @@ BNI, JATENG, MANDIRI = 9, 113, 8
 BRT, CITRA = 12, 14  # operators
 STALL, SHOP = 501, 502  # merchants
 KIOSK, CITY_HALL = 701, 1
-MAKER, CHECKER = "Ratna", "Bambang"
+MAKER, CHECKER = "maker", "checker"
 
 
 def card(issuer: int, serial: int) -> int:
