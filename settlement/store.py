@@ -181,11 +181,14 @@ def settlements(connection: sa.Connection) -> list[Settlement]:
     ]
 
 
-def settled_days(connection: sa.Connection) -> list[Day]:
-    """The settled business dates, newest first."""
+def settled_days(connection: sa.Connection, limit: int | None = None) -> list[Day]:
+    """The settled business dates, newest first; all, or so many."""
     table = tables.settlements
     query = sa.select(table.c.business_date).where(table.c.partition == WHOLE)
-    return [Day(day) for day in connection.execute(query.order_by(table.c.business_date.desc())).scalars()]
+    return [
+        Day(day)
+        for day in connection.execute(query.order_by(table.c.business_date.desc()).limit(limit)).scalars()
+    ]
 
 
 def unsettled_before(connection: sa.Connection, day: Day) -> Day | None:

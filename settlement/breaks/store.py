@@ -79,11 +79,14 @@ def open_of(
     """The open breaks that some items or lines stand in."""
     place = sa.tuple_(breaks.c.sha256, breaks.c.statement, breaks.c.line)
     found: dict[str, KeptBreak] = {}
-    for start in range(0, max(len(references), len(lines)), _KEYS_MAX):
-        part = slice(start, start + _KEYS_MAX)
-        here = breaks.c.reference.in_(references[part]) | place.in_([tuple(line) for line in lines[part]])
-        query = sa.select(breaks).where(breaks.c.partition == WHOLE, breaks.c.closed_night.is_(None), here)
-        found |= {row.break_id: _kept(row) for row in connection.execute(query)}
+    # Asked for apart, so that an index serves each.
+    for column, keys in ((breaks.c.reference, references), (place, [tuple(line) for line in lines])):
+        for start in range(0, len(keys), _KEYS_MAX):
+            here = column.in_(keys[start : start + _KEYS_MAX])
+            query = sa.select(breaks).where(
+                breaks.c.partition == WHOLE, breaks.c.closed_night.is_(None), here
+            )
+            found |= {row.break_id: _kept(row) for row in connection.execute(query)}
     return sorted(found.values(), key=lambda one: one.break_id)
 
 

@@ -49,6 +49,9 @@ breaks = Table(
     Column("closed_night", Integer, nullable=True),
     field("proposal", BigInteger, server_default="0"),
     Index("settlement_breaks_by_age", "partition", "closed_night", "since", "break_id"),
+    Index("settlement_breaks_sizes", "partition", "closed_night", "since", "difference"),
+    Index("settlement_breaks_by_line", "partition", "sha256", "statement", "line"),
+    Index("settlement_breaks_by_reference", "partition", "reference"),
 )
 """`shown` is the amount of its line, 0 where it has none or a match counts it. `proposal` is the one whose entry resolved it, 0 for none."""
 

@@ -38,7 +38,7 @@ class OverviewPages(Pages):
             totals = [Total(Source.BREAK, sum(one[1] for one in aged), sum(one[2] for one in aged))]
             for source in (Source.QUARANTINE, Source.EXCEPTION, Source.DISPUTE):
                 totals += store.totals(connection, Filters(source))
-            days = settlements.settled_days(connection)[:NIGHTS]
+            days = settlements.settled_days(connection, NIGHTS)
         ages = {name: [0, 0] for _, name in BUCKETS} | {OLDER: [0, 0]}
         for since, count, _, amount in aged:
             at = since * store.DAY_MS - store.CITY_MS

@@ -121,6 +121,7 @@ suggestions = Table(
     field("decided_why", Text),
     CheckConstraint("score BETWEEN 0 AND 100", name="settlement_suggestions_are_scored_by_percent"),
     Index("settlement_suggestions_by_state", "partition", "state", "number"),
+    Index("settlement_suggestions_by_line", "partition", "sha256", "statement", "line"),
     only_where(
         "settlement_suggestions_wait_once",
         sa.column("state") == sa.literal_column("'waiting'"),

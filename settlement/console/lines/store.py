@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from keys.clock import day_of
 from ledger import tables as journal
 from ledger.chart import Partition, account_id
-from settlement.matching.proposing.store import page as suggestions_page
-from settlement.matching.tables import match_items
+from settlement.matching.proposing.store import suggestion_of_row
+from settlement.matching.tables import match_items, suggestions
 from settlement.statements.store import line_of_row
 from settlement.store import item_of_row
 from settlement.tables import WHOLE, items, lines
@@ -18,7 +18,7 @@ from settlement.tables import WHOLE, items, lines
 if TYPE_CHECKING:
     from ledger.store import Connection
     from settlement.items import Item
-    from settlement.matching.kept import Suggestion
+    from settlement.matching.kept import Suggestion, SuggestionState
     from settlement.statements.kept import BankLine, LineKey
 
 CANDIDATES_MAX: Final = 20
@@ -82,9 +82,14 @@ def _candidates(connection: Connection, line: BankLine, days: int) -> list[Item]
     return [item_of_row(row) for row in connection.execute(query)]
 
 
-def suggestions_of(connection: Connection, key: LineKey, waiting: Any) -> list[Suggestion]:
+def suggestions_of(connection: Connection, key: LineKey, waiting: SuggestionState) -> list[Suggestion]:
     """Suggestions for a line that wait for somebody."""
-    return [one for one in suggestions_page(connection, waiting, 0, 500) if one.line == key]
+    here = (
+        suggestions.c.partition == WHOLE, suggestions.c.sha256 == key.sha256, suggestions.c.statement == key.statement,
+        suggestions.c.line == key.number, suggestions.c.state == waiting.value,
+    )  # fmt: skip
+    query = sa.select(suggestions).where(*here).order_by(suggestions.c.score.desc(), suggestions.c.number)
+    return [suggestion_of_row(row) for row in connection.execute(query)]
 
 
 def transfers_of(connection: Connection, item: Item) -> list[Any]:
