@@ -234,20 +234,15 @@ def positions_of(connection: sa.Connection, day: Day) -> tuple[KeptPosition, ...
     """The positions of a settled window, in order of purpose, bank and party."""
     table = tables.positions
     query = _of_day(table, day).order_by(table.c.purpose, table.c.bank, table.c.code, table.c.number)
-    return tuple(
-        KeptPosition(
-            Purpose(row.purpose),
-            row.bank,
-            Code(row.code),
-            row.number,
-            row.name,
-            Sen(row.gross),
-            Sen(row.refunds),
-            Sen(row.fee),
-            Sen(row.net),
-        )
-        for row in connection.execute(query)
-    )
+    return tuple(position_of_row(row) for row in connection.execute(query))
+
+
+def position_of_row(row: Any) -> KeptPosition:
+    """A position from its row."""
+    return KeptPosition(
+        Purpose(row.purpose), row.bank, Code(row.code), row.number, row.name, Sen(row.gross), Sen(row.refunds), Sen(row.fee),
+        Sen(row.net),
+    )  # fmt: skip
 
 
 def item_of_row(row: Any) -> Item:

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 from keys.clock import date_of, day_of, local
+from ledger.http import cursors
 from settlement import store
 from settlement.breaks.classifying import Reason
+from settlement.breaks.suspense import store as suspense
 from settlement.console.calls import Page, download
+from settlement.console.nightly import store as nightly
 from settlement.console.pages import Pages
 from settlement.payments import store as payments
 from settlement.positions.model import Purpose
 from settlement.staff.roles import Right
 from settlement.statements import store as statements
 from settlement.statements.kept import Verdict
-from settlement.view import report, view
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from keys.clock import Day
     from settlement.console.calls import Answer, Ask
     from settlement.staff.sessions import Session
-    from settlement.view import NightView
 
 ROOT: Final = "/night"
-ROWS_MAX: Final = 500
+ROWS: Final = 50
+FILES_MAX: Final = 500
 DAYS_MAX: Final = 400
 DIGEST_CHARACTERS: Final = 64
 _PURPOSES: Final = {
@@ -54,6 +60,24 @@ def asked_date(text: str) -> date | None:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A page of one of a night's lists; `next` is the cursor behind it, "" on the last."""
+
+    rows: Sequence[Any]
+    next: str
+
+
+def _paged(
+    ask: Ask, day: Day, name: str, kinds: Sequence[type[int | str]], read: Callable[[Any], Sequence[Any]],
+    key: Callable[[Any], tuple[int | str, ...]],
+) -> Listed:  # fmt: skip
+    """The page of a list that an address asks for by the list's name; raises CursorRefused."""
+    of = f"{name} of {day}"
+    found = read(cursors.read(of, ask.asked(name), kinds))
+    return Listed(found[:ROWS], cursors.written(of, key(found[ROWS - 1])) if len(found) > ROWS else "")
+
+
 class NightPages(Pages):
     """The pages under /night."""
 
@@ -69,35 +93,38 @@ class NightPages(Pages):
     def nights(self, ask: Ask, session: Session | None) -> Answer:
         """All settled nights, newest first."""
         with self._desk.database.transaction() as connection:
-            days = store.settled_days(connection)
-        return self._drawing.page(
-            "nights.html", ask, session, root=ROOT, days=[date_of(day) for day in days[:DAYS_MAX]]
-        )
+            days = store.settled_days(connection, DAYS_MAX)
+        return self._drawing.page("nights.html", ask, session, root=ROOT, days=[date_of(day) for day in days])
 
     def night(self, ask: Ask, session: Session | None) -> Answer:
         """One night."""
         day = asked_date(ask.part("day"))
-        found = view(self._desk.database, day_of(day)) if day else None
-        if found is None:
-            what = f"{day.isoformat()} is not settled: run its night first." if day else "That is no date."
+        if day is None:
+            return self._missing(ask, session, "That is no date.", "No such night")
+        told = self._told(ask, day_of(day))
+        if told is None:
+            what = f"{day.isoformat()} is not settled: run its night first."
             return self._missing(ask, session, what, "No such night")
-        return self._drawing.page("night.html", ask, session, **self._told(found))
+        return self._drawing.page("night.html", ask, session, day=day, **told)
 
-    def _told(self, night: NightView) -> dict[str, Any]:
-        return {
-            "root": ROOT,
-            "night": night,
-            "report": report(night),
-            "day": date_of(night.settlement.business_date),
-            "closed_at": local(night.settlement.closed_at),
-            "proofs": night.proofs,
-            "waiting": frozenset(night.waiting),
-            "banks": self._desk.bank,
-            "purposes": _PURPOSES,
-            "tones": TONES,
-            "verdicts": _VERDICTS,
-            "limit": ROWS_MAX,
-        }
+    def _told(self, ask: Ask, day: Day) -> dict[str, Any] | None:
+        """A night's figures and a page of each of its lists; None where it is not settled."""
+        with self._desk.database.transaction() as connection:
+            settlement = store.settlement_of(connection, day)
+            if settlement is None:
+                return None
+            lists = (
+                _paged(ask, day, "positions", (int, int, int, int), lambda key: nightly.positions_page(connection, day, key, ROWS + 1), lambda one: (one.purpose, one.bank, one.code, one.number)),
+                _paged(ask, day, "items", (str,), lambda key: nightly.items_page(connection, day, key[0] if key else "", ROWS + 1), lambda one: (one.item.reference,)),
+                _paged(ask, day, "breaks", (int, int, str), lambda key: nightly.breaks_page(connection, day, key, ROWS + 1), lambda one: (int(not one.is_open), one.bank, one.break_id)),
+            )  # fmt: skip
+            told = dict(zip(("positions", "items", "breaks"), lists, strict=True))
+            return told | {
+                "settlement": settlement, "figures": nightly.figures(connection, day), "sums": suspense.sums(connection, day),
+                "files": payments.files_of(connection, day), "statement_files": statements.files_of(connection, day)[:FILES_MAX],
+                "statements": statements.statements_of(connection, day)[:FILES_MAX], "closed_at": local(settlement.closed_at),
+                "root": ROOT, "banks": self._desk.bank, "purposes": _PURPOSES, "tones": TONES, "verdicts": _VERDICTS,
+            }  # fmt: skip
 
     def payment_file(self, ask: Ask, session: Session | None) -> Answer:
         """The bytes of a payment file, as they go to the bank; until it is released its name says that it is not, so that nobody sends it."""

@@ -37,10 +37,15 @@ class KeptPayment:
     total: int
 
 
-def files(connection: sa.Connection, limit: int) -> list[KeptPayment]:
+def files_of(connection: sa.Connection, day: Day) -> list[KeptPayment]:
+    """A window's payment files, by bank."""
+    return files(connection, None, payment_files.c.business_date == day)
+
+
+def files(connection: sa.Connection, limit: int | None, *where: sa.ColumnElement[bool]) -> list[KeptPayment]:
     """The payment files of the newest windows."""
     wanted = [column for column in payment_files.c if column.name not in {"partition", "content"}]
-    query = sa.select(*wanted).where(payment_files.c.partition == WHOLE)
+    query = sa.select(*wanted).where(payment_files.c.partition == WHOLE, *where)
     ordered = query.order_by(payment_files.c.business_date.desc(), payment_files.c.bank).limit(limit)
     return [
         KeptPayment(Day(row.business_date), row.bank, row.name, row.sha256, row.payments, row.total)

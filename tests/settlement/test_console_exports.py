@@ -10,16 +10,23 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
+from hebat.demo.statements import Account, Movement, camt053
 from keys.money import Sen, display, parse
+from ledger.intake import tables as intake
+from settlement.console.calls import Ask
 from settlement.console.charts import LINES_MAX, Bar, bars, step_of
 from settlement.console.sheets import FORMULA, Column, Sheet, as_csv, as_pdf, as_xlsx, safe
+from settlement.console.store import page, totals
+from settlement.console.worklist import asked_filters
 from settlement.view import view
 from tests.settlement.at_desk import Opened, member, opened
-from tests.settlement.town import DAY
+from tests.settlement.test_console_desks import KEPT
+from tests.settlement.town import BNI, DATE, DAY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,6 +109,40 @@ def test_a_nights_report_has_the_same_figures_in_all_three(at: Opened, stage: St
         assert display(net) in texts
     for position in night.positions:
         assert any(position.name in text or text in position.name for text in texts)
+
+
+def test_the_worklist_has_the_same_rows_and_totals_in_all_three_and_on_its_page(
+    at: Opened, stage: Stage
+) -> None:
+    night = view(stage.ledger.database, DAY)
+    assert night is not None
+    told = [Movement(Sen(one.amount - 50), one.reference, "", f"B{at}") for at, one in enumerate(night.items) if one.bank == BNI]  # fmt: skip
+    told.append(Movement(Sen(700), "", HOSTILE[0], "B9"))
+    stage.put("bni.xml", camt053(Account("BNI", "0099001122", DATE, 1, Sen(0), told), "08"))
+    stage.night.run(DAY)
+    with at.desk.database.writing() as connection:
+        connection.execute(sa.insert(intake.quarantine), {"terminal": 1050, "sequence": 41, **KEPT})
+    client = member(at, "auditor")
+    assert client.get("/console/worklist").text.count("<tr data-row") == len(csv_rows(client.get("/console/exports/worklist/csv").content)) - 2  # fmt: skip
+    for query in ("", "?source=break", "?bank=9", "?q=50"):
+        with at.desk.database.transaction() as connection:
+            filters = asked_filters(Ask("GET", "", "", query=[tuple(query[1:].split("="))] if query else []))  # type: ignore[list-item]
+            work = page(connection, filters, None, 500)
+            total = sum(one.amount for one in totals(connection, filters))
+        assert work
+        got = {kind: client.get(f"/console/exports/worklist/{kind}{query}").content for kind in ("csv", "xlsx", "pdf")}  # fmt: skip
+        ids, amounts = [one.key for one in work], [one.amount for one in work]
+        read = csv_rows(got["csv"])[1:]
+        assert [row[2] for row in read] == [*ids, ""]
+        assert [parse(row[7]) if row[7] else None for row in read] == [*amounts, total]
+        cells = xlsx_rows(got["xlsx"])[1:]
+        assert [row[2] or "" for row in cells] == [*ids, ""]
+        assert [None if row[7] is None else round(float(str(row[7])) * 100) for row in cells] == [*amounts, total]  # fmt: skip
+        texts = pdf_texts(got["pdf"])
+        shown = [display(Sen(one)) for one in amounts if one is not None]
+        assert [one for one in texts if one in {*shown, display(Sen(total))}] == [*shown, display(Sen(total))]
+        for key in ids:
+            assert any(key in text or text in key for text in texts), key
 
 
 def test_the_worklist_goes_out_by_its_filters(at: Opened) -> None:

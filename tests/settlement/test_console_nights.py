@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 
@@ -93,6 +94,31 @@ def test_every_link_on_the_page_leads_somewhere(stage: Stage, site: TestClient) 
     assert {link: site.get(link).status_code for link in links if link.startswith("/")} == {
         link: 200 for link in links if link.startswith("/")
     }
+
+
+def test_each_list_of_a_night_is_paged_and_holds_everything_once(
+    stage: Stage, site: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    night_with_a_break(stage)
+    night = view(stage.ledger.database, DAY)
+    assert night is not None
+    monkeypatch.setattr("settlement.console.nights.ROWS", 2)
+    whole = {
+        "breaks": ([one.break_id for one in night.breaks], r'href="/console/breaks/([^"]+)"'),
+        "items": ([one.reference for one in night.items], r'<tr id="(KSH-[^"]+)"'),
+        "positions": ([str(one.number) for one in night.positions], r'<span class="sub">(\d+)</span></td>'),
+    }
+    for name, (expected, pattern) in whole.items():
+        assert len(expected) > 2
+        seen: list[str] = []
+        path = "/night/2026-11-18"
+        while path:
+            page = site.get(path).text
+            seen += re.findall(pattern, page)
+            following = re.search(rf'href="([^"]+\?{name}=[^"#]+)#{name}"', page)
+            path = following[1] if following else ""
+        assert sorted(seen) == sorted(expected), name
+    assert site.get("/night/2026-11-18?items=abc").status_code == 422
 
 
 def test_files_come_out_byte_for_byte(stage: Stage, site: TestClient) -> None:

@@ -1,0 +1,1 @@
+"""A night as its page lists it."""
