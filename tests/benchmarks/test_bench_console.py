@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from keys.clock import Day, date_of
 from ledger.book import Ledger
 from settlement.breaks import tables as break_tables
 from settlement.matching import tables as matching_tables
@@ -112,6 +113,12 @@ PAGES: Final = {
     "figures": "/console/figures",
     "windows": "/console/windows",
     "nights": "/night",
+    "a night": f"/night/{date_of(Day(DAY - 8))}",
+    "a night's matches": f"/console/matches?night={date_of(Day(DAY - 8))}",
+    "suggestions": "/console/suggestions",
+    "payments": "/console/payments",
+    "claims": "/console/claims",
+    "disputes": "/console/disputes",
 }
 
 

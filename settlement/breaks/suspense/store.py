@@ -91,14 +91,12 @@ def sums(connection: sa.Connection, night: Day | None = None) -> Sums:
     ).label("place")
     query = sa.select(place, sa.func.count(), sa.func.sum(lines.c.amount)).where(lines.c.partition == WHOLE)
     if night is not None:
-        query = query.where(
-            sa.exists().where(
-                statements.c.partition == lines.c.partition,
-                statements.c.sha256 == lines.c.sha256,
-                statements.c.number == lines.c.statement,
-                statements.c.night == night,
-            )
-        )
+        # A join, not a question for each line of all nights: the statements of one night lead to their lines.
+        told = sa.and_(
+            statements.c.partition == lines.c.partition, statements.c.sha256 == lines.c.sha256,
+            statements.c.number == lines.c.statement,
+        )  # fmt: skip
+        query = query.select_from(statements.join(lines, told)).where(statements.c.night == night)
     found = {
         row[0]: (row[1], int(row[2]))
         for row in connection.execute(query.group_by(sa.literal_column("place")))

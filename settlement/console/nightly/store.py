@@ -69,14 +69,15 @@ class Figures:
         return found.net if found else 0
 
 
-def _unmatched() -> Any:
+def _unmatched(day: Day) -> Any:
+    """Items of a window that no match proves and no open break holds: no statement could show them yet."""
     proven = sa.exists().where(
         match_items.c.partition == WHOLE, match_items.c.active.is_(sa.true()), match_items.c.reference == items.c.reference
     )  # fmt: skip
-    broken = sa.exists().where(
-        breaks.c.partition == WHOLE, breaks.c.reference == items.c.reference, breaks.c.closed_night.is_(None)
+    broken = sa.select(breaks.c.reference).where(
+        breaks.c.partition == WHOLE, breaks.c.business_date == day, breaks.c.closed_night.is_(None)
     )
-    return sa.and_(~proven, ~broken)
+    return sa.and_(~proven, items.c.reference.not_in(broken))
 
 
 def _breaks_of(day: Day) -> Any:
@@ -118,7 +119,7 @@ def figures(connection: Connection, day: Day) -> Figures:
     ).one()
     return Figures(
         by_purpose, files[0], int(files[1]), int(files[2]), connection.execute(of_window).scalar_one(),
-        connection.execute(of_window.where(_unmatched())).scalar_one(), found[0], int(found[1]),
+        connection.execute(of_window.where(_unmatched(day))).scalar_one(), found[0], int(found[1]),
     )  # fmt: skip
 
 
