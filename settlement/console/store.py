@@ -77,7 +77,7 @@ def _breaks() -> dict[str, Any]:
     return {
         "from": table,
         "raw": table.c.since,
-        "at": table.c.since * sa.literal(DAY_MS, sa.BigInteger) - CITY_MS, "key": table.c.break_id,
+        "at": sa.cast(table.c.since, sa.BigInteger) * DAY_MS - CITY_MS, "key": table.c.break_id,
         "reason": table.c.reason, "bank": table.c.bank, "reference": table.c.reference, "detail": table.c.evidence,
         "amount": table.c.difference, "closed": table.c.closed_night.is_not(None), "where": table.c.partition == WHOLE,
     }  # fmt: skip
