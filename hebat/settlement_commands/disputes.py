@@ -35,7 +35,7 @@ ReferenceArgument = Annotated[str, typer.Argument(help="The dispute's reference,
 class _NoDays:
     """Nothing is opened here, so that nothing is ever due."""
 
-    def due(self, _day: object, _bank_days: int) -> NoReturn:
+    def due(self, _day: object) -> NoReturn:
         """Never asked."""
         raise InputRefused("disputes are opened by cardholders, on their page")
 

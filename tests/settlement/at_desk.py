@@ -41,13 +41,13 @@ CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 @dataclass(frozen=True, slots=True)
 class BankDays:
-    """The bank days of a calendar, as the book of disputes asks for them."""
+    """Implements `ledger.cardholder.disputes.Promise`: an answer within ten bank days."""
 
     calendar: BankCalendar
 
-    def due(self, day: Day, bank_days: int) -> Day:
-        """So many bank days later."""
-        return self.calendar.plus(day, bank_days)
+    def due(self, day: Day) -> Day:
+        """Ten bank days later."""
+        return self.calendar.plus(day, 10)
 
 
 @dataclass(slots=True)
