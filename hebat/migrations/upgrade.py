@@ -111,13 +111,8 @@ def _allows_rules(inspector: sa.Inspector) -> bool:
     return any("12" in str(one["sqltext"]) for one in inspector.get_check_constraints("transfers"))
 
 
-def _index(table: str, name: str) -> Probe:
-    return lambda inspector: inspector.has_table(table) and name in {one["name"] for one in inspector.get_indexes(table)}  # fmt: skip
-
-
 _SIGNS: Final[tuple[tuple[str, Probe], ...]] = (
     ("0027", _table("saving_links")),
-    ("9402", _index("settlement_breaks", "settlement_breaks_by_line")),
     ("9401", _table("intake_explanations")),
     ("0026", _table("wallet_transfers")),
     ("0025", _table("night_reports")),

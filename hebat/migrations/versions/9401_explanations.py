@@ -1,4 +1,4 @@
-"""What people found out about quarantined records and exceptions."""
+"""What people found out about quarantined records and exceptions; breaks and suggestions are found by line and item, and added up by age."""
 
 from __future__ import annotations
 
@@ -19,10 +19,22 @@ _GUARDS = {
         f"CREATE TRIGGER {_TABLE}_kept BEFORE UPDATE OR DELETE ON {_TABLE} FOR EACH ROW EXECUTE FUNCTION {_TABLE}_kept()",
     ],
 }
+_PLACES = (
+    ("settlement_breaks_sizes", "settlement_breaks", ["partition", "closed_night", "since", "difference"]),
+    ("settlement_breaks_by_line", "settlement_breaks", ["partition", "sha256", "statement", "line"]),
+    ("settlement_breaks_by_reference", "settlement_breaks", ["partition", "reference"]),
+    (
+        "settlement_suggestions_by_line",
+        "settlement_suggestions",
+        ["partition", "sha256", "statement", "line"],
+    ),
+)
 
 
 def upgrade() -> None:
-    """Make the table; nothing was explained before."""
+    """Make the table and the indexes; nothing was explained before."""
+    for name, table, columns in _PLACES:
+        op.create_index(name, table, columns)
     op.create_table(
         _TABLE,
         sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
@@ -38,6 +50,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Forget them."""
+    for name, table, _ in _PLACES:
+        op.drop_index(name, table)
     op.drop_table(_TABLE)
     if op.get_bind().dialect.name == "postgresql":
         op.execute(f"DROP FUNCTION {_TABLE}_kept()")
