@@ -113,7 +113,7 @@ def _allows_rules(inspector: sa.Inspector) -> bool:
 
 _SIGNS: Final[tuple[tuple[str, Probe], ...]] = (
     ("0027", _table("saving_links")),
-    ("0028", _table("intake_explanations")),
+    ("9401", _table("intake_explanations")),
     ("0026", _table("wallet_transfers")),
     ("0025", _table("night_reports")),
     ("0024", _column("loads", "sale_sequence")),
