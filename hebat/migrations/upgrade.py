@@ -112,8 +112,8 @@ def _allows_rules(inspector: sa.Inspector) -> bool:
 
 
 _SIGNS: Final[tuple[tuple[str, Probe], ...]] = (
-    ("0027", _table("saving_links")),
     ("9401", _table("intake_explanations")),
+    ("0027", _table("saving_links")),
     ("0026", _table("wallet_transfers")),
     ("0025", _table("night_reports")),
     ("0024", _column("loads", "sale_sequence")),
