@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "9401"
+revision = "0028"
 down_revision = "0027"
 _TABLE = "intake_explanations"
 _NEVER = "an explanation is never changed"
