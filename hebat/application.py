@@ -20,6 +20,7 @@ from ledger.proofs import api as proofs_api
 from ledger.relay import api as relay_api
 from ledger.shifts import api as shifts_api
 from ledger.vaults import api as handout_api
+from ledger.wallets import api as wallets_api
 from settlement.banks import api as banks_api
 from settlement.console import web as console_web
 from settlement.console.console import Console
@@ -56,6 +57,7 @@ def application(city: City) -> Front:
     served.include_router(enrolment_api.router(city.enrolment))
     served.include_router(history_api.router(city.history, rooms.guard))
     served.include_router(shifts_api.router(city.shifts))
+    served.include_router(wallets_api.router(city.ledger, city.wallets, rooms.guard))
     served.include_router(proofs_api.router(city.ledger.database, city.checkpoints, rooms.guard))
     served.include_router(handout_api.router(city.handout))
     if city.banking is not None:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 class Post:
     """A terminal to be enrolled: its number, what it is for, whose it is (operator, merchant or agent number).
 
-    Without a limit (rupiah a service day), its role's own; without routes (numbers), anywhere.
+    Without a limit (rupiah a service day), its role's own; without routes (numbers), anywhere. A validator with `loads` writes what holders order.
     """
 
     number: int
@@ -43,11 +43,12 @@ class Post:
     owner: int
     daily_limit: Rupiah | None = None
     routes: tuple[int, ...] = ()
+    loads: bool = False
 
     @property
     def invitation(self) -> Invitation:
         """What the back office invites it to."""
-        rights = Rights.of_role(self.role, self.daily_limit, self.routes)
+        rights = Rights.of_role(self.role, self.daily_limit, self.routes, loads=self.loads)
         return Invitation(self.number, self.role, self.owner, rights)
 
 

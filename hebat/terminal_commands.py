@@ -79,6 +79,7 @@ def invite(
     route: Annotated[
         list[int] | None, typer.Option(help="A route number that it may take fares on; any without it.")
     ] = None,
+    loads: Annotated[bool, typer.Option(help="A validator that writes loads ordered from wallets.")] = False,
     hours: Annotated[int, typer.Option(min=1, max=720, help="How long the code is good.")] = 48,
     as_json: JsonOption = False,
 ) -> None:
@@ -89,7 +90,7 @@ def invite(
     from ledger.enrolment.desk import invite as invite_  # noqa: PLC0415
 
     role = _ROLES[kind]
-    post = Post(number, role, owner, None if limit is None else Rupiah(limit), tuple(route or ()))
+    post = Post(number, role, owner, None if limit is None else Rupiah(limit), tuple(route or ()), loads)
     now = SystemClock().now()
     root = _root(data)
     # What a terminal of nobody takes in would find no bank account in the night.

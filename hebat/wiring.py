@@ -42,6 +42,7 @@ from ledger.store import Database
 from ledger.vaults.handout import HandoutDesk
 from ledger.vaults.memory import VaultMemory
 from ledger.wallets.desk import WalletDesk
+from ledger.wallets.loads.desk import OrderedLoads
 from settlement.console.desk import Desk
 from settlement.fees import qris_rates
 from settlement.night.running import Night
@@ -141,6 +142,9 @@ class City:
         loads = Loads(self.ledger, self.registry, self.intake.intents, clock)
         ticks = clock.ticks if isinstance(clock, StoryClock) else time.monotonic
         self.desk = LoadDesk(self.ledger, self.intake, loads, self.vault, clock, ticks)
+        self.ordered = OrderedLoads(self.ledger, self.registry, self.intake.intents, clock)
+        self.desk.ordered = self.ordered.uids
+        self.intake.after_batch.append(self.ordered.look)
         self.checkpoints = checkpoints_of(folder, database, self.vault)
         self.checkpoints.make_all()
         self.history = History(database)
@@ -154,11 +158,14 @@ class City:
         self.banking = Banking.open(folder, self.ledger, Sealing(self.vault), clock)
         savings = None if self.banking is None else self.banking.savings
         around = Surroundings(
-            town, SignedCodes(self.registry), town, Office.of(self).hotlist, ledger_key, savings
+            town, SignedCodes(self.registry), town, Office.of(self).hotlist, ledger_key, self.ordered, savings
         )
         self.cardholders = Room.of(self.ledger, self.registry, self.vault, clock, outside(), around)
         self.ledger.after_closing.append(lambda _: self.cardholders.erase_expired())
-        WalletDesk(self.ledger, clock).resume()
+        self.wallets = WalletDesk(self.ledger, clock)
+        self.wallets.resume()
+        self.ordered.sweep()
+        self.ledger.after_closing.append(lambda _: self.ordered.sweep())
         rules = FareRules(tariffs, self.shelf, self.vault)
         self.journeys = Journeys(self.ledger, self.registry, rules, clock)
         self.night = Night(

@@ -46,12 +46,13 @@ class Right(StrEnum):
 
 
 ROLE_RIGHTS: Final = {
-    TerminalRole.VALIDATOR: frozenset({Right.FARE}),
+    TerminalRole.VALIDATOR: frozenset({Right.FARE, Right.LOAD}),
     TerminalRole.CONDUCTOR: frozenset({Right.FARE}),
     TerminalRole.MERCHANT: frozenset({Right.SALE, Right.REFUND}),
     TerminalRole.KIOSK: frozenset({Right.LOAD}),
 }
-"""The most that each role may do: its owner's accounts know no other kind (fares go to operators, sales to merchants)."""
+"""The most that each role may do: its owner's accounts know no other kind (fares go to operators, sales to merchants). A validator takes no cash: what
+it loads is what a holder ordered from the wallet, and only where its certificate says so."""
 ROLE_LIMITS: Final = {
     TerminalRole.VALIDATOR: Rupiah(100_000_000),
     TerminalRole.CONDUCTOR: Rupiah(20_000_000),
@@ -71,11 +72,18 @@ class Rights:
 
     @classmethod
     def of_role(
-        cls, role: TerminalRole, daily_limit: Rupiah | None = None, routes: tuple[int, ...] = ()
+        cls,
+        role: TerminalRole,
+        daily_limit: Rupiah | None = None,
+        routes: tuple[int, ...] = (),
+        *,
+        loads: bool = False,
     ) -> Rights:
-        """All that a role may do; without a limit, the role's own."""
+        """All that a role does; a validator writes ordered loads only with `loads`. Without a limit, the role's own."""
         limit = ROLE_LIMITS[role] if daily_limit is None else daily_limit
-        return cls(ROLE_RIGHTS[role], limit, routes)
+        fares = frozenset({Right.FARE})
+        kinds = fares if role is TerminalRole.VALIDATOR and not loads else ROLE_RIGHTS[role]
+        return cls(kinds, limit, routes)
 
     def within(self, role: TerminalRole) -> bool:
         """True where a role may have these, and limits and routes are such."""

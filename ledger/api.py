@@ -17,6 +17,7 @@ from ledger.http.description import complete
 from ledger.http.front import Front, HotRoutes
 from ledger.orders import api as orders
 from ledger.orders.desk import OrderDesk
+from ledger.wallets import api as wallets
 from ledger.worklist import api as worklist
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def _describe(application: FastAPI) -> None:
 
     def described() -> dict[str, Any]:
         if application.openapi_schema is None:
-            complete(framework(), orders.BODIES)
+            complete(framework(), (*orders.BODIES, *wallets.BODIES))
         return framework()
 
     application.openapi = described  # type: ignore[method-assign]

@@ -87,6 +87,12 @@ def purse(card_number: int) -> AccountId:
     return account_id(Code.PURSE, partition_of(number), number)
 
 
+def wallet(card_number: int) -> AccountId:
+    """The wallet account of a card, from its 16-digit number; it lies beside the purse."""
+    number = card_number // 10
+    return account_id(Code.WALLET, partition_of(number), number)
+
+
 def issuer_of(account: AccountId) -> int:
     """The issuer of a purse or wallet: digits 5 to 8 of the card number (9360 iiii nnnnnnn c)."""
     return split(account).number // 10_000_000 % 10_000

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 import cbor2
 
-from card.batch import LOAD_CONTENT_TYPE, REFUND_CONTENT_TYPE, STEP_CONTENT_TYPE
+from card.batch import (
+    LOAD_CONTENT_TYPE,
+    ORDERED_CONTENT_TYPE,
+    REFUND_CONTENT_TYPE,
+    STEP_CONTENT_TYPE,
+    WAITING_CONTENT_TYPE,
+)
 from card.relay import carried
 from keys.money import Rupiah
 from terminals.errors import LoadDenied, Offline, ReceiptWrong, UploadRefused
@@ -57,6 +63,29 @@ def load(
     """
     asked = cbor2.dumps([card.uid, amount, request, at], canonical=True)
     return _carried(link, card, _begun(link, "/v1/loads", asked, LOAD_CONTENT_TYPE), show)
+
+
+def load_ordered(link: Link, card: Transport, request: int, at: UnixMs, show: Show | None = None) -> Outcome:
+    """Write what the card's holder ordered from the wallet, as `load` does and raises; LoadDenied where nothing waits."""
+    asked = cbor2.dumps([card.uid, 0, request, at], canonical=True)
+    done = _carried(link, card, _begun(link, "/v1/loads/ordered", asked, ORDERED_CONTENT_TYPE), show)
+    return replace(done, rules=("wallet",)) if done.colour is Colour.GREEN else done
+
+
+def waiting(link: Link, at: UnixMs) -> frozenset[bytes]:
+    """The UIDs of the cards for which a load waits.
+
+    Raises Offline, LoadDenied where this terminal writes none, UploadRefused.
+    """
+    try:
+        told = link.post_signed("/v1/loads/waiting", cbor2.dumps([at], canonical=True), WAITING_CONTENT_TYPE)
+        return frozenset(bytes.fromhex(uid) for uid in told["uids"])
+    except UploadRefused as refusal:
+        if refusal.status == _UNPROCESSABLE:
+            raise LoadDenied(refusal.detail) from None
+        raise
+    except (KeyError, TypeError, ValueError):
+        raise UploadRefused(_OK, "the answer names no cards: is this a ledger's address?") from None
 
 
 def refund(link: Link, card: Transport, sale: Sale, request: int, at: UnixMs, reason: str) -> Outcome:

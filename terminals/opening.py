@@ -11,6 +11,7 @@ import httpx2
 from keys.device import CERTIFICATE_FILE, device_secret, secret_beside, vault_passphrase
 from keys.errors import IdentityError
 from keys.filevault import FileVault
+from keys.rights import Right
 from keys.sealedfile import write_atomically
 from terminals.bundles.kept import KeptBundles, Trust
 from terminals.enrolment import Device, Renewal
@@ -107,7 +108,10 @@ def opened(folder: Path, clock: Clock, address: str, tariff: Tariff, secret: Pat
     link = Link(client, number, device.identity.sign, device.ledger_key(), clock)
     renewal = Renewal(device, client, clock)
     keys = NewestKeys(vault, link, clock)
-    parts = Parts(number, Outbox(folder / OUTBOX_FILE), vault, link, clock, tariff, bundles, renewal, keys)
+    loads = Right.LOAD in certificate.rights.kinds
+    parts = Parts(
+        number, Outbox(folder / OUTBOX_FILE), vault, link, clock, tariff, bundles, renewal, keys, loads
+    )
     return Opened(Terminal(parts), certificate.role, certificate.rights.routes)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
@@ -17,6 +18,7 @@ from terminals import cashing, fares, loading, offline
 from terminals.bundles.fetch import Refreshed, refresh
 from terminals.bundles.in_use import InUse
 from terminals.bundles.rules import Rules
+from terminals.errors import LoadDenied, Offline, TerminalError, UploadRefused
 from terminals.fares import FareRefused
 from terminals.tap import Colour, Outcome, TapMachine, Wish
 
@@ -50,7 +52,7 @@ GIVE_UP_SECONDS = 120
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a terminal is made of; `tariff` holds until one comes by bundle."""
+    """What a terminal is made of; `tariff` holds until one comes by bundle. `writes_loads`: its certificate lets it write loads."""
 
     number: int
     outbox: Outbox
@@ -61,6 +63,7 @@ class Parts:
     bundles: KeptBundles | None = None
     renewal: Renewal | None = None
     keys: NewestKeys | None = None
+    writes_loads: bool = False
 
 
 class Terminal:
@@ -72,6 +75,7 @@ class Terminal:
         self._parts = parts
         self._rules = Rules(parts.bundles, parts.tariff, parts.clock)
         vault = InUse(parts.vault, self._rules)
+        self._waiting: frozenset[bytes] = frozenset()
         self._machine = TapMachine(parts.outbox, vault, parts.clock, self._need_admitted)
 
     def __enter__(self) -> Self:
@@ -175,6 +179,30 @@ class Terminal:
         request = self.outbox.next_request()
         return loading.load(self._parts.link, card, amount, request, self._parts.clock.now(), show)
 
+    def load_ordered(self, card: Transport, show: Show | None = None) -> Outcome:
+        """Write what the card's holder ordered from the wallet, as `load` does; LoadDenied where nothing waits for this card."""
+        try:
+            self._rules.need_admitted(card.uid)
+        except FareRefused as refusal:
+            return Outcome(Colour.RED, refusal.rule, str(refusal))
+        request = self.outbox.next_request()
+        done = loading.load_ordered(self._parts.link, card, request, self._parts.clock.now(), show)
+        if done.colour is Colour.GREEN:
+            self._waiting -= {card.uid}
+        return done
+
+    def write_waiting(self, card: Transport) -> Outcome | None:
+        """The same where the ledger has said that a load waits for this card; None where it has not, or it cannot be now. Raises nothing."""
+        if card.uid not in self._waiting:
+            return None
+        try:
+            return self.load_ordered(card)
+        except LoadDenied:
+            self._waiting -= {card.uid}  # written elsewhere, or taken back
+        except (Offline, UploadRefused):
+            pass  # a fare does not wait for a load
+        return None
+
     def refund(self, card: Transport, sale: Sale, reason: str) -> Outcome:
         """Give a sale back onto the card that paid it: the ledger decides, and speaks to the card itself.
 
@@ -215,6 +243,9 @@ class Terminal:
         self.refresh()
         if self._parts.keys is not None:
             self._parts.keys.if_due(self._rules)
+        if self._parts.writes_loads:
+            with suppress(TerminalError):  # as good as the last answer, then
+                self._waiting = loading.waiting(self._parts.link, self._parts.clock.now())
         return done
 
     def refresh(self) -> Refreshed:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 from keys.clock import UnixMs
 from ledger.bundles import store
 from ledger.bundles.store import Block
-from ledger.errors import BlockRefused
+from ledger.chart import Code, split
+from ledger.errors import BlockRefused, WalletRefused
 
 if TYPE_CHECKING:
+    from ledger.chart import AccountId
     from ledger.intake.registry import Card
     from ledger.store import Connection, Database
 
@@ -84,6 +86,18 @@ def _holding(blocks: list[Block]) -> Block | None:
     return next((block for block in blocks if not block.unblocked_at), None)
 
 
+def need_unblocked(connection: Connection, wallet: AccountId) -> None:
+    """Raises WalletRefused where a wallet's card is blocked: nothing leaves it until a counter takes the block back."""
+    name = split(wallet)
+    if name.code is Code.WALLET and store.is_blocked(connection, name.partition, name.number):
+        raise WalletRefused("the card is blocked: its wallet pays nothing")
+
+
 def block_of(connection: Connection, card: Card) -> Block | None:
     """The block that holds for a card, within a transaction of somebody else's."""
     return _holding(store.blocks_of(connection, [(card.partition, card.uid)]))
+
+
+def is_out_of_use(connection: Connection, partition: int, uid: int) -> bool:
+    """True while a card is blocked, by its UID alone."""
+    return _holding(store.blocks_of(connection, [(partition, uid)])) is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
@@ -141,6 +141,19 @@ def blocked_numbers(connection: sa.Connection) -> list[tuple[int, int]]:
     query = sa.select(blocks.c.partition, cards.c.card_number).join(cards, same_card)
     rows = connection.execute(query.where(blocks.c.unblocked_at == 0))
     return [(partition, number // 10) for partition, number in rows]
+
+
+def is_blocked(connection: sa.Connection, partition: int, number: int) -> bool:
+    """True while the card of a number (without check digit) is blocked."""
+    # By the driver itself: asked before each payment, and whole numbers of ours alone.
+    held = f"b.partition = {int(partition)} AND b.unblocked_at = 0"
+    of_it = f"c.card_number BETWEEN {10 * int(number)} AND {10 * int(number) + 9}"
+    return connection.exec_driver_sql(f"{_BLOCKED} WHERE {held} AND {of_it} LIMIT 1").first() is not None
+
+
+_BLOCKED: Final = (
+    "SELECT b.uid FROM card_blocks b JOIN cards c ON c.partition = b.partition AND c.uid = b.uid"
+)
 
 
 def _blocks() -> sa.Select[Any]:

@@ -30,12 +30,12 @@ class Acts:
 
     def block_form(self, asked: Asked) -> Answer:
         """What blocking means, and the button."""
-        found = self._may(asked)
-        return found if isinstance(found, Answer) else self._page(asked, "block.html", 200, card=found)
+        found = self.may(asked)
+        return found if isinstance(found, Answer) else self.page(asked, "block.html", 200, card=found)
 
     def block(self, asked: Asked) -> Answer:
         """Block the card."""
-        found = self._may(asked, form=True)
+        found = self.may(asked, form=True)
         if isinstance(found, Answer):
             return found
         self._room.blocking.block(found)
@@ -59,7 +59,7 @@ class Acts:
         except DisputeRefused:
             return self._room.said(asked, "report-refused", 409, back=f"/card/taps/{tmc}")
         made = self._room.disputes.follow(number)
-        return self._page(asked, "reported.html", 201, number=number, dispute=made)
+        return self.page(asked, "reported.html", 201, number=number, dispute=made)
 
     def follow(self, asked: Asked, number: str) -> Answer:
         """How a report stands, for whoever has its number."""
@@ -70,16 +70,16 @@ class Acts:
         if dispute is None:
             self._room.failures.note(asked.address)
             return self._room.said(asked, "no-report", 404)
-        return self._page(asked, "report.html", 200, dispute=dispute)
+        return self.page(asked, "report.html", 200, dispute=dispute)
 
     def register_form(self, asked: Asked) -> Answer:
         """The form of registering."""
-        found = self._may(asked)
+        found = self.may(asked)
         return found if isinstance(found, Answer) else self._register_page(asked, 200, "")
 
     def register(self, asked: Asked) -> Answer:
         """Register the card."""
-        found = self._may(asked, form=True)
+        found = self.may(asked, form=True)
         if isinstance(found, Answer):
             return found
         typed = asked.form
@@ -93,17 +93,17 @@ class Acts:
 
     def data(self, asked: Asked) -> Answer:
         """What is kept of the holder, why, and for how long."""
-        found = self._may(asked)
+        found = self.may(asked)
         if isinstance(found, Answer):
             return found
         kept = self._room.holders.kept(found)
-        return self._page(
+        return self.page(
             asked, "data.html", 200, card=found, kept=kept, disputes=self._room.disputes.of(found)
         )
 
     def take(self, asked: Asked) -> Answer:
         """All of it as a file."""
-        found = self._may(asked)
+        found = self.may(asked)
         if isinstance(found, Answer):
             return found
         told = exported(self._room, found)
@@ -113,13 +113,13 @@ class Acts:
 
     def erase(self, asked: Asked) -> Answer:
         """Forget who holds the card."""
-        found = self._may(asked, form=True)
+        found = self.may(asked, form=True)
         if isinstance(found, Answer):
             return found
         self._room.holders.erase(found)
         return elsewhere(asked, "/card/data")
 
-    def _may(self, asked: Asked, *, form: bool = False) -> Card | Answer:
+    def may(self, asked: Asked, *, form: bool = False) -> Card | Answer:
         """The card, where this view may act on it; else the answer that says why not."""
         viewed = self._room.viewed(asked)
         if viewed is None:
@@ -135,8 +135,9 @@ class Acts:
 
     def _register_page(self, asked: Asked, status: int, wrong: str) -> Answer:
         said = words(asked.language).t(f"wrong-{wrong}") if wrong else ""
-        return self._page(asked, "register.html", status, typed=asked.form, wrong=wrong, message=said)
+        return self.page(asked, "register.html", status, typed=asked.form, wrong=wrong, message=said)
 
-    def _page(self, asked: Asked, name: str, status: int, **told: object) -> Answer:
+    def page(self, asked: Asked, name: str, status: int, **told: object) -> Answer:
+        """A page with the key that its forms carry."""
         key = self._room.views.form_key(asked.value)
         return Answer(self._room.templates.html(name, asked.language, key=key, **told), status)

@@ -17,7 +17,7 @@ from ledger.cardholder import records
 from ledger.cardholder.records import HolderRow
 from ledger.chart import purse
 from ledger.errors import HolderRefused
-from ledger.intake.loads import limits_of
+from ledger.intake.limits import limits_of
 from ledger.rules import change
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ class Register:
         records.set_registered(connection, self.card, registered=self.card.registered)
         account = purse(self.card.card_number)
         known = tx.rules(account)
-        wanted = replace(limits_of(self.card, 0), flags=known.flags)
+        wanted = limits_of(self.card, 0, known.flags)
         return [] if wanted == known else [change(account, wanted, now)]
 
     def settle(self, _posted: PostedRows, _tx: Transaction) -> Any:

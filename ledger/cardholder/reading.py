@@ -19,11 +19,13 @@ from keys import envelope
 from keys.clock import Day, UnixMs, date_of, day_of, local
 from keys.errors import KeysError
 from keys.money import Sen
+from ledger import chart
 from ledger.bundles.blocks import block_of
 from ledger.cardholder import store
-from ledger.chart import Code, account_id, purse
+from ledger.chart import purse
 from ledger.intake import store as intake
 from ledger.store import read_documents
+from ledger.wallets.loads.store import waiting_of
 
 if TYPE_CHECKING:
     from datetime import date
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from ledger.chart import AccountId
     from ledger.intake.registry import Card
     from ledger.intake.store import TapRow
+    from ledger.wallets.loads.store import Ordered
 
 TAPS_SHOWN: Final = 10
 MONTHS_SHOWN: Final = 6
@@ -110,13 +113,14 @@ class Summary:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """All that a view tells. Amounts in sen."""
+    """All that a view tells. Amounts in sen; `ordered` waits in the wallet for the card's next tap, `arriving` and `leaving` are what else does."""
 
     card: Card
     purse: Sen
     wallet: Sen
     arriving: Sen
     leaving: Sen
+    ordered: Sen
     missing: int
     taps: tuple[Tap, ...]
     months: tuple[Month, ...]
@@ -136,7 +140,7 @@ class _Read:
 
 def wallet(card: Card) -> AccountId:
     """The wallet account of a card."""
-    return account_id(Code.WALLET, card.partition, card.card_number // 10)
+    return chart.wallet(card.card_number)
 
 
 class Reading:
@@ -197,13 +201,21 @@ class Reading:
             put_right = store.corrected(connection, card.partition, card.uid, since)
             days = store.spent_by_day(connection, card.partition, card.uid, _first_month(now))
             block = block_of(connection, card)
+            waiting = waiting_of(connection, card.partition, card.uid) if value.credits_pending else None
         taps = tuple(self._tap(row, put_right.get(row.tmc, 0)) for row in rows)
         found = self._signed(rows[0].terminal, rows[0].sequence) if rows else None
+        ordered = self._pending(waiting)
         shown = Shown(
-            card, value.net(account), held.net(online), value.credits_pending, held.debits_pending, _gaps(rows), taps,
+            card, value.net(account), held.net(online), Sen(value.credits_pending - ordered), Sen(held.debits_pending - ordered), ordered,
+            _gaps(rows), taps,
             months_of(days, now), found.transaction if found is not None else None, self._transfers(found, now), block,
         )  # fmt: skip
         return shown, found
+
+    def _pending(self, waiting: Ordered | None) -> Sen:
+        """What waits for the card's next tap."""
+        hold = None if waiting is None else self._ledger.hold(waiting.hold)
+        return hold[0].amount if hold is not None and hold[1] else Sen(0)
 
     def tap(self, card: Card, tmc: int) -> Tap | None:
         """One tap of a card; None where it is not in the books."""

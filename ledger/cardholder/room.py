@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ledger.cardholder.savings import Savings
     from ledger.cardholder.ways import ScreenCodes
     from ledger.intake.registry import Card, Registry
+    from ledger.wallets.loads.desk import OrderedLoads
 
 COOKIE: Final = "ksh-view"
 MINUTE_MS: Final = 60_000
@@ -72,6 +73,7 @@ class Surroundings:
     promise: Promise
     after_block: Callable[[], object]
     key: bytes
+    loads: OrderedLoads
     savings: Savings | None = None
 
 
@@ -95,6 +97,7 @@ class Room:
     holders: Holders
     blocking: Blocking
     receipts: Receipts
+    loads: OrderedLoads
     savings: Savings | None
 
     @classmethod
@@ -109,7 +112,7 @@ class Room:
             PhoneTaps(ledger, registry, vault, clock), Screens(ledger, registry, town.codes, clock),
             Reading(ledger, town.city, clock), Disputes(ledger, sealing, town.promise, clock),
             Holders(ledger, registry, sealing), Blocking(ledger, clock, town.after_block), Receipts(ledger.database, town.key),
-            town.savings,
+            town.loads, town.savings,
         )  # fmt: skip
 
     def erase_expired(self) -> int:

@@ -31,7 +31,7 @@ class SavingActs(Acts):
 
     def saving(self, asked: Asked) -> Answer:
         """The page."""
-        found = self._may(asked)
+        found = self.may(asked)
         return found if isinstance(found, Answer) else self._shown(asked, found, 200)
 
     def link(self, asked: Asked) -> Answer:
@@ -61,7 +61,7 @@ class SavingActs(Acts):
         return self._done(asked, lambda savings, card: savings.number(card, asked.form.get("bank", "")))
 
     def _done(self, asked: Asked, act: Callable[[Savings, Card], object]) -> Answer:
-        found = self._may(asked, form=True)
+        found = self.may(asked, form=True)
         if isinstance(found, Answer):
             return found
         savings = self._room.savings
@@ -81,7 +81,7 @@ class SavingActs(Acts):
         linked = {one.bank for one in links if one.state in {LinkState.ACTIVE, LinkState.ASKED}}
         numbers = savings.numbers(card)
         given = {bank for bank, _ in numbers}
-        return self._page(
+        return self.page(
             asked, "saving.html", status, links=links, orders=savings.orders(card)[:ORDERS_SHOWN], numbers=numbers, message=message,
             free=[one for one in savings.banks() if one[1] not in linked], unnumbered=[one for one in savings.banks() if one[1] not in given],
             consents=list(Consent), order=secrets.token_hex(KEY_BYTES), wallet=self._room.reading.shown(card).wallet,

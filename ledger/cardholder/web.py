@@ -14,6 +14,7 @@ from ledger.cardholder.acts import Acts
 from ledger.cardholder.answers import Answer, Asked
 from ledger.cardholder.entry import Entry
 from ledger.cardholder.holding import Holding
+from ledger.cardholder.loading import Loading
 from ledger.cardholder.pages import HEADERS, STATIC, static
 from ledger.cardholder.saving_acts import SavingActs
 from ledger.cardholder.words import chosen
@@ -39,6 +40,7 @@ def router(room: Room) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
     entry, holding = Entry(room), Holding(room)
     acts = Acts(room, holding)
+    loading = Loading(room, acts)
 
     def add(method: str, path: str, handler: Handler) -> None:
         async def endpoint(request: Request) -> Response:
@@ -62,6 +64,10 @@ def router(room: Room) -> APIRouter:
     add("GET", "/d/{number}", acts.follow)
     add("GET", "/card/block", acts.block_form)
     add("POST", "/card/block", acts.block)
+    add("GET", "/card/load", loading.form)
+    add("POST", "/card/load", loading.order)
+    add("POST", "/card/load/cancel", loading.cancel)
+    add("POST", "/card/load/automatic", loading.stand)
     add("GET", "/card/register", acts.register_form)
     add("POST", "/card/register", acts.register)
     add("GET", "/card/data", acts.data)

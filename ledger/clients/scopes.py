@@ -20,6 +20,7 @@ class Scope(StrEnum):
     HOLDS = "holds"  # reserve money of wallets, take it or give it back
     METRICS = "metrics"  # scrape the metrics
     PROOFS = "proofs"  # have proofs made
+    WALLETS = "wallets"  # act for holders: transfers between wallets, payments by QR
     WORKLIST = "worklist"  # look at quarantine and exceptions
 
 

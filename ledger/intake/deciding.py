@@ -9,6 +9,7 @@ from card.batch import RecordStatus, TapRecord
 from card.layout import TapKind
 from card.tmac import TMV_BYTES
 from keys.money import Rupiah
+from ledger.chart import AccountId, Code, split
 from ledger.intake import posting, store
 from ledger.intake.assess import identity_of
 from ledger.intake.bounds import refused_credit
@@ -106,6 +107,8 @@ class Decisions:
         """A load that never started: void its hold."""
         wanted = record.context.authorisation
         load = store.load_of_hold(tx.reading, self._terminal, wanted) if wanted else None
+        if self._is_from_wallet(wanted, tx):
+            return  # the order waits on, for the card's next tap
         if load is not None and load.uid == card.uid and self._spend(wanted, tx):
             kind = TapKind.REFUND if load.sale_sequence else TapKind.LOAD
             amount, owner = Rupiah(load.amount), self._certificate.owner
@@ -149,8 +152,9 @@ class Decisions:
         hold = self._hold_of(terminal, record, tx)
         context = record.context
         tap = Tap(
-            card.uid, record.tmc, terminal, record.sequence, transaction, context.tariff, context.rules, hold
-        )
+            card.uid, record.tmc, terminal, record.sequence, transaction, context.tariff, context.rules, hold,
+            _payer(hold, tx),
+        )  # fmt: skip
         owner = self._intake.registry.enrolled(terminal, tap.occurred_at) if intent else self._certificate
         limit = self._bounds.limit_doubt(tap, owner, tx)
         doubts = (*doubts, limit) if limit else doubts
@@ -190,6 +194,12 @@ class Decisions:
             and load.amount == record.amount
         )
         return wanted if fits and self._spend(wanted, tx) else 0
+
+    @staticmethod
+    def _is_from_wallet(hold: int, tx: Transaction) -> bool:
+        """True for the hold of a load that a holder ordered: whatever came of one try, it is the order's until that ends."""
+        payer = _payer(hold, tx)
+        return bool(payer) and split(payer).code is Code.WALLET
 
     def _spend(self, hold: int, tx: Transaction) -> bool:
         """True the first time in this batch that a pending hold is asked for: one hold has one fate."""
@@ -258,9 +268,10 @@ class Decisions:
             # The chip's value is behind it now, so that it tells of the card's other intents as any tap would.
             self._settle_intents(card, replace(intent.record, status=RecordStatus.CONFIRMED, tmv=tmv), tx)
             return
-        hold = self._hold_of(intent.terminal, intent.record, tx)
+        waits = self._is_from_wallet(intent.record.context.authorisation, tx)
+        hold = 0 if waits else self._hold_of(intent.terminal, intent.record, tx)
         name = (card.uid, intent.record.tmc, intent.terminal, intent.record.sequence)
-        tap = Tap(*name, found.transaction, "", (), hold)
+        tap = Tap(*name, found.transaction, "", (), hold, _payer(hold, tx))
         transfers = [posting.void_credit(tap, certificate.owner)] if hold else []
         self.entries.append(
             Entry(tap, card, identity, intent.record, transfers, self._place, intent, void=True)
@@ -269,3 +280,9 @@ class Decisions:
     def _keep(self, reason: Reason, detail: str) -> None:
         assert self._one is not None  # noqa: S101  asked for while a record is decided
         self.kept.append(Kept(self._place, self._one, reason, detail))
+
+
+def _payer(hold: int, tx: Transaction) -> AccountId:
+    """The account that a hold takes from; 0 where there is no such hold."""
+    found = tx.hold(hold) if hold else None
+    return AccountId(0) if found is None else found[0].debit

@@ -7,22 +7,25 @@ from typing import TYPE_CHECKING, Any, Final
 
 import cbor2
 
-from card.batch import LOAD_CONTENT_TYPE, REFUND_CONTENT_TYPE, digest
-from card.layout import PURSE_LIMIT_REGISTERED, PURSE_LIMIT_UNREGISTERED, TapKind
+from card.batch import LOAD_CONTENT_TYPE, ORDERED_CONTENT_TYPE, REFUND_CONTENT_TYPE, digest
+from card.layout import TapKind
 from keys import envelope
 from keys.clock import service_day
 from keys.errors import EnvelopeError, SignatureWrong
 from keys.identity import TerminalRole
-from keys.money import Rupiah, sen_of
+from keys.money import Rupiah, rupiah_of, sen_of
+from keys.rights import Right
 from ledger.bundles.blocks import block_of
 from ledger.chart import purse
 from ledger.enrolment.store import moved_in
 from ledger.errors import BatchMalformed, LoadRefused, SignatureRefused
 from ledger.intake import posting, store
+from ledger.intake.limits import limits_of
 from ledger.intake.refunds import Refundable, need_right, sale_of
-from ledger.relay.store import AUTHORISED, promised
-from ledger.rules import UNIT, AccountRules, change
+from ledger.relay.store import AUTHORISED, is_being_loaded, promised
+from ledger.rules import change
 from ledger.transfer import Flag, Result
+from ledger.wallets.loads.store import waiting_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,20 +39,22 @@ if TYPE_CHECKING:
     from ledger.transfer import Transfer
     from ledger.writer import Posted, Transaction
 
-MONTHLY_LIMIT_REGISTERED: Final = Rupiah(40_000_000)
-"""What may come onto a registered card in a calendar month (Bank Indonesia, from 2022-07-01)."""
 REQUEST_BYTES_MAX = 4096
 _FIELDS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class LoadRequest:
-    """What a terminal asks for: whom, how much (rupiah), the request's number, unique a terminal; and the sale that is given back, None for a load."""
+    """What a terminal asks for: whom, how much (rupiah), the request's number, unique a terminal; the sale that is given back, None for a load.
+
+    `ordered` tells whether it is what the card's holder ordered from the wallet: then the order says how much.
+    """
 
     uid: bytes
     amount: Rupiah
     request: int
     sale: Sale | None = None
+    ordered: bool = False
 
     @property
     def kind(self) -> TapKind:
@@ -57,8 +62,8 @@ class LoadRequest:
         return TapKind.LOAD if self.sale is None else TapKind.REFUND
 
 
-def parse_request(payload: bytes, *, refund: bool = False) -> LoadRequest:
-    """From CBOR [uid, amount, request number, asked at], for a refund with [terminal, sequence, reason] behind; raises BatchMalformed."""
+def parse_request(payload: bytes, *, refund: bool = False, ordered: bool = False) -> LoadRequest:
+    """From CBOR [uid, amount, request number, asked at], for a refund with [terminal, sequence, reason] behind; of an order the amount is 0. Raises BatchMalformed."""
     try:
         fields: Any = cbor2.loads(payload)
     except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
@@ -69,12 +74,12 @@ def parse_request(payload: bytes, *, refund: bool = False) -> LoadRequest:
     if not refund and len(fields) != _FIELDS:
         raise BatchMalformed("a load request is an array of UID, amount, request number and time")
     sale = sale_of(fields[_FIELDS:]) if refund else None
-    least = (0 if refund else 1, 1, 1)  # a refund of 0 is one of the whole sale
+    least = (0 if refund or ordered else 1, 1, 1)  # a refund of 0 is one of the whole sale
     if not all(
         type(number) is int and low <= number < 1 << 62 for number, low in zip(numbers, least, strict=True)
     ):
         raise BatchMalformed("amount, request number and time of a load request are positive integers")
-    return LoadRequest(uid, Rupiah(numbers[0]), numbers[1], sale)
+    return LoadRequest(uid, Rupiah(numbers[0]), numbers[1], sale, ordered)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ class Loads:
         card = self._registry.card(int.from_bytes(request.uid, "big"))
         if card is None:
             raise LoadRefused("no card with this UID was issued here: do not take the cash")
-        if request.sale is not None:
+        if request.sale is not None or request.ordered:
             give_way(certificate.terminal, request)
         refundable = (
             None if request.sale is None else Refundable(self._registry, certificate, card, request.sale)
@@ -138,11 +143,20 @@ class Loads:
         return Admitted(unit.request, card, certificate, hold, unit.fresh)
 
 
+def need_load_right(certificate: TerminalCertificate) -> None:
+    """Raises LoadRefused for a terminal whose certificate does not let it write loads."""
+    if Right.LOAD not in certificate.rights.kinds:
+        raise LoadRefused(f"terminal {certificate.terminal} may not load: its certificate does not say so")
+
+
 def _requested(content_type: str, payload: bytes, certificate: TerminalCertificate) -> LoadRequest:
     """What a terminal asks for, where it may; raises LoadRefused, BatchMalformed."""
     if content_type == REFUND_CONTENT_TYPE:
         need_right(certificate)
         return parse_request(payload, refund=True)
+    if content_type == ORDERED_CONTENT_TYPE:
+        need_load_right(certificate)
+        return parse_request(payload, ordered=True)
     if content_type != LOAD_CONTENT_TYPE or certificate.role is not TerminalRole.KIOSK:
         raise LoadRefused(f"terminal {certificate.terminal} is a {certificate.role}: only a kiosk may load")
     return parse_request(payload)
@@ -155,17 +169,6 @@ _WHY: Final = {
     Result.CREDITS_FROZEN: "the card's account is frozen: do not take the cash, send the holder to a counter",
 }
 """What the books answer to a load that an account's rules forbid."""
-
-
-def limits_of(card: Card, unsettled: int) -> AccountRules:
-    """Bank Indonesia's limits of a card.
-
-    What is held for its torn loads (sen) does not count yet: the card itself says what became of them before it takes another.
-    """
-    torn = Rupiah(UNIT * -(-unsettled // sen_of(UNIT)))
-    if card.registered:
-        return AccountRules(ceiling=Rupiah(PURSE_LIMIT_REGISTERED + torn), monthly=MONTHLY_LIMIT_REGISTERED)
-    return AccountRules(ceiling=Rupiah(PURSE_LIMIT_UNREGISTERED + torn))
 
 
 class _Authorise:
@@ -188,6 +191,7 @@ class _Authorise:
         self._certificate = certificate
         self._identity = identity
         self._known: int | None = None
+        self._hold = 0
         self.rules = limits_of(card, unsettled)
         self.refused: Result | None = None
 
@@ -210,7 +214,11 @@ class _Authorise:
             raise LoadRefused("the card is blocked: do not take the cash, send the holder to a counter")
         if self._refundable is not None:
             request = self.request = replace(request, amount=self._refundable.amount(request.amount, tx))
+        if request.ordered:
+            request = self.request = replace(request, amount=self._ordered(tx))
         self._require_within_the_day(tx)
+        if request.ordered:
+            return ()
         owner, number = self._certificate.owner, self._card.card_number
         hold = posting.hold_credit(
             request.kind, number, owner, request.amount, tx.received_at, self._card.uid
@@ -220,6 +228,16 @@ class _Authorise:
         if known_rules == self.rules:
             return [hold]
         return [change(purse(number), self.rules, tx.received_at, Flag.LINKED), hold]
+
+    def _ordered(self, tx: Transaction) -> Rupiah:
+        """What waits for the card, held in its wallet already; raises LoadRefused."""
+        one = waiting_of(tx.connection, self._card.partition, self._card.uid)
+        if one is None or not tx.pending(one.hold):
+            raise LoadRefused("nothing waits for this card: order a load on the card's page")
+        if is_being_loaded(tx.connection, one.hold):
+            raise LoadRefused("this load is being written just now: hold the card again in a moment")
+        self._hold = one.hold
+        return rupiah_of(one.amount)
 
     def _require_within_the_day(self, tx: Transaction) -> None:
         """What the kiosk moved in this service day, what it was promised, and this load: within its certificate's limit."""
@@ -233,17 +251,19 @@ class _Authorise:
     def settle(self, posted: Sequence[Posted], tx: Transaction) -> int:
         if self._known is not None:
             return self._known
-        hold = posted[-1]
-        if hold.result is not Result.POSTED:
-            self.refused = hold.result
-            return 0
+        if not self.request.ordered:
+            placed = posted[-1]
+            if placed.result is not Result.POSTED:
+                self.refused = placed.result
+                return 0
+            self._hold = placed.position
         request, sale = self.request, self.request.sale
         about = () if sale is None else (sale.terminal, sale.sequence, sale.reason)
         store.insert_load(
             tx.connection,
             store.LoadRow(
                 self._certificate.terminal, request.request, self._identity, self._card.uid, request.amount,
-                hold.position, tx.received_at, AUTHORISED, b"", *about,
+                self._hold, tx.received_at, AUTHORISED, b"", *about,
             ),
         )  # fmt: skip
-        return hold.position
+        return self._hold

@@ -34,7 +34,7 @@ class Tariffs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tap:
-    """A card transaction with what the ledger knows around it."""
+    """A card transaction with what the ledger knows around it; `payer` is the account that its hold takes from, 0 where it has none."""
 
     uid: int
     tmc: int
@@ -44,6 +44,7 @@ class Tap:
     tariff: str
     rules: tuple[str, ...]
     hold: int = 0
+    payer: AccountId = AccountId(0)  # noqa: RUF009  a number
 
     @property
     def occurred_at(self) -> UnixMs:
@@ -102,7 +103,9 @@ _SOURCES: Final = {
 def _credit(tap: Tap, owner: int, flag: Flag) -> Transfer:
     record, account = tap.transaction.record, purse(tap.transaction.identity.card_number)
     code, kind = _SOURCES[record.kind]
-    return _transfer(tap, _beside(account, code, owner), account, sen_of(record.amount), kind, flag)
+    return _transfer(
+        tap, tap.payer or _beside(account, code, owner), account, sen_of(record.amount), kind, flag
+    )
 
 
 def void_credit(tap: Tap, owner: int) -> Transfer:

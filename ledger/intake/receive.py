@@ -41,7 +41,7 @@ from ledger.watch.changes import Changes, Remembered
 from ledger.watch.store import BLOCKS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     import numpy.typing as npt
 
@@ -113,6 +113,7 @@ class Intake:
         self._clock = clock
         self.assessor = Assessor(registry, vault)
         self.memory = Memory()
+        self.after_batch: list[Callable[[Sequence[int]], object]] = []
         self._changes = Changes(ledger.database)
         self._blocked = Remembered(BLOCKS, self._read_blocks)
         self.intents = Intents(self._open_intents())
@@ -218,6 +219,8 @@ class Intake:
         frame = examined.frame
         receipt = Receipt(frame.terminal, frame.first_sequence, frame.last_sequence, examined.digest, head)
         _log.info("batch taken", terminal=frame.terminal, first=frame.first_sequence, records=len(frame.raws))
+        for told in self.after_batch:
+            told(examined.uids.tolist())
         return Answer(taken.outcomes, receipt.signed(self._vault))
 
     @property

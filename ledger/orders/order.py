@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NewType
 
 from card.layout import luhn_ok
 from keys.money import Sen
-from ledger.chart import AccountId, Code, account_id, partition_of, split
+from ledger.chart import AccountId, account_id, split, wallet
 from ledger.clients.scopes import CODES, Party, PartyKind
 from ledger.errors import KeyMissing, OrderInvalid, ScopeMissing
 from ledger.transfer import Kind
@@ -100,8 +100,7 @@ def wallet_of(card: str) -> AccountId:
         raise OrderInvalid(
             "card is no card number: 16 digits that begin with 9360 and pass their check digit"
         )
-    number = int(card) // 10
-    return account_id(Code.WALLET, partition_of(number), number)
+    return wallet(int(card))
 
 
 def debit(caller: Caller, card: str, party: Party, amount: int, hold_seconds: int = 0) -> Order:
@@ -109,15 +108,15 @@ def debit(caller: Caller, card: str, party: Party, amount: int, hold_seconds: in
     kind = _TAKEN.get(party.kind)
     if kind is None:
         raise OrderInvalid(f"a {party.kind} takes nothing from wallets: name a merchant or an operator")
-    wallet, other = _sides(caller, card, party)
+    account, other = _sides(caller, card, party)
     act = Act.HOLD if hold_seconds else Act.DEBIT
-    return Order(caller, act, wallet, other, _amount(amount), kind, seconds=hold_seconds)
+    return Order(caller, act, account, other, _amount(amount), kind, seconds=hold_seconds)
 
 
 def credit(caller: Caller, card: str, party: Party, amount: int) -> Order:
     """Put into a wallet; raises OrderInvalid, ScopeMissing."""
-    wallet, other = _sides(caller, card, party)
-    return Order(caller, Act.CREDIT, other, wallet, _amount(amount), _GIVEN[party.kind])
+    account, other = _sides(caller, card, party)
+    return Order(caller, Act.CREDIT, other, account, _amount(amount), _GIVEN[party.kind])
 
 
 def _sides(caller: Caller, card: str, party: Party) -> tuple[AccountId, AccountId]:
@@ -126,8 +125,8 @@ def _sides(caller: Caller, card: str, party: Party) -> tuple[AccountId, AccountI
         raise ScopeMissing(f"{caller.client.name} moves the money of {own} only")
     if not 0 < party.number <= NUMBER_MAX:
         raise OrderInvalid("the party's number is none")
-    wallet = wallet_of(card)
-    return wallet, account_id(CODES[party.kind], split(wallet).partition, party.number)
+    account = wallet_of(card)
+    return account, account_id(CODES[party.kind], split(account).partition, party.number)
 
 
 def _amount(amount: int) -> Sen:

@@ -48,6 +48,14 @@ class LoadStep(BaseModel):
     outcome: LoadOutcome | None
 
 
+class Waiting(BaseModel):
+    """The cards (UIDs, hexadecimal) for which a load waits that their holders ordered."""
+
+    model_config = shown({"uids": ["04a1b2c3d4e5f6"]})
+
+    uids: list[str]
+
+
 def router(desk: LoadDesk) -> APIRouter:
     """The routes of loads."""
     routes = APIRouter(tags=["terminals"])
@@ -76,6 +84,30 @@ def router(desk: LoadDesk) -> APIRouter:
         with gate:
             body = await limited_body(request)
             return JSONResponse((await run_in_threadpool(desk.begin, body)).as_json())
+
+    @routes.post(
+        "/v1/loads/ordered",
+        response_model=LoadStep,
+        openapi_extra=COSE_BODY,
+        responses=described(*SIGNED, LoadRefused),
+    )
+    async def post_ordered_load(request: Request) -> JSONResponse:
+        """Begin to write what a card's holder ordered from the wallet; it goes on at /v1/loads/step."""
+        with gate:
+            body = await limited_body(request)
+            return JSONResponse((await run_in_threadpool(desk.begin, body)).as_json())
+
+    @routes.post(
+        "/v1/loads/waiting",
+        response_model=Waiting,
+        openapi_extra=COSE_BODY,
+        responses=described(*SIGNED, LoadRefused),
+    )
+    async def post_waiting_loads(request: Request) -> Waiting:
+        """For which cards a load waits, so that a terminal need not ask at each tap."""
+        with gate:
+            uids = await run_in_threadpool(desk.waiting, await limited_body(request))
+            return Waiting(uids=[uid.hex() for uid in uids])
 
     @routes.post(
         "/v1/loads/step", response_model=LoadStep, openapi_extra=COSE_BODY,

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from card import relay
-from card.batch import RELAYED_FROM, STEP_CONTENT_TYPE, RecordStatus, TapRecord, decode_record
+from card.batch import (
+    RELAYED_FROM,
+    STEP_CONTENT_TYPE,
+    WAITING_CONTENT_TYPE,
+    RecordStatus,
+    TapRecord,
+    decode_record,
+)
 from card.batch import digest as digest_of
 from card.errors import CardError
 from card.purse import Change
@@ -22,14 +29,16 @@ from keys import envelope
 from keys.errors import EnvelopeError, KeyRetired, SignatureWrong
 from keys.vault import Role
 from ledger.errors import BatchMalformed, LoadRefused, LoadSessionGone, Overloaded, SignatureRefused
+from ledger.intake.bounds import CLOCK_SECONDS_MAX
+from ledger.intake.loads import need_load_right
 from ledger.relay import records, rolling, store
 from ledger.relay.ends import CounterForged, earlier, need_in_date, need_settled, need_true_counter, refusal
-from ledger.relay.session import LoadSession, parse_step
+from ledger.relay.session import LoadSession, asked_at, parse_step
 from ledger.relay.told import GREEN
 from ledger.relay.unit import Intend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from card.purse import Evidence, Intent, Seen
     from card.relay import Script
@@ -70,6 +79,7 @@ class LoadDesk:
         self._ticks = ticks
         self._lock = threading.Lock()
         self._sessions: dict[bytes, LoadSession] = {}
+        self.ordered: Callable[[], Sequence[int]] = tuple
         self._recover()
 
     @property
@@ -147,7 +157,7 @@ class LoadDesk:
         Raises BatchMalformed, SignatureRefused, TerminalUnknown, LoadSessionGone, LoadStepRefused, Overloaded.
         """
         self.sweep()
-        terminal, payload = self._opened(body)
+        terminal, payload = self._opened(body, STEP_CONTENT_TYPE)
         token, number, answers = parse_step(payload)
         session = self._sessions.get(token)
         if session is None or session.terminal != terminal:
@@ -158,15 +168,26 @@ class LoadDesk:
             if session.told is not None:
                 session.deadline = min(session.deadline, self._ticks() + SESSION_SECONDS)
 
-    def _opened(self, body: bytes) -> tuple[int, bytes]:
+    def waiting(self, body: bytes) -> list[bytes]:
+        """The UIDs of the cards for which their holders ordered a load, for a terminal that may write it and asks now.
+
+        Raises BatchMalformed, SignatureRefused, TerminalUnknown, LoadRefused.
+        """
+        terminal, payload = self._opened(body, WAITING_CONTENT_TYPE)
+        need_load_right(self._intake.registry.enrolled(terminal))
+        if abs(self._clock.now() - asked_at(payload)) > 1000 * CLOCK_SECONDS_MAX:
+            raise LoadRefused("this was asked at another time: set the terminal's clock")
+        return [uid.to_bytes(7, "big") for uid in self.ordered()]
+
+    def _opened(self, body: bytes, content_type: str) -> tuple[int, bytes]:
         if len(body) > STEP_BYTES_MAX:
-            raise BatchMalformed(f"a load's step has at most {STEP_BYTES_MAX} bytes")
+            raise BatchMalformed(f"a message has at most {STEP_BYTES_MAX} bytes")
         try:
             message = envelope.parse(body)
         except EnvelopeError as error:
             raise BatchMalformed(f"{error}: send a signed step") from None
-        if message.content_type != STEP_CONTENT_TYPE:
-            raise BatchMalformed(f"the envelope holds {message.content_type[:60]!r}, not {STEP_CONTENT_TYPE}")
+        if message.content_type != content_type:
+            raise BatchMalformed(f"the envelope holds {message.content_type[:60]!r}, not {content_type}")
         certificate = self._intake.registry.terminal(int.from_bytes(message.kid, "big"), self._clock.now())
         try:
             return certificate.terminal, message.verify(certificate.public_key)

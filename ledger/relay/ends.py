@@ -59,7 +59,7 @@ def need_in_date(identity: Identity, at: UnixMs) -> None:
 
 
 def earlier(intake: Intake, session: LoadSession, seen: Seen, now: UnixMs) -> TapRecord | None:
-    """The load of a moment ago whose answer was lost at this kiosk, or the refund of this sale whenever and wherever, where the card shows that it was done.
+    """The load of a moment ago whose answer was lost at this kiosk, or of this very sale or order whenever and wherever, where the card shows that it was done.
 
     The proof is the chip's value, which the ledger computes itself: no kiosk can invent it.
     """
@@ -73,26 +73,33 @@ def earlier(intake: Intake, session: LoadSession, seen: Seen, now: UnixMs) -> Ta
 
 
 def _may_be(intent: OpenIntent, session: LoadSession, now: UnixMs) -> bool:
-    record, sale = intent.record, session.admitted.request.sale
-    if sale is not None:
-        return about_the_same(record, sale)
+    record, request = intent.record, session.admitted.request
+    if request.sale is not None or request.ordered:
+        return _is_the_same(intent, session)
     recent = 0 <= now - record.occurred_at <= 1000 * AGAIN_SECONDS
     return intent.terminal == session.terminal and record.kind is TapKind.LOAD and recent
 
 
 def need_settled(intake: Intake, session: LoadSession, seen: Seen) -> None:
-    """Raises CardRefused where a sale may have been given back already, and this card cannot tell now.
+    """Raises CardRefused where a sale may have been given back, or an order written, already, and this card cannot tell now.
 
-    At the counter before the earlier refund's it did not happen, and the one that begins now proves it: only one can have the next counter.
+    At the counter before the earlier one's it did not happen, and the one that begins now proves it: only one can have the next counter.
     """
-    sale = session.admitted.request.sale
-    if sale is None:
+    request = session.admitted.request
+    if request.sale is None and not request.ordered:
         return
     for intent in intake.intents.of(session.card.uid):
-        if about_the_same(intent.record, sale) and intent.record.tmc != seen.tmc + 1:
-            raise CardRefused(
-                "an earlier refund of this sale is not settled yet: wait until all terminals have sent"
-            )
+        if _is_the_same(intent, session) and intent.record.tmc != seen.tmc + 1:
+            what = "refund of this sale" if request.sale is not None else "try at this load"
+            raise CardRefused(f"an earlier {what} is not settled yet: wait until all terminals have sent")
+
+
+def _is_the_same(intent: OpenIntent, session: LoadSession) -> bool:
+    """True for a try at the very sale or order of a session."""
+    sale = session.admitted.request.sale
+    if sale is not None:
+        return about_the_same(intent.record, sale)
+    return intent.record.context.authorisation == session.admitted.hold
 
 
 def refusal(fault: CardError, session: LoadSession) -> Told:

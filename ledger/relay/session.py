@@ -46,6 +46,17 @@ def parse_step(payload: bytes) -> tuple[bytes, int, list[bytes]]:
     return token, number, answers
 
 
+def asked_at(payload: bytes) -> int:
+    """The moment at which a terminal asks what waits, from CBOR [asked at]; raises BatchMalformed."""
+    try:
+        fields: Any = cbor2.loads(payload)
+    except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
+        fields = None
+    if not isinstance(fields, list) or len(fields) != 1 or type(fields[0]) is not int:
+        raise BatchMalformed("who asks what waits says when: an array of the time")
+    return fields[0]
+
+
 class LoadSession:
     """A load's session; its script runs in the thread of whoever brings the card's answers, and waits for nobody."""
 
@@ -89,8 +100,10 @@ class LoadSession:
     @property
     def context(self) -> Context:
         """What its record says besides what the card signed."""
-        sale = self.admitted.request.sale
-        return Context(rules=("cash",) if sale is None else sale.rules, authorisation=self.admitted.hold)
+        request = self.admitted.request
+        load = ("wallet",) if request.ordered else ("cash",)
+        rules = load if request.sale is None else request.sale.rules
+        return Context(rules=rules, authorisation=self.admitted.hold)
 
     def begun(self, script: Script[Told]) -> Step:
         """Start; the first commands."""

@@ -40,6 +40,15 @@ def open_loads(connection: sa.Connection) -> list[LoadRow]:
     return [load_row(row) for row in connection.execute(query.where(where))]
 
 
+def is_being_loaded(connection: sa.Connection, hold: int) -> bool:
+    """True where a terminal has a load with this hold under way."""
+    from ledger.intake.store import CLOSED  # noqa: PLC0415  as above
+
+    table = tables.loads
+    where = sa.and_(table.c.partition == WHOLE, table.c.hold == hold, table.c.state != CLOSED)
+    return connection.execute(sa.select(table.c.request).where(where)).first() is not None
+
+
 def refunds_of(connection: sa.Connection, terminal: int, sequence: int) -> list[LoadRow]:
     """What was asked for to give a sale back, whatever became of it."""
     from ledger.intake.store import LoadRow, load_row  # noqa: PLC0415  as above

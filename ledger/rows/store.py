@@ -9,7 +9,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from keys.clock import Day, date_of
-from ledger import rowbytes, tables
+from ledger import rowbytes
 from ledger.archive import store as archive
 from ledger.bulk import binary
 from ledger.bulk.copies import SEND_BYTES, Copies, parts
@@ -181,11 +181,14 @@ def each_moves(
             take(Moves.of_table(found))
 
 
+_TOPS: Final = (
+    f"SELECT max(position) AS top FROM transfers WHERE partition = {number}"  # noqa: S608  our own words
+    for number in range(PARTITIONS)
+)
+_TOP: Final = f"SELECT max(top) FROM ({' UNION ALL '.join(_TOPS)}) AS of_each"  # noqa: S608  as above
+"""Written out: as an expression it would be compiled at each start of a ledger, which takes longer than asking it."""
+
+
 def top(connection: sa.Connection) -> int:
     """The highest position of a stored row; 0 where there is none."""
-    column, partition = tables.transfers.c.position, tables.transfers.c.partition
-    tops = [
-        sa.select(sa.func.max(column).label("top")).where(partition == number) for number in range(PARTITIONS)
-    ]
-    of_each = sa.union_all(*tops).subquery()
-    return int(connection.execute(sa.select(sa.func.max(of_each.c.top))).scalar() or 0)
+    return int(connection.exec_driver_sql(_TOP).scalar() or 0)

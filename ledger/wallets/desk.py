@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from keys.clock import day_of, local
 from keys.money import Sen
@@ -12,20 +12,24 @@ from ledger.orders.order import AMOUNT_MAX, wallet_of
 from ledger.rules import AccountRules, RuleFlag, change
 from ledger.transfer import Result
 from ledger.wallets import store
+from ledger.wallets.keyed import Keyed
 from ledger.wallets.limits import rules_on
+from ledger.wallets.ordering import Confirm, PlaceTransfer, asked_of, refused
 from ledger.wallets.qr import PayByQr, read_payment
 from ledger.wallets.sending import Arrive, End, Leave
 from ledger.wallets.store import Sent, State
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from keys.clock import Clock
     from ledger.book import Ledger
     from ledger.chart import AccountId
+    from ledger.orders.order import Caller
     from ledger.transaction import Posted, PostedRows, Transaction
     from ledger.transfer import Transfer
     from ledger.wallets.qr import QrPayment
+    from ledger.wallets.store import Placed
 
 REFERENCE_CHARACTERS_MAX: Final = 64
 ON_THEIR_WAY_MAX: Final = 10_000
@@ -109,17 +113,44 @@ class WalletDesk:
 
         Raises WalletRefused: short, frozen, closed, over a limit on either side, a reference of another transfer.
         """
-        debit, credit = _wallet(source), _wallet(target)
+        debit, credit = _sides(source, target, amount)
         if not reference or len(reference) > REFERENCE_CHARACTERS_MAX or not reference.isprintable():
             raise WalletRefused(f"a reference has 1 to {REFERENCE_CHARACTERS_MAX} printable characters")
-        if debit == credit:
-            raise WalletRefused("both wallets are the same")
-        if not 0 < amount <= AMOUNT_MAX:
-            raise WalletRefused(f"an amount is from 1 to {AMOUNT_MAX} sen")
-        asked = Sent(reference, debit, credit, amount, State.HELD)
-        left = self._ledger.writer.submit(Leave(asked)).result()
+        return self._sent(Leave(Sent(reference, debit, credit, amount, State.HELD)))
+
+    def order(
+        self, caller: Caller, source: str, target: str, amount: Sen, said: Callable[[Placed], dict[str, Any]]
+    ) -> bytes:
+        """Order a transfer for a client, under its key: the money is held until it is confirmed, or for a quarter of an hour. The answer, as `said` makes it.
+
+        Raises WalletRefused, KeyReused.
+        """
+        unit = PlaceTransfer(caller.client.name, *_sides(source, target, amount), amount)
+        return self._keyed(
+            Keyed(unit, caller, lambda done: done if isinstance(done, WalletRefused) else said(done))
+        )
+
+    def _keyed(self, unit: Keyed) -> bytes:
+        done: bytes | WalletRefused = self._ledger.writer.submit(unit).result()
+        if isinstance(done, WalletRefused):
+            raise done
+        return done
+
+    def confirm(self, client: str, number: int) -> Sent:
+        """Send what a client ordered; confirmed again, it is the same transfer. It has arrived when this returns.
+
+        Raises WalletRefused: no such order, one that is over, a wallet that may not take it.
+        """
+        with self._ledger.database.transaction() as connection:
+            placed = store.order_of(connection, number)
+        if placed is None or placed.client != client:
+            raise WalletRefused(f"you ordered no transfer {number}: order one first")
+        return self._sent(Confirm(asked_of(placed), hold=number))
+
+    def _sent(self, unit: Leave) -> Sent:
+        left = self._ledger.writer.submit(unit).result()
         if isinstance(left, Result):
-            raise WalletRefused(f"the wallet may not give it: {_words(left)}")
+            raise refused(left)
         sent = self._brought_on(left)
         if sent.state is State.FAILED:
             raise WalletRefused(
@@ -148,8 +179,38 @@ class WalletDesk:
         payment = read_payment(text, amount, tip)
         done = self._ledger.writer.submit(PayByQr(_wallet(card), payment)).result()
         if done.result is not Result.POSTED:
-            raise WalletRefused(f"the wallet may not give it: {_words(done.result)}")
+            raise refused(done.result)
         return payment
+
+    def pay_keyed(self, caller: Caller, card: str, text: str, amount: Sen | None, tip: Sen) -> bytes:
+        """The same for a client, under its key: the answer as JSON. Raises KeyReused too."""
+        payment = read_payment(text, amount, tip)
+
+        def said(done: Posted) -> dict[str, Any] | WalletRefused:
+            if done.result is not Result.POSTED:
+                return refused(done.result)
+            told = {
+                "merchant": payment.merchant,
+                "name": payment.name,
+                "amount": payment.amount,
+                "tip": payment.tip,
+            }
+            return {"card": card, **told, "position": done.position}
+
+        body: bytes = self._ledger.writer.submit(
+            Keyed(PayByQr(_wallet(card), payment), caller, said)
+        ).result()
+        return body
+
+
+def _sides(source: str, target: str, amount: Sen) -> tuple[AccountId, AccountId]:
+    """The two wallets of a transfer; raises WalletRefused where it makes no sense."""
+    debit, credit = _wallet(source), _wallet(target)
+    if debit == credit:
+        raise WalletRefused("both wallets are the same")
+    if not 0 < amount <= AMOUNT_MAX:
+        raise WalletRefused(f"an amount is from 1 to {AMOUNT_MAX} sen")
+    return debit, credit
 
 
 def _wallet(card: str) -> AccountId:

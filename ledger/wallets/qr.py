@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from keys.clock import service_day
 from keys.money import Sen
+from ledger.bundles.blocks import need_unblocked
 from ledger.chart import Code, account_id, split
 from ledger.errors import QrReason, QrRefused, WalletRefused
 from ledger.qris.amounts import LIMIT
@@ -83,6 +84,7 @@ class PayByQr:
         one = self.payment
         if one.once and store.is_paid(tx.reading, one.once):
             raise WalletRefused("this code was paid already: ask for a new one")
+        need_unblocked(tx.reading, self.wallet)
         merchant = account_id(Code.MERCHANT_PAYABLE, split(self.wallet).partition, one.merchant)
         now = tx.received_at
         return (Transfer(self.wallet, merchant, one.total, Kind.SALE, now, service_day(now)),)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from keys.clock import service_day
+from ledger.bundles.blocks import need_unblocked
 from ledger.chart import PARTITIONS, Code, account_id, split
 from ledger.errors import WalletRefused
 from ledger.transfer import Flag, Kind, Result, Transfer
@@ -36,7 +37,7 @@ def _crosses(sent: Sent) -> bool:
     return split(sent.debit).partition != split(sent.credit).partition
 
 
-def _leaving(sent: Sent, at: UnixMs, flags: Flag = Flag.NONE, hold: int = 0) -> Transfer:
+def leaving(sent: Sent, at: UnixMs, flags: Flag = Flag.NONE, hold: int = 0) -> Transfer:
     """What the first partition sees: towards the wallet itself, or towards the clearing account."""
     first, second = split(sent.debit).partition, split(sent.credit).partition
     towards = clearing(first, second) if _crosses(sent) else sent.credit
@@ -56,14 +57,19 @@ class Leave:
         known = self._known = store.find(tx.reading, self.sent.debit, self.sent.reference)
         if known is not None and known.asked != self.sent.asked:
             raise WalletRefused(f"{self.sent.reference} stands for another transfer: take a new reference")
-        flags = Flag.PENDING if _crosses(self.sent) else Flag.NONE
-        return () if known else (_leaving(self.sent, tx.received_at, flags),)
+        if known is None:
+            need_unblocked(tx.reading, self.sent.debit)
+        return () if known else (self.going(tx.received_at),)
+
+    def going(self, at: UnixMs) -> Transfer:
+        """The transfer itself, or a hold where the other side has to take it first."""
+        return leaving(self.sent, at, Flag.PENDING if _crosses(self.sent) else Flag.NONE)
 
     def settle(self, posted: PostedRows, tx: Transaction) -> Sent | Result:
         """Keep it, unless the wallet may not give it."""
         if self._known is not None:
             return self._known
-        done = next(iter(posted))
+        done = posted[-1]
         if done.result is not Result.POSTED:
             return done.result
         one, crosses = self.sent, _crosses(self.sent)
@@ -119,7 +125,7 @@ class End:
         if known is None or known.state is not State.HELD:
             return ()
         flag = Flag.POST_PENDING if self.arrived is Result.POSTED else Flag.VOID_PENDING
-        return (_leaving(known, tx.received_at, flag, known.hold),)
+        return (leaving(known, tx.received_at, flag, known.hold),)
 
     def settle(self, posted: PostedRows, tx: Transaction) -> State:
         """Note it."""

@@ -12,7 +12,7 @@ from keys.clock import UnixMs
 from keys.money import Sen
 from ledger.chart import AccountId, split
 from ledger.transfer import Result
-from ledger.wallets.tables import arrivals, bills, bulk, transfers
+from ledger.wallets.tables import arrivals, bills, bulk, orders, transfers
 
 if TYPE_CHECKING:
     from ledger.store import Connection
@@ -45,6 +45,32 @@ class Sent:
     def asked(self) -> tuple[AccountId, AccountId, Sen]:
         """What was asked for."""
         return self.debit, self.credit, self.amount
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A transfer that was ordered: its hold is its number, `client` is who ordered it."""
+
+    hold: int
+    client: str
+    debit: AccountId
+    credit: AccountId
+    amount: Sen
+    expires_at: UnixMs
+
+
+def insert_order(connection: Connection, one: Placed) -> None:
+    """Keep an order."""
+    values = {name: getattr(one, name) for name in type(one).__slots__}
+    connection.execute(sa.insert(orders), {"partition": split(one.debit).partition, **values})
+
+
+def order_of(connection: Connection, hold: int) -> Placed | None:
+    """An order by its number."""
+    row = connection.execute(sa.select(orders).where(orders.c.hold == hold)).one_or_none()
+    return None if row is None else Placed(
+        row.hold, row.client, AccountId(row.debit), AccountId(row.credit), Sen(row.amount), UnixMs(row.expires_at)
+    )  # fmt: skip
 
 
 def find(connection: Connection, debit: AccountId, reference: str) -> Sent | None:

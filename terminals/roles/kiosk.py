@@ -1,4 +1,4 @@
-"""A load kiosk: the balance of any card, and cash onto it through the ledger."""
+"""A load kiosk: the balance of any card, and cash or what its holder ordered from the wallet onto it through the ledger."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from terminals.screen.showing import board_of
 
 if TYPE_CHECKING:
     from card.transport import Transport
+    from terminals.tap import Outcome
     from terminals.terminal import Terminal
 
 BALANCE_MS: Final = 10_000
@@ -34,6 +35,7 @@ class Kiosk:
         self._terminal = terminal
         self._page = page.rstrip("/")
         self._amount = _NOTHING
+        self._wallet = False
 
     @property
     def buttons(self) -> tuple[Button, ...]:
@@ -43,10 +45,13 @@ class Kiosk:
             for place, amount in enumerate(USUAL, 1)
         )
         other = Button("load", "other-amount", "5", Entry.AMOUNT)
-        return (*usual, other, Button("cancel", "cancel", "Escape"))
+        wallet = Button("wallet", "from-wallet", "6")
+        return (*usual, other, wallet, Button("cancel", "cancel", "Escape"))
 
     def idle(self) -> Board:
         """The amount that the next card gets, or the invitation to look."""
+        if self._wallet:
+            return Board(Tone.IDLE, "hold-card-wallet")
         if self._amount:
             return Board(Tone.IDLE, "hold-card-load", amount=self._amount)
         return Board(Tone.IDLE, "hold-card-balance")
@@ -55,28 +60,36 @@ class Kiosk:
         """Choose an amount, or none; raises InputWrong, NotSold."""
         head, _, amount = action.partition("-")
         if head == "load":
-            self._amount = amount_of(amount or value)
-        elif action == "cancel":
-            self._amount = _NOTHING
+            self._amount, self._wallet = amount_of(amount or value), False
+        elif action in {"cancel", "wallet"}:
+            self._amount, self._wallet = _NOTHING, action == "wallet"
         else:
             raise nothing_here(action)
         return self.idle()
 
     def card(self, card: Transport) -> Board:
-        """Load the amount, or show what is on the card."""
-        if not self._amount:
+        """Load the amount, or what was ordered, or show what is on the card."""
+        if not self._amount and not self._wallet:
             return self._balance(card)
         try:
-            board = board_of(self._terminal.load(card, self._amount), _NOTHING)
+            board = board_of(self._loaded(card), _NOTHING)
         except LoadDenied:
-            return refused("load-denied")
+            return self._denied()
         except Offline:
             return refused("offline")
         except TerminalError:
             return refused("not-now")
         if board.tone is not Tone.AMBER:
-            self._amount = _NOTHING
+            self._amount, self._wallet = _NOTHING, False
         return replace(board, word="loaded") if board.tone is Tone.GREEN else board
+
+    def _loaded(self, card: Transport) -> Outcome:
+        return self._terminal.load_ordered(card) if self._wallet else self._terminal.load(card, self._amount)
+
+    def _denied(self) -> Board:
+        word = "nothing-ordered" if self._wallet else "load-denied"
+        self._wallet = False
+        return refused(word)
 
     def _balance(self, card: Transport) -> Board:
         outcome, found = self._terminal.inspect(card)

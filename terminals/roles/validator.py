@@ -39,7 +39,8 @@ class Validator:
         )
 
     def card(self, card: Transport) -> Board:
-        """Take the fare."""
+        """Write what its holder ordered from the wallet, where something waits; then take the fare, whatever came of that."""
+        self._terminal.write_waiting(card)
         return board_of(self._terminal.fare(card, self._place), self._terminal.full_fare(self._place))
 
     def press(self, action: str, value: str) -> Board:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cbor2
 
 from card import relay
-from card.batch import LOAD_CONTENT_TYPE, STEP_CONTENT_TYPE
+from card.batch import LOAD_CONTENT_TYPE, ORDERED_CONTENT_TYPE, STEP_CONTENT_TYPE
 from keys.identity import TerminalRole
 
 if TYPE_CHECKING:
@@ -34,15 +34,20 @@ class Kiosk:
     def __post_init__(self) -> None:
         self.desk: Desk = self.scene.desk(self.number, TerminalRole.KIOSK, AGENT)
 
-    def asked(self, uid: bytes, amount: int) -> bytes:
+    def asked(self, uid: bytes, amount: int, content_type: str = LOAD_CONTENT_TYPE) -> bytes:
         """A signed request under the next number."""
         self.requests += 1
         payload = cbor2.dumps([uid, amount, self.requests, self.scene.clock.now()], canonical=True)
-        return self.desk.seal(payload, LOAD_CONTENT_TYPE)
+        return self.desk.seal(payload, content_type)
 
     def begin(self, card: Issued, amount: int = 20_000) -> Step:
         """Ask for a load of a card."""
         self.sent.append(self.asked(card.chip.uid, amount))
+        return self.line.begin(self.sent[-1])
+
+    def begin_ordered(self, card: Issued) -> Step:
+        """Ask for what a card's holder ordered."""
+        self.sent.append(self.asked(card.chip.uid, 0, ORDERED_CONTENT_TYPE))
         return self.line.begin(self.sent[-1])
 
     def answered(self, step: Step, answers: list[bytes]) -> bytes:
@@ -64,7 +69,15 @@ class Kiosk:
     def load(self, card: Issued, amount: int = 20_000) -> Told:
         """A whole load."""
         card.chip.leave_field()
-        step = self.begin(card, amount)
+        return self.carried(self.begin(card, amount), card)
+
+    def write(self, card: Issued) -> Told:
+        """The whole of what a card's holder ordered."""
+        card.chip.leave_field()
+        return self.carried(self.begin_ordered(card), card)
+
+    def carried(self, step: Step, card: Issued) -> Told:
+        """Carry on to the end."""
         while step.apdus:
             step = self.go_on(step, card.chip)
         assert step.outcome is not None

@@ -12,6 +12,7 @@ import httpx2
 from card.layout import card_number
 from hebat.application import framework
 from hebat.serving import LoopbackServer
+from keys.clock import SystemClock
 from ledger.api import Rooms, mount
 from ledger.bundles import tables as bundle_tables
 from ledger.clients import tables as client_tables
@@ -22,6 +23,9 @@ from ledger.history.indexing import Indexer
 from ledger.intake import tables as intake_tables
 from ledger.orders import tables as order_tables
 from ledger.orders.order import wallet_of
+from ledger.wallets import api as wallets_api
+from ledger.wallets import tables as wallet_tables
+from ledger.wallets.desk import WalletDesk
 from tests.ledger.tokens import bearer, token
 from tests.ledger.units import Gate
 
@@ -40,6 +44,7 @@ TABLES = (
     history_tables.metadata,
     client_tables.metadata,
     order_tables.metadata,
+    wallet_tables.metadata,
 )
 MERCHANT: dict[str, Any] = {"kind": "merchant", "number": 502}
 BANK: dict[str, Any] = {"kind": "bank", "number": 9}
@@ -98,6 +103,9 @@ class Served:
         self.rooms = Rooms.of(ledger)
         application = framework()
         application.include_router(history_api.router(History(ledger.database), self.rooms.guard))
+        application.include_router(
+            wallets_api.router(ledger, WalletDesk(ledger, SystemClock()), self.rooms.guard)
+        )
         self.front: Front = mount(application, self.rooms)
         self.indexer = Indexer(ledger.database, lambda: ledger.head().position)
         self.server = LoopbackServer(self.front)

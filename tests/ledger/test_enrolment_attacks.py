@@ -184,7 +184,7 @@ def test_a_false_ledger_enrols_nobody(scene: Scene, client: httpx2.Client, tmp_p
 
 def test_an_invitation_beyond_the_role_is_not_written(scene: Scene) -> None:
     for rights in (
-        Rights.of_role(TerminalRole.KIOSK),
+        Rights.of_role(TerminalRole.MERCHANT),
         Rights.of_role(TerminalRole.VALIDATOR, routes=(0,)),
     ):
         wanted = Post(1001, TerminalRole.VALIDATOR, OPERATOR).invitation

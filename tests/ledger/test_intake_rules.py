@@ -16,7 +16,8 @@ from keys.money import Rupiah, Sen, sen_of
 from ledger.chart import Code, account_id, purse, split
 from ledger.errors import LoadRefused
 from ledger.intake import store
-from ledger.intake.loads import MONTHLY_LIMIT_REGISTERED, Loads, limits_of
+from ledger.intake.limits import MONTHLY_LIMIT_REGISTERED, limits_of
+from ledger.intake.loads import Loads
 from ledger.intake.reasons import ExceptionKind
 from ledger.rules import AccountRules, RuleFlag
 from ledger.transfer import Kind, Result, Transfer

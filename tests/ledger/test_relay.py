@@ -35,6 +35,7 @@ from ledger.intake.loads import Loads
 from ledger.intake.receive import Intake
 from ledger.relay.desk import SESSION_SECONDS, LoadDesk
 from ledger.relay.session import parse_step
+from ledger.wallets.loads.desk import OrderedLoads
 from tests.ledger.desk import NOON, Scene
 from tests.ledger.kiosk import AGENT, Kiosk
 
@@ -60,6 +61,9 @@ def restarted(scene: Scene) -> LoadDesk:
     city.intake = Intake(city.ledger, city.registry, city.vault, city.intake.tariffs, scene.clock)
     loads = Loads(city.ledger, city.registry, city.intake.intents, scene.clock)
     city.desk = LoadDesk(city.ledger, city.intake, loads, city.vault, scene.clock)
+    city.ordered = OrderedLoads(city.ledger, city.registry, city.intake.intents, scene.clock)
+    city.intake.after_batch.append(city.ordered.look)
+    city.desk.ordered = city.ordered.uids
     return city.desk
 
 

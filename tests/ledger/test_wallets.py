@@ -23,19 +23,19 @@ from ledger.errors import QrRefused, WalletRefused
 from ledger.orders.order import wallet_of
 from ledger.qris.merchant import Additional, Tip, TipKind
 from ledger.qris.writing import Acquirer, Merchant, dynamic_code, static_code
+from ledger.store import Database
 from ledger.transfer import Kind, Result, Transfer
-from ledger.wallets import tables
-from ledger.wallets.bulk import LINES_AT_ONCE, MALFORMED, BulkFile, PayPart, pay_bulk
 from ledger.wallets.desk import WalletDesk
 from ledger.wallets.limits import limit_on
 from ledger.wallets.qr import OUR_DOMAIN, read_payment
 from ledger.wallets.sending import Arrive, End, Leave
 from ledger.wallets.store import Sent, State
+from ledger.windows import CUT_OFF
 from tests.ledger.entries import SetClock
+from tests.ledger.served import TABLES, add_tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from ledger.chart import AccountId
 
@@ -62,6 +62,11 @@ NEAR = next(
 )
 
 
+def cut_off_of(day: str, milliseconds: int = 0) -> UnixMs:
+    """The moment at which a business date ends, which a month's last one ends with, and so many milliseconds more."""
+    return UnixMs(moment(datetime.fromisoformat(day) + CUT_OFF) + milliseconds)
+
+
 def bank_in(wallet: AccountId) -> AccountId:
     return account_id(Code.BANK_SETTLEMENT, split(wallet).partition, BANK)
 
@@ -84,9 +89,9 @@ def clearing_net(ledger: Ledger) -> int:
 
 
 @pytest.fixture
-def where(tmp_path: Path) -> str:
-    url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    Ledger.create(url, tables.metadata).close()
+def where(url: str) -> str:
+    """A ledger with wallets, on each of the two databases in turn."""
+    add_tables(Database(url))
     return url
 
 
@@ -115,11 +120,11 @@ def test_a_wallet_holds_at_most_its_ceiling(books: Ledger, desk: WalletDesk) -> 
     assert deposit(books, BUDI, sen_of(Rupiah(2_000_000)) + 1) is Result.EXCEEDS_CEILING
 
 
-@pytest.mark.parametrize(("last", "next_"), [(datetime(2026, 11, 30, 12), datetime(2026, 12, 1, 12)), (datetime(2026, 12, 31, 12), datetime(2027, 1, 1, 12))])  # noqa: DTZ001  # fmt: skip
+@pytest.mark.parametrize("last", ["2026-11-30", "2026-12-31", "2027-02-28"])
 def test_what_comes_in_a_month_is_bounded_until_the_next(
-    books: Ledger, desk: WalletDesk, clock: SetClock, last: datetime, next_: datetime
+    books: Ledger, desk: WalletDesk, clock: SetClock, last: str
 ) -> None:
-    clock.at = moment(last)
+    clock.at = cut_off_of(last, -1)
     desk.open(SARI)
     desk.open(BUDI)
     for number in range(2):
@@ -127,7 +132,7 @@ def test_what_comes_in_a_month_is_bounded_until_the_next(
         desk.send(f"on {number}", SARI, BUDI, sen_of(Rupiah(10_000_000)))
         desk.send(f"off {number}", SARI, NEAR, sen_of(Rupiah(10_000_000)))
     assert deposit(books, SARI, 1) is Result.EXCEEDS_MONTH
-    clock.at = moment(next_)
+    clock.at = cut_off_of(last)
     assert deposit(books, SARI, 1) is Result.POSTED
 
 
@@ -239,7 +244,7 @@ def test_transfers_agree_with_plain_sums(
     tmp_path_factory: pytest.TempPathFactory, moves: list[tuple[int, int, int]]
 ) -> None:
     url = f"sqlite:///{tmp_path_factory.mktemp('sums') / 'ledger.db'}"
-    Ledger.create(url, tables.metadata).close()
+    Ledger.create(url, *TABLES).close()
     clock, purses = SetClock(NOON), [1_000] * 6
     with Ledger.open(url, clock) as ledger:
         desk = WalletDesk(ledger, clock)
@@ -346,53 +351,3 @@ def test_a_code_that_is_not_for_here_or_asks_for_something_else_is_refused() -> 
 
 
 SHOP_REST = (SHOP.nmid, SHOP.mcc, SHOP.name, SHOP.city, SHOP.post_code)
-
-
-def bulk_file(lines: int) -> bytes:
-    rows = [f"{ALL[number % len(ALL)]},{1_000 + number % 7}.50,aid" for number in range(lines)]
-    return ("card,rupiah,text\n" + "\n".join(rows) + "\n").encode()
-
-
-def test_a_file_is_paid_a_result_a_line_and_again_pays_nobody_twice(books: Ledger, desk: WalletDesk) -> None:
-    desk.freeze(BUDI, incoming=True)
-    rows = [
-        f"{SARI},50000,school",
-        f"{BUDI},50000,school",
-        "123,50000,x",
-        f"{SARI},-5,x",
-        f"{SARI},1e3,x",
-        f"{SARI},1",
-        f"{NEAR},0.01,sen",
-    ]
-    file = BulkFile.read(("card,rupiah,text\n" + "\n".join(rows)).encode())
-    done = pay_bulk(books, file, BANK)
-    wrong = MALFORMED
-    assert list(done.results) == [0, Result.CREDITS_FROZEN, wrong, wrong, wrong, wrong, 0]
-    assert (done.paid, done.sen) == (2, 5_000_001)
-    assert pay_bulk(books, file, BANK) == done
-    assert (holds(books, SARI)[0], holds(books, NEAR)[0]) == (5_000_000, 1)
-    report = done.report().decode().splitlines()
-    assert report[:3] == ["line,result,sen,reason", "2,paid,5000000,", "3,refused,0,credits frozen"]
-    assert len(report) == 8
-
-
-def test_a_file_that_was_cut_off_goes_on_where_it_was(where: str, clock: SetClock) -> None:
-    file = BulkFile.read(bulk_file(2 * LINES_AT_ONCE + 10))
-    with Ledger.open(where, clock) as ledger:
-        part, lines = next(file.parts())
-        ledger.writer.submit(PayPart(file.digest, part, lines, BANK)).result()
-    with Ledger.open(where, clock) as ledger:
-        done = pay_bulk(ledger, file, BANK)
-        assert done.paid == 2 * LINES_AT_ONCE + 10
-        assert sum(holds(ledger, card)[0] for card in ALL) == done.sen
-        assert pay_bulk(ledger, file, BANK) == done
-        assert sum(holds(ledger, card)[0] for card in ALL) == done.sen
-
-
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"a,b,c\n", b"\xff\xfe", b'card,rupiah,text\n"open', b"card,rupiah,text\n" + b"x,1,t\n" * 200_001],
-)
-def test_a_file_that_is_none_is_refused(content: bytes) -> None:
-    with pytest.raises(WalletRefused):
-        BulkFile.read(content)

@@ -1,0 +1,249 @@
+"""Wallets over HTTP, for systems that act for holders: balance, transfers in two steps, payments by QR. Each needs a token; what moves money, a key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from fastapi import APIRouter, Path, Request
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel, Field
+
+from keys.money import Sen
+from ledger.clients.scopes import Scope
+from ledger.errors import OrderInvalid, QrRefused, ScopeMissing, StorageError, TokenRefused, WalletRefused
+from ledger.http.api import (
+    ORDER_BYTES_MAX,
+    Gate,
+    as_response,
+    body_of,
+    client_of,
+    described,
+    limited_body,
+    read_json,
+    secured,
+)
+from ledger.http.asgi import JSON, Reply
+from ledger.http.examples import asked, shown
+from ledger.orders.answers import available
+from ledger.orders.api import ALWAYS, HOLD_MAX, KEY_HEADER
+from ledger.orders.order import AMOUNT_MAX, caller_of, wallet_of
+from ledger.problems import BAD_REQUEST
+from ledger.rules import RuleFlag
+from ledger.wallets.keyed import CREATED
+
+if TYPE_CHECKING:
+    from fastapi.responses import Response
+
+    from ledger.book import Ledger
+    from ledger.clients.scopes import Client
+    from ledger.http.api import Guard
+    from ledger.wallets.desk import WalletDesk
+
+CALLS_MAX: Final = 64
+"""Calls that wait for a commit."""
+CODE_CHARS_MAX: Final = 512
+CARD: Final = r"^9360[0-9]{12}$"
+_CARD, _OTHER = "9360000900000012", "9360000900000020"
+_SHOWN: Final = {
+    "card": _CARD, "account": 145110000000001234, "statement": "/v1/accounts/145110000000001234/statement", "posted": 4650000,
+    "held": 0, "available": 4650000, "ceiling": 20000000, "monthly": 40000000, "frozen": [], "closed": False,
+}  # fmt: skip
+_ORDERED: Final = {
+    "transfer": 40213,
+    "card": _CARD,
+    "to": _OTHER,
+    "amount": 1000000,
+    "expires_at": 1763450900000,
+}
+_PAID: Final = {
+    "card": _CARD,
+    "merchant": 502,
+    "name": "Lumpia Gang Lombok",
+    "amount": 2500000,
+    "tip": 0,
+    "position": 40214,
+}
+
+
+class WalletShown(BaseModel):
+    """A wallet: sums in sen, limits in rupiah (0: none), what is frozen (debits, credits), and where its statement is."""
+
+    model_config = shown(_SHOWN)
+
+    card: str
+    account: int
+    statement: str
+    posted: int
+    held: int
+    available: int
+    ceiling: int
+    monthly: int
+    frozen: list[str]
+    closed: bool
+
+
+class TransferAsked(BaseModel):
+    """A transfer between wallets: from a card's to another's, sen."""
+
+    model_config = asked({"card": _CARD, "to": _OTHER, "amount": 1000000})
+
+    card: Annotated[str, Field(pattern=CARD)]
+    to: Annotated[str, Field(pattern=CARD)]
+    amount: Annotated[int, Field(ge=1, le=AMOUNT_MAX, strict=True)]
+
+
+class TransferOrdered(BaseModel):
+    """An order: its money is held until it is confirmed, or until `expires_at` (milliseconds since 1970)."""
+
+    model_config = shown(_ORDERED)
+
+    transfer: int
+    card: str
+    to: str
+    amount: int
+    expires_at: int
+
+
+class TransferDone(BaseModel):
+    """A confirmed transfer: it has arrived."""
+
+    model_config = shown({"transfer": 40213, "state": "done", "amount": 1000000})
+
+    transfer: int
+    state: str
+    amount: int
+
+
+class PaymentAsked(BaseModel):
+    """A payment of a merchant's QRIS code; sen. The amount only where the code leaves it open, a tip only where it asks for one."""
+
+    model_config = asked({"card": _CARD, "code": "00020101021126...6304A13A", "amount": 2500000, "tip": 0})
+
+    card: Annotated[str, Field(pattern=CARD)]
+    code: Annotated[str, Field(min_length=1, max_length=CODE_CHARS_MAX)]
+    amount: Annotated[int, Field(ge=1, le=AMOUNT_MAX, strict=True)] | None = None
+    tip: Annotated[int, Field(ge=0, le=AMOUNT_MAX, strict=True)] = 0
+
+
+class PaymentDone(BaseModel):
+    """A payment that is in the books, durably; sen."""
+
+    model_config = shown(_PAID)
+
+    card: str
+    merchant: int
+    name: str
+    amount: int
+    tip: int
+    position: int
+
+
+BODIES: Final = (TransferAsked, PaymentAsked)
+TransferNumber = Annotated[int, Path(ge=1, le=HOLD_MAX)]
+CardNumber = Annotated[str, Path(pattern=CARD)]
+
+
+def router(ledger: Ledger, desk: WalletDesk, guard: Guard) -> APIRouter:
+    """The routes of wallets."""
+    routes = APIRouter(tags=["wallets"])
+    gate = Gate("wallet calls", CALLS_MAX)
+    counter = _Counter(desk, guard)
+
+    @routes.get(
+        "/v1/wallets/{card}", openapi_extra=secured(Scope.ACCOUNTS), dependencies=[guard.needs(Scope.ACCOUNTS)],
+        responses=described(TokenRefused, ScopeMissing, OrderInvalid, BAD_REQUEST, StorageError),
+    )  # fmt: skip
+    def get_wallet(request: Request, card: CardNumber) -> WalletShown:
+        """What a card's wallet holds and may hold."""
+        _need_all(client_of(request))
+        return shown_of(ledger, card)
+
+    @routes.post(
+        "/v1/wallets/transfers", status_code=CREATED, response_model=TransferOrdered,
+        responses=described(*ALWAYS, WalletRefused), openapi_extra=_keyed(TransferAsked),
+    )  # fmt: skip
+    async def post_transfer(request: Request) -> Response:
+        """Order a transfer between two wallets: its money is held for a quarter of an hour, and goes when it is confirmed."""
+        with gate:
+            return as_response(await counter.order(request))
+
+    @routes.post(
+        "/v1/wallets/transfers/{transfer}/confirm", openapi_extra=secured(Scope.WALLETS),
+        responses=described(TokenRefused, ScopeMissing, WalletRefused, BAD_REQUEST, StorageError),
+    )  # fmt: skip
+    async def post_transfer_confirmed(request: Request, transfer: TransferNumber) -> TransferDone:
+        """Send what was ordered. The order's own number is the key: confirmed again, it is the same transfer."""
+        client = await guard.admit(request, Scope.WALLETS)
+        with gate:
+            sent = await run_in_threadpool(desk.confirm, client.name, transfer)
+        return TransferDone(transfer=transfer, state=sent.state.value, amount=sent.amount)
+
+    @routes.post(
+        "/v1/wallets/payments", status_code=CREATED, response_model=PaymentDone,
+        responses=described(*ALWAYS, WalletRefused, QrRefused), openapi_extra=_keyed(PaymentAsked),
+    )  # fmt: skip
+    async def post_payment(request: Request) -> Response:
+        """Pay a merchant of this city by its QRIS code; a dynamic one once, whoever pays."""
+        with gate:
+            return as_response(await counter.pay(request))
+
+    return routes
+
+
+class _Counter:
+    """Reads what is asked, and answers it."""
+
+    def __init__(self, desk: WalletDesk, guard: Guard) -> None:
+        self._desk = desk
+        self._guard = guard
+
+    async def order(self, request: Request) -> Reply:
+        """A transfer, held."""
+        client, body = await self._asked(request)
+        wanted = read_json(body, TransferAsked)
+        caller = caller_of(client, request.headers.get("idempotency-key"), b"transfer", body)
+
+        def said(placed: Any) -> dict[str, Any]:
+            told = {"card": wanted.card, "to": wanted.to, "amount": wanted.amount}
+            return {"transfer": placed.hold, **told, "expires_at": placed.expires_at}
+
+        amount = Sen(wanted.amount)
+        body = await run_in_threadpool(self._desk.order, caller, wanted.card, wanted.to, amount, said)
+        return Reply(body, CREATED)
+
+    async def pay(self, request: Request) -> Reply:
+        """A payment by QR."""
+        client, body = await self._asked(request)
+        wanted = read_json(body, PaymentAsked)
+        caller = caller_of(client, request.headers.get("idempotency-key"), b"payment", body)
+        amount = None if wanted.amount is None else Sen(wanted.amount)
+        pay = self._desk.pay_keyed
+        body = await run_in_threadpool(pay, caller, wanted.card, wanted.code, amount, Sen(wanted.tip))
+        return Reply(body, CREATED)
+
+    async def _asked(self, request: Request) -> tuple[Client, bytes]:
+        client = await self._guard.admit(request, Scope.WALLETS)
+        _need_all(client)
+        return client, await limited_body(request, JSON, ORDER_BYTES_MAX)
+
+
+def shown_of(ledger: Ledger, card: str) -> WalletShown:
+    """A wallet as it is told; raises OrderInvalid."""
+    account = wallet_of(card)
+    held, rules = ledger.balance(account), ledger.rules(account)
+    frozen = {"debits": RuleFlag.DEBITS_FROZEN, "credits": RuleFlag.CREDITS_FROZEN}
+    return WalletShown(
+        card=card, account=account, statement=f"/v1/accounts/{account}/statement", posted=held.net(account),
+        held=held.debits_pending, available=available(held), ceiling=rules.ceiling, monthly=rules.monthly,
+        frozen=[name for name, flag in frozen.items() if flag in rules.flags], closed=RuleFlag.CLOSED in rules.flags,
+    )  # fmt: skip
+
+
+def _need_all(client: Client) -> None:
+    """Raises ScopeMissing for a client of one party: it moves that one's money, and sees that one's accounts, by orders."""
+    if client.party is not None:
+        raise ScopeMissing(f"{client.name} acts for {client.party} only: holders' wallets are others'")
+
+
+def _keyed(model: type[BaseModel]) -> dict[str, Any]:
+    return {"parameters": [KEY_HEADER], **body_of(model), **secured(Scope.WALLETS)}
