@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "9501"
-down_revision = "0026"
+down_revision = "0027"
 
 
 def _numbers(*names: str) -> list[sa.Column[int]]:
