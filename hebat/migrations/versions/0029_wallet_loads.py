@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "9501"
-down_revision = "0027"
+revision = "0029"
+down_revision = "0028"
 
 
 def _numbers(*names: str) -> list[sa.Column[int]]:
