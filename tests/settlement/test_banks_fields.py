@@ -35,6 +35,9 @@ ASKED = [service for service in REQUESTS if service not in {Service.TOKEN, Servi
 EACH = [(service, field) for service in ASKED for field in REQUESTS[service]]
 
 
+GRANT: dict[str, Any] = {"grantType": "client_credentials"}
+
+
 class Caller:
     """A client made by hand, which may send anything."""
 
@@ -44,16 +47,21 @@ class Caller:
         self._numbers = 0
         self._token = ""
 
-    def token(self, **headers: str) -> str:
+    def token(self, body: dict[str, Any] | bytes = GRANT, **headers: str) -> str:
         proof = signatures.encoded(self._vault.signed("bni", signatures.token_text("ksh-client", AT)))
         told = {calls.TIMESTAMP: AT, calls.CLIENT_KEY: "ksh-client", calls.SIGNATURE: proof}
         told |= {name.replace("_", "-"): value for name, value in headers.items()}
         reply = self.bank.handle(
-            Call("POST", dialect_of("bni").path(Service.TOKEN), told, b'{"grantType":"client_credentials"}')
+            Call(
+                "POST",
+                dialect_of("bni").path(Service.TOKEN),
+                {name: value for name, value in told.items() if value},
+                body if isinstance(body, bytes) else fields.written(body),
+            )
         )
-        body = fields.read_body(reply.body) or {}
-        self._token = body.get("accessToken", "")
-        return str(body["responseCode"])
+        read = fields.read_body(reply.body) or {}
+        self._token = read.get("accessToken", "")
+        return str(read["responseCode"])
 
     def ask(self, service: Service, body: dict[str, Any] | bytes, moved_ms: int = 0, **headers: str) -> str:
         if not self._token:
@@ -154,6 +162,23 @@ def test_a_token_is_given_to_who_holds_the_key(caller: Caller) -> None:
     assert caller.token(X_CLIENT_KEY="somebody") == "4017300"
     assert caller.token(X_TIMESTAMP="2026-11-18T11:00:00+07:00") == "4017300"
     assert caller.token() == "2007300"
+
+
+def test_each_field_and_header_of_a_token_missing_malformed_or_oversized_has_its_code(caller: Caller) -> None:
+    missing: list[dict[str, Any]] = [{}, {"grantType": None}, {"grantType": ""}]
+    assert [caller.token(one) for one in missing] == ["4007302"] * len(missing)
+    wrong: list[object] = [7, True, [], {"a": 1}, "x" * 31, "line\nbreak", "password"]
+    assert [caller.token({"grantType": one}) for one in wrong] == ["4007301"] * len(wrong)
+    for sent in (b"", b"[]", b"{", b'{"a":1,"a":2}'):
+        assert caller.token(sent) == "4007300"
+    for name in ("X_TIMESTAMP", "X_CLIENT_KEY", "X_SIGNATURE"):
+        assert caller.token(GRANT, **{name: ""}) == "4007302"
+    assert caller.token(X_TIMESTAMP="today") == "4007301"
+
+
+def test_no_service_is_left_out() -> None:
+    """What is generated from the tables covers them: all but the token's and the notices' own, which have tests of theirs."""
+    assert {*ASKED, Service.TOKEN, Service.VA_NOTIFY} == set(Service) == set(REQUESTS) == set(fields.ANSWERS)
 
 
 def test_what_the_bank_does_not_do_has_its_code(caller: Caller) -> None:
