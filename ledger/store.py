@@ -137,6 +137,10 @@ class Database:
                 raise DatabaseBusy(
                     f"{self.name} is locked: another process is in the middle of a commit; wait for it, or end it"
                 ) from error
+            if isinstance(_cause(error), psycopg2.errors.DiskFull):
+                raise StorageError(
+                    f"the disk under {self.name} is full: {said}; make room, and the ledger goes on by itself"
+                ) from error
             if isinstance(_cause(error), _GONE):
                 raise StorageError(f"{self.name} does not answer: {said}; look at disk and server") from error
             raise
