@@ -110,6 +110,11 @@ class Folder:
             )
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
 
+    @property
+    def keeps_passphrase(self) -> bool:
+        """Whether the vault's passphrase lies beside it, as a demo leaves it."""
+        return (self.root / "city.passphrase").exists()
+
     def passphrase(self, *, new: bool = False) -> str:
         """The vault's passphrase; a demo keeps it beside the vault, a real city never would.
 

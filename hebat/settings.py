@@ -1,7 +1,7 @@
 """Settings from the environment, typed and checked: HEBAT_PORT, HEBAT_LOG_LEVEL, HEBAT_DATABASE_URL, HEBAT_SCHEMAS and the like.
 
 `Settings` names them all. A token's PIN is no setting: `hebat.vaults` takes it from HEBAT_TOKEN_PIN, or from the file that
-HEBAT_TOKEN_PIN_FILE names.
+HEBAT_TOKEN_PIN_FILE names; a vault's passphrase likewise, from HEBAT_PASSPHRASE_FILE.
 """
 
 from __future__ import annotations

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import stat
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from hebat.errors import InputRefused
+from hebat.folder import no_city
 from hebat.settings import read_settings
 from keys.filevault import FileVault
 from keys.sealedfile import write_atomically
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 PIN_VARIABLE: Final = "HEBAT_TOKEN_PIN"
 PIN_FILE_VARIABLE: Final = "HEBAT_TOKEN_PIN_FILE"
+WORDS_FILE_VARIABLE: Final = "HEBAT_PASSPHRASE_FILE"
 
 
 class LedgerWitness:
@@ -94,16 +98,38 @@ def pin() -> str:
 
     Raises InputRefused for a file that others can read.
     """
-    typed, name = os.environ.pop(PIN_VARIABLE, ""), os.environ.get(PIN_FILE_VARIABLE, "")
-    if typed or not name:
-        return typed
+    return os.environ.pop(PIN_VARIABLE, "") or _secret_in_file(PIN_FILE_VARIABLE, "the token's PIN")
+
+
+def passphrase(folder: Folder) -> str:
+    """The passphrase of a city's vaults: from the file that HEBAT_PASSPHRASE_FILE names, from the folder where a demo left it, or typed.
+
+    Raises InputRefused where there is no city, no such file, and nobody to type.
+    """
+    if not folder.vault.exists() and not folder.token.exists() and not folder.keeps_passphrase:
+        raise no_city(folder.root)
+    kept = _secret_in_file(WORDS_FILE_VARIABLE, "the vault's passphrase")
+    if kept or folder.keeps_passphrase:
+        return kept or folder.passphrase()
+    if not sys.stdin.isatty():
+        raise InputRefused(
+            f"the vault of {folder.root} wants its passphrase: type it at a terminal, or put it into a file that only you can "
+            f"read, and the file's name into {WORDS_FILE_VARIABLE}"
+        )
+    return getpass.getpass("Passphrase of the vault: ")
+
+
+def _secret_in_file(variable: str, what: str) -> str:
+    name = os.environ.get(variable, "")
+    if not name:
+        return ""
     path = Path(name)
     try:
         if stat.S_IMODE(path.stat().st_mode) & 0o077:
             raise InputRefused(f"{path} can be read by others: let its owner alone read it (chmod 600)")
         return path.read_text(encoding="utf-8").strip()
     except OSError as error:
-        raise InputRefused(f"{path}: the token's PIN cannot be read ({error.strerror})") from None
+        raise InputRefused(f"{path}: {what} cannot be read ({error.strerror})") from None
 
 
 def open_token(folder: Folder, token: Token, secret: str, *, new: bool = False) -> CityToken:
@@ -129,9 +155,9 @@ def open_token(folder: Folder, token: Token, secret: str, *, new: bool = False) 
     return vault
 
 
-def city_vault(folder: Folder, passphrase: str | None = None) -> CityVault:
+def city_vault(folder: Folder, typed: str | None = None) -> CityVault:
     """The city's vault; raises InputRefused where the folder holds none, VaultRolledBack for an older copy, VaultError."""
-    return _opened(folder, FileVault, passphrase)
+    return _opened(folder, FileVault, typed)
 
 
 def ledger_vault(folder: Folder) -> CityVault:
@@ -141,11 +167,15 @@ def ledger_vault(folder: Folder) -> CityVault:
     return _opened(folder, LedgerVault)
 
 
-def _opened(folder: Folder, kind: type[FileVault], passphrase: str | None = None) -> CityVault:
+def _opened(folder: Folder, kind: type[FileVault], typed: str | None = None) -> CityVault:
     token = token_of(folder)
     if token is None:
-        typed = folder.passphrase() if passphrase is None else passphrase
-        return kind.open(folder.vault, typed, folder.vault.name, LedgerWitness(folder))
+        return kind.open(
+            folder.vault,
+            passphrase(folder) if typed is None else typed,
+            folder.vault.name,
+            LedgerWitness(folder),
+        )
     secret = pin()
     if not secret:
         raise InputRefused(

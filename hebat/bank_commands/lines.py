@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hebat.errors import InputRefused
+from hebat.vaults import passphrase
 from keys.filevault import write_atomically
 from keys.partner import PartnerVault
 from settlement.banks.dialects import dialect_of
@@ -63,8 +64,8 @@ def add(folder: Folder, partner: Partner, secret: bytes) -> str:
     if partner.name in known:
         raise InputRefused(f"there is a bank {partner.name} already: take another name")
     path = folder.root / "partners.vault"
-    passphrase = folder.passphrase()
-    vault = PartnerVault.open(path, passphrase) if path.exists() else PartnerVault.create(path, passphrase)
+    typed = passphrase(folder)
+    vault = PartnerVault.open(path, typed) if path.exists() else PartnerVault.create(path, typed)
     public = vault.add(partner.name, secret)
     told = [asdict(one) for one in (*known.values(), partner)]
     write_atomically(_file(folder), json.dumps(told, indent=1).encode())
@@ -86,7 +87,7 @@ def lines(folder: Folder, clock: Clock, answer_seconds: float = 30) -> Iterator[
     known = partners(folder)
     if not known:
         raise InputRefused(f"{folder.root} has no line to a bank: add one with `hebat bank add`")
-    vault = PartnerVault.open(folder.root / "partners.vault", folder.passphrase())
+    vault = PartnerVault.open(folder.root / "partners.vault", passphrase(folder))
     with ExitStack() as stack:
         found = {}
         for one in known.values():

@@ -10,6 +10,7 @@ import typer
 
 from hebat.errors import InputRefused
 from hebat.vaults import LedgerWitness
+from hebat.vaults import passphrase as vault_passphrase
 from keys.errors import CeremonyError, ShareError
 from keys.filevault import FileVault
 from keys.sealedfile import HUMAN_COST
@@ -46,9 +47,9 @@ def clear() -> None:
 
 
 def passphrase(folder: Folder, *, new: bool = False) -> str:
-    """The vault's passphrase: from the folder where a demo left it, or typed (twice for a new vault)."""
-    if (folder.root / "city.passphrase").exists():
-        return folder.passphrase()
+    """The vault's passphrase: from where `hebat.vaults` finds it, or typed (twice for a new vault)."""
+    if folder.keeps_passphrase or not new:
+        return vault_passphrase(folder)
     return typed_passphrase("Passphrase of the vault", new=new)
 
 

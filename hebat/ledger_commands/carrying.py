@@ -116,14 +116,15 @@ def _evidence(place: Place, key: str) -> tuple[bytes | None, Callable[[Database]
     folder = place.folder
     if folder is None or not place.has_keys:
         return (read_public_key(key) if key else None), None
-    from keys.filevault import FileVault  # noqa: PLC0415  as above
+    from hebat.vaults import passphrase  # noqa: PLC0415  as above
+    from keys.filevault import FileVault  # noqa: PLC0415
     from ledger.intake.assess import Assessor  # noqa: PLC0415
     from ledger.intake.audit import audit  # noqa: PLC0415
     from ledger.intake.receipt import LABEL  # noqa: PLC0415
     from ledger.intake.registry import Registry  # noqa: PLC0415
 
     # What the ledger remembers of the vault is in the export: it is compared when the city is opened.
-    vault = FileVault.open(folder.vault, folder.passphrase(), folder.vault.name)
+    vault = FileVault.open(folder.vault, passphrase(folder), folder.vault.name)
     root = folder.root_certificate.read_bytes()
 
     def check(database: Database) -> None:

@@ -86,4 +86,4 @@ def test_a_secret_is_not_taken_from_a_pipe(tmp_path: Path) -> None:
     FileVault.create(tmp_path / "city.vault", PASSPHRASE, 16)
     ran = hebat("keys", "list", "--data", tmp_path)
     assert ran.code == 2
-    assert "typed at a terminal" in ran.err
+    assert "type it at a terminal" in ran.err
