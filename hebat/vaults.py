@@ -62,6 +62,12 @@ class LedgerWitness:
                 memory.note(vault, restored=restored)
 
 
+def _not_for(path: Path) -> int:
+    """Whose rights a secret's file must not give: group's and others'. systemd gives a service its credentials by an access list, whose mask stands in the group's bits."""
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    return 0o007 if credentials and path.is_relative_to(credentials) else 0o077
+
+
 class Token(NamedTuple):
     """Where a token's vault is: the PKCS#11 module (a shared library), and the token's label; without a label, a file is meant."""
 
@@ -125,7 +131,7 @@ def _secret_in_file(variable: str, what: str) -> str:
         return ""
     path = Path(name)
     try:
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        if stat.S_IMODE(path.stat().st_mode) & _not_for(path):
             raise InputRefused(f"{path} can be read by others: let its owner alone read it (chmod 600)")
         return path.read_text(encoding="utf-8").strip()
     except OSError as error:

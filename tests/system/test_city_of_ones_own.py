@@ -58,6 +58,14 @@ def test_a_file_that_others_can_read_is_refused(city: Path, told: Path) -> None:
     assert (ran.code, "chmod 600" in ran.err) == (2, True)
 
 
+def test_a_credential_of_systemd_is_taken_by_its_access_list(
+    city: Path, told: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told.chmod(0o440)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(told.parent))
+    assert hebat("ledger", "verify", "--data", city).code == 0
+
+
 def test_it_serves_terminals_of_its_own_parties_and_has_its_night(
     city: Path, told: Path, tmp_path: Path
 ) -> None:
