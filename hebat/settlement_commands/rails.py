@@ -43,7 +43,7 @@ def show(data: DataOption, on: DayOption = None, as_json: JsonOption = False) ->
         told.append({
             "rail": rail.name, "over_sen": row.over, "at_most_sen": row.at_most, "fee_sen": row.fee,
             "opens": f"{hours.opens:%H:%M}", "closes": f"{hours.closes:%H:%M}", "bank_days_only": hours.bank_days_only,
-            "since": row.valid_from.isoformat(),
+            "since": row.valid_from.isoformat(), "source": row.source or "this city's rulebook",
         })  # fmt: skip
     if as_json:
         tell(told)
@@ -51,11 +51,11 @@ def show(data: DataOption, on: DayOption = None, as_json: JsonOption = False) ->
     rows = [
         [one["rail"], display(one["over_sen"]), "" if one["at_most_sen"] is None else display(one["at_most_sen"]),
          display(one["fee_sen"]), f"{one['opens']}-{one['closes']}", "bank days" if one["bank_days_only"] else "every day",
-         one["since"]]
+         one["since"], one["source"]]
         for one in told
     ]  # fmt: skip
     show_table(
-        ["rail", "above", "up to", "fee", "open", "on", "since"], rows, right=("above", "up to", "fee")
+        ["rail", "above", "up to", "fee", "open", "on", "since", "read in"], rows, right=("above", "up to", "fee")
     )
 
 

@@ -1,18 +1,20 @@
 """How a payment travels: inside a bank, BI-FAST, SKN or RTGS, by amount, cut-off and calendar (FACTS, rails and calendars).
 
-What a rail takes and costs is told by dated rows; BI-FAST begins on 2021-12-21. The shipped rows are what holds today: a city
-that settles an older day adds the rows of then.
+What a rail takes and costs is told by dated rows, from 2015-11-16 on (BI-RTGS, generation II); BI-FAST begins on 2021-12-21.
 """
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
+from functools import cache
+from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from keys.clock import date_of
-from keys.money import Rupiah, Sen, display, sen_of
+from keys.money import Sen, display, parse
 from settlement.calendar.hours import shipped_hours
 from settlement.calendar.indonesia import indonesian_calendar
 from settlement.errors import RailMissing
@@ -40,7 +42,10 @@ class Rail(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RailTerms:
-    """From a day on (until `valid_to`, where that is told) a rail takes amounts above `over`, up to `at_most`, for `fee`."""
+    """From a day on (until `valid_to`, where that is told) a rail takes amounts above `over`, up to `at_most`, for `fee`.
+
+    `source` tells where that was read, "" for a row of the city's staff: the rulebook names who keeps it.
+    """
 
     rail: Rail
     valid_from: date
@@ -48,23 +53,28 @@ class RailTerms:
     over: Sen = Sen(0)
     at_most: Sen | None = None
     valid_to: date | None = None
+    source: str = ""
 
     def takes(self, amount: Sen) -> bool:
         """Whether one payment of this amount may travel so."""
         return self.over < amount and (self.at_most is None or amount <= self.at_most)
 
 
+@cache
 def shipped_terms() -> tuple[RailTerms, ...]:
-    """The rows that hold until a city's rulebook says otherwise. The fee of RTGS is what Bank Indonesia allows at most."""
-    start = date(2015, 1, 1)
-    return (
-        RailTerms(Rail.IN_HOUSE, start, Sen(0)),
-        RailTerms(
-            Rail.BI_FAST, date(2021, 12, 21), sen_of(Rupiah(2_500)), at_most=sen_of(Rupiah(250_000_000))
-        ),
-        RailTerms(Rail.SKN, start, sen_of(Rupiah(2_900)), at_most=sen_of(Rupiah(1_000_000_000))),
-        RailTerms(Rail.RTGS, start, sen_of(Rupiah(35_000)), over=sen_of(Rupiah(100_000_000))),
-    )
+    """The rows that hold until a city's rulebook says otherwise (`data/rails.csv`, each with where it was read).
+
+    Fees of SKN and RTGS are the most that Bank Indonesia lets a bank take: what a city's own bank takes is a row of that city.
+    """
+    text = files("settlement").joinpath("data", "rails.csv").read_text(encoding="utf-8")
+    return tuple(_shipped(row) for row in csv.DictReader(text.splitlines(), strict=True))
+
+
+def _shipped(row: dict[str, str]) -> RailTerms:
+    over, fee = parse(row["over"]), parse(row["fee"])
+    at_most = parse(row["at_most"]) if row["at_most"] else None
+    begins = date.fromisoformat(row["valid_from"])
+    return RailTerms(Rail[row["rail"]], begins, fee, over, at_most, source=row["source"])
 
 
 @dataclass(frozen=True, slots=True)

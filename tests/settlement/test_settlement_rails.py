@@ -42,7 +42,7 @@ def test_the_rail_is_the_cheapest_of_those_that_take_the_amount(amount: Sen) -> 
 
 LIMITED = RailRules(
     terms=(
-        *shipped_terms()[:2],
+        *(one for one in shipped_terms() if one.rail in {Rail.IN_HOUSE, Rail.BI_FAST}),
         RailTerms(Rail.RTGS, date(2015, 1, 1), rp(35_000), over=rp(100_000_000), at_most=rp(2_000_000_000)),
     )
 )
@@ -57,6 +57,33 @@ def test_an_amount_above_every_limit_is_split_into_parts_that_rails_take_and_no_
     assert sum(part for _, part in parts) == amount
     assert all(held[rail].takes(part) for rail, part in parts)
     assert len(parts) == max(1, -(-amount // rp(2_000_000_000)))
+
+
+@pytest.mark.parametrize(
+    ("day", "rupiah", "rail", "fee"),
+    [
+        (date(2016, 6, 30), 2_000_000_000, Rail.SKN, 5_000),  # no upper limit yet
+        (date(2016, 7, 1), 500_000_000, Rail.SKN, 5_000),
+        (date(2016, 7, 1), 500_000_001, Rail.RTGS, 35_000),
+        (date(2019, 8, 31), 600_000_000, Rail.RTGS, 35_000),
+        (date(2019, 9, 1), 600_000_000, Rail.SKN, 3_500),
+        (date(2020, 4, 1), 1_000_000_000, Rail.SKN, 2_900),
+        (date(2021, 12, 20), 1_000_000, Rail.SKN, 2_900),
+        (date(2021, 12, 21), 1_000_000, Rail.BI_FAST, 2_500),
+    ],
+)
+def test_an_older_window_travels_by_the_limits_and_fees_of_its_day(
+    day: date, rupiah: int, rail: Rail, fee: int
+) -> None:
+    rules = RailRules()
+    found = rules.rail(rp(rupiah), same_bank=False, day=day_of(day))
+    assert (found, rules.fee(found, day_of(day))) == (rail, rp(fee))
+
+
+def test_every_shipped_row_says_where_it_was_read() -> None:
+    assert all(row.source for row in shipped_terms())
+    with pytest.raises(RailMissing):
+        RailRules().rail(rp(1), same_bank=False, day=day_of(date(2015, 11, 15)))
 
 
 def test_an_amount_that_no_rail_takes_is_refused() -> None:
