@@ -4,7 +4,9 @@ HebatError
  ├── InputRefused         a file or an option that cannot be used; exit code 2
  │    ├── TapsRefused     a file of taps, with line and column
  │    └── FeedRefused     a GTFS folder
- └── LawBroken            a law of the ledger does not hold; exit code 1
+ ├── LawBroken            a law of the ledger does not hold; exit code 1
+ ├── NightRefused         what a server says against a night that it was asked for, with its exit code
+ └── NightCut             the server that ran a night ended; exit code 4, come again
 """
 
 from __future__ import annotations
@@ -37,6 +39,20 @@ def exit_code_of(error: Exception) -> int:
 
 
 _CODES: Final = {ProofInvalid: 1, DatabaseDamaged: 3, ExportDamaged: 3, DatabaseBusy: 4}
+
+
+class NightRefused(HebatError):
+    """What a server says against a night that it was asked for; `exit_code` is what that asks for."""
+
+    def __init__(self, said: str, exit_code: int) -> None:
+        super().__init__(said)
+        self.exit_code = exit_code
+
+
+class NightCut(HebatError):
+    """The server that ran a night ended before it; nothing is half done."""
+
+    exit_code = 4
 
 
 class TapsRefused(InputRefused):

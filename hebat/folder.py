@@ -98,6 +98,10 @@ class Folder:
         """What the last run found, as JSON."""
         return self.root / "report.json"
 
+    def night(self, business_date: str) -> Path:
+        """A night's whole document, as JSON; the screen shows the beginning of its lists."""
+        return self.root / "nights" / f"{business_date}.json"
+
     def terminal(self, number: int) -> Path:
         """A terminal's own disk."""
         return self.root / "terminals" / str(number)

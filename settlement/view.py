@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from keys.clock import UnixMs
 from keys.money import Sen
 from settlement import store
 from settlement.breaks import store as breaks
 from settlement.breaks.suspense import store as suspense
 from settlement.matching import store as matching
 from settlement.night.store import three_way_of
+from settlement.payments import store as payments
 from settlement.positions.model import Purpose
 from settlement.statements import store as statements
 from settlement.statements.kept import Verdict
@@ -20,14 +22,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from keys.clock import Day
-    from ledger.store import Database
+    from ledger.store import Connection, Database
     from settlement.breaks.kept import KeptBreak, Sums
     from settlement.items import Item
     from settlement.matching.kept import KeptMatch
     from settlement.night.model import ThreeWay
+    from settlement.payments.model import Outcome, Report
     from settlement.positions.model import BankNet, DayLine
     from settlement.statements.kept import BankLine, KeptFile, KeptStatement
     from settlement.store import KeptPosition, PaymentFile, Settlement
+
+_TAKEN: Final = {Verdict.ACCEPTED, Verdict.NOTED}
+_FOR_EVER: Final = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,8 @@ class NightView:
     breaks: tuple[KeptBreak, ...]
     sums: Sums
     three_way: ThreeWay | None
+    rejected: tuple[tuple[Item, Outcome], ...] = ()
+    reports_refused: tuple[Report, ...] = ()
 
     @property
     def proofs(self) -> dict[str, KeptMatch]:
@@ -63,6 +71,12 @@ class NightView:
         """Items of the window that no statement could show yet."""
         told = {found.reference for found in self.open_breaks} | self.proofs.keys()
         return tuple(item for item in self.items if item.reference not in told)
+
+    @property
+    def unpaid(self) -> tuple[tuple[Item, Outcome], ...]:
+        """Payments of the window that their bank rejected and nothing has explained since: no line proves them, nobody closed the break."""
+        left = {item.reference for item in self.waiting} | {found.reference for found in self.open_breaks}
+        return tuple((item, told) for item, told in self.rejected if item.reference in left)
 
 
 def view(database: Database, day: Day) -> NightView | None:
@@ -85,7 +99,15 @@ def view(database: Database, day: Day) -> NightView | None:
             tuple(breaks.breaks_of(connection, day)),
             suspense.sums(connection, day),
             three_way_of(connection, day),
+            tuple(one for one in payments.rejected(connection) if one[0].window == day),
+            tuple(payments.refused_reports(connection, *_between(connection, settlement))),
         )
+
+
+def _between(connection: Connection, settlement: Settlement) -> tuple[UnixMs, UnixMs]:
+    """From a window's closing to the next one's: what came in then belongs to its night."""
+    later = [one.closed_at for one in store.settlements(connection) if one.closed_at > settlement.closed_at]
+    return settlement.closed_at, min(later, default=UnixMs(_FOR_EVER))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +129,8 @@ class NightReport:
     paid: Sen
     statements: int
     files_refused: int
+    reports_refused: int
+    rejected: int
     movement: Sen
     matched: Sen
     in_breaks: Sen
@@ -120,8 +144,9 @@ class NightReport:
 
     @property
     def to_look_at(self) -> bool:
-        """Whether a person has to look: breaks, a file that was refused, or a figure that nothing explains."""
-        return bool(self.breaks_by_reason or self.files_refused or self.unexplained)
+        """Whether a person has to look: breaks, a file that was refused, a payment that a bank rejected, a figure that nothing explains."""
+        wrong = self.files_refused or self.reports_refused or self.rejected
+        return bool(self.breaks_by_reason or wrong or self.unexplained)
 
 
 def report(night: NightView) -> NightReport:
@@ -141,7 +166,9 @@ def report(night: NightView) -> NightReport:
         payments=sum(file.payments for file in night.payment_files),
         paid=Sen(sum(file.total for file in night.payment_files)),
         statements=len(night.statements),
-        files_refused=sum(file.verdict is not Verdict.ACCEPTED for file in night.statement_files),
+        files_refused=sum(file.verdict not in _TAKEN for file in night.statement_files),
+        reports_refused=len(night.reports_refused),
+        rejected=len(night.unpaid),
         movement=night.sums.movement,
         matched=night.sums.matched,
         in_breaks=night.sums.in_breaks,

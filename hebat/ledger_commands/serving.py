@@ -35,6 +35,7 @@ def serve(
     """Serve a city's ledger and pages on loopback until Ctrl-C."""
     from hebat.application import application  # noqa: PLC0415  numba and SQLAlchemy load only where they are needed
     from hebat.configurations import configuration_of  # noqa: PLC0415
+    from hebat.night_commands.door import NightDoor  # noqa: PLC0415
     from hebat.serving import LoopbackServer, take_short_turns  # noqa: PLC0415
     from hebat.wiring import City  # noqa: PLC0415
     from keys.clock import SystemClock  # noqa: PLC0415
@@ -48,6 +49,7 @@ def serve(
     assert folder is not None  # noqa: S101  --data is asked for
     with (
         City(folder, configuration_of(folder), SystemClock()) as city,
+        NightDoor(city),
         LoopbackServer(application(city), settings.port if port is None else port) as server,
     ):
         Console(highlight=False).print(f"{server.address}/night  (Ctrl-C stops)")

@@ -11,12 +11,13 @@ from keys.money import Sen, display
 if TYPE_CHECKING:
     from rich.console import Console
 
-_BREAKS_SHOWN = 30
-_NAMED_SHOWN = 5
+_BREAKS_SHOWN = 12
+_NAMED_SHOWN = 3
+_TEXT_SHOWN = 160
 
 
-def show(told: dict[str, Any], console: Console) -> None:
-    """Print a night (`telling.as_told`)."""
+def show(told: dict[str, Any], console: Console, file: str = "") -> None:
+    """Print a night (`telling.as_told`): lists by their beginning, `file` is where all of it stands."""
     figures = told["figures"]
     console.print(f"\n[bold]Night of {told['business_date']}[/bold], window closed at {told['closed_at']}")
     console.print(
@@ -26,9 +27,10 @@ def show(told: dict[str, Any], console: Console) -> None:
     )
     show_days(told["service_days"], console)
     show_nets(told["nets"], console)
-    _breaks(told["breaks"], figures["waiting"], console)
+    _breaks(told["breaks"], figures["waiting"], console, file)
+    _reports(told, console, file)
     if told["three_way"]:
-        show_three_way(told["three_way"], console)
+        show_three_way(told["three_way"], console, file)
 
 
 def table(title: str, *columns: str, left: int = 1) -> Table:
@@ -64,7 +66,28 @@ def show_nets(nets: list[dict[str, Any]], console: Console) -> None:
     console.print(made)
 
 
-def _breaks(breaks: list[dict[str, Any]], waiting: int, console: Console) -> None:
+def _more(count: int, shown: int, console: Console, file: str) -> None:
+    """That a list goes on, and where."""
+    if count > shown:
+        console.print(f"  … {count - shown} more, see {file or '--json'}", highlight=False, soft_wrap=True)
+
+
+def _reports(told: dict[str, Any], console: Console, file: str) -> None:
+    """What banks did not pay, and reports of theirs that could not be used."""
+    rejected, refused = told["rejected"], told["reports_refused"]
+    if rejected:
+        console.print(
+            f"\n[red]{len(rejected)} payments rejected by their bank[/red]; none is sent again by itself"
+        )
+    for one in rejected[:_NAMED_SHOWN]:
+        console.print(f"  {one['reference']}: {_money(one['amount'])}, {one['reason']}", highlight=False)
+    _more(len(rejected), _NAMED_SHOWN, console, file)
+    for one in refused[:_NAMED_SHOWN]:
+        console.print(f"  [red]report {one['name']} refused[/red]: {one['reason']}", highlight=False)
+    _more(len(refused), _NAMED_SHOWN, console, file)
+
+
+def _breaks(breaks: list[dict[str, Any]], waiting: int, console: Console, file: str) -> None:
     if breaks:
         made = table(
             f"\n{len(breaks)} breaks to look at", "id", "reason", "bank", "evidence", "difference", left=4
@@ -72,11 +95,12 @@ def _breaks(breaks: list[dict[str, Any]], waiting: int, console: Console) -> Non
         for one in breaks[:_BREAKS_SHOWN]:
             made.add_row(one["id"], one["reason"], one["bank"], one["evidence"], _money(one["difference"]))
         console.print(made)
+        _more(len(breaks), _BREAKS_SHOWN, console, file)
     if waiting:
         console.print(f"\n{waiting} expected movements wait for their banks' statements", highlight=False)
 
 
-def show_three_way(checks: list[dict[str, Any]], console: Console) -> None:
+def show_three_way(checks: list[dict[str, Any]], console: Console, file: str = "") -> None:
     """The three-way report: each figure, and what explains it."""
     made = table(
         "\nThree ways", "", "what", "figure that must be zero", "over", "figure", "unexplained", left=3
@@ -88,11 +112,23 @@ def show_three_way(checks: list[dict[str, Any]], console: Console) -> None:
     console.print(made)
     for one in checks:
         if one["unexplained"] and one["text"]:
-            console.print(f"  [red]{one['name']}[/red]: {one['text']}", highlight=False)
-        for named in one["named"][:_NAMED_SHOWN]:
-            console.print(f"  {named['name']}: {named['text']}", highlight=False)
-        if len(one["named"]) > _NAMED_SHOWN:
-            console.print(f"  and {len(one['named']) - _NAMED_SHOWN} more by name in --json")
+            console.print(f"  [red]{one['name']}[/red]: {_short(one['text'])}", highlight=False)
+        _explained(one, console, file)
+
+
+def _explained(check: dict[str, Any], console: Console, file: str) -> None:
+    """What explains a figure: the largest parts first."""
+    if not check["named"]:
+        return
+    console.print(f"  {check['name']}: {len(check['named'])} explanations", highlight=False)
+    largest = sorted(check["named"], key=lambda named: -abs(named["figure"]))
+    for named in largest[:_NAMED_SHOWN]:
+        console.print(f"    {named['name']}: {_short(named['text'])}", highlight=False)
+    _more(len(largest), _NAMED_SHOWN, console, file)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _TEXT_SHOWN else f"{text[:_TEXT_SHOWN]}…"
 
 
 def _mark(check: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,15 @@ if TYPE_CHECKING:
     from hebat.wiring import City
     from keys.clock import Day
     from settlement.view import NightView
+
+
+def kept_file(city: City, told: dict[str, Any]) -> None:
+    """Put a night's document where people find all of it: whole or not at all, the same bytes whenever it is run again."""
+    place = city.folder.night(told["business_date"])
+    place.parent.mkdir(mode=0o700, exist_ok=True)
+    beside = place.with_name(f".{place.name}")
+    beside.write_text(json.dumps(told, indent=1), encoding="utf-8")
+    beside.replace(place)
 
 
 def as_told(city: City, business_date: Day) -> dict[str, Any]:
@@ -47,6 +57,11 @@ def as_told(city: City, business_date: Day) -> dict[str, Any]:
             }
             for one in night.open_breaks
         ],
+        "rejected": [
+            {"reference": item.reference, "amount": -item.amount, "bank": names.get(item.bank, ""), "reason": one.reason}
+            for item, one in night.unpaid
+        ],
+        "reports_refused": [{"name": one.name, "reason": one.reason} for one in night.reports_refused],
         "three_way": _three_way(night),
     }  # fmt: skip
 

@@ -55,7 +55,9 @@ def show(data: DataOption, on: DayOption = None, as_json: JsonOption = False) ->
         for one in told
     ]  # fmt: skip
     show_table(
-        ["rail", "above", "up to", "fee", "open", "on", "since", "read in"], rows, right=("above", "up to", "fee")
+        ["rail", "above", "up to", "fee", "open", "on", "since", "read in"],
+        rows,
+        right=("above", "up to", "fee"),
     )
 
 

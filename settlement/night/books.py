@@ -10,17 +10,20 @@ import numpy as np
 from ledger.chart import Code
 from ledger.rows.store import read_rows
 from ledger.transfer import ROW
+from settlement.night import store
 from settlement.positions.flows import UNPOSTED
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from ledger.book import Ledger
+    from ledger.chart import AccountId
+    from ledger.engine import Balance
     from ledger.store import Connection, Window
     from settlement.store import Settlement
 
     Integers = npt.NDArray[np.int64]
     Rows = npt.NDArray[np.void]
+    Held = tuple[int, dict[AccountId, Balance]]
 
 _CODE_SHIFT = 56
 
@@ -35,15 +38,24 @@ class Books:
     since: Rows
 
     @classmethod
-    def of(cls, ledger: Ledger, connection: Connection, window: Window, settlement: Settlement) -> Books:
-        """What the ledger holds now, with what came after a settled window."""
-        position, balances = ledger.balances_at()
+    def of(cls, held: Held, connection: Connection, window: Window, settlement: Settlement) -> Books:
+        """What the ledger held, with what came after a settled window.
+
+        `held` is `Ledger.balances_at` of before the connection's transaction: taps are posted meanwhile, and a transaction that began
+        earlier would not show the rows of all that is in the balances.
+        """
+        position, balances = held
         accounts = np.array(sorted(balances), np.int64)
         nets = np.array(
             [balances[one].credits_posted - balances[one].debits_posted for one in sorted(balances)], np.int64
         )
-        later = [np.zeros(0, ROW), *read_rows(connection, window.last_position + 1, position)]
-        rows = np.concatenate(later)
+        # What comes between the cut-off and the closing belongs to the next window already, and lies before the closing.
+        first = store.first_after(connection, window.business_date) or window.last_position + 1
+        later = [
+            rows[rows["business_date"] > window.business_date]
+            for rows in read_rows(connection, first, position)
+        ]
+        rows = np.concatenate([np.zeros(0, ROW), *later])
         rows = rows[rows["flags"] & UNPOSTED == 0]
         own = (rows["position"] >= settlement.first_position) & (rows["position"] <= settlement.last_position)
         return cls(accounts, nets, rows[own], rows[~own])

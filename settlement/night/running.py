@@ -18,10 +18,11 @@ from settlement.night.three_way import KeepReport, compared
 from settlement.payments.city import city_rails
 from settlement.payments.desk import PaymentDesk
 from settlement.payments.files import templates_of
+from settlement.payments.reports import TakeReport
 from settlement.positions.summing import Summing
 from settlement.reconciling import run_matching
 from settlement.statements.desk import StatementDesk
-from settlement.statements.inbox import TakeIn, incoming
+from settlement.statements.inbox import TakeIn, files_in, incoming
 from settlement.statements.schemas import Schemas
 from settlement.view import report, view
 
@@ -85,7 +86,8 @@ class Night:
         self._before_closing = before_closing
         self._savings = savings
         self._desk = StatementDesk(ledger.database, participants, schemas)
-        self.payments = PaymentDesk(ledger.database, out, Schemas(schemas))
+        self._schemas = Schemas(schemas)
+        self.payments = PaymentDesk(ledger.database, out, self._schemas)
 
     def run(self, business_date: Day, told: Told = unheard) -> NightReport:
         """The whole night of a business date; `told` hears of each step as it begins. Each step is also there by itself.
@@ -180,7 +182,9 @@ class Night:
         return self.payments.put_out(business_date)
 
     def import_statements(self, business_date: Day) -> list[KeptFile]:
-        """Take in the files of the inbox; the verdicts, in the order of taking."""
+        """Take in the files of the inbox, the banks' reports on payments first; the verdicts on statements, in the order of taking."""
+        for path in files_in(self._inbox)[1]:
+            self._ledger.writer.submit(TakeReport(path, self._schemas)).result()
         return [
             self._ledger.writer.submit(TakeIn(file, self._participants, business_date)).result()
             for file in incoming(self._inbox, self._desk.reader().read)

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from keys.clock import Day
 from keys.money import Sen
 from ledger.intake.tables import cards, quarantine, taps
+from ledger.tables import blocks
 from settlement.breaks.classifying import Reason
 from settlement.breaks.tables import breaks
 from settlement.matching.tables import match_items, matches
@@ -215,3 +216,12 @@ def three_way_of(connection: sa.Connection, day: Day) -> ThreeWay | None:
     """The newest version of a night's report; None where there is none yet."""
     found = last_report(connection, day)
     return None if found is None else ThreeWay.of_body(day, found[1])
+
+
+def first_after(connection: sa.Connection, day: Day) -> int | None:
+    """The position of the first transfer of a later business date; None where there is none. It may lie before the window's closing."""
+    query = sa.select(sa.func.min(blocks.c.first_position)).where(
+        blocks.c.partition == WHOLE, blocks.c.business_date > day, blocks.c.rows > 0
+    )
+    found = connection.execute(query).scalar()
+    return None if found is None else int(found)

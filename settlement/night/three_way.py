@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from ledger.store import Connection
     from ledger.transfer import Transfer
     from ledger.writer import PostedRows, Transaction
+    from settlement.night.books import Held
     from settlement.night.model import Check
 
 
@@ -28,23 +29,24 @@ def compared(ledger: Ledger, day: Day) -> ThreeWay:
 
     What an earlier version says of cards and books stands, where it left nothing unexplained. Raises SettlementError.
     """
+    held = ledger.balances_at()
     with ledger.database.transaction() as connection:
         before = store.last_report(connection, day)
         kept = ThreeWay.of_body(day, before[1]).checks if before else ()
         still = [check for check in kept if check.side is not Side.BANK]
         if not still or any(check.unexplained for check in still):
-            still = _cards_and_books(ledger, connection, day)
+            still = _cards_and_books(ledger, held, connection, day)
         return ThreeWay(
             day, (*still, *bank_side.compare(connection, day), *saving_side.compare(connection, day))
         )
 
 
-def _cards_and_books(ledger: Ledger, connection: Connection, day: Day) -> list[Check]:
+def _cards_and_books(ledger: Ledger, held: Held, connection: Connection, day: Day) -> list[Check]:
     settlement = settlement_of(connection, day)
     window = next((one for one in ledger.windows() if one.business_date == day), None)
     if settlement is None or window is None:
         raise SettlementError("only a settled window has a three-way report: run its night")
-    books = Books.of(ledger, connection, window, settlement)
+    books = Books.of(held, connection, window, settlement)
     items = items_of(connection, day)
     return [
         *card_side.compare(connection, day, books),

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from keys.clock import date_of
 from settlement import store as settled
-from settlement.errors import ReleaseRefused, ReportRefused
-from settlement.payments import outbox, pain001, pain002, store
+from settlement.errors import ReleaseRefused
+from settlement.payments import outbox, pain002, store
 from settlement.payments.city import city_rails
-from settlement.payments.model import Outcome, Release, Report, Status
+from settlement.payments.model import Release
+from settlement.payments.reports import taken
 from settlement.rulebook.book import Rulebook
-from settlement.statements.reading import digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from keys.clock import Day, UnixMs
     from ledger.store import Connection, Database
     from settlement.items import Item
+    from settlement.payments.model import Outcome, Report
     from settlement.statements.schemas import Schemas
     from settlement.store import PaymentFile
 
@@ -140,48 +141,11 @@ class PaymentDesk:
     def report(
         self, name: str, content: bytes, at: UnixMs, also: Also | None = None
     ) -> tuple[Report, tuple[Outcome, ...]]:
-        """Take a bank's status report (pain.002) in: what it says of each payment. The same bytes again say the same.
-
-        A report that cannot be used is kept with its reason, and changes nothing.
-        """
-        sha256 = digest(content)
+        """Take a bank's status report in beside a server; see `reports.taken`."""
         with self._database.writing() as connection:
             if also is not None:
                 also(connection)
-            before = store.report_with(connection, sha256)
-            try:
-                told = tuple(self._outcomes(connection, content, sha256))
-            except ReportRefused as refused:
-                report = Report(sha256, name, refused.reason, refused.line, at)
-                store.keep_report(connection, report, content)
-                return report, ()
-            if before is not None and not before.reason:
-                return before, told
-            report = Report(sha256, name, "", 0, at)
-            store.keep_report(connection, report, content)
-            known = store.outcomes(connection, [one.reference for one in told])
-            store.keep_outcomes(connection, [one for one in told if _is_news(known.get(one.reference), one)])
-        return report, told
-
-    def _outcomes(self, connection: Connection, content: bytes, sha256: str) -> list[Outcome]:
-        told = pain002.read(content, self._schemas)
-        day, bank = pain002.window_of(told)
-        file = next((one for one in settled.payment_files_of(connection, day) if one.bank == bank), None)
-        release = store.release_of(connection, day, bank)
-        if file is None or release is None or not release.is_released:
-            raise ReportRefused(f"message {told.message} was never released: the bank speaks of another file")
-        if file.content.startswith(b"<"):
-            return pain002.outcomes(told, pain001.blocks_of(file.content), sha256)
-        payments = [
-            item for item in settled.items_of(connection, day) if item.bank == bank and item.rail is not None
-        ]
-        return pain002.outcomes(told, {item.reference: "" for item in payments}, sha256)
-
-
-def _is_news(before: Outcome | None, now: Outcome) -> bool:
-    """A rejection stands until a person looks; otherwise a report may come late, and never takes a payment back."""
-    order = list(Status)
-    return before is None or order.index(before.status) <= order.index(now.status)
+            return taken(connection, name, content, at, self._schemas)
 
 
 def _file(connection: Connection, day: Day, bank: int) -> PaymentFile:

@@ -19,11 +19,14 @@ from settlement.statements.schemas import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from settlement.statements.schemas import Schemas
 
 REPORT_BYTES_MAX: Final = 64 * 1024 * 1024
 _MESSAGE: Final = re.compile(r"pain\.002\.001\.(0[3-9]|1[0-4])")
+_SAYS_SO: Final = b"pain.002.001."
+_PEEK: Final = 4_096
 _OURS: Final = re.compile(r"KSH-(\d{4})(\d{2})(\d{2})-(\d{4})")
 _STATUSES: Final = {
     "RCVD": Status.PENDING,
@@ -65,6 +68,12 @@ class Told:
     whole: Said | None
     blocks: dict[str, Said]
     payments: dict[str, Said]
+
+
+def is_report(path: Path) -> bool:
+    """Whether a file says that it is a status report, by its first bytes."""
+    with path.open("rb") as file:
+        return _SAYS_SO in file.read(_PEEK)
 
 
 def schema_says(content: bytes, schemas: Schemas) -> str:

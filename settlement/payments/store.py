@@ -111,7 +111,20 @@ def report_with(connection: sa.Connection, sha256: str) -> Report | None:
     table = payment_reports
     query = sa.select(table).where(table.c.partition == WHOLE, table.c.sha256 == sha256)
     row = connection.execute(query).first()
-    return None if row is None else Report(row.sha256, row.name, row.reason, row.line, UnixMs(row.taken_at))
+    return None if row is None else _report(row)
+
+
+def refused_reports(connection: sa.Connection, first: UnixMs, before: UnixMs) -> list[Report]:
+    """The reports that were refused from a moment on, up to another: work for people."""
+    table = payment_reports
+    query = sa.select(table).where(
+        table.c.partition == WHOLE, table.c.reason != "", table.c.taken_at >= first, table.c.taken_at < before
+    )
+    return [_report(row) for row in connection.execute(query.order_by(table.c.taken_at, table.c.sha256))]
+
+
+def _report(row: Any) -> Report:
+    return Report(row.sha256, row.name, row.reason, row.line, UnixMs(row.taken_at))
 
 
 def keep_report(connection: sa.Connection, report: Report, content: bytes) -> None:

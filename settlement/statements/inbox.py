@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from keys.clock import Day, date_of, day_of
 from keys.money import Sen, plain
 from settlement.errors import StatementDuplicate, StatementGap, StatementRefused, StatementTooLarge
+from settlement.payments.pain002 import is_report
 from settlement.statements import store
 from settlement.statements.kept import BankLine, KeptFile, KeptStatement, LineKey, Telling, Verdict
 from settlement.statements.model import FILE_BYTES_MAX, NOTHING, Reading, Remark, Statement
@@ -66,10 +67,19 @@ class Incoming:
 def incoming(folder: Path, reader: Read | None = None) -> list[Incoming]:
     """The files of a folder in the order to take them in; none where there is no such folder.
 
-    Without a reader no mapping, schema or dialect is known. Hidden files and folders are left alone. Raises StatementTooLarge over `FILES_MAX` files or `INBOX_BYTES_MAX`.
+    Without a reader no mapping, schema or dialect is known. Raises as `files_in` does.
+    """
+    read = reader or Reader().read
+    return sorted((file_of(path, read) for path in files_in(folder)[0]), key=lambda file: file.order)
+
+
+def files_in(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The statements of a folder, and the banks' status reports on payments, by name. Hidden files and folders are left alone.
+
+    Raises StatementTooLarge over `FILES_MAX` files or `INBOX_BYTES_MAX`.
     """
     if not folder.is_dir():
-        return []
+        return [], []
     paths = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
     if len(paths) > FILES_MAX:
         raise StatementTooLarge(
@@ -79,8 +89,8 @@ def incoming(folder: Path, reader: Read | None = None) -> list[Incoming]:
         raise StatementTooLarge(
             f"{folder.name} holds {size} bytes: {INBOX_BYTES_MAX} are allowed; move old files away"
         )
-    read = reader or Reader().read
-    return sorted((file_of(path, read) for path in paths), key=lambda file: file.order)
+    reports = [path for path in paths if is_report(path)]
+    return [path for path in paths if path not in reports], reports
 
 
 def file_of(path: Path, reader: Read) -> Incoming:

@@ -158,3 +158,28 @@ def test_no_bytes_do_worse_to_a_report_than_to_be_refused(noise: bytes) -> None:
             assert pain002.read(content).message == MESSAGE
         except ReportRefused as refused:
             assert refused.reason
+
+
+def test_the_night_takes_reports_from_its_inbox_and_sends_no_rejected_payment_again(stage: Stage) -> None:
+    stage.night.settle(DAY)
+    stage.release()
+    files = stage.night.write_files(DAY)
+    for file in files:
+        file.unlink()  # the bank fetched it
+    first = references(stage)[0]
+    stage.put("1-partly.xml", report(MESSAGE, {first: ("RJCT", "AC04")}, group="PART"))
+    stage.put("2-unknown.xml", report("KSH-20261117-0009", group="ACCP"))
+    figures = stage.night.run(DAY)
+    assert (figures.rejected, figures.reports_refused, figures.files_refused) == (1, 1, 0)
+    assert figures.to_look_at
+    assert known(stage) == {first: Status.REJECTED}  # nothing was said of the others, and nothing is assumed
+    night = view(stage.ledger.database, DAY)
+    assert night is not None
+    assert [(item.reference, outcome.reason) for item, outcome in night.unpaid] == [
+        (first, "AC04 says the bank")
+    ]
+    assert "was never released" in night.reports_refused[0].reason
+    stage.clock.at = UnixMs(stage.clock.at + 60_000)
+    assert stage.night.run(DAY) == figures
+    assert view(stage.ledger.database, DAY) == night
+    assert not any(file.exists() for file in files)

@@ -3,26 +3,37 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from hebat.schema import TABLES
 from keys.clock import UnixMs
 from keys.money import Rupiah, sen_of
+from ledger.book import Ledger
 from ledger.chart import purse, split
 from ledger.intake.tables import cards, taps
+from ledger.transfer import Result
 from settlement.night.model import NAMED_MAX, Check, Named, Side, ThreeWay, Unit, listed
 from settlement.night.store import three_way_of
+from settlement.night.three_way import _cards_and_books
 from settlement.tables import night_reports
 from settlement.view import view
 from tests.ledger.unguarded import unguard
 from tests.settlement.statements_of import statements_of
-from tests.settlement.town import BNI, DAY, JATENG, card
+from tests.settlement.town import BNI, CITRA, DAY, JATENG, Taps, card, open_stage
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ledger.writer import Posted
     from tests.settlement.town import Stage
+
+RIDER = 3
 
 
 def put_card(stage: Stage, number: int, shown: dict[int, int]) -> None:
@@ -165,3 +176,44 @@ def test_more_exceptions_than_a_figure_lists_stand_in_one_line() -> None:
     assert (len(named), named[-1].figure) == (NAMED_MAX + 1, 5)
     check = Check(Side.BANK, "x", Unit.COUNT, NAMED_MAX + 5, 1, named)
     assert check.unexplained == 0
+
+
+def test_taps_that_are_posted_while_a_night_runs_change_nothing_that_it_says(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """A bus at night: every tap is answered, belongs to the next window, and the report is that of a quiet night."""
+    stop, posted = threading.Event(), [0]
+    wrong: list[Posted] = []
+    put_card(stage, card(BNI, RIDER), {1: 46_500})
+
+    def drive() -> None:
+        while not stop.is_set():
+            taps = Taps()
+            taps.fare(BNI, RIDER, 1, operator=CITRA)
+            wrong.extend(one for one in stage.ledger.post(taps.made) if one.result is not Result.POSTED)
+            posted[0] += 1
+
+    with ThreadPoolExecutor(2) as buses:
+        driving = [buses.submit(drive) for _ in range(2)]
+        try:
+            stage.night.run(DAY)
+            during = posted[0]
+            for _ in range(10):  # the books of then, while those of now go on
+                checks = compared_anew(stage)
+        finally:
+            stop.set()
+        for one in driving:
+            one.result()
+    assert (during > 0, wrong) == (True, [])
+    assert [(one.name, one.figure, one.text) for one in checks if one.unexplained] == []
+    empty = Ledger.create(f"sqlite:///{tmp_path / 'quiet.db'}", *TABLES)
+    with open_stage(empty, tmp_path, stage.participants) as quiet:
+        put_card(quiet, card(BNI, RIDER), {1: 46_500})
+        quiet.night.run(DAY)
+        assert checks == compared_anew(quiet)
+
+
+def compared_anew(stage: Stage) -> list[Check]:
+    held = stage.ledger.balances_at()
+    with stage.ledger.database.transaction() as connection:
+        return _cards_and_books(stage.ledger, held, connection, DAY)

@@ -9,14 +9,16 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
+import httpx2
 import pytest
 
 from tests.system.conftest import ROOT, hebat
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.system.conftest import Demo
@@ -57,6 +59,62 @@ def test_a_night_that_is_killed_goes_on_where_it_was(city: Path, tmp_path: Path)
     assert hebat("ledger", "verify", "--data", folder).code == 0
     states = json.loads(hebat("windows", "--data", folder, "--json").out)
     assert [one["state"] for one in states if one["business_date"] in {DAY, LATE}] == ["settled"] * 2
+
+
+@contextmanager
+def server_of(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A city served by a process of its own: that process, and its address."""
+    command = [sys.executable, "-u", "-m", "hebat.cli", "serve", "--data", str(folder), "--port", "0"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout.readline().split("/night")[0]
+        finally:
+            process.kill()
+
+
+def test_a_night_beside_a_server_is_run_by_it_and_the_server_goes_on_answering(
+    city: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "city"
+    shutil.copytree(city, folder)
+    alone = hebat("night", "--data", city, "--date", DAY, "--json")
+    with server_of(folder) as (process, address), httpx2.Client(base_url=address, timeout=60) as client:
+        beside = hebat("night", "--data", folder, "--date", DAY, "--json")
+        assert (beside.code, beside.out) == (alone.code, alone.out)
+        kept = json.loads((folder / "nights" / f"{DAY}.json").read_text(encoding="utf-8"))
+        assert [kept] == json.loads(beside.out)
+        refused = hebat("settle", "--data", folder, "--date", "2099-01-01")
+        assert (refused.code, "is not settled" in refused.err) == (2, True)
+        assert hebat("night", "--data", folder, "--json").code in {0, 3}  # the windows of all days since
+        assert client.get("/ready").status_code == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+    assert not (folder / "night.sock").exists()
+    assert hebat("ledger", "verify", "--data", folder).code == 0
+
+
+def test_a_server_that_is_killed_in_a_night_leaves_one_that_goes_on(city: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "city"
+    shutil.copytree(city, folder)
+    command = [sys.executable, "-m", "hebat.cli", "night", "--data", str(folder)]
+    with server_of(folder) as (process, _):
+        before = closed_windows(folder)
+        with subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as asking:
+            while asking.poll() is None and closed_windows(folder) == before:
+                time.sleep(0.005)
+            process.kill()
+            assert asking.stderr is not None
+            said = asking.stderr.read()
+    assert (asking.returncode, "it goes on where it was" in said) == (4, True), said
+    assert (folder / "night.sock").exists()  # nobody took it away, and nobody minds
+    ran = hebat("night", "--data", folder, "--json")
+    assert ran.code in {0, 3}, ran.err
+    states = json.loads(hebat("windows", "--data", folder, "--json").out)
+    assert states[1]["state"] == "settled"
+    assert hebat("ledger", "verify", "--data", folder).code == 0
 
 
 def closed_windows(folder: Path) -> int:
