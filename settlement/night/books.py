@@ -12,6 +12,7 @@ from ledger.rows.store import read_rows
 from ledger.transfer import ROW
 from settlement.night import store
 from settlement.positions.flows import UNPOSTED
+from settlement.store import settlements
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -58,7 +59,9 @@ class Books:
         rows = np.concatenate([np.zeros(0, ROW), *later])
         rows = rows[rows["flags"] & UNPOSTED == 0]
         own = (rows["position"] >= settlement.first_position) & (rows["position"] <= settlement.last_position)
-        return cls(accounts, nets, rows[own], rows[~own])
+        return cls(
+            accounts, nets, rows[own], rows[~own & ~_of_earlier(rows["position"], connection, settlement)]
+        )
 
     def at_closing(self, accounts: Integers) -> Integers:
         """Credits less debits of accounts when the window was closed."""
@@ -82,6 +85,15 @@ class Books:
                 inside = inside[accounts[order][place[inside]] == rows[side][inside]]
                 np.add.at(found, order[place[inside]], sign * rows["amount"][inside])
         return found
+
+
+def _of_earlier(positions: Integers, connection: Connection, settlement: Settlement) -> npt.NDArray[np.bool_]:
+    """Which rows are the entries of earlier windows: a night that catches up posts them on a later business date, and they settle what was."""
+    found = np.zeros(len(positions), np.bool_)
+    for one in settlements(connection):
+        if one.business_date < settlement.business_date:
+            found |= (positions >= one.first_position) & (positions <= one.last_position)
+    return found
 
 
 def codes_of(accounts: Integers) -> Integers:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from hebat.schema import TABLES
-from keys.clock import UnixMs
+from keys.clock import Day, UnixMs
 from keys.money import Rupiah, sen_of
 from ledger.book import Ledger
 from ledger.chart import purse, split
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tests.settlement.town import Stage
 
 RIDER = 3
+DAY_MS = 86_400_000
 
 
 def put_card(stage: Stage, number: int, shown: dict[int, int]) -> None:
@@ -211,6 +212,14 @@ def test_taps_that_are_posted_while_a_night_runs_change_nothing_that_it_says(
         put_card(quiet, card(BNI, RIDER), {1: 46_500})
         quiet.night.run(DAY)
         assert checks == compared_anew(quiet)
+
+
+def test_a_night_that_catches_up_finds_what_the_night_before_it_settled(stage: Stage) -> None:
+    """Two windows closed on a later day: the first one's entries bear that day's date, and lie before the second's closing."""
+    stage.clock.at = UnixMs(stage.clock.at + 3 * DAY_MS)
+    assert stage.night.run(DAY).is_sound
+    second = stage.night.run(Day(DAY + 2))
+    assert (second.is_sound, second.unexplained) == (True, ())
 
 
 def compared_anew(stage: Stage) -> list[Check]:
