@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hebat.night_commands.work import Done, Wanted
     from hebat.progress import Progress
 
-STEPS: Final = 7
+STEPS: Final = 9
 DayOption = Annotated[
     datetime | None,
     typer.Option("--date", formats=["%Y-%m-%d"], help="The business date; without it, all that are over and not settled."),
