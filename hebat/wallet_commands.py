@@ -132,9 +132,13 @@ def bulk(data: DataOption, file: InOption, out: OutOption,
 def _open(data: Path, database: str | None) -> Iterator[tuple[Ledger, WalletDesk]]:
     from ledger.book import Ledger  # noqa: PLC0415  as above
     from ledger.wallets.desk import WalletDesk  # noqa: PLC0415
+    from settlement.calendar.cut_off import city_cut_offs  # noqa: PLC0415
 
     clock = SystemClock()
-    with Ledger.open(place_of(data, database).url, clock) as ledger:
+    with (
+        place_of(data, database).database() as found,
+        Ledger.open(found, clock, city_cut_offs(found)) as ledger,
+    ):
         desk = WalletDesk(ledger, clock)
         desk.resume()
         yield ledger, desk

@@ -43,8 +43,8 @@ from ledger.vaults.handout import HandoutDesk
 from ledger.vaults.memory import VaultMemory
 from ledger.wallets.desk import WalletDesk
 from ledger.wallets.loads.desk import OrderedLoads
+from settlement.calendar.cut_off import city_cut_offs
 from settlement.console.desk import Desk
-from settlement.fees import qris_rates
 from settlement.night.running import Night
 from settlement.rulebook.book import Rulebook
 from settlement.staff.office import StaffOffice
@@ -129,7 +129,7 @@ class City:
         database.check()
         with database.transaction() as connection:
             require_newest(connection)
-        self.ledger = Ledger.open(database, clock)
+        self.ledger = Ledger.open(database, clock, city_cut_offs(database))
         VaultMemory(database).note(self.vault)
         self.registry = Registry(database, self.root)
         self.shelf, self.blocks = Shelf(database), Blocks(database)
@@ -171,7 +171,7 @@ class City:
         self.night = Night(
             self.ledger,
             configuration.participants,
-            qris_rates(),
+            None,
             folder.bank_out,
             before_closing=self.journeys.run,
             schemas=folder.schemas,

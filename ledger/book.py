@@ -23,12 +23,11 @@ from ledger.snapshots.form import Snapshot
 from ledger.snapshots.taking import EVERY_TRANSFERS, Snapshotter, write_now
 from ledger.store import Database
 from ledger.transfer import ROW, Transfer
-from ledger.windows import CUT_OFF, CloseWindow
+from ledger.windows import CUT_OFF, CloseWindow, CutOff
 from ledger.writer import Posted, PostedRows, Transaction, Unit, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from datetime import timedelta
     from types import TracebackType
 
     import numpy.typing as npt
@@ -152,7 +151,7 @@ class Ledger:
         cls,
         where: Database | str,
         clock: Clock,
-        cut_off: timedelta = CUT_OFF,
+        cut_off: CutOff = CUT_OFF,
         snapshot_every: int = EVERY_TRANSFERS,
     ) -> Self:
         """Open the ledger at a URL: its balances from the newest good snapshot and the journal's tail (`started` tells which).

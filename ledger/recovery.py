@@ -26,11 +26,10 @@ from ledger.errors import (
 )
 from ledger.opening import start
 from ledger.tail import check_last
-from ledger.windows import Windows
+from ledger.windows import CutOff, Windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import timedelta
 
     from ledger.engine import Engine
     from ledger.group import Group
@@ -60,7 +59,7 @@ class State:
     started: Start
 
 
-def state_of(database: Database, cut_off: timedelta) -> State:
+def state_of(database: Database, cut_off: CutOff) -> State:
     """Where the journal of a database stands; raises DatabaseDamaged, StorageError."""
     with database.transaction() as connection:
         last = store.last_block(connection)
@@ -140,7 +139,7 @@ class Found:
 class Recovery:
     """Finds out, with patience, what became of a group that was sent, and where the journal stands."""
 
-    def __init__(self, database: Database, lease: Lease, cut_off: timedelta) -> None:
+    def __init__(self, database: Database, lease: Lease, cut_off: CutOff) -> None:
         self._database = database
         self._lease = lease
         self._cut_off = cut_off

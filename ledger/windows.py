@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -18,19 +19,25 @@ if TYPE_CHECKING:
     from ledger.writer import Posted, Transaction
 
 CUT_OFF: Final = timedelta(hours=23)
-"""When a business date ends, city time; what is received later belongs to the next one."""
+"""When a business date ends, city time, where nobody decided otherwise; what is received later belongs to the next one."""
+CutOff = timedelta | Callable[[Day], timedelta]
+"""The time of day at which business dates end: the same every day, or told for each."""
 
 
 class Windows:
     """Which business dates are closed; the next one is open."""
 
-    def __init__(self, closed: Sequence[Window], cut_off: timedelta) -> None:
+    def __init__(self, closed: Sequence[Window], cut_off: CutOff) -> None:
         self._last = closed[-1].business_date if closed else None
         self._cut_off = cut_off
 
     def open_at(self, at: UnixMs) -> Day:
         """The business date of what is received at a moment: by the cut-off, and never a closed one."""
-        by_clock = day_of((local(at) + timedelta(days=1) - self._cut_off).date())
+        wall = local(at)
+        day = day_of(wall.date())
+        ends = self._cut_off if isinstance(self._cut_off, timedelta) else self._cut_off(day)
+        passed = timedelta(hours=wall.hour, minutes=wall.minute, seconds=wall.second)
+        by_clock = day if passed < ends else Day(day + 1)
         return by_clock if self._last is None else Day(max(by_clock, self._last + 1))
 
     @property

@@ -90,16 +90,16 @@ class FeeTable:
     """Rates by class and day; a later entry of a class replaces the earlier from its first day on."""
 
     def __init__(self, rates: Iterable[Rate]) -> None:
-        self._rates = sorted(rates, key=lambda rate: rate.valid_from, reverse=True)
-        seen = {(rate.merchant_class, rate.valid_from) for rate in self._rates}
-        if len(seen) < len(self._rates):
+        self.rates = tuple(sorted(rates, key=lambda rate: rate.valid_from, reverse=True))
+        seen = {(rate.merchant_class, rate.valid_from) for rate in self.rates}
+        if len(seen) < len(self.rates):
             raise FeeTableInvalid(
                 "the fee table has two rates of one class from one day: leave one of them out"
             )
 
     def rate(self, merchant_class: MerchantClass, day: Day) -> Rate:
         """The rate of a class on a day; raises FeeUnknown before the class's first entry."""
-        for rate in self._rates:
+        for rate in self.rates:
             if rate.merchant_class is merchant_class and day_of(rate.valid_from) <= day:
                 return rate
         raise FeeUnknown(

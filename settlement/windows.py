@@ -15,8 +15,9 @@ from keys.clock import UnixMs, date_of
 from ledger.closing.store import held_by_day
 from ledger.store import read_windows
 from ledger.transfer import Result
-from ledger.windows import CUT_OFF, Windows
+from ledger.windows import Windows
 from settlement import store
+from settlement.calendar.cut_off import city_cut_offs
 from settlement.entries import entries
 from settlement.items import items
 from settlement.payments.files import payment_files
@@ -63,9 +64,10 @@ class WindowLine:
 
 def window_lines(database: Database, now: UnixMs, limit: int = 400) -> list[WindowLine]:
     """Windows, newest first: the open one, and all that hold something or were closed."""
+    cut_offs = city_cut_offs(database)
     with database.transaction() as connection:
         closed = {one.business_date: one for one in read_windows(connection)}
-        open_day = Windows(list(closed.values()), CUT_OFF).open_at(now)
+        open_day = Windows(list(closed.values()), cut_offs).open_at(now)
         held = held_by_day(connection)
         settled = {one.business_date: one for one in store.settlements(connection)}
     days = sorted({open_day, *closed, *held}, reverse=True)[:limit]

@@ -274,10 +274,13 @@ def _partner(known: dict[str, Any], name: str) -> Any:
 def _desk(data: Path, database: str | None, seconds: float) -> Iterator[tuple[Folder, PaymentDesk]]:
     from hebat.bank_commands.lines import lines  # noqa: PLC0415  as above
     from ledger.book import Ledger  # noqa: PLC0415
+    from ledger.store import Database  # noqa: PLC0415
     from settlement.banks.desk import PaymentDesk  # noqa: PLC0415
+    from settlement.calendar.cut_off import city_cut_offs  # noqa: PLC0415
 
     folder, clock = _folder(data, database), SystemClock()
-    with lines(folder, clock, seconds) as known, Ledger.open(folder.database_url, clock) as ledger:
+    books = Database(folder.database_url)
+    with lines(folder, clock, seconds) as known, Ledger.open(books, clock, city_cut_offs(books)) as ledger:
         yield folder, PaymentDesk(ledger, known, clock)
 
 

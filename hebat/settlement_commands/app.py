@@ -9,7 +9,9 @@ from hebat.settings import LogLevel
 from hebat.settlement_commands import worklist
 from hebat.settlement_commands.breaks import breaks_app
 from hebat.settlement_commands.calendar import calendar_app
+from hebat.settlement_commands.cut_off import cut_off_app
 from hebat.settlement_commands.disputes import disputes_app
+from hebat.settlement_commands.fees import fees_app
 from hebat.settlement_commands.mappings import mappings_app
 from hebat.settlement_commands.matching import match_app
 from hebat.settlement_commands.participants import participants_app
@@ -26,6 +28,8 @@ settlement_app.add_typer(mappings_app, name="mappings")
 settlement_app.add_typer(participants_app, name="participants")
 settlement_app.add_typer(payments_app, name="payments")
 settlement_app.add_typer(rails_app, name="rails")
+settlement_app.add_typer(cut_off_app, name="cut-off")
+settlement_app.add_typer(fees_app, name="fees")
 settlement_app.add_typer(calendar_app, name="calendar")
 settlement_app.add_typer(match_app, name="match")
 settlement_app.add_typer(breaks_app, name="breaks")

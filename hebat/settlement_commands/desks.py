@@ -57,8 +57,10 @@ def acting(data: Path) -> Iterator[Desks]:
 def acting_ledger(data: Path) -> Iterator[Ledger]:
     """The ledger itself for a moment; raises InputRefused where there is no city, DatabaseBusy where a server has it."""
     from ledger.book import Ledger  # noqa: PLC0415  numba and SQLAlchemy load only where they are needed
+    from settlement.calendar.cut_off import city_cut_offs  # noqa: PLC0415
 
-    with city_database(data), Ledger.open(Folder(data).database_url, SystemClock()) as ledger:
+    url, clock = Folder(data).database_url, SystemClock()
+    with city_database(data) as database, Ledger.open(url, clock, city_cut_offs(database)) as ledger:
         yield ledger
 
 

@@ -13,6 +13,7 @@ from ledger.transfer import Result
 from settlement import store, windows
 from settlement.banks.expected import orders_of
 from settlement.errors import EarlierWindowOpen, SettlementError, SettlementRefused
+from settlement.fee_book import city_fees
 from settlement.night.steps import Step
 from settlement.night.three_way import KeepReport, compared
 from settlement.payments.city import city_rails
@@ -58,7 +59,7 @@ class Savings(Protocol):
 
 
 class Night:
-    """Runs nights over one ledger. Payment files go to `out`, statements are looked for in `inbox` (`out`/inbox by default).
+    """Runs nights over one ledger. Fees are the city's own (`fee_book`) where none are given. Payment files go to `out`, statements are looked for in `inbox` (`out`/inbox by default).
 
     `before_closing` puts right what the window may still take, such as fares; `schemas` holds the banks' XML schemas; `savings` speaks to
     banks host to host, where there is a line to any.
@@ -68,7 +69,7 @@ class Night:
         self,
         ledger: Ledger,
         participants: Participants,
-        fees: FeeTable,
+        fees: FeeTable | None,
         out: Path,
         *,
         inbox: Path | None = None,
@@ -140,7 +141,8 @@ class Night:
         told(Step.CLOSE)
         window = self._ledger.close_window(business_date)
         told(Step.SETTLE)
-        summing = Summing(self._participants, self._fees, business_date)
+        fees = self._fees or city_fees(self._desk.rulebook)
+        summing = Summing(self._participants, fees, business_date)
         self._ledger.each_moves(business_date, summing.take)
         templates = templates_of(self._desk.rulebook)
         with self._ledger.database.transaction() as connection:

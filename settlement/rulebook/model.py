@@ -29,6 +29,8 @@ class RuleKind(StrEnum):
     DIALECT = "dialect"
     MATCHING = "matching"
     PARTICIPANT = "participant"
+    FEES = "fees"
+    CUT_OFF = "cut-off"
 
 
 @dataclass(frozen=True, slots=True)

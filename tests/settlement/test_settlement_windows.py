@@ -14,13 +14,15 @@ from keys.money import Sen
 from ledger.transfer import Result
 from settlement import store
 from settlement.errors import FeeUnknown, ParticipantInvalid, ParticipantUnknown
-from settlement.fees import FeeTable
+from settlement.fee_book import FeeBook
+from settlement.fees import COLUMNS, FeeTable
 from settlement.night.running import Night
 from settlement.participants import Participants
 from settlement.payments.rails import RailRules
+from settlement.rulebook.book import Rulebook
 from settlement.view import view
 from settlement.windows import Plan, SettleWindow, plan
-from tests.settlement.town import BNI, DAY, JATENG, MANDIRI, Taps, sums_of
+from tests.settlement.town import BNI, DAY, JATENG, MANDIRI, SHOP, Taps, sums_of
 
 if TYPE_CHECKING:
     from tests.settlement.town import Stage
@@ -130,3 +132,14 @@ def test_participants_are_unique_and_at_known_banks(city: Participants) -> None:
 def test_our_account_is_known_with_or_without_leading_zeros(city: Participants) -> None:
     found = [city.bank_with_account(account) for account in ("0099001122", "99001122", "1130014455", "77")]
     assert [bank.code if bank else None for bank in found] == [BNI, BNI, JATENG, None]
+
+
+def test_a_night_takes_the_rates_of_the_citys_own_table(stage: Stage) -> None:
+    rulebook = Rulebook(stage.ledger.database)
+    own = f"{','.join(COLUMNS)}\nUKE,2026-11-18,10,0,0,0,0\n"
+    FeeBook(stage.ledger.database, rulebook).bring(own, author="Ratna", reason="decree", at=stage.clock.at)
+    Night(stage.ledger, stage.participants, None, stage.out).settle(DAY)
+    night = view(stage.ledger.database, DAY)
+    assert night is not None
+    sold = [one for one in night.positions if one.number == SHOP]
+    assert sum(one.fee for one in sold) * 10 == sum(one.gross - one.refunds for one in sold) > 0
