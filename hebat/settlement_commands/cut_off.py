@@ -24,7 +24,8 @@ cut_off_app = typer.Typer(help="When business dates end, as dated rows.", no_arg
 @cut_off_app.command()
 def show(data: DataOption, as_json: JsonOption = False) -> None:
     """Show the cut-offs, each with its first day."""
-    from settlement.calendar.cut_off import CUT_OFF, rows  # noqa: PLC0415  loads SQLAlchemy
+    from ledger.windows import CUT_OFF  # noqa: PLC0415  loads SQLAlchemy
+    from settlement.calendar.cut_off import rows  # noqa: PLC0415  as above
     from settlement.rulebook.book import Rulebook  # noqa: PLC0415
 
     with city_database(data) as database:
