@@ -46,11 +46,21 @@ def configuration_of(folder: Folder) -> Configuration:
     return _own(folder) if name == OWN else _BY_NAME[name]
 
 
+def configuration_now(folder: Folder, database: Database) -> Configuration:
+    """The same by way of a database that is open already."""
+    name = configured(folder)
+    return _kept(database) if name == OWN else _BY_NAME[name]
+
+
 def _own(folder: Folder) -> Configuration:
     database = Database(folder.database_url)
     try:
         database.check()
-        pages = Rulebook(database).current(RuleKind.PARTICIPANT)
+        return _kept(database)
     finally:
         database.close()
+
+
+def _kept(database: Database) -> Configuration:
+    pages = Rulebook(database).current(RuleKind.PARTICIPANT)
     return Configuration(participants_of(entries_of(pages)), ())

@@ -168,13 +168,18 @@ class City:
         self.ledger.after_closing.append(lambda _: self.ordered.sweep())
         rules = FareRules(tariffs, self.shelf, self.vault)
         self.journeys = Journeys(self.ledger, self.registry, rules, clock)
+        self.take_parties(configuration)
+
+    def take_parties(self, configuration: Configuration) -> None:
+        """Let nights from here on pay those who take part now: a city that stays open hears of changes by this."""
+        self.configuration = configuration
         self.night = Night(
             self.ledger,
             configuration.participants,
             None,
-            folder.bank_out,
+            self.folder.bank_out,
             before_closing=self.journeys.run,
-            schemas=folder.schemas,
+            schemas=self.folder.schemas,
             savings=None if self.banking is None else self.banking.night,
         )
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import structlog
 
+from hebat.configurations import configuration_now
 from hebat.errors import NightCut, NightRefused, exit_code_of
 from hebat.night_commands.work import Done, Wanted, carry_out
 from keys.clock import Day
@@ -106,6 +107,7 @@ class NightDoor:
 
     def _done(self, wanted: Wanted, told: Callable[[str], object]) -> dict[str, Any]:
         try:
+            self._city.take_parties(configuration_now(self._city.folder, self._city.ledger.database))
             done = carry_out(self._city, wanted, told)
         except Exception as error:  # noqa: BLE001  whoever asked is told, and the server goes on
             code = 1 if isinstance(error, DatabaseDamaged) else exit_code_of(error)
