@@ -23,7 +23,8 @@ from hebat.settlement_commands.parties_file import read
 from hebat.wiring import City
 from keys.clock import CITY, Day, SystemClock, UnixMs, local, moment
 from keys.filevault import FileVault
-from ledger.chart import Code, account_id
+from keys.money import Sen
+from ledger.chart import Code, Partition, account_id
 from ledger.transfer import Kind, Transfer
 from settlement.view import view
 from tests.hebat.test_participants import EXAMPLE, SHOP
@@ -67,12 +68,12 @@ def city(tmp_path_factory: pytest.TempPathFactory, clock: MovedClock) -> Iterato
 
 
 def sell(city: City, merchant: int) -> None:
-    card = account_id(Code.PURSE, 0, 936000090000001)
-    city.ledger.post([_sale(card, account_id(Code.MERCHANT_PAYABLE, 0, merchant), city)])
+    card = account_id(Code.PURSE, Partition(0), 936000090000001)
+    city.ledger.post([_sale(card, account_id(Code.MERCHANT_PAYABLE, Partition(0), merchant), city)])
 
 
 def _sale(debit: AccountId, credit: AccountId, city: City) -> Transfer:
-    return Transfer(debit, credit, 100_000, Kind.SALE, UnixMs(0), city.ledger.open_window())
+    return Transfer(debit, credit, Sen(100_000), Kind.SALE, UnixMs(0), city.ledger.open_window())
 
 
 def test_a_night_beside_a_server_pays_a_shop_that_came_while_the_server_ran(
