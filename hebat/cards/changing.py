@@ -93,13 +93,15 @@ def personalise(
 ) -> None:
     """Make a blank card a card of this city, and make its ledger know it.
 
-    Only a blank DESFire EV2 or newer is taken. Where the card was pulled away, the same command with the same card finishes it. A card that was made but never became known to the ledger is registered with what it says of itself. No server may be running on the city's folder.
+    Only a blank DESFire EV2 or newer is taken. Where the card was pulled away, the same command with the same card finishes it. A card that was made but never became known to the ledger is registered with what it says of itself. A server may run meanwhile, and keys may be rolled: the card gets the newest, and is known at once.
     """
     from hebat.cards import making, receipts  # noqa: PLC0415  as above
+    from hebat.cards.desk import open_desk  # noqa: PLC0415
 
     wanted = making.Wanted(issuer, serial, _concession(concession), registered, tap_address)
+    _quiet()
     with ExitStack() as stack:
-        city = city_of(stack, data)
+        city = stack.enter_context(open_desk(Folder(data)))
         making.identity_of(city, wanted)  # what cannot be is said before a card is asked for
         held = stack.enter_context(
             in_field(hand(reader, timeout, trace, show_secrets), "Hold a blank card to the reader.")

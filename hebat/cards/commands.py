@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from hebat.cards import changing, field, lost
+from hebat.cards import changing, field, lost, reports
 from hebat.cards.field import in_field
 from hebat.cards.naming import Names
 from hebat.cards.options import (
@@ -169,6 +169,8 @@ card_app.command("simulate")(changing.simulate)
 card_app.command("block")(lost.block)
 card_app.command("print-sheet")(printing.print_sheet)
 card_app.command("replace")(lost.replace)
+card_app.command("reports")(reports.reports)
+card_app.command("answer")(reports.answer)
 
 
 @card_app.command()

@@ -11,14 +11,15 @@ from card.personalise import made_with, personalise
 from hebat.cards.clearing import cleared, is_whole
 from hebat.cards.reading import read_city_card
 from hebat.cards.recognising import Kind, recognise
-from hebat.cards.reserving import Reserved
+from hebat.cards.reserving import Reserved, alone
 from hebat.errors import InputRefused
 from keys.clock import Day, day_of, local
+from ledger.cardholder.ways import know_token
 from ledger.intake.registry import Card, new_token, token_digest
 
 if TYPE_CHECKING:
     from card.transport import Transport
-    from hebat.wiring import City
+    from hebat.cards.desk import CardRoom
 
 UID_BYTES = 7
 CONCESSION_DAYS = 365
@@ -57,11 +58,17 @@ class Made:
     finished: bool = False
 
 
-def make(card: Transport, city: City, wanted: Wanted) -> Made:
-    """Personalise a blank card, or finish one that the ledger never heard of; durable when this returns.
+def make(card: Transport, city: CardRoom, wanted: Wanted) -> Made:
+    """Personalise a blank card, or finish one that the ledger never heard of; durable when this returns. One desk of a city makes a card at a time.
 
     Raises InputRefused where the card cannot become a city card, CardLost (again with the same card finishes it), StatusError.
     """
+    with alone(city.folder):
+        city.registry.catch_up()
+        return _made(card, city, wanted)
+
+
+def _made(card: Transport, city: CardRoom, wanted: Wanted) -> Made:
     _require_usable(card, city)
     reserved = Reserved(city.folder)
     seen = recognise(card)
@@ -83,7 +90,7 @@ def make(card: Transport, city: City, wanted: Wanted) -> Made:
     return _registered(city, Made(card.uid, identity, new_token()), *made_with(card))
 
 
-def _require_usable(card: Transport, city: City) -> None:
+def _require_usable(card: Transport, city: CardRoom) -> None:
     if len(card.uid) != UID_BYTES:
         raise InputRefused(
             f"the card shows a UID of {len(card.uid)} bytes: a city card needs a fixed one of 7 bytes"
@@ -93,7 +100,7 @@ def _require_usable(card: Transport, city: City) -> None:
         raise InputRefused(f"this chip was issued already, as card {known.card_number}: nothing was written")
 
 
-def _own_identity(card: Transport, city: City, reserved: Reserved) -> Identity:
+def _own_identity(card: Transport, city: CardRoom, reserved: Reserved) -> Identity:
     identity = read_city_card(card, city.vault).identity
     taken = {one.card_number for one in city.registry.cards()} | reserved.others(card.uid)
     if identity.card_number in taken:
@@ -101,7 +108,7 @@ def _own_identity(card: Transport, city: City, reserved: Reserved) -> Identity:
     return identity
 
 
-def identity_of(city: City, wanted: Wanted, uid: bytes | None = None) -> Identity:
+def identity_of(city: CardRoom, wanted: Wanted, uid: bytes | None = None) -> Identity:
     """The identity of a new card, with the number that is kept for its chip; raises InputRefused where issuer or serial cannot be."""
     banks = city.configuration.participants.banks
     issuer = next(iter(banks)) if wanted.issuer is None else wanted.issuer
@@ -115,7 +122,7 @@ def identity_of(city: City, wanted: Wanted, uid: bytes | None = None) -> Identit
     return Identity(number, issuer, 1, wanted.registered, concession, ends, Day(today + VALID_DAYS))
 
 
-def _serial(city: City, issuer: int, wanted: int | None, uid: bytes | None) -> int:
+def _serial(city: CardRoom, issuer: int, wanted: int | None, uid: bytes | None) -> int:
     """A serial that no card of the issuer has, and that is kept for no other chip; without a wish, the one that is kept for this chip."""
     reserved = Reserved(city.folder)
     numbers = {one.card_number for one in city.registry.cards()} | reserved.others(uid)
@@ -131,11 +138,12 @@ def _serial(city: City, issuer: int, wanted: int | None, uid: bytes | None) -> i
     return serial
 
 
-def _registered(city: City, made: Made, signing: int, versions: bytes) -> Made:
+def _registered(city: CardRoom, made: Made, signing: int, versions: bytes) -> Made:
     number, identity = int.from_bytes(made.uid, "big"), made.identity
     card = Card(
         number, identity.card_number, identity.registered, signing, token_digest(made.token), versions
     )
+    know_token(city.registry.database, made.token, number, city.clock.now())
     city.registry.add_cards([card])
     Reserved(city.folder).done(made.uid)
     return made

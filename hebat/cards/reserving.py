@@ -5,20 +5,31 @@ A chip that was torn on the way gets the number that was kept for it; a number i
 
 from __future__ import annotations
 
+import fcntl
 import json
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hebat.errors import InputRefused
 from keys.sealedfile import write_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from hebat.folder import Folder
 
 
+@contextmanager
+def alone(folder: Folder) -> Iterator[None]:
+    """Nobody else makes a card of this city meanwhile: whoever comes second waits, for as long as one card takes."""
+    with (folder.root / "card-numbers.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 class Reserved:
-    """The numbers that are kept for chips of a city, by UID; one process makes cards of a city at a time (its ledger's lease)."""
+    """The numbers that are kept for chips of a city, by UID; to be read and changed `alone`."""
 
     def __init__(self, folder: Folder) -> None:
         """Raises InputRefused where the file is not what was written."""

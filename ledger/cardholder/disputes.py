@@ -1,6 +1,6 @@
 """Problems with taps: reported by a holder with the tap attached, followed by a number that nobody can guess, answered by staff before a deadline.
 
-Staff ask `Disputes.all`, `words` and `answer`; the reference that they use is no secret and opens nothing for anybody else.
+Staff ask `Reports.all`, `words` and `answer` (`hebat card reports` and `answer`); the reference that they use is no secret and opens nothing for anybody else.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ from ledger.chart import PARTITIONS, Partition
 from ledger.errors import DisputeRefused
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from keys.clock import Clock, UnixMs
     from ledger.book import Ledger
     from ledger.cardholder.sealing import Sealing
     from ledger.intake.registry import Card
-    from ledger.store import Connection
+    from ledger.store import Connection, Database
 
 OPEN_MAX: Final = 5
 """Open disputes of one card."""
@@ -88,14 +90,59 @@ class Dispute:
         )  # fmt: skip
 
 
-class Disputes:
-    """The book of disputes."""
+class Reports:
+    """What staff do with disputes, in the server's process or beside it."""
+
+    def __init__(self, database: Database, sealing: Sealing, clock: Clock) -> None:
+        self._database = database
+        self._sealing = sealing
+        self._clock = clock
+
+    def all(self, *, only_open: bool = False) -> list[Dispute]:
+        """Every dispute, the one that is due first before others: the staff's worklist."""
+        with self._database.transaction() as connection:
+            return [Dispute.of(row) for row in records.all_disputes(connection, OPEN if only_open else "")]
+
+    def words(self, reference: str) -> str:
+        """What the holder wrote; raises DisputeRefused for an unknown reference."""
+        row = self._row(reference)
+        return self._sealing.open(_CONTEXT, row.uid, row.words).decode()
+
+    def answer(self, reference: str, outcome: Outcome, text: str, who: str) -> Dispute:
+        """Answer a dispute, once; the holder reads it by the number. Raises DisputeRefused."""
+        if not 1 <= len(text.strip()) <= ANSWER_CHARS_MAX:
+            raise DisputeRefused(f"answer in 1 to {ANSWER_CHARS_MAX} characters: the holder reads it")
+        row, now = self._row(reference), self._clock.now()
+        if not self._written(
+            lambda connection: records.answer(connection, row, outcome.value, text.strip(), who, now)
+        ):
+            raise DisputeRefused(f"dispute {reference} was answered already: nothing was changed")
+        return Dispute.of(self._row(reference))
+
+    def _written(self, work: Callable[[Connection], bool]) -> bool:
+        """Beside a server: in a transaction of its own."""
+        with self._database.writing() as connection:
+            return work(connection)
+
+    def _row(self, reference: str) -> DisputeRow:
+        with self._database.transaction() as connection:
+            found = records.disputes_under(connection, reference) if _REFERENCE.fullmatch(reference) else []
+        if not found:
+            raise DisputeRefused(f"no dispute has the reference {reference[:20]!r}: look at the list")
+        return found[0]
+
+
+class Disputes(Reports):
+    """The book of disputes, as holders and staff use it."""
 
     def __init__(self, ledger: Ledger, sealing: Sealing, promise: Promise, clock: Clock) -> None:
+        super().__init__(ledger.database, sealing, clock)
         self._ledger = ledger
-        self._sealing = sealing
         self._promise = promise
-        self._clock = clock
+
+    def _written(self, work: Callable[[Connection], bool]) -> bool:
+        """By the ledger's writer, which may log what is written (`over`)."""
+        return noted(self._ledger, work)
 
     def over(self, ledger: Ledger) -> Disputes:
         """The same book over another ledger, such as one that logs what is written."""
@@ -123,44 +170,14 @@ class Disputes:
         partition = _partition(plain)
         if partition is None:
             return None
-        with self._ledger.database.transaction() as connection:
+        with self._database.transaction() as connection:
             row = records.dispute_at(connection, partition, _digest(plain))
         return None if row is None else Dispute.of(row)
 
     def of(self, card: Card) -> list[Dispute]:
         """A card's disputes, newest first."""
-        with self._ledger.database.transaction() as connection:
+        with self._database.transaction() as connection:
             return [Dispute.of(row) for row in records.disputes_of(connection, card.partition, card.uid)]
-
-    def all(self, *, only_open: bool = False) -> list[Dispute]:
-        """Every dispute, the one that is due first before others: the staff's worklist."""
-        with self._ledger.database.transaction() as connection:
-            return [Dispute.of(row) for row in records.all_disputes(connection, OPEN if only_open else "")]
-
-    def words(self, reference: str) -> str:
-        """What the holder wrote; raises DisputeRefused for an unknown reference."""
-        row = self._row(reference)
-        return self._sealing.open(_CONTEXT, row.uid, row.words).decode()
-
-    def answer(self, reference: str, outcome: Outcome, text: str, who: str) -> Dispute:
-        """Answer a dispute, once; the holder reads it by the number. Raises DisputeRefused."""
-        if not 1 <= len(text.strip()) <= ANSWER_CHARS_MAX:
-            raise DisputeRefused(f"answer in 1 to {ANSWER_CHARS_MAX} characters: the holder reads it")
-        row, now = self._row(reference), self._clock.now()
-
-        def answered(connection: Connection) -> None:
-            if not records.answer(connection, row, outcome.value, text.strip(), who, now):
-                raise DisputeRefused(f"dispute {reference} was answered already: nothing was changed")
-
-        noted(self._ledger, answered)
-        return Dispute.of(self._row(reference))
-
-    def _row(self, reference: str) -> DisputeRow:
-        with self._ledger.database.transaction() as connection:
-            found = records.disputes_under(connection, reference) if _REFERENCE.fullmatch(reference) else []
-        if not found:
-            raise DisputeRefused(f"no dispute has the reference {reference[:20]!r}: look at the list")
-        return found[0]
 
 
 def _opened(connection: Connection, row: DisputeRow) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from keys.vault import Vault
     from ledger.book import Ledger
     from ledger.intake.registry import Card, Registry
-    from ledger.store import Connection
+    from ledger.store import Connection, Database
 
 ADDRESS_CHARS_MAX: Final = 400
 
@@ -57,6 +57,12 @@ class Tokens:
 
         noted(self._ledger, work)
         return token
+
+
+def know_token(database: Database, token: str, uid: int, at: UnixMs) -> None:
+    """Note a new card's token where a server that runs looks it up; it opens nothing until the card itself is known. Durable when this returns."""
+    with database.writing() as connection:
+        store.add_token(connection, store.TokenRow(token_digest(token), uid, at, UnixMs(0)))
 
 
 class PhoneTaps:

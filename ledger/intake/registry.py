@@ -1,6 +1,6 @@
 """Who is known: cards by UID, terminals by number.
 
-Cards are in memory. Terminals are too, until some process changed one: a revocation holds from the next batch on, whoever wrote it.
+Cards are in memory; one that another process made since is found in the database, once somebody asks for it. Terminals are in memory too, until some process changed one: a revocation holds from the next batch on, whoever wrote it.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from ledger.watch.changes import Changes, Remembered
 from ledger.watch.store import TERMINALS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from keys.clock import UnixMs
     from keys.identity import TerminalCertificate
     from ledger.chart import Partition
     from ledger.enrolment.store import TerminalRow
-    from ledger.store import Database
+    from ledger.store import Connection, Database
 
     Known = tuple[TerminalRow, list[TerminalCertificate]]
 
@@ -72,7 +72,7 @@ class Registry:
     """Cards and terminals of this ledger."""
 
     def __init__(self, database: Database, root: bytes) -> None:
-        self._database = database
+        self.database = database
         self._root = root
         with database.transaction() as connection:
             self._cards = {card.uid: card for card in store.read_cards(connection)}
@@ -85,8 +85,16 @@ class Registry:
 
     def add_cards(self, cards: Sequence[Card]) -> None:
         """Take issued cards in; durable when this returns."""
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             store.insert_cards(connection, cards)
+        self._take(cards)
+
+    def catch_up(self) -> None:
+        """Take in the cards that other processes made since."""
+        with self.database.transaction() as connection:
+            self._take([card for card in store.read_cards(connection) if card.uid not in self._cards])
+
+    def _take(self, cards: Sequence[Card]) -> None:
         self.columns.add(cards)
         self._cards.update((card.uid, card) for card in cards)
         self._by_token.update((card.token_digest, card) for card in cards)
@@ -95,7 +103,7 @@ class Registry:
     def rolled(self, card: Card, versions: bytes, coming: bytes = b"") -> None:
         """A card's keys are of these versions now, or some of `coming`; durable when this returns."""
         changed = replace(card, versions=versions, coming=coming)
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             relay_store.set_versions(connection, card.partition, card.uid, versions, coming)
         self._cards[card.uid] = self._by_token[card.token_digest] = self._by_number[card.card_number] = (
             changed
@@ -107,7 +115,7 @@ class Registry:
 
     def add_terminal(self, certificate: TerminalCertificate) -> None:
         """Take an enrolled terminal in; a renewed certificate comes beside the old one. Raises TerminalUnknown where it was revoked."""
-        with self._database.writing() as connection:
+        with self.database.writing() as connection:
             known = terminals.terminal_row(connection, certificate.terminal)
             if known is not None and known.revoked_at:
                 raise TerminalUnknown(f"terminal {certificate.terminal} was revoked: take another number")
@@ -115,19 +123,30 @@ class Registry:
 
     def revoke(self, terminal: int, at: UnixMs) -> None:
         """From now on this terminal's batches are refused, and kept; raises TerminalUnknown."""
-        revoke(self._database, terminal, at)
+        revoke(self.database, terminal, at)
 
     def card(self, uid: int) -> Card | None:
         """A card by UID."""
-        return self._cards.get(uid)
+        return self._cards.get(uid) or self._made_since(lambda connection: store.card_of(connection, uid))
 
     def card_of_token(self, token: str) -> Card | None:
-        """A card by the token of its balance page."""
+        """A card by the token that it was issued with, where it was here when this process began (`ledger.cardholder.ways` knows the others)."""
         return self._by_token.get(token_digest(token))
 
     def card_numbered(self, number: int) -> Card | None:
         """A card by its number."""
-        return self._by_number.get(number)
+        partition = partition_of(number // 10)
+        return self._by_number.get(number) or self._made_since(
+            lambda connection: store.card_numbered(connection, partition, number)
+        )
+
+    def _made_since(self, look: Callable[[Connection], Card | None]) -> Card | None:
+        """A card that another process made since this one looked."""
+        with self.database.transaction() as connection:
+            found = look(connection)
+        if found is not None:
+            self._take([found])
+        return found
 
     def cards(self) -> list[Card]:
         """All cards."""
@@ -160,7 +179,7 @@ class Registry:
         return certificates
 
     def _look_up(self, number: int) -> Known | None:
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             row = terminals.terminal_row(connection, number)
             pems = terminals.certificates_of(connection, number)
         return None if row is None else (row, [] if row.revoked_at else self._read(number, pems))
@@ -182,7 +201,7 @@ class Registry:
 
     def history(self, number: int) -> list[TerminalCertificate]:
         """All certificates that a terminal ever had, newest first; none for an unknown one. For audits."""
-        with self._database.transaction() as connection:
+        with self.database.transaction() as connection:
             pems = terminals.certificates_of(connection, number)
         return self._read(number, pems)
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from card.batch import RELAYED_FROM
 from keys.clock import Day, UnixMs
+from ledger.chart import PARTITIONS
 from ledger.intake import tables
 from ledger.intake.memory import Tail
 from ledger.intake.outcomes import Outcomes
@@ -156,8 +157,8 @@ def insert_cards(connection: sa.Connection, cards: Sequence[Card]) -> None:
     connection.execute(sa.insert(tables.cards), rows)
 
 
-def read_cards(connection: sa.Connection) -> Iterator[Card]:
-    """All cards."""
+def read_cards(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> Iterator[Card]:
+    """All cards, or those of which something holds."""
     from ledger.intake.registry import Card  # noqa: PLC0415  the registry reads through this module
 
     names = (
@@ -169,11 +170,22 @@ def read_cards(connection: sa.Connection) -> Iterator[Card]:
         "key_versions",
         "coming_versions",
     )
-    for uid, number, registered, version, digest, versions, coming in connection.execute(
-        sa.select(*[tables.cards.c[name] for name in names])
-    ):
+    query = sa.select(*[tables.cards.c[name] for name in names]).where(*where)
+    for uid, number, registered, version, digest, versions, coming in connection.execute(query):
         held = bytes.fromhex(versions), bytes.fromhex(coming)
         yield Card(uid, number, bool(registered), version, bytes(digest), *held)
+
+
+def card_of(connection: sa.Connection, uid: int) -> Card | None:
+    """A card by UID: one look a partition, for the UID does not say which."""
+    everywhere = tables.cards.c.partition.in_(range(PARTITIONS))
+    return next(read_cards(connection, everywhere, tables.cards.c.uid == uid), None)
+
+
+def card_numbered(connection: sa.Connection, partition: int, number: int) -> Card | None:
+    """A card by its number, among those of its partition."""
+    mine = (tables.cards.c.partition == partition, tables.cards.c.card_number == number)
+    return next(read_cards(connection, *mine), None)
 
 
 def tail_of(connection: sa.Connection, terminal: int) -> Tail | None:

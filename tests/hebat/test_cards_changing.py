@@ -193,7 +193,6 @@ def test_a_city_that_a_server_has_open_is_left_alone(
     desk.cards = [card]
     before = card.save()
     with opened(folder):
-        assert "another server" in one_sentence(hebat("personalise", "--data", folder), code=4)
         assert "another server" in one_sentence(hebat("load", "50000", "--data", folder), code=4)
     assert card.save() == before
 

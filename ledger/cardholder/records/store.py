@@ -118,13 +118,9 @@ def all_disputes(connection: Connection, state: str) -> list[DisputeRow]:
 def answer(connection: Connection, row: DisputeRow, state: str, text: str, who: str, at: UnixMs) -> bool:
     """Answer an open dispute; False where it is open no more."""
     table = tables.disputes
-    mine = (table.c.partition == row.partition, table.c.digest == row.digest)
-    now = connection.execute(sa.select(table.c.state).where(*mine)).scalar()
-    if now != row.state or row.answered_at:
-        return False
+    mine = (table.c.partition == row.partition, table.c.digest == row.digest, table.c.answered_at == 0)
     said = {"state": state, "answer": text, "answered_by": who[:64], "answered_at": at}
-    connection.execute(sa.update(table).where(*mine).values(said))
-    return True
+    return connection.execute(sa.update(table).where(*mine).values(said)).rowcount == 1
 
 
 def holder_of(connection: Connection, partition: int, uid: int) -> HolderRow | None:
