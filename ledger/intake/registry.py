@@ -16,7 +16,7 @@ from keys.identity import read_certificate
 from ledger.chart import partition_of
 from ledger.enrolment import store as terminals
 from ledger.errors import TerminalUnknown
-from ledger.intake import store
+from ledger.intake.cards import store
 from ledger.intake.columnar.cards import CardColumns
 from ledger.relay import store as relay_store
 from ledger.watch.changes import Changes, Remembered

@@ -9,7 +9,6 @@ import sqlalchemy as sa
 
 from card.batch import RELAYED_FROM
 from keys.clock import Day, UnixMs
-from ledger.chart import PARTITIONS
 from ledger.intake import tables
 from ledger.intake.memory import Tail
 from ledger.intake.outcomes import Outcomes
@@ -19,7 +18,6 @@ from ledger.tables import WHOLE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from ledger.intake.registry import Card
     from ledger.writer import Transaction
 
 
@@ -142,50 +140,6 @@ def _columns(table: sa.Table, kind: type[Any]) -> list[sa.Column[Any]]:
 
 def _values(row: Any) -> dict[str, Any]:
     return {name: getattr(row, name) for name in type(row).__slots__}
-
-
-def insert_cards(connection: sa.Connection, cards: Sequence[Card]) -> None:
-    """Take issued cards in."""
-    rows = [
-        {
-            "partition": card.partition, "uid": card.uid, "card_number": card.card_number,
-            "registered": int(card.registered), "key_version": card.key_version, "token_digest": card.token_digest,
-            "key_versions": card.versions.hex(), "coming_versions": card.coming.hex(),
-        }
-        for card in cards
-    ]  # fmt: skip
-    connection.execute(sa.insert(tables.cards), rows)
-
-
-def read_cards(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> Iterator[Card]:
-    """All cards, or those of which something holds."""
-    from ledger.intake.registry import Card  # noqa: PLC0415  the registry reads through this module
-
-    names = (
-        "uid",
-        "card_number",
-        "registered",
-        "key_version",
-        "token_digest",
-        "key_versions",
-        "coming_versions",
-    )
-    query = sa.select(*[tables.cards.c[name] for name in names]).where(*where)
-    for uid, number, registered, version, digest, versions, coming in connection.execute(query):
-        held = bytes.fromhex(versions), bytes.fromhex(coming)
-        yield Card(uid, number, bool(registered), version, bytes(digest), *held)
-
-
-def card_of(connection: sa.Connection, uid: int) -> Card | None:
-    """A card by UID: one look a partition, for the UID does not say which."""
-    everywhere = tables.cards.c.partition.in_(range(PARTITIONS))
-    return next(read_cards(connection, everywhere, tables.cards.c.uid == uid), None)
-
-
-def card_numbered(connection: sa.Connection, partition: int, number: int) -> Card | None:
-    """A card by its number, among those of its partition."""
-    mine = (tables.cards.c.partition == partition, tables.cards.c.card_number == number)
-    return next(read_cards(connection, *mine), None)
 
 
 def tail_of(connection: sa.Connection, terminal: int) -> Tail | None:
