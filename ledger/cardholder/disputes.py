@@ -113,16 +113,18 @@ class Reports:
         if not 1 <= len(text.strip()) <= ANSWER_CHARS_MAX:
             raise DisputeRefused(f"answer in 1 to {ANSWER_CHARS_MAX} characters: the holder reads it")
         row, now = self._row(reference), self._clock.now()
-        if not self._written(
-            lambda connection: records.answer(connection, row, outcome.value, text.strip(), who, now)
-        ):
-            raise DisputeRefused(f"dispute {reference} was answered already: nothing was changed")
+
+        def answered(connection: Connection) -> None:
+            if not records.answer(connection, row, outcome.value, text.strip(), who, now):
+                raise DisputeRefused(f"dispute {reference} was answered already: nothing was changed")
+
+        self._written(answered)
         return Dispute.of(self._row(reference))
 
-    def _written(self, work: Callable[[Connection], bool]) -> bool:
+    def _written(self, work: Callable[[Connection], None]) -> None:
         """Beside a server: in a transaction of its own."""
         with self._database.writing() as connection:
-            return work(connection)
+            work(connection)
 
     def _row(self, reference: str) -> DisputeRow:
         with self._database.transaction() as connection:
@@ -140,9 +142,9 @@ class Disputes(Reports):
         self._ledger = ledger
         self._promise = promise
 
-    def _written(self, work: Callable[[Connection], bool]) -> bool:
+    def _written(self, work: Callable[[Connection], None]) -> None:
         """By the ledger's writer, which may log what is written (`over`)."""
-        return noted(self._ledger, work)
+        noted(self._ledger, work)
 
     def over(self, ledger: Ledger) -> Disputes:
         """The same book over another ledger, such as one that logs what is written."""
