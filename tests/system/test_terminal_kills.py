@@ -30,12 +30,41 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).parents[2]
 KILLS: Final = 500 if os.environ.get("HEBAT_LONG") == "1" else 40
 CARDS: Final = 12
-LIFE_S_MAX: Final = 0.05
+LIFE_EXCHANGES_MAX: Final = (
+    40  # four sales or so: a life ends in the middle of work however slow the machine is
+)
+PAUSE_S_MAX: Final = 0.004  # about an exchange and the record that follows: kills fall between exchanges too
+STUCK_S: Final = 60
 TILL: Final = TILLS[0]
 
 
+class Exchanges:
+    """How many answers the cards have given: a till's work, whatever the time it takes."""
+
+    def __init__(self) -> None:
+        self._made = 0
+        self._more = threading.Condition()
+
+    @property
+    def made(self) -> int:
+        """Answers so far."""
+        with self._more:
+            return self._made
+
+    def add(self) -> None:
+        """One more."""
+        with self._more:
+            self._made += 1
+            self._more.notify_all()
+
+    def wait_until(self, made: int) -> None:
+        """Come back once there are so many; fails where a till has stopped working."""
+        with self._more:
+            assert self._more.wait_for(lambda: self._made >= made, STUCK_S), "a till has stopped selling"
+
+
 @contextmanager
-def field_of(cards: list[Issued], folder: Path) -> Iterator[str]:
+def field_of(cards: list[Issued], folder: Path, exchanges: Exchanges) -> Iterator[str]:
     """Cards behind a socket: whoever connects holds one; a line that ends is a card pulled away."""
     address = str(folder / "field")
     ended = threading.Event()
@@ -50,7 +79,7 @@ def field_of(cards: list[Issued], folder: Path) -> Iterator[str]:
                     line, _ = door.accept()
                     line.settimeout(10)
                     with line, suppress(OSError, CardError):
-                        hold(cards, line)
+                        hold(cards, line, exchanges)
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -59,7 +88,7 @@ def field_of(cards: list[Issued], folder: Path) -> Iterator[str]:
         thread.join()
 
 
-def hold(cards: list[Issued], line: socket.socket) -> None:
+def hold(cards: list[Issued], line: socket.socket, exchanges: Exchanges) -> None:
     """One card, from hand to hand."""
     place = line.recv(1)
     if not place:
@@ -69,12 +98,13 @@ def hold(cards: list[Issued], line: socket.socket) -> None:
     line.sendall(chip.uid)
     while head := line.recv(2):
         answer = chip.transmit(line.recv(int.from_bytes(head, "big"), socket.MSG_WAITALL))
+        exchanges.add()
         line.sendall(len(answer).to_bytes(2, "big") + answer)
     chip.leave_field()
 
 
-def killed_over_and_over(folder: Path, address: str, at: int) -> None:
-    """Start a till, let it live for a moment, kill it: again and again."""
+def killed_over_and_over(folder: Path, address: str, at: int, exchanges: Exchanges) -> None:
+    """Start a till, let it speak to cards for some exchanges, kill it: again and again."""
     dice = random.Random(7)
     command = [sys.executable, "-m", "tests.system.busy_terminal", str(folder), address, str(TILL.number)]
     with subprocess.Popen(
@@ -85,8 +115,10 @@ def killed_over_and_over(folder: Path, address: str, at: int) -> None:
         for life in range(KILLS):
             process.stdin.write(f"{life} {at + life * 60_000}\n")
             process.stdin.flush()
+            before = exchanges.made
             child = int(process.stdout.readline())
-            time.sleep(dice.uniform(0, LIFE_S_MAX))
+            exchanges.wait_until(before + dice.randint(0, LIFE_EXCHANGES_MAX))
+            time.sleep(dice.uniform(0, PAUSE_S_MAX))
             os.kill(child, signal.SIGKILL)
             assert process.stdout.readline() == "gone\n"
         process.stdin.close()
@@ -107,8 +139,9 @@ def test_law_06_a_till_killed_at_random_all_day_loses_no_sale_doubles_none_and_i
     till = rig.terminal(TILL)
     till.outbox.open_shift("Bu Siti", rig.clock.now())
     till.__exit__(None, None, None)
-    with field_of(cards, tmp_path) as address:
-        killed_over_and_over(tmp_path / f"terminal-{TILL.number}", address, rig.clock.now())
+    exchanges = Exchanges()
+    with field_of(cards, tmp_path, exchanges) as address:
+        killed_over_and_over(tmp_path / f"terminal-{TILL.number}", address, rig.clock.now(), exchanges)
     rig.wait(60 * (KILLS + 10))
     till = rig.terminals[TILL.number] = rig._switched_on(TILL.number)
     torn = till.outbox.shift()
