@@ -13,7 +13,10 @@ from markupsafe import Markup, escape
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-WIDTH: Final = 720
+WIDE: Final = 1080
+"""A chart over the whole page."""
+HALF: Final = 500
+"""One of two beside each other."""
 HEIGHT: Final = 240
 LEFT: Final = 64
 RIGHT: Final = 8
@@ -44,22 +47,29 @@ def step_of(most: int) -> int:
 
 
 def bars(
-    name: str, title: str, told: str, values: Sequence[Bar], shown: Callable[[int], str], tone: str = "b1"
+    name: str,
+    title: str,
+    told: str,
+    values: Sequence[Bar],
+    shown: Callable[[int, int], str],
+    tone: str = "b1",
+    width: int = HALF,
 ) -> Markup:
     """A column chart; `name` makes its ids unique on a page, `told` says in a sentence what is to be seen.
 
+    `shown` words a value beside another, whose unit it takes: the axis' step, so that all labels of an axis have one unit.
     Negative values hang below the axis.
     """
     high = max([0, *(one.value for one in values)])
     low = min([0, *(one.value for one in values)])
     step = step_of(max(high - low, 1))
     top, bottom = -(-high // step) * step or (0 if low else step), low // step * step
-    plot_height, plot_width = HEIGHT - TOP - BOTTOM, WIDTH - LEFT - RIGHT
+    plot_height, plot_width = HEIGHT - TOP - BOTTOM, width - LEFT - RIGHT
 
     def y(value: int) -> int:
         return TOP + (top - value) * plot_height // (top - bottom)
 
-    parts = [_axis(y(value), shown(value)) for value in range(bottom, top + 1, step)]
+    parts = [_axis(y(value), shown(value, step), width) for value in range(bottom, top + 1, step)]
     every = -(-len(values) // LABELS_MAX) or 1
     for number, one in enumerate(values):
         x0 = LEFT + number * plot_width // len(values)
@@ -70,7 +80,13 @@ def bars(
             Markup(
                 '<rect class="{}" x="{}" y="{}" width="{}" height="{}"><title>{}: {}</title></rect>'
             ).format(
-                tone, x0 + gap, upper, max(x1 - x0 - 2 * gap, 1), lower - upper, one.label, shown(one.value)
+                tone,
+                x0 + gap,
+                upper,
+                max(x1 - x0 - 2 * gap, 1),
+                lower - upper,
+                one.label,
+                shown(one.value, 1),
             )
         )
         if number % every == 0:
@@ -82,10 +98,10 @@ def bars(
     return Markup(
         '<svg class="chart" viewBox="0 0 {w} {h}" role="img" aria-labelledby="{n}-title {n}-desc">'
         '<title id="{n}-title">{title}</title><desc id="{n}-desc">{told}</desc>{parts}</svg>'
-    ).format(w=WIDTH, h=HEIGHT, n=escape(name), title=title, told=told, parts=Markup("").join(parts))
+    ).format(w=width, h=HEIGHT, n=escape(name), title=title, told=told, parts=Markup("").join(parts))
 
 
-def _axis(y: int, label: str) -> Markup:
+def _axis(y: int, label: str, width: int) -> Markup:
     return Markup(
         '<line class="axis" x1="{}" x2="{}" y1="{}" y2="{}"></line><text x="{}" y="{}" text-anchor="end">{}</text>'
-    ).format(LEFT, WIDTH - RIGHT, y, y, LEFT - 6, y + 4, label)
+    ).format(LEFT, width - RIGHT, y, y, LEFT - 6, y + 4, label)

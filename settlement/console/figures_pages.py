@@ -9,7 +9,7 @@ from keys.money import Sen, display
 from settlement import store as settlements
 from settlement.console.acting import breaks_desk
 from settlement.console.calls import Page
-from settlement.console.charts import Bar, bars
+from settlement.console.charts import WIDE, Bar, bars
 from settlement.console.figures import store
 from settlement.console.nights import asked_date
 from settlement.console.pages import Pages
@@ -26,13 +26,16 @@ WINDOWS_SHOWN: Final = 30
 _HOURS: Final = 24
 
 
-def _short(sen: int) -> str:
-    """An amount for an axis: thousands and millions of rupiah as rb and jt."""
-    rupiah = sen // 100
+def money(sen: int, unit: int) -> str:
+    """An amount in thousands or millions of rupiah (rb, jt, M) where the unit, in sen as well, is a whole number of them."""
     for size, name in ((1_000_000_000, "M"), (1_000_000, "jt"), (1_000, "rb")):
-        if abs(rupiah) >= size and rupiah % size == 0:
-            return f"{rupiah // size} {name}"
+        if unit % (size * 100) == 0:
+            return f"{sen // (size * 100)} {name}"
     return display(Sen(sen))
+
+
+def _count(value: int, _unit: int) -> str:
+    return str(value)
 
 
 class FiguresPages(Pages):
@@ -59,9 +62,9 @@ class FiguresPages(Pages):
         by_hour = [(hour, *hours.get(hour, (0, 0))) for hour in range(_HOURS)]
         return self._drawing.page(
             "figures.html", ask, session, day=shown, by_hour=by_hour, ages=ages, fees=fees,
-            volume=bars("volume", f"Taps by hour on {shown}", f"{sum(one[1] for one in by_hour)} taps of {display(Sen(sum(one[2] for one in by_hour)))}, by the hour they happened in.", [Bar(f"{hour:02d}", count) for hour, count, _ in by_hour], str),
-            ageing=bars("ageing", "Open breaks by age", f"{sum(count for count, _ in ages.values())} open breaks in buckets of age.", [Bar(age.value, count) for age, (count, _) in ages.items()], str, "b2"),
-            income=bars("income", "Fee income by night", f"Fees of the last {len(fees)} settled nights.", [Bar(date_of(Day(one)).strftime("%d %b"), fee) for one, fee in fees] or [Bar("none", 0)], _short),
+            volume=bars("volume", f"Taps by hour on {shown}", f"{sum(one[1] for one in by_hour)} taps of {display(Sen(sum(one[2] for one in by_hour)))}, by the hour they happened in.", [Bar(f"{hour:02d}", count) for hour, count, _ in by_hour], _count, width=WIDE),
+            ageing=bars("ageing", "Open breaks by age", f"{sum(count for count, _ in ages.values())} open breaks in buckets of age.", [Bar(age.value, count) for age, (count, _) in ages.items()], _count, "b2"),
+            income=bars("income", "Fee income by night", f"Fees of the last {len(fees)} settled nights.", [Bar(date_of(Day(one)).strftime("%d %b"), fee) for one, fee in fees] or [Bar("none", 0)], money),
         )  # fmt: skip
 
     def windows(self, ask: Ask, session: Session | None) -> Answer:

@@ -20,6 +20,7 @@ from keys.money import Sen, display, parse
 from ledger.intake import tables as intake
 from settlement.console.calls import Ask
 from settlement.console.charts import LINES_MAX, Bar, bars, step_of
+from settlement.console.figures_pages import money
 from settlement.console.sheets import FORMULA, Column, Sheet, as_csv, as_pdf, as_xlsx, safe
 from settlement.console.store import page, totals
 from settlement.console.worklist import asked_filters
@@ -170,7 +171,13 @@ def test_an_axis_has_few_round_lines(most: int) -> None:
 @settings(deadline=None)
 @given(st.lists(st.integers(-(10**9), 10**9), min_size=1, max_size=30))
 def test_a_chart_is_whole_xml_and_higher_values_have_higher_bars(values: list[int]) -> None:
-    drawn = bars("n", "A <title>", "Said & done", [Bar(f"<{at}>", one) for at, one in enumerate(values)], str)
+    drawn = bars(
+        "n",
+        "A <title>",
+        "Said & done",
+        [Bar(f"<{at}>", one) for at, one in enumerate(values)],
+        lambda value, _: str(value),
+    )
     root = ET.fromstring(str(drawn))
     space = "{http://www.w3.org/2000/svg}"
     rects = [one for one in root.iter() if one.tag.removeprefix(space) == "rect"]
@@ -189,3 +196,11 @@ def test_figures_and_windows_show_what_the_books_have(at: Opened) -> None:
     assert "Taps by hour on 2026-11-18" in page
     assert "settled" in client.get("/console/windows").text
     assert client.get("/console/figures?date=tomorrow").status_code == 200
+
+
+def test_all_labels_of_an_axis_have_one_unit() -> None:
+    night = [Bar("18 Nov", 233_400_00), Bar("19 Nov", 1_900_00)]
+    drawn = bars("n", "Fee income", "Two nights.", night, money)
+    axis = re.findall(r'text-anchor="end">([^<]+)<', drawn)
+    assert axis == ["0 rb", "50 rb", "100 rb", "150 rb", "200 rb", "250 rb"]
+    assert re.findall(r"<title>([^<]+)</title></rect>", drawn) == ["18 Nov: Rp233.400", "19 Nov: Rp1.900"]
