@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self
 
 from card.batch import RELAYED_FROM, Context
 from card.errors import CardRefused
 from card.layout import NEVER, Concession, Identity, Journey, TapKind
 from card.purse import Change
-from keys.clock import UnixMs
+from keys.clock import UnixMs, service_day
 from keys.freshqr import FreshQr
 from keys.money import Rupiah
 from keys.vault import Role
@@ -105,6 +105,19 @@ class Terminal:
             return fares.decide(self._rules.tariff(at), SOMEBODY, Journey(), at, place).amount
         except FareRefused:
             return Rupiah(0)
+
+    def cash_fares(self, place: Place) -> tuple[tuple[Concession, Rupiah], ...]:
+        """What each rider class of the tariff pays here now in cash, the general one first; empty where no fare is known."""
+        at = self._parts.clock.now()
+        tariff = self._rules.tariff(at).in_cash()
+        riders = [replace(SOMEBODY, concession=one) for one in Concession]
+        known = [one for one in riders if not tariff.category(one, service_day(at))[1]]
+        try:
+            return tuple(
+                (one.concession, fares.decide(tariff, one, Journey(), at, place).amount) for one in known
+            )
+        except FareRefused:
+            return ()
 
     def inspect(self, card: Transport) -> tuple[Outcome, Inspection | None]:
         """Look at a card without changing it: green with its balance, and what it told (None where it told nothing)."""

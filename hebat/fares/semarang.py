@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Final
 
 from hebat.errors import InputRefused
 from keys.clock import date_of
-from keys.money import Rupiah
 from terminals.fares import TRANS_SEMARANG_2022
-from terminals.fares.tariff import Category, LegRule, Medium, Product, Tariff
+from terminals.fares.tariff import Category, LegRule, Medium, Tariff
 from terminals.gtfs.calendars import CALENDAR
 from terminals.gtfs.exporting import fare_files, written
 
@@ -28,8 +27,6 @@ SOURCE: Final = "danang44/transsemarang, koridor.json, commit 4f6b502"
 SOURCE_URL: Final = "https://github.com/danang44/transsemarang"
 AGENCY_URL: Final = "https://transsemarang.semarangkota.go.id/"
 NETWORK: Final = "trans-semarang"
-CASH_FARE: Final = 4_000
-"""Cash at the conductor's, since 2022-07-01 (FACTS, Trans Semarang (BRT))."""
 SERVICE: Final = "harian"
 _END: Final = "20991231"
 _METRES_PER_SECOND: Final = 20_000 / 3_600
@@ -105,18 +102,14 @@ def feed_of(directions: list[Direction]) -> dict[str, bytes]:
 def _tariff(routes: list[str]) -> Tariff:
     """The flat fare on one network, with names for people, the card as its medium, and the cash fare beside."""
     flat = TRANS_SEMARANG_2022
-    cash = [
-        Product(product, "general", "tunai", Rupiah(CASH_FARE), name) for product, name in _PRODUCTS.items()
-    ]
     return replace(
         flat,
-        products=(
-            *(replace(one, medium="kartu", name=_PRODUCTS[one.product]) for one in flat.products),
-            *cash,
+        products=tuple(
+            replace(one, medium=one.medium or "kartu", name=_PRODUCTS[one.product]) for one in flat.products
         ),
         legs=tuple(LegRule(one.product, one.group, NETWORK, from_frame=one.from_frame) for one in flat.legs),
         categories=tuple(Category(one, name, one == "general") for one, name in _CATEGORIES.items()),
-        media=(Medium("kartu", "Kartu Semarang Hebat", 2), Medium("tunai", "Tunai", 0)),
+        media=(Medium("kartu", "Kartu Semarang Hebat", 2), *flat.media),
         networks=tuple((route, NETWORK) for route in routes),
         policy=replace(flat.policy, medium="kartu"),
     )

@@ -1,11 +1,12 @@
 """The flat fare of one city as a tariff: one price a ride, a concession with its calendar, free transfers within a window.
 
-Source of the figures: Trans Semarang since 2022-07-01 (FACTS, Trans Semarang (BRT)): non-cash Rp3,500; Rp1,000 for elderly, veterans, disabled, pupils, students and
+Source of the figures: Trans Semarang since 2022-07-01 (FACTS, Trans Semarang (BRT)): non-cash Rp3,500, cash Rp4,000; Rp1,000 for elderly, veterans, disabled, pupils, students and
 child-card holders; pupils and students pay the full fare on Sundays and holidays. The city publishes no transfer window: 120 minutes from the first tap.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Final
 
@@ -13,12 +14,14 @@ from card.layout import NEVER, Concession
 from keys.clock import Day, day_of
 from keys.money import Rupiah
 from terminals.fares.tariff import (
+    CASH_KIND,
     Category,
     Cost,
     Days,
     Follows,
     LegRule,
     Limit,
+    Medium,
     Policy,
     Product,
     Tariff,
@@ -32,6 +35,8 @@ if TYPE_CHECKING:
 SCHOOL_CLASSES: Final = frozenset({Concession.PUPIL, Concession.STUDENT})
 """Classes whose concession rests on Sundays and holidays."""
 _SUNDAY: Final = 0b100_0000
+CASH: Final = "tunai"
+"""The medium of prices in cash."""
 _RIDE: Final = "ride"
 _NO_HOLIDAYS: Final[frozenset[Day]] = frozenset()
 
@@ -71,6 +76,24 @@ def _free(minutes: int) -> TransferRule:
     )
 
 
-TRANS_SEMARANG_2022: Final = flat_tariff(
-    "trans-semarang-2022-07", day_of(date(2022, 7, 1)), full_fare=Rupiah(3_500), concession_fare=Rupiah(1_000)
+def with_cash(tariff: Tariff, full_fare: Rupiah) -> Tariff:
+    """A flat tariff with a price in cash for each class: `full_fare` (rupiah) where the card pays the full fare, the same concession else."""
+    full = {one.product: one.amount for one in tariff.products if one.category == tariff.default_category}
+    cash = (
+        replace(one, medium=CASH, amount=full_fare if one.amount == full[one.product] else one.amount)
+        for one in tariff.products
+    )
+    return replace(
+        tariff, products=(*tariff.products, *cash), media=(*tariff.media, Medium(CASH, "Tunai", CASH_KIND))
+    )
+
+
+TRANS_SEMARANG_2022: Final = with_cash(
+    flat_tariff(
+        "trans-semarang-2022-07",
+        day_of(date(2022, 7, 1)),
+        full_fare=Rupiah(3_500),
+        concession_fare=Rupiah(1_000),
+    ),
+    Rupiah(4_000),
 )

@@ -6,7 +6,7 @@ what they refer to), with routes and stops numbered by their place in the feed, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 from typing import Final
 
@@ -18,6 +18,8 @@ from terminals.fares.prices import Prices
 AMOUNT_MAX: Final = 1_000_000
 """The dearest product, and the highest cap of a day, in rupiah: what the card's journey file can count."""
 WEEKLY_CAP_MAX: Final = 4_000_000
+CASH_KIND: Final = 0
+"""A fare medium of fare_media.txt that is none: paid in cash."""
 _NO_DAYS: Final[frozenset[Day]] = frozenset()
 _DAY_SECONDS: Final = 86_400
 
@@ -208,6 +210,11 @@ class Tariff:
         if any(one.category == known for one in self.categories):
             return known, ""
         return self.prices.default, "unknown"
+
+    def in_cash(self) -> Tariff:
+        """The same rules with the prices of cash (a medium of kind 0); the card's prices where the tariff names none for it."""
+        cash = next((one.medium for one in self.media if one.kind == CASH_KIND), None)
+        return self if cash is None else replace(self, policy=replace(self.policy, medium=cash))
 
     def is_gated(self, route_number: int) -> bool:
         """Whether rides on a route are tapped in and out."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from card.layout import Concession
 from keys.clock import UnixMs, local
 from keys.money import Rupiah
-from terminals.roles.panel import Button, Entry, amount_of, nothing_here
+from terminals.roles.panel import Button, nothing_here, refused
 from terminals.screen.board import HOLD_MS, Board, Row, Sound, Tone
 from terminals.screen.showing import LETTERS, board_of
 
@@ -29,33 +30,78 @@ class Conductor:
         self._terminal = terminal
         self._place = place
         self._next = "fare"
+        self._rider = Concession.GENERAL
 
     @property
     def buttons(self) -> tuple[Button, ...]:
-        """What the next card is for, and cash."""
+        """What the next card is for, and cash: then whose fare, and that it was taken."""
+        if self._next == "cash":
+            return (
+                *(
+                    Button(f"class-{_name(one)}", f"class-{_name(one)}", str(place), amount=fare)
+                    for place, (one, fare) in enumerate(self._terminal.cash_fares(self._place), 1)
+                ),
+                Button("cash-taken", "take-cash", "Enter"),
+                Button("cancel", "cancel", "Escape"),
+            )
         return (
             Button("fare", "fare", "1"),
             Button("companion", "companion", "2"),
             Button("inspect", "inspect", "3"),
-            Button("cash", "cash", "4", Entry.AMOUNT),
+            Button("cash", "cash", "4"),
         )
 
     def idle(self) -> Board:
         """The fare, or what the next card is for."""
+        if self._next == "cash":
+            fare, letter = self._cash_fare(), LETTERS[_class(self._rider)]
+            return (
+                refused("no-fare")
+                if fare is None
+                else Board(Tone.IDLE, "ask-cash", amount=fare, letter=letter)
+            )
         word = "hold-card" if self._next == "fare" else f"hold-card-{self._next}"
         place = Row("route", f"{self._place.route} · {self._place.stop}")
         return Board(Tone.IDLE, word, amount=self._terminal.full_fare(self._place), rows=(place,))
 
     def press(self, action: str, value: str) -> Board:
-        """Choose what the next card is for, or count a fare in cash; raises InputWrong, NotSold, ShiftRefused."""
-        if action in {"fare", "companion", "inspect"}:
-            self._next = action
+        """Choose what the next card is for, or count a fare in cash; raises NotSold, ShiftRefused."""
+        del value
+        if action in {"fare", "companion", "inspect", "cash"}:
+            self._next, self._rider = action, Concession.GENERAL
+            return self._begun()
+        if self._next != "cash":
+            raise nothing_here(action)
+        if action == "cancel":
+            self._next = "fare"
             return self.idle()
-        if action == "cash":
-            price = amount_of(value)
-            self._terminal.outbox.add_cash(price)
-            return Board(Tone.GREEN, "cash-taken", Sound.ADULT, price, hold_ms=HOLD_MS)
-        raise nothing_here(action)
+        if action == "cash-taken":
+            return self._cash_taken()
+        chosen = next((one for one in Concession if action == f"class-{_name(one)}"), None)
+        if chosen is None:
+            raise nothing_here(action)
+        self._rider = chosen
+        return self.idle()
+
+    def _begun(self) -> Board:
+        board = self.idle()
+        if board.tone is Tone.RED:  # no fare is known here: nothing to take
+            self._next = "fare"
+        return board
+
+    def _cash_fare(self) -> Rupiah | None:
+        """What the chosen class pays in cash; None where the tariff knows no fare here."""
+        return dict(self._terminal.cash_fares(self._place)).get(self._rider)
+
+    def _cash_taken(self) -> Board:
+        """Count the fare of the chosen class: the amount is the tariff's of this moment, nobody's typing."""
+        fare, rider = self._cash_fare(), self._rider
+        self._next = "fare"
+        if fare is None:
+            return refused("no-fare")
+        self._terminal.outbox.add_cash(fare)
+        sound = Sound.ADULT if rider is Concession.GENERAL else Sound.CONCESSION
+        return Board(Tone.GREEN, "cash-taken", sound, fare, letter=LETTERS[_class(rider)], hold_ms=HOLD_MS)
 
     def card(self, card: Transport) -> Board:
         """A fare, or a look at what the card did last."""
@@ -71,16 +117,24 @@ class Conductor:
             return board_of(outcome, Rupiah(0))
         taps = found.records
         here = bool(taps) and taps[0].terminal == self._terminal.number
-        concession = found.identity.concession.name.lower()
         return Board(
             Tone.GREEN if here else Tone.AMBER,
             "paid-here" if here else "not-paid-here",
             Sound.ADULT if here else Sound.AGAIN,
             balance=outcome.balance,
-            letter=LETTERS.get("full" if concession == "general" else concession, ""),
+            letter=LETTERS[_class(found.identity.concession)],
             rows=tuple(map(_row, taps[:TAPS_SHOWN])),
             hold_ms=INSPECTION_MS,
         )
+
+
+def _name(rider: Concession) -> str:
+    return rider.name.lower()
+
+
+def _class(rider: Concession) -> str:
+    """A rider class as the letters know it."""
+    return "full" if rider is Concession.GENERAL else _name(rider)
 
 
 def _row(tap: LogRecord) -> Row:

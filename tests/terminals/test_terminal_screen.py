@@ -13,6 +13,7 @@ import pytest
 
 from card.readers import Presence
 from hebat.serving import LoopbackServer
+from keys.clock import local
 from keys.money import Rupiah
 from terminals.errors import InputWrong, NotSold, ShiftRefused, WordsMissing
 from terminals.pump import Pump
@@ -211,9 +212,40 @@ def test_a_conductor_takes_fares_inspects_and_counts_cash(
     assert handheld.press("companion").word == "hold-card-companion"
     assert handheld.tapped(rider).balance == 43_000
     assert handheld.tapped(rider).word == "passback"
-    assert handheld.press("cash", "4000").word == "cash-taken"
+    assert handheld.press("cash").word == "ask-cash"
+    assert handheld.press("cash-taken").word == "cash-taken"
     totals = {row.word: row.amount for row in handheld.press("close-shift").rows}
     assert (totals["fare"], totals["cash"]) == (7_000, 4_000)
+
+
+def test_cash_is_the_tariffs_fare_of_the_class_and_taken_with_a_key(
+    device: Terminal, clock: Clock, vault: FileVault
+) -> None:
+    handheld = station_of(device, clock, Conductor(device, PLACE))
+    handheld.press("open-shift", "Pak Budi")
+    assert (asked := handheld.press("cash")).amount == 4_000  # dearer than by card: FACTS, Trans Semarang
+    assert (asked.word, asked.letter, asked.tone) == ("ask-cash", "U", Tone.IDLE)
+    prices = {one.action: one.amount for one in handheld.buttons if one.amount is not None}
+    assert prices == {"class-general": 4_000} | dict.fromkeys(
+        (f"class-{one}" for one in ("pupil", "student", "elderly", "veteran", "disabled", "child")), 1_000
+    )
+    assert len({one.key for one in handheld.buttons}) == len(handheld.buttons)
+    assert handheld.press("class-elderly").amount == 1_000
+    taken = handheld.press("cash-taken", "999999")  # what is typed is nobody's amount
+    assert (taken.amount, taken.letter, taken.sound) == (1_000, "L", Sound.CONCESSION)
+    with pytest.raises(NotSold):
+        handheld.press("cash-taken")  # once a fare
+    handheld.press("cash")
+    assert handheld.press("cancel").word == "hold-card"
+    handheld.press("cash")
+    assert handheld.tapped(card(vault)).word == "paid"  # a card after all: no cash is counted beside it
+    clock.wait(86_400 * (6 - local(clock.now()).weekday()))
+    handheld.press("cash")
+    assert handheld.press("class-pupil").amount == 4_000  # Sundays: pupils pay the full fare
+    handheld.press("cash-taken")
+    totals = {row.word: (row.text, row.amount) for row in handheld.press("close-shift").rows}
+    assert totals["cash"] == ("2 x", 5_000)
+    assert totals["fare"] == ("1 x", 3_500)
 
 
 class Held:
