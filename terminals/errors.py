@@ -29,7 +29,15 @@ TerminalError
 
 
 class TerminalError(Exception):
-    """Root of this package's errors. Each says what happened and what to do."""
+    """Root of this package's errors. Each says what happened and what to do.
+
+    `word` is the key of the sentence that a screen says instead, in its language, with `values` in its braces.
+    """
+
+    def __init__(self, sentence: str = "", *, word: str = "not-now", **values: object) -> None:
+        super().__init__(sentence)
+        self.word = word
+        self.values = {name: str(value) for name, value in values.items()}
 
 
 class OutboxError(TerminalError):

@@ -38,7 +38,9 @@ def sale_of(reference: str) -> Sale:
     """From what stands on a receipt, as KSH-2001-17; raises InputWrong."""
     found = _REFERENCE.fullmatch(reference.strip())
     if found is None or not int(found[1]) or not int(found[2]):
-        raise InputWrong("enter the receipt's number as it stands there, such as KSH-2001-17")
+        raise InputWrong(
+            "enter the receipt's number as it stands there, such as KSH-2001-17", word="receipt-wrong"
+        )
     return Sale(int(found[1]), int(found[2]))
 
 
@@ -59,7 +61,7 @@ def begin(db: sqlite3.Connection, request: int, sale: Sale) -> None:
     """A refund is about to be asked for, in the open shift; raises ShiftRefused."""
     shift = db.execute("SELECT number FROM shifts WHERE closed_at = 0").fetchone()
     if shift is None:
-        raise ShiftRefused("no shift is open: open one first")
+        raise ShiftRefused("no shift is open: open one first", word="no-shift")
     db.execute(
         "INSERT INTO refunds (request, shift, sale) VALUES (?, ?, ?)", (request, shift[0], sale.sequence)
     )

@@ -104,10 +104,18 @@ def begin(db: sqlite3.Connection, person: str, at: UnixMs, first: int) -> int:
     """Open a shift; its number. Raises ShiftOpen where one is open, ShiftRefused for a name that is none."""
     name = " ".join(person.split())
     if not 1 <= len(name) <= PERSON_CHARS_MAX or not name.isprintable():
-        raise ShiftRefused(f"a name has 1 to {PERSON_CHARS_MAX} letters: enter yours")
+        raise ShiftRefused(
+            f"a name has 1 to {PERSON_CHARS_MAX} letters: enter yours",
+            word="name-wrong",
+            most=PERSON_CHARS_MAX,
+        )
     running = current(db)
     if running is not None and running.is_open:
-        raise ShiftOpen(f"the shift of {running.person} is open: close it first")
+        raise ShiftOpen(
+            f"the shift of {running.person} is open: close it first",
+            word="shift-is-open",
+            person=running.person,
+        )
     number = (running.number if running else 0) + 1
     db.execute(
         "INSERT INTO shifts (number, person, opened_at, first) VALUES (?, ?, ?, ?)", (number, name, at, first)
@@ -139,7 +147,7 @@ def current(db: sqlite3.Connection) -> Shift | None:
 def _need_open(db: sqlite3.Connection) -> int:
     found = db.execute("SELECT number FROM shifts WHERE closed_at = 0").fetchone()
     if found is None:
-        raise ShiftRefused("no shift is open: open one first")
+        raise ShiftRefused("no shift is open: open one first", word="no-shift")
     return int(found[0])
 
 

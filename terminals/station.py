@@ -161,7 +161,9 @@ class Station:
         """A button; raises InputWrong, NotSold, ShiftRefused, which say what to enter instead."""
         with self._acting:
             if action not in {button.action for button in self.buttons}:
-                raise NotSold(f"there is no button {action[:40]!r} now: use one that is shown")
+                raise NotSold(
+                    f"there is no button {action[:40]!r} now: use one that is shown", word="no-button"
+                )
             if action == "open-shift":
                 self.terminal.outbox.open_shift(value, self._clock.now())
                 return self._show_idle()

@@ -72,7 +72,7 @@ class Merchant:
         if action == "void":
             last = self._terminal.outbox.last_sale(self._terminal.number)
             if last is None:
-                raise InputWrong("there is no sale of this shift to take back")
+                raise InputWrong("there is no sale of this shift to take back", word="no-sale-to-void")
             return _NOTHING, last, VOID
         if action == "refund":
             return _NOTHING, sale_of(value), ""

@@ -60,13 +60,17 @@ def amount_of(value: str) -> Rupiah:
     """Whole rupiah from what a person typed, thousands' dots and all; raises InputWrong."""
     digits = value.strip().removeprefix("Rp").replace(".", "").replace(" ", "")
     if not digits.isascii() or not digits.isdigit() or not 0 < int(digits[:12]) <= AMOUNT_MAX:
-        raise InputWrong(f"an amount is whole rupiah from 1 to {AMOUNT_MAX}: enter it again")
+        raise InputWrong(
+            f"an amount is whole rupiah from 1 to {AMOUNT_MAX}: enter it again",
+            word="amount-wrong",
+            most=f"{AMOUNT_MAX:,}".replace(",", "."),
+        )
     return Rupiah(int(digits))
 
 
 def nothing_here(action: str) -> NotSold:
     """The error of a button that this role does not have."""
-    return NotSold(f"this terminal has no button {action[:40]!r}: use one that is shown")
+    return NotSold(f"this terminal has no button {action[:40]!r}: use one that is shown", word="no-button")
 
 
 def refused(word: str) -> Board:

@@ -12,7 +12,7 @@ from textual.widgets import Footer, Input, Label, Static
 
 from terminals.errors import TerminalError
 from terminals.roles.panel import Entry
-from terminals.screen.words import LANGUAGES, words
+from terminals.screen.words import LANGUAGES, sentence, words
 
 if TYPE_CHECKING:
     from textual import events
@@ -149,6 +149,6 @@ class Console(App[None]):
             try:
                 self._station.press(action, value)
             except TerminalError as error:
-                self.call_from_thread(self.notify, str(error), severity="error")
+                self.call_from_thread(self.notify, sentence(self._language, error), severity="error")
 
         self.run_worker(act, thread=True)

@@ -111,7 +111,9 @@ async function send(action, value) {
   const answer = await fetch("/press", { method: "POST", headers, body: JSON.stringify({ action, value }) });
   if (answer.ok) return true;
   const told = await answer.json();
-  at("wrong").textContent = typeof told.detail === "string" ? told.detail : word("not-now");
+  const said = word(told.word || "not-now").replace(/\{(\w+)\}/g, (braced, name) => (told.values || {})[name] ?? braced);
+  if (at("entry").open) at("wrong").textContent = said;
+  else filled("li", said, at("warnings")); // a button that asks for nothing: until the next board
   return false;
 }
 

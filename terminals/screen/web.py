@@ -72,7 +72,8 @@ def screen(station: Station, stop: threading.Event | None = None) -> FastAPI:
         try:
             station.press(press.action, press.value)
         except TerminalError as error:
-            return JSONResponse({"detail": str(error)}, _UNPROCESSABLE, HEADERS)
+            told = {"detail": str(error), "word": error.word, "values": error.values}
+            return JSONResponse(told, _UNPROCESSABLE, HEADERS)
         return Response(status_code=204, headers=HEADERS)
 
     @served.get("/")

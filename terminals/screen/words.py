@@ -8,10 +8,15 @@ from typing import Final
 
 from babel.messages.pofile import PoFileError, read_po
 
-from terminals.errors import WordsMissing
+from terminals.errors import TerminalError, WordsMissing
 
 LANGUAGES: Final = ("id", "jv", "en", "zh")
 """Indonesian first, then Javanese, English and Chinese."""
+
+
+def sentence(language: str, error: TerminalError) -> str:
+    """What a person is told of an error of theirs, in a language; raises WordsMissing."""
+    return words(language)[error.word].format(**error.values)
 
 
 @cache

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
     from hebat.fleet import Post
+    from hebat.issuing import Issued
     from terminals.roles.panel import Panel
     from terminals.terminal import Terminal
     from tests.card.pcscd import Pcscd
@@ -168,6 +169,50 @@ def test_a_shop_enters_a_price_by_touch_and_the_languages_change_at_once(browser
         page.keyboard.press("F12")
         says(page, "shift-agrees", "已交班,账目相符", "Rp25.000")
     check_laws(rig)
+
+
+def test_a_shop_takes_its_last_sale_back_and_gives_one_back_by_its_receipt(
+    browser: Browser, rig: Rig
+) -> None:
+    issued = next(rig.loaded(1, Rupiah(50_000)))
+    with shown(browser, rig, TILLS[0], Merchant) as (station, page):
+        station.press("open-shift", "Bu Siti")
+        page.click("[data-action=void]")
+        expect(page.locator("#warnings")).to_contain_text("Tidak ada penjualan giliran ini")
+        sold(station, issued, 25_000)
+        page.keyboard.press("2")
+        says(page, "hold-card-refund", "Tempelkan kartu yang membayar", "Rp25.000")
+        picture(page, "void")
+        issued.chip.leave_field()
+        station.tapped(issued.chip)
+        says(page, "refunded", "Uang dikembalikan", "Rp25.000")
+        expect(page.locator("#balance")).to_have_text("Sisa saldo Rp50.000")
+        sequence = sold(station, issued, 12_000)
+        page.click("[data-action=refund]")
+        page.fill("#value", "12")
+        page.click("#ok")
+        expect(page.locator("#wrong")).to_contain_text("Masukkan nomor seperti di struk")
+        page.fill("#value", f"KSH-{TILLS[0].number}-{sequence}")
+        page.click("#ok")
+        says(page, "choose-reason", "Pilih alasan")
+        picture(page, "reason")
+        page.keyboard.press("1")
+        says(page, "hold-card-refund", "Tempelkan kartu yang membayar")
+        issued.chip.leave_field()
+        station.tapped(issued.chip)
+        says(page, "refunded", "Uang dikembalikan", "Rp12.000")
+        page.keyboard.press("F12")
+        says(page, "shift-agrees", "Giliran ditutup, cocok dengan pembukuan", "Rp0")
+    check_laws(rig)
+
+
+def sold(station: Station, issued: Issued, price: int) -> int:
+    """The record of a sale at a till."""
+    issued.chip.leave_field()
+    station.press("sale", str(price))
+    done = station.tapped(issued.chip)
+    assert done.word == "paid"
+    return done.sequence
 
 
 def test_a_kiosk_shows_a_balance_and_loads_cash_through_the_ledger(browser: Browser, rig: Rig) -> None:

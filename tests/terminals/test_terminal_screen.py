@@ -6,6 +6,7 @@ import ast
 import threading
 import time
 from pathlib import Path
+from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -15,7 +16,7 @@ from card.readers import Presence
 from hebat.serving import LoopbackServer
 from keys.clock import local
 from keys.money import Rupiah
-from terminals.errors import InputWrong, NotSold, ShiftRefused, WordsMissing
+from terminals.errors import InputWrong, NotSold, ShiftRefused, TerminalError, WordsMissing
 from terminals.pump import Pump
 from terminals.roles.conductor import Conductor
 from terminals.roles.merchant import Merchant
@@ -24,7 +25,7 @@ from terminals.roles.validator import Validator
 from terminals.screen.board import Board, Boards, Sound, Tone
 from terminals.screen.showing import board_of, letter_of
 from terminals.screen.web import screen
-from terminals.screen.words import LANGUAGES, words
+from terminals.screen.words import LANGUAGES, sentence, words
 from terminals.station import Station
 from terminals.tap import Colour, Outcome
 from tests.terminals.depot import (
@@ -85,6 +86,40 @@ def test_the_catalogues_are_complete_and_none_is_a_copy_of_another() -> None:
     assert same == []
     with pytest.raises(WordsMissing, match="'fr'"):
         words("fr")
+
+
+ENTRIES = {"InputWrong", "NotSold", "ShiftRefused", "ShiftOpen"}
+"""Errors of what a person pressed or entered: said on the screen."""
+
+
+def raised_entries() -> dict[str, set[str]]:
+    """The word of every such error in the code, and the names of its values."""
+    found = dict[str, set[str]]()
+    for path in ROOT.glob("terminals/**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ENTRIES:
+                given = {one.arg: one.value for one in node.keywords}
+                word = given.pop("word", None)
+                assert isinstance(word, ast.Constant), (path, node.lineno)
+                found[str(word.value)] = {str(name) for name in given}
+    return found
+
+
+def test_every_error_of_an_entry_is_said_in_every_language_with_its_values() -> None:
+    raised = raised_entries()
+    assert {"amount-wrong", "no-sale-to-void", "receipt-wrong", "shift-is-open"} <= raised.keys()
+    for language in LANGUAGES:
+        for word, values in raised.items():
+            text = words(language)[word]
+            assert {name for _, name, _, _ in Formatter().parse(text) if name} == values, (language, word)
+        assert sentence(language, TerminalError("anything else")) == words(language)["not-now"]
+
+
+def test_a_wrong_entry_is_a_sentence_in_the_readers_language() -> None:
+    with pytest.raises(InputWrong) as wrong:
+        amount_of("x")
+    assert sentence("en", wrong.value) == "Enter whole rupiah from 1 to 20.000.000"
+    assert len({sentence(language, wrong.value) for language in LANGUAGES}) == len(LANGUAGES)
 
 
 @pytest.mark.parametrize(
