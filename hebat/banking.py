@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from functools import partial
+from contextlib import ExitStack, contextmanager
+from functools import cache, partial
 from typing import TYPE_CHECKING, Self
 
 from hebat.bank_commands.lines import lines, partners
+from hebat.vaults import ledger_vault
+from ledger.cardholder.sealing import Sealing
 from settlement.banks.notices import Notices, Teller
 from settlement.saving.desk import SavingBank, SavingDesk
+from settlement.saving.links import PREFIX
 from settlement.saving.nightly import MirrorNight
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from hebat.bank_commands.lines import Partner
     from hebat.folder import Folder
     from keys.clock import Clock
     from ledger.book import Ledger
-    from ledger.cardholder.sealing import Sealing
     from settlement.banks.line import BankLine
+    from settlement.banks.payment import Payment
+    from settlement.saving.links import Links
 
 
 class Banking:
@@ -66,3 +70,22 @@ class Banking:
         return Teller(
             partner.name, partner.public_key, partner.partner_id, partial(self.savings.accounts, partner.name)
         )
+
+
+@contextmanager
+def consents(
+    folder: Folder, ledger: Ledger, opened: Mapping[str, BankLine], clock: Clock
+) -> Iterator[Callable[[Payment], Payment]]:
+    """Opens what is sealed in payments, for a desk without the rest of a city.
+
+    The city's vault is opened with the first order of a Saving pocket, and not for payments that need none; that raises InputRefused, KeysError.
+    """
+    with ExitStack() as stack:
+
+        @cache
+        def links() -> Links:
+            vault = ledger_vault(folder)
+            stack.callback(vault.close)
+            return SavingDesk(ledger, opened, {}, Sealing(vault), clock).links
+
+        yield lambda payment: links().opened(payment) if payment.reference.startswith(PREFIX) else payment

@@ -273,6 +273,7 @@ def _partner(known: dict[str, Any], name: str) -> Any:
 @contextmanager
 def _desk(data: Path, database: str | None, seconds: float) -> Iterator[tuple[Folder, PaymentDesk]]:
     from hebat.bank_commands.lines import lines  # noqa: PLC0415  as above
+    from hebat.banking import consents  # noqa: PLC0415
     from ledger.book import Ledger  # noqa: PLC0415
     from ledger.store import Database  # noqa: PLC0415
     from settlement.banks.desk import PaymentDesk  # noqa: PLC0415
@@ -280,8 +281,12 @@ def _desk(data: Path, database: str | None, seconds: float) -> Iterator[tuple[Fo
 
     folder, clock = _folder(data, database), SystemClock()
     books = Database(folder.database_url)
-    with lines(folder, clock, seconds) as known, Ledger.open(books, clock, city_cut_offs(books)) as ledger:
-        yield folder, PaymentDesk(ledger, known, clock)
+    with (
+        lines(folder, clock, seconds) as known,
+        Ledger.open(books, clock, city_cut_offs(books)) as ledger,
+        consents(folder, ledger, known, clock) as opened,
+    ):
+        yield folder, PaymentDesk(ledger, known, clock, opened)
 
 
 def _plain(record: Record) -> dict[str, Any]:

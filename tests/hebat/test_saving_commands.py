@@ -77,6 +77,21 @@ def test_a_holders_account_is_linked_used_and_ended(place: tuple[Folder, str, Ba
         assert (said.startswith("hebat: "), said.count("\n")) == (True, 1)
 
 
+def test_an_order_that_no_bank_heard_of_is_sent_by_bank_resume_with_what_is_sealed(
+    place: tuple[Folder, str, Bank],
+) -> None:
+    folder, card, bank = place
+    with bank.running():
+        saving(folder, "link", card, "--bank", "sim", "--code", f"consent-{SAVER}")
+    before = bank.balance(SAVER)
+    said = told(folder, "top-up", card, "--rupiah", "15000", "--key", "unheard")
+    assert [one["sen"] for one in said["orders"] if one["progress"] == "open"] == [1_500_000]
+    with bank.running():
+        assert "Rp15.000 at sim is done" in run("resume", "--data", folder.root)
+        assert bank.balance(SAVER) == before - 1_500_000
+        saving(folder, "revoke", card)
+
+
 def test_a_payment_into_a_virtual_account_is_in_the_wallet_once(place: tuple[Folder, str, Bank]) -> None:
     folder, card, bank = place
     number = f"   88010{card}"
