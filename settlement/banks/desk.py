@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from keys.clock import Day, date_of, day_of, local
+from ledger.bundles.blocks import need_unblocked
+from ledger.errors import WalletRefused
 from ledger.transfer import Result
 from settlement.banks import store, unit
 from settlement.banks.payment import Record, State
@@ -44,6 +46,8 @@ QUIET_MS: Final = 2 * SKEW_MS_MAX
 OPEN_MAX: Final = 10_000
 WITHDRAWN: Final = "revoked"
 """The code of a payment whose consent ended before it was sent."""
+BLOCKED: Final = "blocked"
+"""The code of a payment whose card was blocked before it was sent: its money is free to move to the card that takes its place."""
 _NOT_FOUND_STATUS: Final = "07"
 
 _log = structlog.get_logger("banks")
@@ -94,7 +98,7 @@ class PaymentDesk:
     def plan(self, payment: Payment) -> Record:
         """Note a payment and reserve its money; the same payment again gives its record as it is.
 
-        Raises PaymentInvalid: what no bank would take, a reference used for another payment, a hold that the ledger refuses.
+        Raises PaymentInvalid: what no bank would take, a reference used for another payment, a blocked card's wallet, a hold that the ledger refuses.
         """
         payment.check()
         self.line(payment.bank).bank.dialect.path(payment.service)
@@ -150,16 +154,22 @@ class PaymentDesk:
         record: Record = self._ledger.writer.submit(move).result()
         return record
 
+    def _may_leave(self, payment: Payment) -> None:
+        """Raises WalletRefused where the card of the wallet that pays is blocked by now."""
+        if payment.debit:
+            with self._ledger.database.transaction() as connection:
+                need_unblocked(connection, payment.debit)
+
     def _sent(self, record: Record) -> Record:
         payment = record.payment
         if record.attempts >= ATTEMPTS_MAX:
             return record
         try:
+            self._may_leave(payment)
             sent = self._opened(payment)
-        except PaymentInvalid:
-            return self._move(
-                unit.Move(payment.reference, (State.PLANNED,), State.FAILED, {"code": WITHDRAWN})
-            )
+        except (PaymentInvalid, WalletRefused) as error:
+            code = BLOCKED if isinstance(error, WalletRefused) else WITHDRAWN
+            return self._move(unit.Move(payment.reference, (State.PLANNED,), State.FAILED, {"code": code}))
         line, at = self.line(payment.bank), self._clock.now()
         external_id = self.external_ids.next(payment.bank)
         record = self._move(unit.sending(payment.reference, external_id, record.attempts + 1, at))

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from keys.clock import Day, service_day
+from ledger.bundles.blocks import need_unblocked
+from ledger.errors import WalletRefused
 from ledger.transfer import Flag, Result, Transfer
 from settlement.banks import store
 from settlement.banks.payment import Payment, Record, State
@@ -28,13 +30,17 @@ class Plan:
     _known: Record | None = field(default=None, init=False)
 
     def plan(self, tx: Transaction) -> Sequence[Transfer]:
-        """The hold; raises PaymentInvalid where the reference stands for another payment."""
+        """The hold; raises PaymentInvalid where the reference stands for another payment, or the card of the wallet that pays is blocked."""
         self._known = store.find(tx.reading, self.payment.reference)
         if self._known is not None and self._known.payment != self.payment:
             raise PaymentInvalid(f"{self.payment.reference} stands for another payment: take a new reference")
         if self._known is not None or not self.payment.debit:
             return ()
         now, one = tx.received_at, self.payment
+        try:
+            need_unblocked(tx.reading, one.debit)
+        except WalletRefused as error:
+            raise PaymentInvalid(f"{one.reference}: {error}") from None
         return (Transfer(one.debit, one.credit, one.amount, one.kind, now, service_day(now), Flag.PENDING),)
 
     def settle(self, posted: PostedRows, tx: Transaction) -> Record | Result:

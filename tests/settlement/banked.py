@@ -11,7 +11,9 @@ from keys.clock import UnixMs, moment
 from keys.money import Rupiah, Sen, sen_of
 from keys.partner import PartnerVault
 from ledger.book import Ledger
+from ledger.bundles import tables as bundle_tables
 from ledger.chart import Code, account_id, partition_of
+from ledger.intake import tables as intake_tables
 from ledger.transfer import Kind, Transfer
 from settlement.banks import tables
 from settlement.banks.desk import PaymentDesk
@@ -41,6 +43,7 @@ CARD = 936000090000001
 WALLET = account_id(Code.WALLET, partition_of(CARD), CARD)
 AT_BANK = account_id(Code.BANK_SETTLEMENT, partition_of(CARD), BANK_CODE)
 AGENT = account_id(Code.AGENT_CASH, partition_of(CARD), 1)
+TABLES = (tables.metadata, bundle_tables.metadata, intake_tables.metadata)
 
 
 def make_vault(folder: Path, cost: int = 2**4) -> PartnerVault:
@@ -110,7 +113,7 @@ class Banked:
     @classmethod
     def make(cls, folder: Path, vault: PartnerVault) -> Banked:
         url = f"sqlite:///{folder / 'ledger.db'}"
-        Ledger.create(url, tables.metadata).close()
+        Ledger.create(url, *TABLES).close()
         clock = SetClock(UnixMs(NOON))
         bank = make_bank(folder / "bank.db", clock, vault)
         banked = cls.joined(Ledger.open(url, clock), bank, clock, vault)

@@ -12,9 +12,8 @@ from keys.money import Rupiah, Sen, sen_of
 from ledger.book import Ledger
 from ledger.cardholder.savings import Consent, Progress
 from ledger.cardholder.sealing import Sealing, make_keys
-from ledger.intake.registry import Card
+from ledger.intake.registry import Card, Registry
 from ledger.transfer import Kind, Transfer
-from settlement.banks import tables as bank_tables
 from settlement.errors import BankSilent
 from settlement.partner_bank.books import Kept
 from settlement.saving import tables
@@ -62,12 +61,13 @@ class Saved:
     @classmethod
     def make(cls, folder: Path, vault: PartnerVault, sealing: Sealing) -> Saved:
         url = f"sqlite:///{folder / 'ledger.db'}"
-        Ledger.create(url, bank_tables.metadata, tables.metadata).close()
+        Ledger.create(url, *banked.TABLES, tables.metadata).close()
         clock = SetClock(banked.NOON)
         bank = banked.make_bank(folder / "bank.db", clock, vault)
         with bank.books.session() as session:
             session.open_account(SAVER2, "BUDI S", HELD, CODE)
         ledger = Ledger.open(url, clock)
+        Registry(ledger.database, b"").add_cards([KSH])
         ledger.post(
             [
                 Transfer(

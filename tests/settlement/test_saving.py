@@ -11,14 +11,16 @@ import pytest
 
 from keys.clock import day_of, local
 from keys.money import Rupiah, Sen
+from ledger.bundles.blocks import Blocks
 from ledger.cardholder.savings import Consent, LinkState, Progress
 from ledger.errors import SavingReason, SavingRefused
 from ledger.rules import AccountRules, RuleFlag
-from settlement.banks.desk import QUIET_MS, WITHDRAWN
-from settlement.errors import BankSilent
+from settlement.banks.desk import BLOCKED, QUIET_MS, WITHDRAWN
+from settlement.banks.payment import State
+from settlement.errors import BankSilent, PaymentInvalid
 from settlement.partner_bank.bank import Hours
 from settlement.partner_bank.faults import Fault
-from tests.settlement.banked import NOON, WALLET
+from tests.settlement.banked import NOON, WALLET, payout
 from tests.settlement.saved import ALL, CODE, HELD, KSH, SAVER2, Saved, rupiah, silence, spent
 
 if TYPE_CHECKING:
@@ -63,6 +65,26 @@ def test_a_balance_moves_only_when_the_bank_is_asked_again(linked: Saved) -> Non
     (shown,) = linked.desk.of(KSH)
     assert shown.mirror is not None
     assert (shown.mirror.balance, shown.mirror.at) == (HELD - rupiah(7_000), NOON + 60_000)
+
+
+def test_nothing_leaves_a_blocked_cards_wallet_for_a_bank_until_it_is_unblocked(linked: Saved) -> None:
+    blocks, pay = Blocks(linked.banked.ledger.database), linked.banked.desk.pay
+    linked.banked.bank.hours = Hours(1, 2)
+    assert linked.desk.move(KSH, 1, Sen(-TEN), "before").progress is Progress.OPEN
+    blocks.block(KSH, "lost", NOON)
+    assert refusal(lambda: linked.desk.move(KSH, 1, Sen(-TEN), "down1")) is SavingReason.WALLET
+    with pytest.raises(PaymentInvalid, match="P1: the card is blocked"):
+        pay(payout("P1"))
+    assert [one.progress for one in linked.desk.orders(KSH)] == [Progress.OPEN]
+    linked.banked.bank.hours = Hours()
+    linked.desk.resume()
+    assert linked.banked.desk.find(linked.desk.orders(KSH)[0].reference).code == BLOCKED
+    linked.check()
+    assert linked.desk.move(KSH, 1, TEN, "up1").progress is Progress.DONE
+    blocks.unblock(KSH, NOON)
+    assert linked.desk.move(KSH, 1, Sen(-TEN), "down1").progress is Progress.DONE
+    linked.check()
+    assert pay(payout("P1")).state is State.DONE
 
 
 def test_money_goes_into_the_wallet_and_back_each_order_once(linked: Saved) -> None:
