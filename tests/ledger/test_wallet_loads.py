@@ -314,7 +314,10 @@ def test_an_automatic_load_ends_when_it_is_told_to_and_asks_for_nothing_a_wallet
     assert (orders.waiting(known(scene, other)), orders.standing(known(scene, other))) == (None, None)
 
 
-@pytest.mark.parametrize(("below", "amount", "daily"), [(0, 20_000, 40_000), (10_000, 999, 40_000), (10_000, 20_000, 19_999), (2_000_001, 20_000, 40_000)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("below", "amount", "daily"),
+    [(0, 20_000, 40_000), (10_000, 999, 40_000), (10_000, 20_000, 19_999), (2_000_001, 20_000, 40_000)],
+)
 def test_a_standing_order_that_makes_no_sense_is_refused(
     scene: Scene, orders: OrderedLoads, below: int, amount: int, daily: int
 ) -> None:

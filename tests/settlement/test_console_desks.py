@@ -178,7 +178,10 @@ def test_matches_of_a_night_are_filtered_paged_and_undone_many_at_once(
     assert room.maker.get("/console/matches?night=tomorrow&bank=x").status_code == 200
 
 
-@pytest.mark.parametrize("wanted", ["https://evil.test/", "//evil.test", "/console/matchesx?", "/console/matches?\r\nx: y", "/night"])  # fmt: skip
+@pytest.mark.parametrize(
+    "wanted",
+    ["https://evil.test/", "//evil.test", "/console/matchesx?", "/console/matches?\r\nx: y", "/night"],
+)
 def test_a_form_leads_back_to_its_own_list_and_nowhere_else(room: Room, wanted: str) -> None:
     answer = send(room.maker, "/console/claims", "/console/claims", claim="BRK-x", outcome="x", back=wanted)
     assert answer.status_code == 422
@@ -320,7 +323,17 @@ def test_what_the_intake_left_is_explained_from_the_worklist_and_leaves_it(room:
     assert (kept.who, kept.why) == ("maker", why)
 
 
-@pytest.mark.parametrize("path", ["quarantine/1-2", "quarantine/x", "quarantine/1-2-3", "exception/x", "exception/negative_shadow-1-2", "exception/negative_shadow-1-2-3-4-99999999999999999999"])  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        "quarantine/1-2",
+        "quarantine/x",
+        "quarantine/1-2-3",
+        "exception/x",
+        "exception/negative_shadow-1-2",
+        "exception/negative_shadow-1-2-3-4-99999999999999999999",
+    ],
+)
 def test_what_the_intake_never_left_is_not_there(room: Room, path: str) -> None:
     assert room.maker.get(f"/console/intake/{path}").status_code == 404
 
