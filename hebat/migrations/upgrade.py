@@ -112,8 +112,8 @@ def _allows_rules(inspector: sa.Inspector) -> bool:
 
 
 _SIGNS: Final[tuple[tuple[str, Probe], ...]] = (
-    ("0028", _table("intake_explanations")),
     ("0029", _table("wallet_loads")),
+    ("0028", _table("intake_explanations")),
     ("0027", _table("saving_links")),
     ("0026", _table("wallet_transfers")),
     ("0025", _table("night_reports")),
