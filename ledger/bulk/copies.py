@@ -123,10 +123,14 @@ def _exchange(wire: socket.socket, said: bytes) -> None:
 
 
 def _talk(wire: socket.socket, left: memoryview, heard: _Heard) -> None:
-    """Write and read by turns: each side may have more to say than the system holds for the other."""
+    """Write and read by turns: each side may have more to say than the system holds for the other.
+
+    All of it is sent, whatever the server says meanwhile: it drops what it does not want, but a message that ended in its middle
+    would swallow the driver's next one, and both sides would wait for ever.
+    """
     poll = select.poll()
     poll.register(wire, select.POLLIN | select.POLLOUT)
-    while not heard.ready:
+    while left or not heard.ready:
         [(_, event)] = poll.poll()
         if event & select.POLLOUT and left:
             with suppress(BlockingIOError):

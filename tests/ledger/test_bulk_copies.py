@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import closing
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -94,6 +95,22 @@ def test_an_error_in_the_middle_is_the_drivers_own_and_leaves_nothing(driver: An
     with pytest.raises(psycopg2.errors.InFailedSqlTransaction):
         send(driver, row(9))
     driver.rollback()
+    send(driver, row(7))
+    assert [one[0] for one in found(driver)] == [7]
+
+
+def test_an_error_with_megabytes_behind_it_leaves_a_connection_that_goes_on(driver: Any) -> None:
+    rows = [row(1), row(1), *((number, 0, bytes(4_000), "x") for number in range(2, 4_000))]
+    ended = threading.Event()
+
+    def refused() -> None:
+        with pytest.raises(psycopg2.errors.UniqueViolation):
+            send(driver, *rows, cuts=range(0, len(rows), 100))
+        driver.rollback()
+        ended.set()
+
+    threading.Thread(target=refused, daemon=True).start()
+    assert ended.wait(60), "the driver waits for an answer that never comes"
     send(driver, row(7))
     assert [one[0] for one in found(driver)] == [7]
 
