@@ -13,7 +13,7 @@ from card import tmac
 from card.apdu import Ins
 from card.errors import EvidenceError
 from card.ev2 import same
-from card.layout import RECORD_BYTES, File, Identity, Journey, LogRecord, ReaderId
+from card.layout import RECORD_BYTES, File, Identity, Journey, LogRecord, ReaderId, TapKind
 from keys.cmac import BLOCK
 from keys.money import Rupiah
 
@@ -158,6 +158,8 @@ def _adds_up(found: CardTransaction) -> None:
     record, reader = found.record, found.reader
     if record.amount != abs(found.amount) or record.balance_after != found.balance_before + found.amount:
         raise EvidenceError("the log record is not what happened to the value")
+    if found.amount and record.kind is TapKind.LOCK:
+        raise EvidenceError("a lock moves no money")
     if found.amount and record.kind.credits_card != (found.amount > 0):
         raise EvidenceError("the log record's kind does not fit the direction of the money")
     if (record.terminal, record.sequence, record.at) != (reader.terminal, reader.sequence, reader.at):

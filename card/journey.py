@@ -2,13 +2,14 @@
 
 Version 2 packs its fields, least significant bit first, into one 256-bit integer; version 1 (all cards of before) had whole 32-bit integers and
 no week. The first byte tells: version 1 has 0 or 1 there, every later version its number in the upper half. A file of a version that
-this software does not know is neither read nor written: `known` is False, the rules charge without it, and it is left as it is.
+this software does not know is neither read nor written: `known` is False, the rules charge without it, and it is left as it is. The highest
+number, 15, is kept for a card that a terminal locked: the fields of version 2, and nobody takes it until it is let go (decision 9201).
 """
 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Final, Self
 
@@ -17,6 +18,8 @@ from keys.clock import Day, UnixMs, service_day
 from keys.money import Rupiah
 
 JOURNEY_VERSION: Final = 2
+LOCKED_VERSION: Final = 15
+"""The number that a locked card's journey file bears: its fields are those of version 2."""
 JOURNEY_BYTES: Final = 32
 STOP_MAX: Final = 0xFFFF
 FARE_MAX: Final = 0xF_FFFF
@@ -50,7 +53,7 @@ class Journey:
 
     `tap_in_*` is the last tap that began a ride, `tap_out_*` its end, where that was tapped. The transfer window has its start, what was
     paid within it, how many transfers it has seen, and the group of its last leg (its place among the tariff's groups; 0 where nobody noted it). `day_total` belongs to the service day of `tap_in_at`, `week_total` to that day's
-    week. `ride_paid` is what the last ride cost, `provisional` what an open one will cost without a tap-out.
+    week. `ride_paid` is what the last ride cost, `provisional` what an open one will cost without a tap-out. `locked`: a terminal that knew it as blocked locked it.
     """
 
     state: JourneyState = JourneyState.OUTSIDE
@@ -70,6 +73,7 @@ class Journey:
     provisional: Rupiah = _NOTHING
     version: int = JOURNEY_VERSION
     raw: bytes = field(default=b"", repr=False)
+    locked: bool = False
 
     @property
     def known(self) -> bool:
@@ -104,7 +108,8 @@ class Journey:
     def _fields(self) -> tuple[int, ...]:
         window = self.tap_in_at - self.window_started_at + _WINDOW_BIAS
         return (
-            self.state, self.transfers, JOURNEY_VERSION, self.tap_in_at, self.tap_in_stop, self.tap_in_route,
+            self.state, self.transfers, LOCKED_VERSION if self.locked else JOURNEY_VERSION,
+            self.tap_in_at, self.tap_in_stop, self.tap_in_route,
             window if self.window_started_at and 0 < window <= _WINDOW_MAX else 0, self.window_paid, self.group,
             self.day_total, self.week_total, self.last_terminal & TERMINAL_MASK,
             self.tap_out_at - self.tap_in_at if self.tap_out_at else 0, self.tap_out_stop, self.ride_paid,
@@ -117,6 +122,8 @@ class Journey:
         if len(data) != JOURNEY_BYTES:
             raise EvidenceError(f"the journey file has {len(data)} bytes instead of {JOURNEY_BYTES}")
         version = data[0] >> 4
+        if version == LOCKED_VERSION:
+            return replace(cls._of_fields(_unpacked(int.from_bytes(data, "little"))), locked=True)
         if version > JOURNEY_VERSION:
             return cls(version=version, raw=bytes(data))
         if version == JOURNEY_VERSION:

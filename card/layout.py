@@ -90,6 +90,8 @@ class TapKind(IntEnum):
     REFUND = 4
     TAP_IN = 5
     TAP_OUT = 6
+    LOCK = 7
+    """A blocked card was seen and locked; no money moves."""
 
     @property
     def credits_card(self) -> bool:

@@ -6,7 +6,7 @@ reader id, commit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from card import client, tmac
@@ -89,7 +89,10 @@ class OpenCard:
         journey = session.read(File.JOURNEY, CommMode.MAC)
         value = session.value(File.PURSE)
         self.identity = Identity.decode(identity)
-        self.journey = Journey.decode(journey)
+        found = Journey.decode(journey)
+        self.locked = found.locked
+        """True where a terminal locked the card; `journey` is what the rules remember, and writing it lets the card go."""
+        self.journey = replace(found, locked=False)
         self.balance = Rupiah(value)
         self._tmi = bytearray(
             tmac.data_entry(Ins.READ_DATA, File.IDENTITY, 0, identity)
@@ -97,6 +100,10 @@ class OpenCard:
             + tmac.value_entry(Ins.GET_VALUE, File.PURSE, value)
         )
         self._staged: Intent | None = None
+
+    def locked_journey(self) -> Journey:
+        """The journey file of this card once it is locked: what the rules remember stays."""
+        return replace(self.journey, locked=True)
 
     def stage(self, change: Change) -> Intent:
         """Send everything but the commit; nothing has happened yet.
@@ -116,8 +123,9 @@ class OpenCard:
             )
         self._move_value(change)
         self._write_record(change, after)
-        if change.journey is not None:
-            self._write_journey(change.journey)
+        journey = change.journey or (self.journey if self.locked else None)  # any transaction ends a lock
+        if journey is not None:
+            self._write_journey(journey)
         self._name_reader(ReaderId(change.terminal, change.sequence, change.seconds))
         self._staged = Intent(self.uid, self.seen.tmc + 1, bytes(self._tmi), self.balance, change, self.seen)
         return self._staged

@@ -7,7 +7,7 @@ batch stand commands that do not depend on each other's answers, for each batch 
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from card import client, ev2, tmac
@@ -169,14 +169,21 @@ def staged(
     )
     last = [
         session.command(Ins.WRITE_RECORD, _place(File.LOG, RECORD_BYTES), CommMode.MAC, record),
-        session.command(Ins.COMMIT_TRANSACTION, b"\x01"),
     ]
+    if found.journey.locked:  # the ledger loads no blocked card, so this one is let go
+        journey = replace(found.journey, locked=False).encode()
+        last.append(
+            session.command(Ins.WRITE_DATA, _place(File.JOURNEY, RECORD_BYTES), CommMode.MAC, journey)
+        )
+        tmi += tmac.data_entry(Ins.WRITE_DATA, File.JOURNEY, 0, journey)
+    last.append(session.command(Ins.COMMIT_TRANSACTION, b"\x01"))
     return Intent(far.uid, far.seen.tmc + 1, tmi, Rupiah(found.value), change, far.seen), last
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
     identity: Identity
+    journey: Journey
     value: int
     tmi: bytes
 
@@ -190,13 +197,12 @@ def _read(session: FarSession, answers: list[bytes], asked: list[bytes]) -> _Fou
         whole(answers, asked)
     identity, journey = session.opened(answers[0]), session.opened(answers[1])
     value = int.from_bytes(session.opened(answers[2], CommMode.FULL), "little", signed=True)
-    Journey.decode(journey)
     tmi = (
         tmac.data_entry(Ins.READ_DATA, File.IDENTITY, 0, identity)
         + tmac.data_entry(Ins.READ_DATA, File.JOURNEY, 0, journey)
         + tmac.value_entry(Ins.GET_VALUE, File.PURSE, value)
     )
-    return _Found(Identity.decode(identity), value, tmi)
+    return _Found(Identity.decode(identity), Journey.decode(journey), value, tmi)
 
 
 def committed(far: Far, intent: Intent, last: list[bytes]) -> Script[Evidence]:
@@ -204,8 +210,9 @@ def committed(far: Far, intent: Intent, last: list[bytes]) -> Script[Evidence]:
 
     Whatever is raised, nobody knows whether the card committed: only the card's own MAC says yes, and nothing says no.
     """
-    written, signed = whole((yield last), last)
-    far.session.opened(written)
+    *written, signed = whole((yield last), last)
+    for answer in written:
+        far.session.opened(answer)
     told = far.session.opened(signed)
     return Evidence(far.uid, int.from_bytes(told[:4], "little"), intent.tmi, told[4:])
 

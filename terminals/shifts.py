@@ -74,7 +74,7 @@ class Shift:
 
 def kind_of(record: TapRecord) -> str:
     """The line that a record counts in; "" for one that only tells what was seen."""
-    if record.status is RecordStatus.WITNESS or record.kind is None:
+    if record.status is RecordStatus.WITNESS or record.kind in {None, TapKind.LOCK}:
         return ""
     return record.kind.name.lower() if record.status is RecordStatus.CONFIRMED else OPEN
 

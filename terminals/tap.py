@@ -5,6 +5,7 @@ The intent is durable before the commit is sent, and the record before green is 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -12,8 +13,11 @@ from typing import TYPE_CHECKING
 from card import evidence, purse
 from card.batch import Context, RecordStatus, TapRecord
 from card.errors import CardError, CardForeign, CardLost, CardRefused, SessionBroken, StatusError
+from card.layout import TapKind
 from keys.money import Rupiah
-from terminals.fares import FareRefused
+from keys.vault import Role
+from terminals.errors import TerminalError
+from terminals.fares import CardBlocked, FareRefused
 from terminals.outbox import RecordState
 
 if TYPE_CHECKING:
@@ -22,8 +26,8 @@ if TYPE_CHECKING:
     from card.layout import LogRecord
     from card.purse import Change, Inspection, Intent, OpenCard
     from card.transport import Transport
-    from keys.clock import Clock
-    from keys.vault import Role, Vault
+    from keys.vault import Vault
+    from terminals.locking import Admission
     from terminals.outbox import Outbox
 
 
@@ -59,13 +63,10 @@ class Wish:
 class TapMachine:
     """Runs taps for one terminal."""
 
-    def __init__(
-        self, outbox: Outbox, vault: Vault, clock: Clock, need_admitted: Callable[[bytes], None] | None = None
-    ) -> None:
+    def __init__(self, outbox: Outbox, vault: Vault, admission: Admission) -> None:
         self._outbox = outbox
         self._vault = vault
-        self._clock = clock
-        self._need_admitted = need_admitted
+        self._admission = admission
 
     def run(
         self,
@@ -83,6 +84,12 @@ class TapMachine:
             lambda: self._recover(card, role, wanted) or self._transact(self._opened(card, role), wish)
         )
 
+    def turned_away(self, card: Transport, refusal: FareRefused) -> Outcome:
+        """The red end of a card that is not taken for a load or refund, locked on the way where it is blocked; never raises."""
+        if isinstance(refusal, CardBlocked):
+            self._lock(card)
+        return Outcome(Colour.RED, refusal.rule, str(refusal))
+
     def look(self, card: Transport, role: Role) -> tuple[Outcome, Inspection | None]:
         """Look at a card without changing it: green with its balance, and what it told; never raises, as `run`."""
         seen: list[Inspection] = []
@@ -94,9 +101,29 @@ class TapMachine:
         return _told(looked), (seen[0] if seen else None)
 
     def _opened(self, card: Transport, role: Role) -> OpenCard:
-        if self._need_admitted is not None:
-            self._need_admitted(card.uid)
+        """The card, read, where it is taken: a blocked one is locked and refused, a locked one needs a newer list."""
+        try:
+            self._admission.need_admitted(card.uid)
+        except CardBlocked:
+            self._lock(card)
+            raise
+        open_ = purse.open_card(card, self._vault, role)
+        if not open_.locked:
+            return open_
+        self._admission.need_released(purse.newest_record(card, self._vault, role))
         return purse.open_card(card, self._vault, role)
+
+    def _lock(self, card: Transport) -> None:
+        """Lock a blocked card, once. Whatever keeps it from being locked, it stays refused: the next terminal tries again."""
+        with suppress(CardError, TerminalError):
+            pending = self._outbox.open_intent(card.uid)
+            if pending is not None:
+                if pending.kind is not TapKind.LOCK:  # its own flow asks the card, and tells its holder
+                    return
+                self._recover(card, Role.DEBIT, lambda _record: True)
+            open_ = purse.open_card(card, self._vault, Role.DEBIT)
+            if open_.journey.known and not open_.locked:
+                self._transact(open_, self._admission.lock)
 
     def _transact(self, open_: OpenCard, wish: Callable[[OpenCard, int], Wish]) -> Outcome:
         wanted = wish(open_, self._outbox.next_sequence)
@@ -126,6 +153,8 @@ class TapMachine:
         newest = purse.newest_record(card, self._vault, role)
         if seen.tmc == pending.tmc and newest is not None and _is_ours(newest, pending):
             self._outbox.confirm(pending, seen.tmv)
+            if pending.kind is TapKind.LOCK:  # nobody paid, and what was wanted now is still to be decided
+                return None
             paid = _green(pending, newest.balance_after)
             return paid if wanted(pending) else replace(paid, colour=Colour.AMBER, reason="paid-earlier")
         # Another terminal acted since: the back office settles it from what the card shows.

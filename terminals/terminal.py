@@ -20,6 +20,7 @@ from terminals.bundles.in_use import InUse
 from terminals.bundles.rules import Rules
 from terminals.errors import LoadDenied, Offline, TerminalError, UploadRefused
 from terminals.fares import FareRefused
+from terminals.locking import Admission
 from terminals.tap import Colour, Outcome, TapMachine, Wish
 
 if TYPE_CHECKING:
@@ -76,7 +77,9 @@ class Terminal:
         self._rules = Rules(parts.bundles, parts.tariff, parts.clock)
         vault = InUse(parts.vault, self._rules)
         self._waiting: frozenset[bytes] = frozenset()
-        self._machine = TapMachine(parts.outbox, vault, parts.clock, self._need_admitted)
+        self._machine = TapMachine(
+            parts.outbox, vault, Admission(parts.number, self._rules, parts.clock, lambda: self.standing)
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -184,20 +187,15 @@ class Terminal:
         `show` hears the outcome before the card may be given newer keys, which takes a moment more.
         Raises Offline, LoadDenied, UploadRefused before the card is touched.
         """
-        try:  # before any cash is held
-            self._rules.need_load_within(amount, self._parts.clock.now())
-            self._rules.need_admitted(card.uid)
-        except FareRefused as refusal:
-            return Outcome(Colour.RED, refusal.rule, str(refusal))
+        if (refused := self._refusal(card, amount)) is not None:  # before any cash is held
+            return refused
         request = self.outbox.next_request()
         return loading.load(self._parts.link, card, amount, request, self._parts.clock.now(), show)
 
     def load_ordered(self, card: Transport, show: Show | None = None) -> Outcome:
         """Write what the card's holder ordered from the wallet, as `load` does; LoadDenied where nothing waits for this card."""
-        try:
-            self._rules.need_admitted(card.uid)
-        except FareRefused as refusal:
-            return Outcome(Colour.RED, refusal.rule, str(refusal))
+        if (refused := self._refusal(card)) is not None:
+            return refused
         request = self.outbox.next_request()
         done = loading.load_ordered(self._parts.link, card, request, self._parts.clock.now(), show)
         if done.colour is Colour.GREEN:
@@ -221,10 +219,8 @@ class Terminal:
 
         What waits is sent first, for the ledger has to have the sale. Raises Offline, LoadDenied, UploadRefused, ShiftRefused before the card is touched.
         """
-        try:
-            self._rules.need_admitted(card.uid)
-        except FareRefused as refusal:
-            return Outcome(Colour.RED, refusal.rule, str(refusal))
+        if (refused := self._refusal(card)) is not None:
+            return refused
         self.upload()
         request = self.outbox.begin_refund(sale)
         done = loading.refund(self._parts.link, card, sale, request, self._parts.clock.now(), reason)
@@ -282,8 +278,11 @@ class Terminal:
         at = self._parts.clock.now()
         return offline.warnings(self.standing, self._rules.limits(at), at)
 
-    def _need_admitted(self, uid: bytes) -> None:
-        """Raises FareRefused where this terminal may not work alone any longer, or the card is blocked."""
-        at = self._parts.clock.now()
-        offline.need_trust(self.standing, self._rules.limits(at), at)
-        self._rules.need_admitted(uid)
+    def _refusal(self, card: Transport, amount: Rupiah = Rupiah(0)) -> Outcome | None:
+        """Why nothing is put onto a card here, before anybody asks the ledger; a blocked card is locked on the way."""
+        try:
+            self._rules.need_load_within(amount, self._parts.clock.now())
+            self._rules.need_admitted(card.uid)
+        except FareRefused as refusal:
+            return self._machine.turned_away(card, refusal)
+        return None

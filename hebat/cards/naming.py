@@ -23,6 +23,7 @@ KINDS: Final = {
     TapKind.REFUND: "refund",
     TapKind.TAP_IN: "tap in",
     TapKind.TAP_OUT: "tap out",
+    TapKind.LOCK: "locked, as blocked",
 }
 _RIDES: Final = frozenset({TapKind.FARE, TapKind.TAP_IN, TapKind.TAP_OUT})
 _STOP_BITS: Final = 32

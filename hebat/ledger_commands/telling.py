@@ -23,6 +23,7 @@ _DONE: Final = {
     TapKind.REFUND: "was given back",
     TapKind.TAP_IN: "tapped in and paid",
     TapKind.TAP_OUT: "tapped out and paid",
+    TapKind.LOCK: "was locked as blocked, moving",
 }
 
 

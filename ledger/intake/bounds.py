@@ -42,6 +42,7 @@ RIGHTS: Final = {
     TapKind.LOAD: Right.LOAD,
     TapKind.REFUND: Right.REFUND,
 }
+"""The right that each kind needs; a lock needs none: every terminal may tell that it saw a blocked card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ def check_dates(certificate: TerminalCertificate, sent_at: UnixMs, now: UnixMs) 
 def outside_rights(transaction: CardTransaction, certificate: TerminalCertificate) -> Doubt | None:
     """A kind of transaction that the terminal may not post."""
     kind = transaction.record.kind
-    if RIGHTS[kind] in certificate.rights.kinds:
+    if kind not in RIGHTS or RIGHTS[kind] in certificate.rights.kinds:
         return None
     detail = f"a {certificate.role} may not post a {kind.name.lower()}"
     return Doubt(ExceptionKind.RIGHT_MISSING, detail)
@@ -92,7 +93,7 @@ def outside_area(transaction: CardTransaction, certificate: TerminalCertificate)
     """A fare on a route that is not the terminal's, by the log record that the card signed."""
     routes, record = certificate.rights.routes, transaction.record
     route = record.reference >> 32
-    if not routes or route in routes or RIGHTS[record.kind] is not Right.FARE:
+    if not routes or route in routes or RIGHTS.get(record.kind) is not Right.FARE:
         return None
     return Doubt(ExceptionKind.OUTSIDE_AREA, f"a fare on route {route}; the terminal's are {sorted(routes)}")
 

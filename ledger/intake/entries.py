@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from card.layout import TapKind
+from keys.clock import local
 from ledger.chart import purse
 from ledger.intake.bounds import Doubt
 from ledger.intake.reasons import ExceptionKind
@@ -57,11 +59,24 @@ def _found(entry: Entry, blocked: BlockedThen, tx: Transaction) -> list[Doubt]:
     if entry.intent is not None and not entry.void:
         told = "the card shows that the unconfirmed transaction happened"
         found.append(Doubt(ExceptionKind.INTENT_SETTLED, told))
-    if not entry.void and (why := blocked.said(entry.tap.uid, entry.record.occurred_at)):
-        found.append(Doubt(ExceptionKind.CARD_BLOCKED, why))
+    if not entry.void:
+        found += _of_block(entry, blocked)
     if entry.void:
         found.append(Doubt(ExceptionKind.INTENT_VOIDED, "the card shows that the transaction never happened"))
     return found
+
+
+def _of_block(entry: Entry, blocked: BlockedThen) -> list[Doubt]:
+    """A blocked card that was locked where it was seen, or one that a terminal took."""
+    tap = entry.tap
+    why = blocked.said(tap.uid, entry.record.occurred_at)
+    if tap.transaction.record.kind is TapKind.LOCK:
+        seen = f"{local(tap.occurred_at):%Y-%m-%d %H:%M}"
+        told = f"blocked card seen at terminal {tap.terminal} at {seen}, and locked there"
+        return [
+            Doubt(ExceptionKind.CARD_LOCKED, told if why else f"{told}; it was not blocked in the books then")
+        ]
+    return [Doubt(ExceptionKind.CARD_BLOCKED, why)] if why else []
 
 
 def rules_broken(overruled: Iterable[int]) -> list[Doubt]:

@@ -44,6 +44,7 @@ class ExceptionKind(StrEnum):
     INTENT_SETTLED = "intent_settled"
     INTENT_VOIDED = "intent_voided"
     CARD_BLOCKED = "card_blocked"
+    CARD_LOCKED = "card_locked"
     RIGHT_MISSING = "right_missing"
     OVER_DAILY_LIMIT = "over_daily_limit"
     OUTSIDE_AREA = "outside_area"

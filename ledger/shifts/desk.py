@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import cbor2
 
 from card.batch import RELAYED_FROM, SEQUENCE_MAX, SHIFT_CONTENT_TYPE, TapRecord, decode_batch
+from card.layout import TapKind
 from keys import envelope
 from keys.errors import EnvelopeError, SignatureWrong
 from ledger.errors import BatchMalformed, SignatureRefused
@@ -117,7 +118,7 @@ def figures(connection: Connection, terminal: int, first: int, last: int) -> Fig
         voided = settled.get(record.sequence) == Resolution.VOIDED
         if not posted:
             kept += not voided
-        elif isinstance(record, TapRecord) and record.kind is not None:
+        elif isinstance(record, TapRecord) and record.kind is not None and record.kind is not TapKind.LOCK:
             kind = record.kind.name.lower()
             count, amount = lines.get(kind, (0, 0))
             lines[kind] = (count + 1, amount - record.amount)

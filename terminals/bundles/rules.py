@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from keys.bundle import BundleKind
 from terminals.bundles.contents import USUAL_LIMITS, Limits
-from terminals.fares import FareRefused
+from terminals.fares import CardBlocked, FareRefused
 
 if TYPE_CHECKING:
     from typing import Any
@@ -42,10 +42,15 @@ class Rules:
         return self._merged[2]
 
     def need_admitted(self, uid: bytes) -> None:
-        """Raises FareRefused for a blocked card: nothing is asked of it."""
+        """Raises CardBlocked for a card that the hotlist names."""
         blocked = self._content(BundleKind.HOTLIST, self._clock.now())
         if blocked is not None and uid in blocked:
-            raise FareRefused("blocked", "the card is blocked: nothing was taken, ask at a counter")
+            raise CardBlocked("blocked", "the card is blocked: nothing was taken, ask at a counter")
+
+    def hotlist_number(self) -> int:
+        """The number of the hotlist in force; 0 where there is none."""
+        held = self._bundles.in_force(BundleKind.HOTLIST, self._clock.now()) if self._bundles else None
+        return held.bundle.number if held is not None else 0
 
     def need_sale_within(self, amount: Rupiah, at: UnixMs) -> None:
         """Raises FareRefused for a sale over the city's limit (whole rupiah)."""

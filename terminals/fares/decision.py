@@ -57,3 +57,7 @@ class FareRefused(Exception):  # a decision of the rules, shown on the screen: n
     def __init__(self, rule: str, reason: str) -> None:
         super().__init__(reason)
         self.rule = rule
+
+
+class CardBlocked(FareRefused):
+    """The hotlist names this card: it is refused, and locked on the spot."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
+import sqlalchemy as sa
 
 from card.layout import Concession, TapKind
 from hebat.application import application
@@ -18,12 +19,13 @@ from hebat.fleet import Post, enrol
 from hebat.folder import Folder
 from hebat.serving import LoopbackServer
 from keys.bundle import BundleKind, opened
-from keys.clock import UnixMs, day_of
+from keys.clock import UnixMs, day_of, local
 from keys.identity import TerminalRole
 from keys.money import Rupiah
 from ledger.errors import BlockRefused, BundleUnknown
 from ledger.intake import store
 from ledger.intake.reasons import ExceptionKind
+from ledger.intake.tables import taps
 from ledger.transfer import Kind
 from terminals.bundles.contents import Limits
 from terminals.errors import LoadDenied
@@ -109,13 +111,66 @@ def test_a_blocked_card_is_refused_once_the_hotlist_is_there_and_rides_again_aft
     (full, *rest) = semarang.office.hotlist()
     assert (full.number, [one.base for one in rest]) == (2, [])
     bus.upload()
-    assert bus.fare(card.chip, PLACE).reason == "blocked"
+    for _ in range(2):
+        assert bus.fare(card.chip, PLACE).reason == "blocked"
     assert card.chip_balance == 50_000
     assert bus.fare(other.chip, PLACE).colour is Colour.GREEN
+    assert bus.upload().posted == 2
     semarang.office.blocks.unblock(semarang.known(card), semarang.scene.clock.now())
     assert semarang.office.hotlist()
     bus.refresh()
     assert bus.fare(card.chip, PLACE).colour is Colour.GREEN
+
+
+@pytest.mark.parametrize("role", [TerminalRole.VALIDATOR, TerminalRole.CONDUCTOR, TerminalRole.MERCHANT])
+def test_a_blocked_cards_lock_is_kept_once_moves_no_money_and_is_told_to_staff_with_place_and_time(
+    role: TerminalRole, semarang: Town
+) -> None:
+    bus, card, at = semarang.bus(1001, role), semarang.card(), semarang.scene.clock.now()
+    semarang.office.blocks.block(semarang.known(card), "lost", at)
+    semarang.office.hotlist()
+    bus.refresh()
+    rows = sum(len(some) for some in semarang.scene.city.ledger.row_chunks())
+    bus.outbox.open_shift("Somebody", at)
+    for _ in range(3):
+        assert bus.sale(card.chip, Rupiah(1_000)).reason == "blocked"
+    shift = bus.outbox.close_shift(at)
+    assert bus.upload().posted == 1
+    assert bus.upload().posted == 0
+    assert sum(len(some) for some in semarang.scene.city.ledger.row_chunks()) == rows
+    told = f"blocked card seen at terminal 1001 at {local(at):%Y-%m-%d %H:%M}, and locked there"
+    said = [detail for kind, detail in semarang.exceptions() if kind is ExceptionKind.CARD_LOCKED]
+    assert said == [told]
+    assert ExceptionKind.CARD_BLOCKED not in [kind for kind, _ in semarang.exceptions()]
+    with semarang.scene.city.ledger.database.transaction() as connection:
+        [tap] = connection.execute(
+            sa.select(taps.c.kind, taps.c.amount, taps.c.position).where(taps.c.terminal == 1001)
+        ).all()
+    assert tuple(tap) == (TapKind.LOCK, 0, 0)
+    assert bus.cash_up(shift).differs == ()
+
+
+def test_a_kiosk_without_keys_refuses_a_blocked_card_and_locks_nothing(semarang: Town) -> None:
+    kiosk, card = semarang.bus(3900, TerminalRole.KIOSK), semarang.card()
+    semarang.office.blocks.block(semarang.known(card), "lost", semarang.scene.clock.now())
+    semarang.office.hotlist()
+    kiosk.refresh()
+    assert kiosk.load(card.chip, Rupiah(10_000)).reason == "blocked"
+    assert kiosk.outbox.waiting == 0
+
+
+def test_a_load_by_the_ledger_ends_the_lock_of_a_card_that_was_unblocked(semarang: Town) -> None:
+    bus, kiosk, card = semarang.bus(), semarang.bus(3900, TerminalRole.KIOSK), semarang.card()
+    stale, at = semarang.bus(1002), semarang.scene.clock.now()
+    semarang.office.blocks.block(semarang.known(card), "lost", at)
+    semarang.office.hotlist()
+    bus.refresh()
+    assert bus.fare(card.chip, PLACE).reason == "blocked"
+    assert stale.fare(card.chip, PLACE).reason == "blocked"
+    bus.upload()
+    semarang.office.blocks.unblock(semarang.known(card), at)
+    assert kiosk.load(card.chip, Rupiah(10_000)).colour is Colour.GREEN
+    assert stale.fare(card.chip, PLACE).colour is Colour.GREEN
 
 
 def test_law_05_a_blocked_cards_tap_at_an_outdated_terminal_is_posted_and_shown(semarang: Town) -> None:

@@ -31,13 +31,11 @@ from tests.terminals.depot import IDENTITY, PLACE, START, Clock, Ledger, card, v
 from tests.terminals.press import DAY_MS, Press
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from card.transport import Transport
     from keys.filevault import FileVault
     from terminals.bundles.kept import KeptBundles
-    from terminals.tap import Outcome
 
 
 @dataclass
@@ -104,44 +102,6 @@ def test_on_a_holiday_of_the_calendar_a_pupil_pays_the_full_fare(bus: Bus) -> No
     bus.clock.wait(86_400)
     outcome = bus.terminal.fare(pupil, PLACE)
     assert (outcome.amount, outcome.rules) == (3_500, ("full:pupil-rest-day",))
-
-
-@dataclass
-class Heard:
-    """A card whose commands are listened to."""
-
-    chip: VirtualCard
-    sent: list[int] = field(default_factory=list)
-
-    @property
-    def uid(self) -> bytes:
-        return self.chip.uid
-
-    def transmit(self, apdu: bytes) -> bytes:
-        self.sent.append(apdu[1])
-        return self.chip.transmit(apdu)
-
-
-FLOWS: dict[str, Callable[[Terminal, Transport], Outcome]] = {
-    "fare": lambda bus, chip: bus.fare(chip, PLACE),
-    "tap in": lambda bus, chip: bus.tap_in(chip, PLACE),
-    "tap out": lambda bus, chip: bus.tap_out(chip, PLACE),
-    "sale": lambda bus, chip: bus.sale(chip, Rupiah(1_000)),
-    "load": lambda bus, chip: bus.load(chip, Rupiah(10_000)),
-}
-
-
-@pytest.mark.parametrize("flow", FLOWS)
-def test_a_blocked_card_is_red_in_a_sentence_and_sees_no_command_that_writes(flow: str, bus: Bus) -> None:
-    chip = card(bus.vault)
-    heard = Heard(chip)
-    bus.kept.take(bus.press.hotlist(1, {int.from_bytes(chip.uid, "big")}), START)
-    outcome = FLOWS[flow](bus.terminal, heard)
-    assert (outcome.colour, outcome.reason) == (Colour.RED, "blocked")
-    assert outcome.detail == "the card is blocked: nothing was taken, ask at a counter"
-    assert value_of(chip) == 50_000
-    assert set(heard.sent) <= {0x5A, 0xBD}  # select, and the free read of the counter
-    assert bus.terminal.outbox.waiting == 0
 
 
 def test_a_card_that_is_taken_off_the_list_rides_again(bus: Bus) -> None:

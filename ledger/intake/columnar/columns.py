@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final, Protocol, Self, runtime_checkable
 
 import numpy as np
 
-from card.layout import TapKind
 from keys.errors import KeyMissing, KeyRetired
 from keys.rights import Right
 from ledger.intake.bounds import RIGHTS
@@ -30,8 +29,8 @@ if TYPE_CHECKING:
     Integers = npt.NDArray[np.int64]
     Flags = npt.NDArray[np.bool_]
 
-DEBITS: Final = tuple(sorted(kind for kind in TapKind if not kind.credits_card))
-"""Kinds whose cards pay: the others may rest on a hold, and are looked at one by one."""
+DEBITS: Final = tuple(sorted(kind for kind in RIGHTS if not kind.credits_card))
+"""Kinds whose cards pay: the others may rest on a hold, or tell of a blocked card, and are looked at one by one."""
 _TMV: Final = np.arange(8)
 _UID: Final = np.arange(7)
 

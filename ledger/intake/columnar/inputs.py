@@ -36,7 +36,7 @@ _GET_VALUE, _DEBIT, _CREDIT = int(Ins.GET_VALUE), int(Ins.DEBIT), int(Ins.CREDIT
 _COMMIT, _PURSE = int(Ins.COMMIT_READER_ID), int(File.PURSE)
 _LAYOUT, _CONCESSION_MAX = int(LAYOUT_VERSION), int(max(Concession))
 _STATE_MAX, _KIND_MAX = int(max(JourneyState)), int(max(TapKind))
-_LOAD, _REFUND = int(TapKind.LOAD), int(TapKind.REFUND)
+_LOAD, _REFUND, _LOCK = int(TapKind.LOAD), int(TapKind.REFUND), int(TapKind.LOCK)
 _PACKED_FROM: Final = 2
 _BLOCK, _RECORD = int(BLOCK), int(RECORD_BYTES)
 _DATA_ENTRY: Final = _BLOCK + _RECORD
@@ -146,7 +146,7 @@ def _adds_up(data: Any, reader: int, before: int, out: Any, row: int) -> bool:
     return (
         out[f.PAID, row] == abs(moved)
         and out[f.BALANCE_AFTER, row] == before + moved
-        and (moved == 0 or credits_card == (moved > 0))
+        and (moved == 0 or (kind != _LOCK and credits_card == (moved > 0)))
         and out[f.TERMINAL, row] == _unsigned(data, reader, 4)
         and out[f.SEQUENCE, row] == _unsigned(data, reader + 4, 4)
         and out[f.SIGNED_AT, row] == _unsigned(data, reader + 8, 4)
