@@ -3,7 +3,7 @@
 Version 2 packs its fields, least significant bit first, into one 256-bit integer; version 1 (all cards of before) had whole 32-bit integers and
 no week. The first byte tells: version 1 has 0 or 1 there, every later version its number in the upper half. A file of a version that
 this software does not know is neither read nor written: `known` is False, the rules charge without it, and it is left as it is. The highest
-number, 15, is kept for a card that a terminal locked: the fields of version 2, and nobody takes it until it is let go (decision 9201).
+number, 15, is kept for a card that a terminal locked: the fields of version 2, and nobody takes it until it is let go (decision 0048).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Blocked cards: which are refused, how a terminal locks the one that it sees, and when a locked card is taken again (decision 9201)."""
+"""Blocked cards: which are refused, how a terminal locks the one that it sees, and when a locked card is taken again (decision 0048)."""
 
 from __future__ import annotations
 
