@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 OPEN_SECONDS: Final = 2.0
 """How long another program may hold the card."""
 TOTALS_MS: Final = 20_000
+EVENTS: Final = {Tone.GREEN: "done", Tone.AMBER: "again", Tone.RED: "refused"}
+"""The log's event for a board's colour."""
 _log = structlog.get_logger("terminals.station")
 
 
@@ -198,6 +200,7 @@ class Station:
     # The board
 
     def _show(self, board: Board) -> Board:
+        _note(board)
         shown = self.boards.show(board)
         if shown.hold_ms:
             self._end_hold()
@@ -227,6 +230,13 @@ class Station:
         if self.panel.needs_shift and (shift is None or not shift.is_open):
             return self.boards.show(Board(Tone.IDLE, "no-shift"))
         return self.boards.show(self.panel.idle())
+
+
+def _note(board: Board) -> None:
+    """What people were told is in the log too: `done`, `again` or `refused`, by the board's colour."""
+    if board.tone is not Tone.IDLE:
+        say = _log.info if board.tone is Tone.GREEN else _log.warning
+        say(EVENTS[board.tone], word=board.word, reason=board.detail, record=board.sequence)
 
 
 def rows_of(shift: Shift) -> tuple[Row, ...]:

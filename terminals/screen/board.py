@@ -68,6 +68,8 @@ class Board:
     sequence: int = 0
     number: int = 0
     code: str = ""
+    detail: str = ""
+    """Why, in English, for the log: no screen shows it."""
 
 
 @dataclass(slots=True)

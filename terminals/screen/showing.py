@@ -59,4 +59,5 @@ def board_of(outcome: Outcome, low: Rupiah) -> Board:
         notes_of(outcome, low),
         hold_ms=HOLD_RED_MS if outcome.colour is Colour.RED else HOLD_MS,
         sequence=outcome.sequence,
+        detail=outcome.detail,
     )
