@@ -6,8 +6,8 @@ passes by counterparty leave both to the passes by reference, and to the breaks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from settlement.matching.rules import Pass
 
 _RUPIAH = 100
+FEW_MEETING: Final = 6
+LATE_ODDS: Final = 100
+"""Days late, an equal amount is believed where at most so many pairs of a party's open items and lines could be equal, or fewer than one in
+so many would be by chance."""
 
 
 @dataclass(slots=True)
@@ -98,7 +102,30 @@ def by_counterparty(at: Open, rule: Pass) -> Met:
     dated = with_last_day(items, at.calendar, rule.days_late)
     days = pl.int_ranges(pl.col("window"), pl.col("last") + 1, dtype=pl.Int32).alias("day")
     each = dated.with_columns(days).explode("day").drop_nulls("day")
-    return meet(each, lines, (*keys, "day"), at.refused, _same_beginning())
+    met = meet(each, lines, (*keys, "day"), at.refused, _same_beginning())
+    if not rule.days_late:
+        return met
+    return replace(met, pairs=_beyond_chance(met.pairs, at.unclaimed, lines))
+
+
+def _beyond_chance(pairs: pl.DataFrame, items: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
+    """The pairs whose equal amounts chance would hardly have made: of few that could meet, or of many values.
+
+    The others stay open, for sums that compete with them, and as suggestions: days late, the date is no evidence.
+    """
+    keys = ("bank", "party_key", "way")
+    mine = items.with_columns(pl.col("amount").sign().alias("way"))
+    theirs = lines.with_columns(pl.col("amount").sign().alias("way"))
+    shown = pairs.join(theirs.select("l", *keys, "amount"), on="l", how="left")
+    counted = shown.join(mine.group_by(keys).len("n"), on=keys, how="left").join(
+        theirs.group_by(keys).len("m"), on=keys, how="left"
+    )
+    meeting = (pl.col("n").cast(pl.Int64) * pl.col("m")).fill_null(0)
+    values = (
+        pl.col("amount").cast(pl.String).str.strip_chars_start("-").str.strip_chars_end("0").cast(pl.Int64)
+    )
+    kept = counted.filter((meeting <= FEW_MEETING) | (meeting * LATE_ODDS <= values))
+    return kept.select("i", "l").sort("i")
 
 
 def _same_party() -> pl.Expr:

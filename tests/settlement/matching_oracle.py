@@ -107,6 +107,9 @@ class Oracle:
             if sum(other[0] == edge[0] for other in edges) == 1
             and sum(other[1] == edge[1] for other in edges) == 1
         ]
+        if rule.by is By.COUNTERPARTY and rule.days_late:
+            chance = [one for one in alone if self.is_late_by_chance(*one)]
+            alone, edges = ([one for one in some if one not in chance] for some in (alone, edges))
         self.found |= {(rule.name, frozenset([item]), frozenset([line])) for item, line in alone}
         taken = alone if rule.by is By.REFERENCE_PART else edges
         self.out([item for item, _ in taken], [line for _, line in taken])
@@ -129,6 +132,25 @@ class Oracle:
         in_time = item.window <= seen.line.day <= last_day(item.due, rule.days_late)
         same = (item.bank, item.name) == (seen.line.bank, seen.party)
         return begins and in_time and same and seen.line.amount in amounts(item, rule)
+
+    def is_late_by_chance(self, item: str, line: int) -> bool:
+        """Whether a party's open items and lines are many, against the values that an amount so round can have."""
+        told = next(one for one in self.lines if one.line.key.number == line).line
+        party = next(one for one in self.items if one.reference == item).name
+        mine = [
+            one
+            for one in self.items
+            if (one.bank, one.name, one.amount > 0) == (told.bank, party, told.amount > 0)
+            and one.reference not in self.claimed()
+        ]
+        theirs = [
+            one
+            for one in self.lines
+            if (one.line.bank, one.party, one.line.amount > 0) == (told.bank, party, told.amount > 0)
+            and self.anonymous(one)
+        ]
+        meeting = len(mine) * len(theirs)
+        return meeting > 6 and meeting * 100 > int(str(abs(told.amount)).rstrip("0"))
 
     @staticmethod
     def anonymous(seen: Seen) -> bool:
