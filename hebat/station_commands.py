@@ -64,6 +64,9 @@ def run(
             help="Where phones reach the ledger's pages, such as https://kartu.example: a kiosk shows each balance as a code to scan there."
         ),
     ] = "",
+    exits: Annotated[
+        bool, typer.Option("--exit", help="A gate that lets people out, where rides are tapped in and out.")
+    ] = False,
     title: Annotated[str, typer.Option(help="What stands on top of a receipt.")] = "Kartu Semarang Hebat",
 ) -> None:
     """Work as an enrolled terminal until Ctrl-C: cards at this machine's readers, its screen in a browser."""
@@ -79,7 +82,8 @@ def run(
     found = opened(folder, clock, ledger, TRANS_SEMARANG_2022, secret)
     with found.terminal as terminal:
         receipts = None if printer is None else _printed(printer, title, terminal.number, clock)
-        station = Station(terminal, panel_of(found, stop, page), Pump(terminal, clock.now), clock, receipts)
+        panel = panel_of(found, stop, page, exits=exits)
+        station = Station(terminal, panel, Pump(terminal, clock.now), clock, receipts)
         serve(station, port, f"terminal {terminal.number}, a {found.role}", console=console)
 
 

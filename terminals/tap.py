@@ -50,6 +50,8 @@ class Outcome:
     balance: Rupiah | None = None
     rules: tuple[str, ...] = ()
     sequence: int = 0
+    most: Rupiah | None = None
+    """The provisional maximum of a ride that began or ended with this tap; None where none did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Self
 
 from card.batch import RELAYED_FROM, Context
 from card.errors import CardRefused
-from card.layout import NEVER, Concession, Identity, Journey, TapKind
+from card.layout import NEVER, Concession, Identity, Journey, JourneyState, TapKind
 from card.purse import Change
 from keys.clock import UnixMs, service_day
 from keys.freshqr import FreshQr
@@ -133,24 +133,33 @@ class Terminal:
         return FreshQr.made(self._parts.link.sign, self.number, number, found.balance, counter, at).text()
 
     def tap_in(self, card: Transport, place: Place) -> Outcome:
-        """Begin a ride."""
+        """Begin a ride; `most` is what it may cost."""
+        most: list[Rupiah] = []
 
         def wish(open_: OpenCard, sequence: int) -> Wish:
             at = self._parts.clock.now()
             decided = fares.tap_in(self._rules.tariff(at), open_.identity, open_.journey, at, place)
+            most.append(decided.journey.provisional)
             return self._ride(TapKind.TAP_IN, decided, place, sequence, at)
 
-        return self._machine.run(card, Role.DEBIT, wish)
+        return _with_most(self._machine.run(card, Role.DEBIT, wish), most)
 
     def tap_out(self, card: Transport, place: Place) -> Outcome:
-        """End a ride."""
+        """End a ride; `most` is what it might have cost, 0 where none was open."""
+        most: list[Rupiah] = []
 
         def wish(open_: OpenCard, sequence: int) -> Wish:
             at = self._parts.clock.now()
             decided = fares.tap_out(self._rules.tariff(at), open_.identity, open_.journey, at, place)
+            inside = open_.journey.state is JourneyState.INSIDE and "missing-tap-in" not in decided.rules
+            most.append(open_.journey.provisional if inside else Rupiah(0))
             return self._ride(TapKind.TAP_OUT, decided, place, sequence, at)
 
-        return self._machine.run(card, Role.DEBIT, wish)
+        return _with_most(self._machine.run(card, Role.DEBIT, wish), most)
+
+    def is_gated(self, place: Place) -> bool:
+        """Whether rides are tapped in and out here, by the tariff of now."""
+        return self._rules.tariff(self._parts.clock.now()).is_gated(place.route_number)
 
     def _ride(self, kind: TapKind, decided: FareDecision, place: Place, sequence: int, at: UnixMs) -> Wish:
         reference = place.route_number << 32 | place.stop_number
@@ -286,3 +295,8 @@ class Terminal:
         except FareRefused as refusal:
             return self._machine.turned_away(card, refusal)
         return None
+
+
+def _with_most(outcome: Outcome, most: list[Rupiah]) -> Outcome:
+    """A ride's outcome with its provisional maximum, where this tap decided one and it is paid."""
+    return replace(outcome, most=most[0]) if most and outcome.colour is Colour.GREEN else outcome

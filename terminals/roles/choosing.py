@@ -9,6 +9,7 @@ from terminals.errors import PlacesMissing
 from terminals.fares import Place
 from terminals.places import corridors
 from terminals.roles.conductor import Conductor
+from terminals.roles.gate import Gate
 from terminals.roles.kiosk import Kiosk
 from terminals.roles.merchant import Merchant
 from terminals.roles.validator import Validator
@@ -36,12 +37,14 @@ def place_of(vehicle: int, routes: tuple[int, ...], stop: str = "") -> Place:
     raise PlacesMissing(f"corridor {corridor.name} has no stop {stop[:40]!r}: name one by its id or name")
 
 
-def panel_of(opened: Opened, stop: str = "", page: str = "") -> Panel:
-    """The panel of a terminal's role, `page` where phones reach the ledger's pages; raises PlacesMissing where a bus's place is unknown."""
+def panel_of(opened: Opened, stop: str = "", page: str = "", *, exits: bool = False) -> Panel:
+    """The panel of a terminal's role, `page` where phones reach the ledger's pages; a validator is a gate where the tariff is gated (`exits`: one that lets out). Raises PlacesMissing where a bus's place is unknown."""
     terminal, role = opened.terminal, opened.role
     if role is TerminalRole.MERCHANT:
         return Merchant(terminal)
     if role is TerminalRole.KIOSK:
         return Kiosk(terminal, page)
     place = place_of(terminal.number, opened.routes, stop)
-    return Conductor(terminal, place) if role is TerminalRole.CONDUCTOR else Validator(terminal, place)
+    if role is TerminalRole.CONDUCTOR:
+        return Conductor(terminal, place)
+    return Gate(terminal, place, exits=exits) if terminal.is_gated(place) else Validator(terminal, place)
