@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -177,12 +178,14 @@ def test_whatever_is_sent_gets_an_answer_that_is_described(asked: Asked, data: s
     asked.expect_described(at, sent, asked.send(sent))
 
 
+IN_PATHS = {"name": "x", "kind": "tariff", "business_date": "2026-11-18"}
+"""What stands in an address where it is no number."""
+
+
 def test_every_operation_without_its_token_is_refused_or_says_that_it_needs_none(asked: Asked) -> None:
     with httpx2.Client(base_url=asked.client.base_url, timeout=20) as nobody:
         for path, method, operation in asked.operations:
-            address = path.format(
-                account=1, hold=1, name="x", kind="tariff", business_date="2026-11-18", position=1
-            )
+            address = re.sub(r"\{(\w+)\}", lambda found: IN_PATHS.get(found[1], "1"), path)
             answer = nobody.request(method, address)
             if operation.get("security") and {} not in operation["security"]:
                 assert answer.status_code == 401, (path, answer.text)
