@@ -123,7 +123,7 @@ def test_a_conductor_opens_a_shift_takes_fares_inspects_and_cashes_up(browser: B
     with shown(browser, rig, HANDHELD, lambda one: Conductor(one, place_of(one, 7))) as (station, page):
         says(page, "no-shift", "Buka giliran kerja dulu")
         page.keyboard.press("Enter")
-        page.fill("#value", "Pak Budi")
+        page.fill("#value", "Kondektur 7")
         page.click("#ok")
         says(page, "hold-card", "Tempelkan kartu", "Rp3.500")
         station.tapped(card)
@@ -150,7 +150,7 @@ def test_a_shop_enters_a_price_by_touch_and_the_languages_change_at_once(browser
     card = next(rig.loaded(1, Rupiah(50_000))).chip
     with shown(browser, rig, TILLS[0], Merchant) as (station, page):
         page.click("[data-action=open-shift]")
-        page.fill("#value", "Bu Siti")
+        page.fill("#value", "Kasir 1")
         page.click("#ok")
         says(page, "enter-price", "Masukkan harga")
         page.click("[data-action=sale]")
@@ -176,7 +176,7 @@ def test_a_shop_takes_its_last_sale_back_and_gives_one_back_by_its_receipt(
 ) -> None:
     issued = next(rig.loaded(1, Rupiah(50_000)))
     with shown(browser, rig, TILLS[0], Merchant) as (station, page):
-        station.press("open-shift", "Bu Siti")
+        station.press("open-shift", "Kasir 1")
         page.click("[data-action=void]")
         expect(page.locator("#warnings")).to_contain_text("Tidak ada penjualan giliran ini")
         sold(station, issued, 25_000)

@@ -137,7 +137,7 @@ def test_law_06_a_till_killed_at_random_all_day_loses_no_sale_doubles_none_and_i
     rig = Rig(tmp_path)
     cards = list(rig.loaded(CARDS, Rupiah(1_000_000)))
     till = rig.terminal(TILL)
-    till.outbox.open_shift("Bu Siti", rig.clock.now())
+    till.outbox.open_shift("Kasir 1", rig.clock.now())
     till.__exit__(None, None, None)
     exchanges = Exchanges()
     with field_of(cards, tmp_path, exchanges) as address:

@@ -53,7 +53,7 @@ def at_work(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str]
 
 def test_a_till_works_without_the_ledgers_packages_and_ends_when_it_is_told_to(till: Path) -> None:
     with at_work(till) as (process, address):
-        press = httpx2.post(f"{address}/press", json={"action": "open-shift", "value": "Bu Siti"}, timeout=30)
+        press = httpx2.post(f"{address}/press", json={"action": "open-shift", "value": "Kasir 1"}, timeout=30)
         assert press.status_code == 204
         status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
         peak = re.search(r"VmHWM:\s+(\d+) kB", status)
@@ -74,7 +74,7 @@ def test_a_second_process_on_the_same_outbox_is_refused_in_a_sentence(till: Path
 
 def test_a_till_that_was_killed_in_its_shift_goes_on_with_it(till: Path) -> None:
     with at_work(till) as (process, address):
-        httpx2.post(f"{address}/press", json={"action": "open-shift", "value": "Bu Siti"}, timeout=30)
+        httpx2.post(f"{address}/press", json={"action": "open-shift", "value": "Kasir 1"}, timeout=30)
         os.kill(process.pid, signal.SIGKILL)
         process.wait(60)
     with at_work(till) as (_, address):

@@ -35,7 +35,7 @@ class Shop:
             self.terminal, Merchant(self.terminal), Pump(self.terminal, rig.clock.now), rig.clock
         )
         (self.card,) = rig.loaded(1, VALUE)
-        self.station.press("open-shift", "Bu Siti")
+        self.station.press("open-shift", "Kasir 1")
         self.sell(self.card)
 
     def sell(self, card: Issued) -> None:

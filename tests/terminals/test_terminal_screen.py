@@ -205,7 +205,7 @@ def test_nothing_is_sold_before_somebody_has_opened_a_shift(
         till.press("sale", "5000")
     with pytest.raises(ShiftRefused):
         till.press("open-shift", " ")
-    till.press("open-shift", "Bu Siti")
+    till.press("open-shift", "Kasir 1")
     assert till.tapped(card(vault)).word == "no-price"
     assert till.press("sale", "5.000").amount == 5_000
     assert till.tapped(card(vault)).word == "paid"
@@ -235,7 +235,7 @@ def test_a_conductor_takes_fares_inspects_and_counts_cash(
     device: Terminal, clock: Clock, vault: FileVault
 ) -> None:
     handheld = station_of(device, clock, Conductor(device, PLACE))
-    handheld.press("open-shift", "Pak Budi")
+    handheld.press("open-shift", "Kondektur 7")
     rider, other = card(vault), card(vault, serial=2)
     assert handheld.tapped(rider).word == "paid"
     handheld.press("inspect")
@@ -257,7 +257,7 @@ def test_cash_is_the_tariffs_fare_of_the_class_and_taken_with_a_key(
     device: Terminal, clock: Clock, vault: FileVault
 ) -> None:
     handheld = station_of(device, clock, Conductor(device, PLACE))
-    handheld.press("open-shift", "Pak Budi")
+    handheld.press("open-shift", "Kondektur 7")
     assert (asked := handheld.press("cash")).amount == 4_000  # dearer than by card: FACTS, Trans Semarang
     assert (asked.word, asked.letter, asked.tone) == ("ask-cash", "U", Tone.IDLE)
     prices = {one.action: one.amount for one in handheld.buttons if one.amount is not None}

@@ -45,7 +45,7 @@ def test_a_shift_counts_what_was_paid_what_is_open_and_cash(outbox: Outbox) -> N
     assert sums(outbox) == {"open": (1, 3_500), "sale": (1, 3_500), "cash": (1, 4_000)}
     closed = outbox.close_shift(UnixMs(START + 1))
     assert (closed.person, closed.taken, closed.first, closed.last, closed.is_open) == (
-        "Bu Siti",
+        "Kasir 1",
         3_500,
         1,
         3,
