@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
@@ -56,12 +57,25 @@ def run_script() -> Any:
     return load_run(ROOT / "run")
 
 
-@pytest.fixture(autouse=True)
-def log_as_it_was() -> Iterator[None]:
-    """A test that sets the log up, as commands do, leaves none of it to the next."""
+@contextmanager
+def _log_as_it_was() -> Iterator[None]:
     before = structlog.get_config()
     yield
     structlog.configure(**before)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def log_of_the_module_before() -> Iterator[None]:
+    """What a module's fixtures set the log up to, as commands do, ends with the module."""
+    with _log_as_it_was():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def log_of_the_test_before() -> Iterator[None]:
+    """A test that sets the log up leaves none of it to the next."""
+    with _log_as_it_was():
+        yield
 
 
 @pytest.fixture(scope="session")
