@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import structlog
 from structlog.testing import capture_logs
 
 from keys.money import Rupiah
@@ -109,6 +110,7 @@ class Telling(Validator):
 
 
 def test_every_row_is_an_event_in_the_log_of_the_name_that_stands_there(bus: Terminal, clock: Clock) -> None:
+    structlog.reset_defaults()  # a fixture of the whole session may have quietened it
     panel = Telling(bus, PLACE)
     station = Station(bus, panel, Pump(bus, clock.now), clock)
     named = set(
