@@ -61,6 +61,11 @@ def router(desk: LoadDesk) -> APIRouter:
     routes = APIRouter(tags=["terminals"])
     gate = Gate("loads", LOADS_MAX)
 
+    async def begun(request: Request) -> JSONResponse:
+        with gate:
+            body = await limited_body(request)
+            return JSONResponse((await run_in_threadpool(desk.begin, body)).as_json())
+
     @routes.post(
         "/v1/loads",
         response_model=LoadStep,
@@ -69,9 +74,7 @@ def router(desk: LoadDesk) -> APIRouter:
     )
     async def post_load(request: Request) -> JSONResponse:
         """Begin a cash load: a hold that the card's evidence completes or voids, and the first commands for the card."""
-        with gate:
-            body = await limited_body(request)
-            return JSONResponse((await run_in_threadpool(desk.begin, body)).as_json())
+        return await begun(request)
 
     @routes.post(
         "/v1/refunds",
@@ -81,9 +84,7 @@ def router(desk: LoadDesk) -> APIRouter:
     )
     async def post_refund(request: Request) -> JSONResponse:
         """Begin to give a sale back to its card, as a load begins; it goes on at /v1/loads/step."""
-        with gate:
-            body = await limited_body(request)
-            return JSONResponse((await run_in_threadpool(desk.begin, body)).as_json())
+        return await begun(request)
 
     @routes.post(
         "/v1/loads/ordered",
@@ -93,9 +94,7 @@ def router(desk: LoadDesk) -> APIRouter:
     )
     async def post_ordered_load(request: Request) -> JSONResponse:
         """Begin to write what a card's holder ordered from the wallet; it goes on at /v1/loads/step."""
-        with gate:
-            body = await limited_body(request)
-            return JSONResponse((await run_in_threadpool(desk.begin, body)).as_json())
+        return await begun(request)
 
     @routes.post(
         "/v1/loads/waiting",
