@@ -35,7 +35,7 @@ def sums(outbox: Outbox) -> dict[str, tuple[int, int]]:
 
 def test_a_shift_counts_what_was_paid_what_is_open_and_cash(outbox: Outbox) -> None:
     assert outbox.shift() is None
-    assert outbox.open_shift("  Bu   Siti ", START) == 1
+    assert outbox.open_shift("  Kasir   1 ", START) == 1
     for sequence in (1, 2, 3):
         outbox.save(record(sequence, uid=bytes([sequence] * 7)), RecordState.INTENT)
     assert sums(outbox) == {"open": (3, 10_500)}
