@@ -5,7 +5,6 @@ Raises DatabaseDamaged, naming batch and record of the first difference. `ledger
 
 from __future__ import annotations
 
-from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -21,19 +20,19 @@ from keys.money import sen_of
 from ledger.errors import DatabaseDamaged, LedgerError
 from ledger.intake import store
 from ledger.intake.assess import identity_of
+from ledger.intake.booked import NOWHERE, Booked, fingerprint
 from ledger.intake.reasons import Outcome, Reason, Resolution
 from ledger.store import read_documents, read_rows
 from ledger.transfer import Flag, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ledger.intake.assess import Assessor
     from ledger.intake.registry import Registry
     from ledger.intake.store import BatchRow, TapRow
     from ledger.store import Connection, Database
 
 _CARD_KINDS = [Kind.FARE, Kind.SALE, Kind.LOAD, Kind.REFUND]
+_GAINS = [Kind.LOAD, Kind.REFUND]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +48,22 @@ class Audited:
 def audit(database: Database, registry: Registry, assessor: Assessor) -> Audited:
     """Check everything that cards and terminals signed against what is in the books."""
     with database.transaction() as connection:
-        taps = {(tap.uid, tap.tmc): tap for tap in store.all_taps(connection)}
-        audit_ = _Audit(connection, registry, assessor, taps)
+        audit_ = _Audit(connection, registry, assessor)
         for batch in store.all_batches(connection):
             audit_.take(batch)
-        audit_.finish()
-        return Audited(audit_.batches, audit_.records, audit_.macs, len(taps))
+        return audit_.finish()
 
 
 class _Audit:
     """Counts and what is still to be accounted for."""
 
-    def __init__(
-        self,
-        connection: Connection,
-        registry: Registry,
-        assessor: Assessor,
-        taps: dict[tuple[int, int], TapRow],
-    ) -> None:
+    def __init__(self, connection: Connection, registry: Registry, assessor: Assessor) -> None:
         self.batches = self.records = self.macs = 0
         self._connection = connection
         self._keys: dict[int, list[bytes]] = {}
         self._registry = registry
         self._assessor = assessor
-        self._taps = taps
-        self._proven: set[tuple[int, int]] = set()
+        self._booked = Booked(connection)
         self._quarantined = {(row.terminal, row.sequence): row for row in store.read_quarantine(connection)}
         self._block, self._documents = 0, list[bytes]()
 
@@ -127,49 +117,53 @@ class _Audit:
 
     def _prove(self, record: TapRecord, tmv: bytes, where: str) -> None:
         uid = int.from_bytes(record.uid, "big")
-        card, tap = self._registry.card(uid), self._taps.get((uid, record.tmc))
-        self._expect(card is not None and tap is not None, where, record)
-        if card is None or tap is None:
+        card, place = self._registry.card(uid), self._booked.place(uid, record.tmc)
+        self._expect(card is not None and place != NOWHERE, where, record)
+        if card is None:
             return
         self.macs += 1
         self._expect(self._assessor.signed(card, record.tmc, record.tmi, tmv), where, record)
         signed = evidence.parse(record.tmi)
-        self._expect(
-            tap.identity == identity_of(record.tmi, tmv)
-            and tap.amount == sen_of(signed.amount)
-            and tap.balance_after == sen_of(signed.record.balance_after)
-            and tap.kind == signed.record.kind,
-            where,
-            record,
-        )
-        self._proven.add((uid, record.tmc))
+        told = fingerprint(
+            identity_of(record.tmi, tmv), signed.record.kind, sen_of(signed.amount), sen_of(signed.record.balance_after)
+        )  # fmt: skip
+        self._expect(self._booked.says(place, told), where, record)
+        self._booked.prove(place)
 
     def _expect(self, holds: bool, where: str, record: object) -> None:
         if not holds:
             sequence = getattr(record, "sequence", "?")
             raise DatabaseDamaged(f"{where}: record {sequence} is not in the books as its card signed it")
 
-    def finish(self) -> None:
+    def finish(self) -> Audited:
         """No tap without a proof, and the money of each tap is what its card moved."""
-        unproven = self._taps.keys() - self._proven
-        if unproven:
-            uid, tmc = min(unproven)
+        unproven = self._booked.unproven()
+        if unproven is not None:
             raise DatabaseDamaged(
-                f"tap {tmc} of a card in partition {self._taps[uid, tmc].partition} has no batch"
+                f"tap {unproven[1]} of a card in partition {self._tap(unproven).partition} has no batch"
             )
-        moved = dict(self._moved())
-        for name, tap in self._taps.items():
-            if moved.pop(name, 0) != tap.amount:
-                raise DatabaseDamaged(f"position {tap.position}: the transfers are not what the card signed")
-        if moved:
-            raise DatabaseDamaged(f"{len(moved)} card transactions have transfers and no tap")
+        strangers = self._move()
+        wrong = self._booked.unmoved()
+        if wrong is not None:
+            raise DatabaseDamaged(
+                f"position {self._tap(wrong).position}: the transfers are not what the card signed"
+            )
+        if strangers:
+            raise DatabaseDamaged(f"{strangers} transfers of card transactions have no tap")
+        return Audited(self.batches, self.records, self.macs, len(self._booked))
 
-    def _moved(self) -> Iterator[tuple[tuple[int, int], int]]:
-        """What each card transaction moved by the journal: negative where the purse was debited."""
-        sums: dict[tuple[int, int], int] = defaultdict(int)
+    def _tap(self, name: tuple[int, int]) -> TapRow:
+        return next(tap for tap in store.all_taps(self._connection) if (tap.uid, tap.tmc) == name)
+
+    def _move(self) -> int:
+        """Add up what the journal moved for each tap; returns how many transfers of cards belong to none."""
+        strangers = 0
         for rows in read_rows(self._connection):
             real = rows["flags"] & Flag.UNPOSTED == 0
-            for row in rows[np.isin(rows["kind"], _CARD_KINDS) & real & (rows["tmc"] > 0)]:
-                gained = int(row["kind"]) in {Kind.LOAD, Kind.REFUND}
-                sums[int(row["uid"]), int(row["tmc"])] += int(row["amount"]) * (1 if gained else -1)
-        yield from sums.items()
+            some = rows[np.isin(rows["kind"], _CARD_KINDS) & real & (rows["tmc"] > 0)]
+            places = self._booked.places(some["uid"], some["tmc"])
+            known = places != NOWHERE
+            gained = np.where(np.isin(some["kind"], _GAINS), some["amount"], -some["amount"])
+            self._booked.move(places[known], gained[known])
+            strangers += int((~known).sum())
+        return strangers
