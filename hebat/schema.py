@@ -29,3 +29,27 @@ TABLES: Final[tuple[TableSet, ...]] = (
     history_tables.metadata, journey_tables.metadata, staff_tables.metadata, cardholder_tables.metadata, match_tables.metadata,
     break_tables.metadata,
 )  # fmt: skip
+
+CHANGED: Final = {
+    **dict.fromkeys(
+        (
+            "bank_payments", "bank_sequences", "card_blocks", "cards", "clients", "disputes", "loads", "meta", "page_tokens",
+            "payment_releases", "phone_taps", "quarantine", "settlement_breaks", "settlement_disputes", "settlement_generations",
+            "settlement_matching_items", "settlement_matching_lines", "settlement_matchings", "settlement_proposals",
+            "settlement_suggestions", "settlement_suspense", "staff", "terminals", "wallet_loads", "wallet_transfers",
+        ),
+        "UPDATE",
+    ),
+    **dict.fromkeys(
+        (
+            "account_pages", "history_marks", "holders", "journeys_read", "order_answers", "payment_outcomes", "payment_reports",
+            "saving_checks", "saving_links", "saving_mirrors", "screen_codes", "settlement_refused_pairs", "snapshot_chunks", "snapshots",
+            "staff_attempts", "staff_recovery_codes", "statement_files", "vault_records", "wallet_standing",
+        ),
+        "DELETE",
+    ),
+    **dict.fromkeys(("card_pins", "invitations", "staff_sessions"), "UPDATE, DELETE"),
+}  # fmt: skip
+"""What a server does to rows beside adding and reading them; to all other tables, the journal's among them, it may not."""
+KEPT: Final = ("archives", "alembic_version")
+"""Tables to which the owner alone adds, by archiving and upgrading."""

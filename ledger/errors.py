@@ -28,6 +28,7 @@ LedgerError
  ├── SavingRefused           a step of a holder's saving account that cannot be taken; its `SavingReason` says why
  ├── BundleUnknown           no such signed bundle
  ├── ArchiveRefused          a business date that cannot be archived (yet)
+ ├── RoleRefused             a database role that cannot be let serve
  ├── ExportRefused           an export, or taking one in, that cannot be done as asked
  ├── ExportDamaged           a file of an export that is not what was exported
  ├── CursorInvalid           a cursor that no page of a statement gave
@@ -201,6 +202,10 @@ class BundleUnknown(LedgerError):
 
 class ArchiveRefused(LedgerError):
     """A business date that cannot be archived, or not yet."""
+
+
+class RoleRefused(LedgerError):
+    """A database role that cannot be let serve this ledger."""
 
 
 class ExportRefused(LedgerError):

@@ -137,6 +137,7 @@ _OF: Final[dict[type[errors.LedgerError], ProblemType]] = {
     errors.AccountUnknown: ProblemType("Account unknown", 404, "No account has this number."),
     errors.BlockRefused: ProblemType("Block refused", 409, "The card is blocked already, or is not."),
     errors.ArchiveRefused: ProblemType("Archive refused", 409, "The archive cannot be made, or read, as asked."),
+    errors.RoleRefused: ProblemType("Role refused", 409, "The database's role cannot be let serve."),
     errors.WalletRefused: ProblemType("Wallet refused", 409, "The wallet cannot do, or take, what was asked."),
     errors.QrRefused: ProblemType("QR refused", 422, "A QR payment that cannot be made, or is none."),
     errors.DisputeRefused: ProblemType("Dispute refused", 409, "The report, or its answer, cannot be taken as asked."),

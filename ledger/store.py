@@ -141,6 +141,10 @@ class Database:
                 raise StorageError(
                     f"the disk under {self.name} is full: {said}; make room, and the ledger goes on by itself"
                 ) from error
+            if isinstance(_cause(error), psycopg2.errors.InsufficientPrivilege):
+                raise StorageError(
+                    f"the database's role may not do this: {said}; let it by `hebat ledger grant ROLE`, or come as the owner"
+                ) from error
             if isinstance(_cause(error), _GONE):
                 raise StorageError(f"{self.name} does not answer: {said}; look at disk and server") from error
             raise

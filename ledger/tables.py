@@ -18,7 +18,7 @@ from sqlalchemy import (
     event,
 )
 
-from ledger.closing import guards
+from ledger.closing import days, guards
 from ledger.schema import each, field, key, partition
 from ledger.transfer import ROW
 
@@ -122,6 +122,9 @@ meta = Table(
 )
 
 # The whole of it at once, since the guards of one table ask another.
-for _dialect, _statements in (("sqlite", guards.SQLITE), ("postgresql", guards.POSTGRESQL)):
+for _dialect, _statements in (
+    ("sqlite", guards.SQLITE),
+    ("postgresql", (*guards.POSTGRESQL, *days.POSTGRESQL)),
+):
     for _statement in _statements:
         event.listen(metadata, "after_create", DDL(_statement).execute_if(dialect=_dialect))  # type: ignore[no-untyped-call]

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import typer
 
-from hebat.ledger_commands import archiving, carrying, checking, keeping, serving, upgrading
+from hebat.ledger_commands import archiving, carrying, checking, granting, keeping, serving, upgrading
 
 ledger_app = typer.Typer(help="Look after a ledger.", no_args_is_help=True)
 ledger_app.command()(keeping.init)
 ledger_app.command()(serving.serve)
 ledger_app.command()(checking.verify)
 ledger_app.command()(upgrading.upgrade)
+ledger_app.command()(granting.grant)
 ledger_app.command()(keeping.rebuild)
 ledger_app.command()(keeping.snapshot)
 ledger_app.command()(keeping.checkpoint)

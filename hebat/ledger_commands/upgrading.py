@@ -16,7 +16,8 @@ def upgrade(
 
     All of it happens or none of it. A ledger that is up to date stays as it is.
     """
-    from hebat.migrations.upgrade import migrate  # noqa: PLC0415  alembic and SQLAlchemy load only where they are needed
+    from hebat.ledger_commands.granting import grant_again  # noqa: PLC0415  alembic and SQLAlchemy load only where they are needed
+    from hebat.migrations.upgrade import migrate  # noqa: PLC0415  as above
     from ledger.lease import take  # noqa: PLC0415
 
     console, progress = console_of(machine=as_json)
@@ -27,6 +28,7 @@ def upgrade(
         try:
             with progress.step("Upgrading", 1) as told:
                 before, after = migrate(place.url)
+                grant_again(opened)
                 told(1)
         finally:
             lease.release()

@@ -107,11 +107,26 @@ def _column(table: str, name: str) -> Probe:
     return probe
 
 
+def _trigger(name: str) -> Probe:
+    asked = {
+        "sqlite": "SELECT 1 FROM sqlite_master WHERE type = 'trigger' AND name = :name",
+        "postgresql": "SELECT 1 FROM pg_trigger WHERE tgname = :name AND tgrelid = to_regclass('documents')",
+    }
+
+    def probe(inspector: sa.Inspector) -> bool:
+        bind = inspector.bind
+        assert isinstance(bind, sa.Connection)  # noqa: S101  `_recognised` looks through one
+        return bind.execute(sa.text(asked[bind.dialect.name]), {"name": name}).first() is not None
+
+    return probe
+
+
 def _allows_rules(inspector: sa.Inspector) -> bool:
     return any("12" in str(one["sqltext"]) for one in inspector.get_check_constraints("transfers"))
 
 
 _SIGNS: Final[tuple[tuple[str, Probe], ...]] = (
+    ("9070", _trigger("documents_stay")),
     ("0029", _table("wallet_loads")),
     ("0028", _table("intake_explanations")),
     ("0027", _table("saving_links")),

@@ -1,7 +1,7 @@
 """Triggers by which the database refuses to change what is in a closed window, or to put more in; as SQL.
 
-Rows and blocks of a closed business date, and the note that it is closed, can be neither changed nor taken out; rows go only once
-the same transaction has noted in which archive they are (`ledger.archive`). More cannot get in: no
+Rows, blocks and signed documents of a closed business date, and the note that it is closed, can be neither changed nor taken out; rows
+and documents go only once the same transaction has noted in which archive they are (`ledger.archive`). On PostgreSQL none of these tables can be emptied. More cannot get in: no
 block with rows of such a date, and on PostgreSQL no row into a closed date's own table. On SQLite rows are not looked at one by one as
 they come, which would cost every transfer a third of its time; but none comes without its block.
 """
@@ -15,6 +15,12 @@ _CLOSED: Final = "(SELECT max(business_date) FROM windows WHERE partition = 0)"
 _OLD: Final = f"OLD.business_date <= {_CLOSED}"
 _ARCHIVED: Final = "SELECT 1 FROM archives WHERE partition = 0 AND business_date = OLD.business_date"
 _NOT_ARCHIVED: Final = f"{_OLD} AND NOT EXISTS ({_ARCHIVED})"
+_DOCUMENT: Final = (
+    f"EXISTS (SELECT 1 FROM blocks WHERE partition = 0 AND block = OLD.block AND business_date <= {_CLOSED})"  # noqa: S608  our own names
+)
+_NOT_MOVED: Final = (
+    "NOT EXISTS (SELECT 1 FROM archives WHERE partition = 0 AND OLD.block BETWEEN first_block AND last_block)"
+)
 _NEW: Final = f"NEW.rows > 0 AND NEW.business_date <= {_CLOSED}"
 
 _SQLITE: Final = (
@@ -25,6 +31,8 @@ _SQLITE: Final = (
     ("blocks_stay", "UPDATE", "blocks", f"WHEN {_OLD}"),
     ("blocks_stay_in", "DELETE", "blocks", f"WHEN {_OLD}"),
     ("blocks_stay_out", "INSERT", "blocks", f"WHEN {_NEW}"),
+    ("documents_stay", "UPDATE", "documents", f"WHEN {_DOCUMENT}"),
+    ("documents_stay_in", "DELETE", "documents", f"WHEN {_DOCUMENT} AND {_NOT_MOVED}"),
 )
 SQLITE: Final = tuple(
     f"CREATE TRIGGER IF NOT EXISTS {name} BEFORE {verb} ON {table} {when} BEGIN SELECT RAISE(ABORT, '{TOLD}'); END"
@@ -45,15 +53,14 @@ POSTGRESQL: Final = (
     _function("ledger_refuse", "TRUE"),
     _function("ledger_refuse_closed", _OLD),
     _function("ledger_refuse_late", _NEW),
+    _function("ledger_refuse_document", f"{_DOCUMENT} AND (TG_OP = ''UPDATE'' OR {_NOT_MOVED})"),
     "CREATE OR REPLACE TRIGGER windows_stay BEFORE UPDATE OR DELETE ON windows FOR EACH ROW EXECUTE FUNCTION ledger_refuse()",
     "CREATE OR REPLACE TRIGGER transfers_stay BEFORE UPDATE OR DELETE ON transfers FOR EACH ROW EXECUTE FUNCTION ledger_refuse_closed()",
     "CREATE OR REPLACE TRIGGER blocks_stay BEFORE UPDATE OR DELETE ON blocks FOR EACH ROW EXECUTE FUNCTION ledger_refuse_closed()",
     "CREATE OR REPLACE TRIGGER blocks_stay_out BEFORE INSERT ON blocks FOR EACH ROW EXECUTE FUNCTION ledger_refuse_late()",
+    "CREATE OR REPLACE TRIGGER documents_stay BEFORE UPDATE OR DELETE ON documents FOR EACH ROW EXECUTE FUNCTION ledger_refuse_document()",
+    *(
+        f"CREATE OR REPLACE TRIGGER {table}_stay_full BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse()"
+        for table in ("transfers", "blocks", "documents", "windows")
+    ),
 )
-
-
-def day_guard(table: str) -> str:
-    """PostgreSQL: no row gets into the table of a closed business date any more."""
-    return (
-        f"CREATE TRIGGER day_is_closed BEFORE INSERT ON {table} FOR EACH ROW EXECUTE FUNCTION ledger_refuse()"
-    )

@@ -74,21 +74,13 @@ class JournalRows:
 
 
 def begin_day(connection: sa.Connection, day: Day) -> None:
-    """PostgreSQL: a table for a business date's rows, unless this connection has seen one.
-
-    It is made apart and then attached, which locks nobody out who reads.
-    """
+    """PostgreSQL: a table for a business date's rows, unless this connection has seen one."""
     known: set[int] = connection.info.setdefault("ledger_days", set())
     if day in known:
         return
     name = name_of_day(day)
     if connection.execute(sa.select(sa.func.to_regclass(name))).scalar() is None:
-        connection.exec_driver_sql(
-            f"CREATE TABLE {name} (LIKE transfers INCLUDING DEFAULTS INCLUDING CONSTRAINTS)"
-        )
-        connection.exec_driver_sql(
-            f"ALTER TABLE transfers ATTACH PARTITION {name} FOR VALUES FROM ({day}) TO ({day + 1})"
-        )
+        connection.execute(sa.select(sa.func.ledger_open_day(int(day))))
     known.add(day)
 
 

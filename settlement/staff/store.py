@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from ledger.store import Connection
     from settlement.staff.lockout import Subject
+
+_LOG_LOCK: Final = int.from_bytes(b"KSHSTAFF")
+"""The number of PostgreSQL's advisory lock under which entries of the log are numbered: a server that may only add to a table cannot lock it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +177,7 @@ def forget_failures(connection: Connection, subject: Subject, value: str) -> Non
 def append(connection: Connection, at: UnixMs, said: Said) -> Entry:
     """Add an entry to the log, in the transaction that does what it tells."""
     if connection.dialect.name == "postgresql":  # SQLite's writing transaction is alone already
-        connection.exec_driver_sql("LOCK TABLE staff_audit IN SHARE ROW EXCLUSIVE MODE")
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOG_LOCK)))
     newest = sa.select(audit).where(audit.c.partition == WHOLE).order_by(audit.c.number.desc()).limit(1)
     row = connection.execute(newest).first()
     entry = next_entry(_entry(row) if row else None, at, said)

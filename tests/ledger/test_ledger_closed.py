@@ -26,7 +26,7 @@ OPEN = "position = 3"
 @pytest.fixture
 def closed(ledger: Ledger) -> Ledger:
     """A ledger with two transfers in a closed window, and one in the open one."""
-    ledger.post([transfer(amount=1), transfer(amount=2)])
+    ledger.post([transfer(amount=1), transfer(amount=2)], document=b"signed")
     ledger.close_window(ledger.open_window())
     ledger.post([transfer(amount=3)])
     return ledger
@@ -47,6 +47,8 @@ def change(ledger: Ledger, statement: str) -> int:
         "UPDATE blocks SET received_at = 1 WHERE block = 1",
         "DELETE FROM blocks WHERE block = 1",
         "INSERT INTO blocks SELECT partition, 99, 99, 1, received_at, business_date, documents, previous, digest FROM blocks WHERE block = 1",
+        "UPDATE documents SET block = 9 WHERE block = 1",
+        "DELETE FROM documents WHERE block = 1",
     ],
 )
 def test_law_09_the_database_refuses_to_change_a_closed_window(closed: Ledger, statement: str) -> None:
