@@ -126,7 +126,7 @@ def _allows_rules(inspector: sa.Inspector) -> bool:
 
 
 _SIGNS: Final[tuple[tuple[str, Probe], ...]] = (
-    ("9070", _trigger("documents_stay")),
+    ("0049", _trigger("documents_stay")),
     ("0029", _table("wallet_loads")),
     ("0028", _table("intake_explanations")),
     ("0027", _table("saving_links")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import op
 
-revision = "9070"
+revision = "0049"
 down_revision = "0029"
 
 _OPEN = (
