@@ -41,7 +41,7 @@ def roles(postgres: Path) -> Roles:  # noqa: F811  the fixture
 
 
 @pytest.fixture(scope="module")
-def served(roles: Roles, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Roles]:
+def served(roles: Roles, tmp_path_factory: pytest.TempPathFactory) -> Roles:
     """A city that its owner founded and a server without ownership opened: taps, a refusal, a night, another day."""
     root = tmp_path_factory.mktemp("city") / "city"
     with pytest.MonkeyPatch.context() as patch:

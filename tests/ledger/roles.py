@@ -38,9 +38,8 @@ def made(postgres: Path, *, ledger: bool = True) -> Roles:
             cursor.execute(f"CREATE ROLE {owner} LOGIN")
             cursor.execute(f"CREATE ROLE {server} LOGIN")
             cursor.execute(f"CREATE DATABASE {name} OWNER {owner}")
-    roles = Roles(
-        *(f"postgresql+psycopg2://{one}@/{name}?host={postgres}" for one in (owner, server)), server
-    )
+    of_owner, of_server = (f"postgresql+psycopg2://{one}@/{name}?host={postgres}" for one in (owner, server))
+    roles = Roles(of_owner, of_server, server)
     if ledger:
         database = Database(roles.owner)
         database.create(*TABLES)
