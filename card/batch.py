@@ -26,6 +26,7 @@ CONTENT_TYPE: Final = "application/ksh-batch+cbor"
 LOAD_CONTENT_TYPE: Final = "application/ksh-load+cbor"
 REFUND_CONTENT_TYPE: Final = "application/ksh-refund+cbor"
 ORDERED_CONTENT_TYPE: Final = "application/ksh-ordered-load+cbor"
+LOCK_CONTENT_TYPE: Final = "application/ksh-lock+cbor"
 WAITING_CONTENT_TYPE: Final = "application/ksh-waiting+cbor"
 STEP_CONTENT_TYPE: Final = "application/ksh-load-step+cbor"
 SHIFT_CONTENT_TYPE: Final = "application/ksh-shift+cbor"
@@ -36,7 +37,7 @@ RULES_MAX: Final = 16
 TERMINAL_MAX: Final = (1 << 31) - 1
 SEQUENCE_MAX: Final = 0xFFFF_FFFF
 RELAYED_FROM: Final = 1 << 31
-"""From here on a terminal's numbers are those of loads, whose records the ledger writes in its name: this plus the request's number."""
+"""From here on a terminal's numbers are those of loads and of what else the ledger does to a card through it, whose records the ledger writes in its name: this plus the request's number."""
 FIRST_DIGEST: Final = bytes(32)
 AMOUNT_MAX: Final = 20_000_000
 _UID_BYTES: Final = 7

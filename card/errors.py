@@ -6,6 +6,7 @@ CardError
  ├── SessionBroken       the answer's MAC is not the card's: treat as unknown
  ├── CardForeign         no KSH application here, or another city's keys
  ├── CardRefused         a KSH card that may not do this: expired, blocked, short of value
+ │    └── CardLocked     it was to be locked, and is
  ├── TapRefused          an address that no card of this city made
  ├── ReaderError         the reader, not the card; no card was asked anything
  │    ├── ReaderServiceDown   no PC/SC service answers
@@ -70,6 +71,10 @@ class CardRefused(CardError):
     def __init__(self, message: str, reason: str = "refused") -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class CardLocked(CardRefused):
+    """A card that was to be locked, and is locked already."""
 
 
 class ReaderError(CardError):

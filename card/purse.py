@@ -248,6 +248,11 @@ class Inspection:
     seen: Seen
 
     @property
+    def locked(self) -> bool:
+        """True where a terminal locked the card: any later transaction would have ended that."""
+        return bool(self.records) and self.records[0].kind is TapKind.LOCK
+
+    @property
     def balance(self) -> Rupiah:
         """What the purse held after the newest transaction; a card without one holds nothing."""
         return self.records[0].balance_after if self.records else Rupiah(0)

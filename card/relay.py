@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from card import client, ev2, tmac
 from card.apdu import SW1, Ins, Status, wrap
 from card.channel import CommMode
-from card.errors import Acted, CardError, CardForeign, CardLost, CardRefused, SessionBroken, StatusError
+from card.errors import (
+    Acted,
+    CardError,
+    CardForeign,
+    CardLocked,
+    CardLost,
+    CardRefused,
+    SessionBroken,
+    StatusError,
+)
 from card.handshake import Handshake
 from card.layout import AID, RECORD_BYTES, File, Identity, Journey, LogRecord, ReaderId
 from card.purse import Evidence, Intent, Seen
@@ -141,12 +150,9 @@ def staged(
     Nothing has happened yet. `allowed` raises where this card may not be loaded. Raises CardRefused where the purse's limit would
     be passed, CardLost, StatusError, SessionBroken.
     """
-    session, reader = far.session, ReaderId(change.terminal, change.sequence, change.seconds).encode()
+    session, reader = far.session, _reader(change)
     asked = [
-        session.command(Ins.READ_DATA, _place(File.IDENTITY, 0)),
-        session.command(Ins.READ_DATA, _place(File.JOURNEY, 0)),
-        session.command(Ins.GET_VALUE, bytes((File.PURSE,))),
-        session.command(Ins.COMMIT_READER_ID, reader),
+        *_looking(session, reader),
         session.command(Ins.CREDIT, bytes((File.PURSE,)), CommMode.FULL, change.amount.to_bytes(4, "little")),
     ]
     answers = yield asked
@@ -155,27 +161,61 @@ def staged(
     after = Rupiah(found.value + change.amount)
     if after > found.identity.purse_limit:
         raise CardRefused(f"the purse may hold {found.identity.purse_limit} rupiah at most: load less")
-    previous, credited = whole(answers, asked)[3:]
+    previous, credited = whole(answers, asked)[_READS:]
     enciphered = session.opened(previous)
     session.opened(credited)
+    signed = tmac.reader_entry(reader, enciphered) + tmac.value_entry(Ins.CREDIT, File.PURSE, change.amount)
+    # The ledger loads no blocked card, so a locked one is let go.
+    journey = replace(found.journey, locked=False) if found.journey.locked else None
+    return _ending(far, change, found, signed, journey)
+
+
+def locking(far: Far, change: Change) -> Script[tuple[Intent, list[bytes]]]:
+    """As `staged`, for what locks a card: no money, a log record, and the journey file under the locked mark.
+
+    Raises CardLocked where it is locked already, CardRefused where its journey file is of a newer software, CardLost, StatusError, SessionBroken.
+    """
+    session, reader = far.session, _reader(change)
+    asked = _looking(session, reader)
+    answers = yield asked
+    found = _read(session, answers, asked)
+    if found.journey.locked:
+        raise CardLocked("the card is locked already")
+    if not found.journey.known:
+        raise CardRefused("the card's journey file is of a newer software: it is left as it is")
+    enciphered = session.opened(whole(answers, asked)[_READS])
+    signed = tmac.reader_entry(reader, enciphered)
+    return _ending(far, change, found, signed, replace(found.journey, locked=True))
+
+
+def _reader(change: Change) -> bytes:
+    return ReaderId(change.terminal, change.sequence, change.seconds).encode()
+
+
+def _looking(session: FarSession, reader: bytes) -> list[bytes]:
+    """Identity, journey, value, and who reads them."""
+    return [
+        session.command(Ins.READ_DATA, _place(File.IDENTITY, 0)),
+        session.command(Ins.READ_DATA, _place(File.JOURNEY, 0)),
+        session.command(Ins.GET_VALUE, bytes((File.PURSE,))),
+        session.command(Ins.COMMIT_READER_ID, reader),
+    ]
+
+
+def _ending(
+    far: Far, change: Change, found: _Found, signed: bytes, journey: Journey | None
+) -> tuple[Intent, list[bytes]]:
+    """The commands that make a change real: log record, the journey file where it changes, commit; and what the chip will sign in all."""
+    session, after = far.session, Rupiah(found.value + change.signed_amount)
     record = LogRecord(
         change.kind, change.amount, after, change.seconds, change.terminal, change.sequence, change.reference
     ).encode()
-    tmi = (
-        found.tmi
-        + tmac.reader_entry(reader, enciphered)
-        + tmac.value_entry(Ins.CREDIT, File.PURSE, change.amount)
-        + tmac.data_entry(Ins.WRITE_RECORD, File.LOG, 0, record)
-    )
-    last = [
-        session.command(Ins.WRITE_RECORD, _place(File.LOG, RECORD_BYTES), CommMode.MAC, record),
-    ]
-    if found.journey.locked:  # the ledger loads no blocked card, so this one is let go
-        journey = replace(found.journey, locked=False).encode()
-        last.append(
-            session.command(Ins.WRITE_DATA, _place(File.JOURNEY, RECORD_BYTES), CommMode.MAC, journey)
-        )
-        tmi += tmac.data_entry(Ins.WRITE_DATA, File.JOURNEY, 0, journey)
+    tmi = found.tmi + signed + tmac.data_entry(Ins.WRITE_RECORD, File.LOG, 0, record)
+    last = [session.command(Ins.WRITE_RECORD, _place(File.LOG, RECORD_BYTES), CommMode.MAC, record)]
+    if journey is not None:
+        data = journey.encode()
+        last.append(session.command(Ins.WRITE_DATA, _place(File.JOURNEY, RECORD_BYTES), CommMode.MAC, data))
+        tmi += tmac.data_entry(Ins.WRITE_DATA, File.JOURNEY, 0, data)
     last.append(session.command(Ins.COMMIT_TRANSACTION, b"\x01"))
     return Intent(far.uid, far.seen.tmc + 1, tmi, Rupiah(found.value), change, far.seen), last
 

@@ -15,6 +15,7 @@ import cbor2
 
 from card.batch import (
     LOAD_CONTENT_TYPE,
+    LOCK_CONTENT_TYPE,
     ORDERED_CONTENT_TYPE,
     REFUND_CONTENT_TYPE,
     STEP_CONTENT_TYPE,
@@ -72,6 +73,15 @@ def load_ordered(link: Link, card: Transport, request: int, at: UnixMs, show: Sh
     return replace(done, rules=("wallet",)) if done.colour is Colour.GREEN else done
 
 
+def lock(link: Link, card: Transport, request: int, at: UnixMs) -> Outcome:
+    """Have the ledger lock a blocked card: red, whatever became of it; raises as `load` does, LoadDenied where the card is not blocked in the books."""
+    asked = cbor2.dumps([card.uid, 0, request, at], canonical=True)
+    begun = _begun(
+        link, "/v1/locks", asked, LOCK_CONTENT_TYPE, attempts=1
+    )  # nobody waits to be told of a block
+    return _carried(link, card, begun, None)
+
+
 def waiting(link: Link, at: UnixMs) -> frozenset[bytes]:
     """The UIDs of the cards for which a load waits.
 
@@ -112,9 +122,9 @@ def _carried(link: Link, card: Transport, step: Step, show: Show | None) -> Outc
     return outcome or Outcome(Colour.AMBER, "tap-again", "the ledger did not say how the load ended")
 
 
-def _begun(link: Link, path: str, payload: bytes, content_type: str) -> Step:
+def _begun(link: Link, path: str, payload: bytes, content_type: str, attempts: int = 0) -> Step:
     try:
-        return _step(link, link.post_signed(path, payload, content_type))
+        return _step(link, link.post_signed(path, payload, content_type, attempts))
     except UploadRefused as refusal:
         if refusal.status == _UNPROCESSABLE:
             raise LoadDenied(refusal.detail) from None

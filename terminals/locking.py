@@ -37,6 +37,10 @@ class Admission:
         offline.need_trust(self._standing(), self._rules.limits(at), at)
         self._rules.need_admitted(uid)
 
+    def need_unblocked(self, uid: bytes) -> None:
+        """Raises CardBlocked where this terminal's list names the card: also for those who only look."""
+        self._rules.need_admitted(uid)
+
     def need_released(self, newest: LogRecord | None) -> None:
         """For a locked card that the list does not name: raises FareRefused unless the list is newer than the one that it was locked by.
 

@@ -5,10 +5,11 @@ The intent is durable before the commit is sent, and the record before green is 
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+import structlog
 
 from card import evidence, purse
 from card.batch import Context, RecordStatus, TapRecord
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from keys.vault import Vault
     from terminals.locking import Admission
     from terminals.outbox import Outbox
+
+
+_log = structlog.get_logger("terminals.tap")
 
 
 class Colour(StrEnum):
@@ -63,9 +67,12 @@ class Wish:
 
 
 class TapMachine:
-    """Runs taps for one terminal."""
+    """Runs taps for one terminal; `lock_far` has a card locked by the ledger, for a terminal without the debit key."""
 
-    def __init__(self, outbox: Outbox, vault: Vault, admission: Admission) -> None:
+    def __init__(
+        self, outbox: Outbox, vault: Vault, admission: Admission, lock_far: Callable[[Transport], None]
+    ) -> None:
+        self._lock_far = lock_far
         self._outbox = outbox
         self._vault = vault
         self._admission = admission
@@ -93,39 +100,55 @@ class TapMachine:
         return Outcome(Colour.RED, refusal.rule, str(refusal))
 
     def look(self, card: Transport, role: Role) -> tuple[Outcome, Inspection | None]:
-        """Look at a card without changing it: green with its balance, and what it told; never raises, as `run`."""
+        """Look at a card: green with its balance, and what it told; red for a blocked one, which is locked; never raises, as `run`."""
         seen: list[Inspection] = []
 
         def looked() -> Outcome:
-            seen.append(purse.inspected(card, self._vault, role))
+            self._need_taken(card, self._admission.need_unblocked)
+            found = purse.inspected(card, self._vault, role)
+            if found.locked:
+                self._admission.need_released(found.records[0])
+            seen.append(found)
             return Outcome(Colour.GREEN, "balance", balance=seen[0].balance)
 
         return _told(looked), (seen[0] if seen else None)
 
     def _opened(self, card: Transport, role: Role) -> OpenCard:
         """The card, read, where it is taken: a blocked one is locked and refused, a locked one needs a newer list."""
-        try:
-            self._admission.need_admitted(card.uid)
-        except CardBlocked:
-            self._lock(card)
-            raise
+        self._need_taken(card, self._admission.need_admitted)
         open_ = purse.open_card(card, self._vault, role)
         if not open_.locked:
             return open_
         self._admission.need_released(purse.newest_record(card, self._vault, role))
         return purse.open_card(card, self._vault, role)
 
+    def _need_taken(self, card: Transport, need: Callable[[bytes], None]) -> None:
+        """Raises what `need` does of a card's UID; a blocked card is locked first."""
+        try:
+            need(card.uid)
+        except CardBlocked:
+            self._lock(card)
+            raise
+
     def _lock(self, card: Transport) -> None:
         """Lock a blocked card, once. Whatever keeps it from being locked, it stays refused: the next terminal tries again."""
-        with suppress(CardError, TerminalError):
-            pending = self._outbox.open_intent(card.uid)
-            if pending is not None:
-                if pending.kind is not TapKind.LOCK:  # its own flow asks the card, and tells its holder
-                    return
-                self._recover(card, Role.DEBIT, lambda _record: True)
-            open_ = purse.open_card(card, self._vault, Role.DEBIT)
-            if open_.journey.known and not open_.locked:
-                self._transact(open_, self._admission.lock)
+        try:
+            if self._vault.versions(Role.DEBIT):
+                self._lock_here(card)
+            else:
+                self._lock_far(card)
+        except (CardError, TerminalError) as error:
+            _log.warning("blocked card not locked", reason=str(error))
+
+    def _lock_here(self, card: Transport) -> None:
+        pending = self._outbox.open_intent(card.uid)
+        if pending is not None:
+            if pending.kind is not TapKind.LOCK:  # its own flow asks the card, and tells its holder
+                return
+            self._recover(card, Role.DEBIT, lambda _record: True)
+        open_ = purse.open_card(card, self._vault, Role.DEBIT)
+        if open_.journey.known and not open_.locked:
+            self._transact(open_, self._admission.lock)
 
     def _transact(self, open_: OpenCard, wish: Callable[[OpenCard, int], Wish]) -> Outcome:
         wanted = wish(open_, self._outbox.next_sequence)

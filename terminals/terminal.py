@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Self
 
+from card import purse
 from card.batch import RELAYED_FROM, Context
 from card.errors import CardRefused
 from card.layout import NEVER, Concession, Identity, Journey, JourneyState, TapKind
@@ -77,9 +78,9 @@ class Terminal:
         self._rules = Rules(parts.bundles, parts.tariff, parts.clock)
         vault = InUse(parts.vault, self._rules)
         self._waiting: frozenset[bytes] = frozenset()
-        self._machine = TapMachine(
-            parts.outbox, vault, Admission(parts.number, self._rules, parts.clock, lambda: self.standing)
-        )
+        self._locked_far: tuple[bytes, int] | None = None
+        admission = Admission(parts.number, self._rules, parts.clock, lambda: self.standing)
+        self._machine = TapMachine(parts.outbox, vault, admission, self._lock_far)
 
     def __enter__(self) -> Self:
         return self
@@ -123,7 +124,7 @@ class Terminal:
             return ()
 
     def inspect(self, card: Transport) -> tuple[Outcome, Inspection | None]:
-        """Look at a card without changing it: green with its balance, and what it told (None where it told nothing)."""
+        """Look at a card: green with its balance, and what it told (None where it told nothing, or is blocked: then it is locked)."""
         return self._machine.look(card, Role.READ)
 
     def fresh_code(self, found: Inspection) -> str:
@@ -236,6 +237,14 @@ class Terminal:
         if done.colour is Colour.GREEN:
             self.outbox.finish_refund(done.sequence - RELAYED_FROM, done.amount)
         return done
+
+    def _lock_far(self, card: Transport) -> None:
+        """Have the ledger lock a blocked card, once however often it is held here; raises CardError, TerminalError."""
+        if self._locked_far == (card.uid, purse.seen_now(card).tmc):
+            return
+        link, request = self._parts.link, self.outbox.next_request()
+        if loading.lock(link, card, request, self._parts.clock.now()).reason == "blocked":
+            self._locked_far = (card.uid, purse.seen_now(card).tmc)
 
     def upload(self) -> Uploaded:
         """Send what is ready; intents that waited too long go up as unconfirmed.

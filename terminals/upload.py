@@ -123,12 +123,12 @@ class Link:
             raise ReceiptWrong("the ledger's receipt speaks of another batch: records stay, try later")
         return results
 
-    def post_signed(self, path: str, payload: bytes, content_type: str) -> Any:
-        """Send one signed message, the same bytes until there is an answer; the answer's JSON.
+    def post_signed(self, path: str, payload: bytes, content_type: str, attempts: int = 0) -> Any:
+        """Send one signed message, the same bytes until there is an answer, or so often (0: as often as this line does); the answer's JSON.
 
         Raises Offline, UploadRefused.
         """
-        return self._post(path, self._seal(payload, content_type))
+        return self._post(path, self._seal(payload, content_type), attempts)
 
     def receipted(self, receipt: bytes) -> list[Any]:
         """The fields of a receipt that the ledger signed for this terminal; raises ReceiptWrong."""
@@ -168,10 +168,10 @@ class Link:
             raise UploadRefused(response.status_code, f"no answer to GET {path}")
         return body
 
-    def _post(self, path: str, body: bytes) -> Any:
+    def _post(self, path: str, body: bytes, attempts: int = 0) -> Any:
         try:
             for attempt in stamina.retry_context(
-                on=(httpx2.TransportError, _Busy), attempts=self._attempts, timeout=None, wait_initial=0.1,
+                on=(httpx2.TransportError, _Busy), attempts=attempts or self._attempts, timeout=None, wait_initial=0.1,
                 wait_max=BACK_OFF_SECONDS_MAX,
             ):  # fmt: skip
                 with attempt:

@@ -7,15 +7,23 @@ from typing import TYPE_CHECKING, Any, Final
 
 import cbor2
 
-from card.batch import LOAD_CONTENT_TYPE, ORDERED_CONTENT_TYPE, REFUND_CONTENT_TYPE, digest
+from card.batch import (
+    LOAD_CONTENT_TYPE,
+    LOCK_CONTENT_TYPE,
+    ORDERED_CONTENT_TYPE,
+    REFUND_CONTENT_TYPE,
+    digest,
+)
 from card.layout import TapKind
 from keys import envelope
+from keys.bundle import BundleKind
 from keys.clock import service_day
 from keys.errors import EnvelopeError, SignatureWrong
 from keys.identity import TerminalRole
 from keys.money import Rupiah, rupiah_of, sen_of
 from keys.rights import Right
 from ledger.bundles.blocks import block_of
+from ledger.bundles.store import last_number
 from ledger.chart import purse
 from ledger.enrolment.store import moved_in
 from ledger.errors import BatchMalformed, LoadRefused, SignatureRefused
@@ -47,7 +55,8 @@ _FIELDS = 4
 class LoadRequest:
     """What a terminal asks for: whom, how much (rupiah), the request's number, unique a terminal; the sale that is given back, None for a load.
 
-    `ordered` tells whether it is what the card's holder ordered from the wallet: then the order says how much.
+    `ordered` tells whether it is what the card's holder ordered from the wallet: then the order says how much. `locks`: nothing is loaded, the card
+    is blocked and is to be locked.
     """
 
     uid: bytes
@@ -55,11 +64,18 @@ class LoadRequest:
     request: int
     sale: Sale | None = None
     ordered: bool = False
+    locks: bool = False
 
     @property
     def kind(self) -> TapKind:
         """What the card's record will say."""
+        if self.locks:
+            return TapKind.LOCK
         return TapKind.LOAD if self.sale is None else TapKind.REFUND
+
+    def locking(self) -> LoadRequest:
+        """What becomes of it where the card is blocked."""
+        return replace(self, amount=Rupiah(0), sale=None, ordered=False, locks=True)
 
 
 def parse_request(payload: bytes, *, refund: bool = False, ordered: bool = False) -> LoadRequest:
@@ -84,13 +100,14 @@ def parse_request(payload: bytes, *, refund: bool = False, ordered: bool = False
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """A request that may go on: its card, its kiosk, the position of its hold, and whether it is new."""
+    """A request that may go on: its card, its kiosk, the position of its hold, and whether it is new; for a lock the number of the newest hotlist."""
 
     request: LoadRequest
     card: Card
     certificate: TerminalCertificate
     hold: int
     fresh: bool
+    hotlist: int = 0
 
 
 class Loads:
@@ -110,7 +127,7 @@ class Loads:
         return sum(sen_of(record.amount) for record in loads)
 
     def admit(self, body: bytes, give_way: Callable[[int, LoadRequest], None] = lambda *_: None) -> Admitted:
-        """A signed request, with its hold; the same request again gets the same hold, and is not fresh.
+        """A signed request, with its hold; the same request again gets the same hold, and is not fresh. For a blocked card any becomes a lock, and holds nothing.
 
         `give_way` hears of a refund before it is looked at: one of before that the card left is over then. Raises BatchMalformed, SignatureRefused, TerminalUnknown, LoadRefused.
         """
@@ -140,7 +157,7 @@ class Loads:
                     limit=unit.rules.ceiling, monthly=unit.rules.monthly
                 )
             )
-        return Admitted(unit.request, card, certificate, hold, unit.fresh)
+        return Admitted(unit.request, card, certificate, hold, unit.fresh, unit.hotlist)
 
 
 def need_load_right(certificate: TerminalCertificate) -> None:
@@ -157,6 +174,8 @@ def _requested(content_type: str, payload: bytes, certificate: TerminalCertifica
     if content_type == ORDERED_CONTENT_TYPE:
         need_load_right(certificate)
         return parse_request(payload, ordered=True)
+    if content_type == LOCK_CONTENT_TYPE:  # any terminal may show a blocked card
+        return parse_request(payload, ordered=True).locking()
     if content_type != LOAD_CONTENT_TYPE or certificate.role is not TerminalRole.KIOSK:
         raise LoadRefused(f"terminal {certificate.terminal} is a {certificate.role}: only a kiosk may load")
     return parse_request(payload)
@@ -194,6 +213,7 @@ class _Authorise:
         self._hold = 0
         self.rules = limits_of(card, unsettled)
         self.refused: Result | None = None
+        self.hotlist = 0
 
     @property
     def fresh(self) -> bool:
@@ -211,7 +231,10 @@ class _Authorise:
             self._known, self.request = known.hold, replace(request, amount=Rupiah(known.amount))
             return ()
         if block_of(tx.connection, self._card) is not None:
-            raise LoadRefused("the card is blocked: do not take the cash, send the holder to a counter")
+            self.request, self.hotlist = request.locking(), last_number(tx.connection, BundleKind.HOTLIST)
+            return ()
+        if request.locks:
+            raise LoadRefused("the card is not blocked in the books: fetch the newest hotlist")
         if self._refundable is not None:
             request = self.request = replace(request, amount=self._refundable.amount(request.amount, tx))
         if request.ordered:
@@ -251,7 +274,7 @@ class _Authorise:
     def settle(self, posted: Sequence[Posted], tx: Transaction) -> int:
         if self._known is not None:
             return self._known
-        if not self.request.ordered:
+        if not self.request.ordered and not self.request.locks:
             placed = posted[-1]
             if placed.result is not Result.POSTED:
                 self.refused = placed.result

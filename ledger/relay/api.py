@@ -87,6 +87,16 @@ def router(desk: LoadDesk) -> APIRouter:
         return await begun(request)
 
     @routes.post(
+        "/v1/locks",
+        response_model=LoadStep,
+        openapi_extra=COSE_BODY,
+        responses=described(*SIGNED, LoadRefused),
+    )
+    async def post_lock(request: Request) -> JSONResponse:
+        """Begin to lock a blocked card that a terminal without the debit key sees; it goes on at /v1/loads/step."""
+        return await begun(request)
+
+    @routes.post(
         "/v1/loads/ordered",
         response_model=LoadStep,
         openapi_extra=COSE_BODY,

@@ -23,7 +23,7 @@ from card.batch import (
     decode_record,
 )
 from card.batch import digest as digest_of
-from card.errors import CardError
+from card.errors import CardError, CardLocked
 from card.purse import Change
 from keys import envelope
 from keys.errors import EnvelopeError, KeyRetired, SignatureWrong
@@ -32,7 +32,15 @@ from ledger.errors import BatchMalformed, LoadRefused, LoadSessionGone, Overload
 from ledger.intake.bounds import CLOCK_SECONDS_MAX
 from ledger.intake.loads import need_load_right
 from ledger.relay import records, rolling, store
-from ledger.relay.ends import CounterForged, earlier, need_in_date, need_settled, need_true_counter, refusal
+from ledger.relay.ends import (
+    BLOCKED,
+    CounterForged,
+    earlier,
+    need_in_date,
+    need_settled,
+    need_true_counter,
+    refusal,
+)
 from ledger.relay.session import LoadSession, asked_at, parse_step
 from ledger.relay.told import GREEN
 from ledger.relay.unit import Intend
@@ -238,6 +246,8 @@ class LoadDesk:
 
     def _load(self, session: LoadSession) -> Script[Told]:
         seen, secured = yield from relay.authenticated(Role.LOAD.key_no, self._keys(session.card))
+        if session.admitted.request.locks:
+            return (yield from self._lock_card(session, relay.Far(session.uid, secured, seen)))
         before = earlier(self._intake, session, seen, self._clock.now())
         if before is not None:
             return self._settled(session, seen, before)
@@ -252,6 +262,20 @@ class LoadDesk:
         evidence = yield from relay.committed(far, intent, last)
         return self._posted(session, intent, evidence)
 
+    def _lock_card(self, session: LoadSession, far: relay.Far) -> Script[Told]:
+        """Lock a blocked card, once; whatever it says, it is shown as blocked."""
+        try:
+            intent, last = yield from relay.locking(far, self._change(session))
+        except CardLocked:
+            self._unused(session, far.seen)
+            return BLOCKED
+        need_true_counter(self._intake, session.card, intent)
+        self._intend(session, intent)
+        evidence = yield from relay.committed(far, intent, last)
+        self._write(session.terminal, _signed(session, intent, evidence))
+        _log.warning("blocked card locked", terminal=session.terminal, sequence=session.sequence)
+        return replace(BLOCKED, sequence=session.sequence)
+
     def _keys(self, card: Card) -> list[CardKey]:
         """The card's load keys, the one that it should have first."""
         known = rolling.held(card)[Role.LOAD.key_no]
@@ -265,14 +289,17 @@ class LoadDesk:
         admitted = session.admitted
         return Change(
             admitted.request.kind, admitted.request.amount, None, session.terminal, session.sequence, self._clock.now(),
-            admitted.hold,
+            admitted.hotlist if admitted.request.locks else admitted.hold,
         )  # fmt: skip
 
     def _settled(self, session: LoadSession, seen: Seen, before: TapRecord) -> Told:
         """The card shows that the load before was done: green for that one, and this one's hold goes back."""
+        return records.green(before, self._unused(session, seen))
+
+    def _unused(self, session: LoadSession, seen: Seen) -> bytes:
+        """This session's hold goes back, and what the card showed is kept: it may settle an earlier one; the receipt."""
         unused = records.given_back(session.sequence, session.uid, session.admitted.hold, self._clock.now())
-        receipt = self._write(session.terminal, replace(unused, seen_tmc=seen.tmc, seen_tmv=seen.tmv))
-        return records.green(before, receipt)
+        return self._write(session.terminal, replace(unused, seen_tmc=seen.tmc, seen_tmv=seen.tmv))
 
     def _intend(self, session: LoadSession, intent: Intent) -> None:
         record = records.intended(intent, session.context)
@@ -283,8 +310,7 @@ class LoadDesk:
 
     def _posted(self, session: LoadSession, intent: Intent, evidence: Evidence) -> Told:
         """The chip's own counter is what counts: a kiosk may have shown us another one."""
-        known = records.intended(intent, session.context)
-        record = replace(known, status=RecordStatus.CONFIRMED, tmc=evidence.tmc, tmv=evidence.tmv)
+        record = _signed(session, intent, evidence)
         receipt = self._write(session.terminal, record)
         _log.info("card loaded", terminal=session.terminal, sequence=session.sequence)
         return records.green(record, receipt)
@@ -292,3 +318,8 @@ class LoadDesk:
     def _write(self, terminal: int, record: TapRecord) -> bytes:
         certificate = self._intake.registry.enrolled(terminal)
         return self._intake.take_relayed(certificate, record)
+
+
+def _signed(session: LoadSession, intent: Intent, evidence: Evidence) -> TapRecord:
+    known = records.intended(intent, session.context)
+    return replace(known, status=RecordStatus.CONFIRMED, tmc=evidence.tmc, tmv=evidence.tmv)

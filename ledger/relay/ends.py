@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 AGAIN_SECONDS: Final = 120
 """How long a torn load stays the same load, at the same kiosk: after that a customer wants another one."""
+BLOCKED: Final = Told(RED, "blocked", "the card is blocked: nothing was loaded, send the holder to a counter")
+"""How every load of a blocked card ends, and every lock, whatever became of the card's files."""
 _log = structlog.get_logger("ledger.relay")
 
 
@@ -105,14 +107,16 @@ def _is_the_same(intent: OpenIntent, session: LoadSession) -> bool:
 def refusal(fault: CardError, session: LoadSession) -> Told:
     """Amber where the same card may tell, red where it is no use to hold it again."""
     detail = str(fault)
+    if isinstance(fault, CounterForged):
+        _log.error(
+            "counter forged", terminal=session.terminal, sequence=session.sequence, uid=session.uid.hex()
+        )
+    if session.admitted.request.locks:
+        return BLOCKED
     if session.intended is not None or isinstance(fault, CardLost | SessionBroken):
         return Told(AMBER, "tap-again", detail, sequence=session.sequence if session.intended else 0)
     if isinstance(fault, CardForeign):
         return Told(RED, "foreign", detail)
     if isinstance(fault, Expired):
         return Told(RED, "expired", detail)
-    if isinstance(fault, CounterForged):
-        _log.error(
-            "counter forged", terminal=session.terminal, sequence=session.sequence, uid=session.uid.hex()
-        )
     return Told(RED, "refused" if isinstance(fault, CardRefused) else "unreadable", detail)

@@ -101,6 +101,8 @@ class LoadSession:
     def context(self) -> Context:
         """What its record says besides what the card signed."""
         request = self.admitted.request
+        if request.locks:
+            return Context(rules=("locked",))
         load = ("wallet",) if request.ordered else ("cash",)
         rules = load if request.sale is None else request.sale.rules
         return Context(rules=rules, authorisation=self.admitted.hold)

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 import sqlalchemy as sa
+import structlog
+from structlog.testing import capture_logs
 
 from card.layout import Concession, TapKind
 from hebat.application import application
@@ -28,7 +30,6 @@ from ledger.intake.reasons import ExceptionKind
 from ledger.intake.tables import taps
 from ledger.transfer import Kind
 from terminals.bundles.contents import Limits
-from terminals.errors import LoadDenied
 from terminals.fares import TRANS_SEMARANG_2022, Place, flat_tariff
 from terminals.tap import Colour
 from tests.ledger.desk import OPERATOR, Scene, open_scene
@@ -150,13 +151,41 @@ def test_a_blocked_cards_lock_is_kept_once_moves_no_money_and_is_told_to_staff_w
     assert bus.cash_up(shift).differs == ()
 
 
-def test_a_kiosk_without_keys_refuses_a_blocked_card_and_locks_nothing(semarang: Town) -> None:
+def test_a_kiosk_that_shows_a_blocked_cards_balance_has_the_ledger_lock_it_once_and_tell_staff(
+    semarang: Town,
+) -> None:
+    kiosk, bus, card = semarang.bus(3900, TerminalRole.KIOSK), semarang.bus(), semarang.card()
+    at = semarang.scene.clock.now()
+    semarang.office.blocks.block(semarang.known(card), "lost", at)
+    semarang.office.hotlist()
+    kiosk.refresh()
+    for _ in range(3):
+        card.chip.leave_field()
+        outcome, told = kiosk.inspect(card.chip)
+        assert (outcome.colour, outcome.reason, told) == (Colour.RED, "blocked", None)
+    assert (kiosk.outbox.waiting, kiosk.outbox.last_request) == (0, 1)
+    said = [detail for kind, detail in semarang.exceptions() if kind is ExceptionKind.CARD_LOCKED]
+    assert said == [f"blocked card seen at terminal 3900 at {local(at):%Y-%m-%d %H:%M}, and locked there"]
+    assert bus.fare(card.chip, PLACE).reason == "blocked"  # this bus has not heard of it
+    semarang.office.blocks.unblock(semarang.known(card), at)
+    semarang.office.hotlist()
+    bus.refresh()
+    assert bus.fare(card.chip, PLACE).colour is Colour.GREEN
+
+
+def test_a_kiosk_without_a_line_shows_a_blocked_card_red_and_says_in_its_log_that_it_is_not_locked(
+    semarang: Town,
+) -> None:
     kiosk, card = semarang.bus(3900, TerminalRole.KIOSK), semarang.card()
     semarang.office.blocks.block(semarang.known(card), "lost", semarang.scene.clock.now())
     semarang.office.hotlist()
     kiosk.refresh()
-    assert kiosk.load(card.chip, Rupiah(10_000)).reason == "blocked"
-    assert kiosk.outbox.waiting == 0
+    kiosk._parts.link._client.base_url = httpx2.URL("http://127.0.0.1:9")
+    structlog.reset_defaults()
+    with capture_logs() as told:
+        assert kiosk.inspect(card.chip)[0].reason == "blocked"
+    assert [one["event"] for one in told] == ["blocked card not locked"]
+    assert ExceptionKind.CARD_LOCKED not in [kind for kind, _ in semarang.exceptions()]
 
 
 def test_a_load_by_the_ledger_ends_the_lock_of_a_card_that_was_unblocked(semarang: Town) -> None:
@@ -188,10 +217,10 @@ def test_law_05_a_blocked_cards_tap_at_an_outdated_terminal_is_posted_and_shown(
 def test_no_load_is_authorised_for_a_blocked_card(semarang: Town) -> None:
     kiosk, card = semarang.bus(3900, TerminalRole.KIOSK), semarang.card()
     semarang.office.blocks.block(semarang.known(card), "lost", semarang.scene.clock.now())
-    with pytest.raises(LoadDenied, match="the card is blocked: do not take the cash"):
-        kiosk.load(card.chip, Rupiah(10_000))
+    assert kiosk.load(card.chip, Rupiah(10_000)).reason == "blocked"  # its own list does not name the card
     semarang.office.hotlist()
     kiosk.refresh()
+    card.chip.leave_field()
     assert kiosk.load(card.chip, Rupiah(10_000)).reason == "blocked"
     assert card.chip_balance == 50_000
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import cbor2
 
 from card import relay
-from card.batch import LOAD_CONTENT_TYPE, ORDERED_CONTENT_TYPE, STEP_CONTENT_TYPE
+from card.batch import LOAD_CONTENT_TYPE, LOCK_CONTENT_TYPE, ORDERED_CONTENT_TYPE, STEP_CONTENT_TYPE
 from keys.identity import TerminalRole
 
 if TYPE_CHECKING:
@@ -75,6 +75,12 @@ class Kiosk:
         """The whole of what a card's holder ordered."""
         card.chip.leave_field()
         return self.carried(self.begin_ordered(card), card)
+
+    def lock(self, card: Issued) -> Told:
+        """The whole of what locks a blocked card."""
+        card.chip.leave_field()
+        self.sent.append(self.asked(card.chip.uid, 0, LOCK_CONTENT_TYPE))
+        return self.carried(self.line.begin(self.sent[-1]), card)
 
     def carried(self, step: Step, card: Issued) -> Told:
         """Carry on to the end."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
-OPEN = {"/v1/batches", "/v1/loads", "/v1/loads/ordered", "/v1/loads/step", "/v1/loads/waiting", "/v1/refunds", "/v1/shifts", "/v1/terminals/enrolment", "/v1/terminals/renewal",
+OPEN = {"/v1/batches", "/v1/loads", "/v1/loads/ordered", "/v1/loads/step", "/v1/loads/waiting", "/v1/locks", "/v1/refunds", "/v1/shifts", "/v1/terminals/enrolment", "/v1/terminals/renewal",
         "/v1/terminals/keys",
         "/v1/bundles", "/v1/bundles/{kind}", "/v1/chain", "/v1/checkpoints", "/v1/checkpoints/{business_date}", "/v1/checkpoints/{business_date}/consistency", "/health", "/ready", "/problems/{name}"}  # fmt: skip
 """Routes without a token: signed by the terminal, or open to all."""

@@ -135,7 +135,7 @@ class Rig:
     def _answer(self, request: httpx2.Request) -> httpx2.Response:
         body = request.read()
         try:
-            if request.url.path in {"/v1/loads", "/v1/refunds"}:
+            if request.url.path in {"/v1/loads", "/v1/locks", "/v1/refunds"}:
                 return httpx2.Response(200, json=self.city.desk.begin(body).as_json())
             if request.url.path == "/v1/shifts":
                 return httpx2.Response(200, json=self.city.shifts.figures(body).as_json())

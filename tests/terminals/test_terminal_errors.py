@@ -113,11 +113,10 @@ def test_every_row_is_an_event_in_the_log_of_the_name_that_stands_there(bus: Ter
     structlog.reset_defaults()  # a fixture of the whole session may have quietened it
     panel = Telling(bus, PLACE)
     station = Station(bus, panel, Pump(bus, clock.now), clock)
-    named = set(
-        re.findall(
-            r"_log\.\w+\(\"([^\"]+)\"", ROOT.joinpath("terminals/station.py").read_text(encoding="utf-8")
-        )
+    sources = (
+        ROOT.joinpath("terminals", name).read_text(encoding="utf-8") for name in ("station.py", "tap.py")
     )
+    named = {event for source in sources for event in re.findall(r"_log\.\w+\(\"([^\"]+)\"", source)}
     for word, line in TABLE.items():
         panel.board = Board(line.tone, word, line.sound, detail="why", sequence=7)
         with capture_logs() as told:
