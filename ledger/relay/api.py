@@ -15,6 +15,8 @@ from ledger.http.examples import shown
 from ledger.intake.api import SIGNED
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from ledger.relay.desk import LoadDesk
 
 LOADS_MAX: Final = 64
@@ -66,6 +68,36 @@ def router(desk: LoadDesk) -> APIRouter:
             body = await limited_body(request)
             return JSONResponse((await run_in_threadpool(desk.begin, body)).as_json())
 
+    _beginnings(routes, begun)
+
+    @routes.post(
+        "/v1/loads/waiting",
+        response_model=Waiting,
+        openapi_extra=COSE_BODY,
+        responses=described(*SIGNED, LoadRefused),
+    )
+    async def post_waiting_loads(request: Request) -> Waiting:
+        """For which cards a load waits, so that a terminal need not ask at each tap."""
+        with gate:
+            uids = await run_in_threadpool(desk.waiting, await limited_body(request))
+            return Waiting(uids=[uid.hex() for uid in uids])
+
+    @routes.post(
+        "/v1/loads/step", response_model=LoadStep, openapi_extra=COSE_BODY,
+        responses=described(*SIGNED, LoadSessionGone, LoadStepRefused),
+    )  # fmt: skip
+    async def post_load_step(request: Request) -> JSONResponse:
+        """Go on with a load: the card's answers to the last commands."""
+        with gate:
+            body = await limited_body(request)
+            return JSONResponse((await run_in_threadpool(desk.step, body)).as_json())
+
+    return routes
+
+
+def _beginnings(routes: APIRouter, begun: Callable[[Request], Awaitable[JSONResponse]]) -> None:
+    """What a terminal may ask of the ledger for a card in its reader."""
+
     @routes.post(
         "/v1/loads",
         response_model=LoadStep,
@@ -105,27 +137,3 @@ def router(desk: LoadDesk) -> APIRouter:
     async def post_ordered_load(request: Request) -> JSONResponse:
         """Begin to write what a card's holder ordered from the wallet; it goes on at /v1/loads/step."""
         return await begun(request)
-
-    @routes.post(
-        "/v1/loads/waiting",
-        response_model=Waiting,
-        openapi_extra=COSE_BODY,
-        responses=described(*SIGNED, LoadRefused),
-    )
-    async def post_waiting_loads(request: Request) -> Waiting:
-        """For which cards a load waits, so that a terminal need not ask at each tap."""
-        with gate:
-            uids = await run_in_threadpool(desk.waiting, await limited_body(request))
-            return Waiting(uids=[uid.hex() for uid in uids])
-
-    @routes.post(
-        "/v1/loads/step", response_model=LoadStep, openapi_extra=COSE_BODY,
-        responses=described(*SIGNED, LoadSessionGone, LoadStepRefused),
-    )  # fmt: skip
-    async def post_load_step(request: Request) -> JSONResponse:
-        """Go on with a load: the card's answers to the last commands."""
-        with gate:
-            body = await limited_body(request)
-            return JSONResponse((await run_in_threadpool(desk.step, body)).as_json())
-
-    return routes
