@@ -32,6 +32,6 @@ def test_merchant_codes(benchmark: BenchmarkFixture, way: str) -> None:
 
 
 def test_payers_payloads(benchmark: BenchmarkFixture) -> None:
-    text = present("9360099900000005028", "Sari W", b"4F7K2M9Q").text()
+    text = present("9360099900000005028", "HOLDER A", b"4F7K2M9Q").text()
     benchmark.extra_info["codes"] = CODES
     assert benchmark(lambda: [Presented.read(text) for _ in range(CODES)])

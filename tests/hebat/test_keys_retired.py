@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def ran(folder: Folder, *arguments: str) -> Result:
-    people = ("--present", "Sari", "--present", "Budi")
+    people = ("--present", "Witness A", "--present", "Witness B")
     return CliRunner().invoke(keys_app, [*arguments, *people, "--data", str(folder.root)])
 
 

@@ -39,9 +39,9 @@ def test_the_standards_example_round_trips_byte_for_byte() -> None:
 
 
 def test_a_payer_is_named_with_a_token_for_one_payment() -> None:
-    payload = present(PAN, "Sari W", b"4F7K2M9Q", "kartu.semarangkota.go.id")
+    payload = present(PAN, "HOLDER A", b"4F7K2M9Q", "kartu.semarangkota.go.id")
     application = Presented.read(payload.text()).applications[0]
-    assert (application.aid, application.pan, application.name) == (QRIS_AID, PAN, "Sari W")
+    assert (application.aid, application.pan, application.name) == (QRIS_AID, PAN, "HOLDER A")
     assert application.token == b"4F7K2M9Q"
 
 
@@ -60,7 +60,7 @@ def test_each_fault_has_its_reason() -> None:
     assert reason_of(base64.b64encode(b"\x85\x81\x05CPV01").decode()) is QrReason.LENGTH_INVALID
     assert reason_of(base64.b64encode(b"\x85\x05CPV01\x9f").decode()) is QrReason.LENGTH_INVALID
     with pytest.raises(QrRefused, match="account number"):
-        present("12ab", "Sari", b"1")
+        present("12ab", "HOLDER", b"1")
 
 
 @given(st.binary(max_size=200))

@@ -42,7 +42,7 @@ def served(ledger: Ledger) -> Iterator[Served]:
 
 @pytest.fixture
 def app(served: Served) -> Partner:
-    """A holder's app, with money in Sari's wallet."""
+    """A holder's app, with money in its wallet."""
     made = served.client("app", Scope.WALLETS, Scope.ACCOUNTS, Scope.CREDITS)
     made.fund(SARI, 3 * TEN)
     return made

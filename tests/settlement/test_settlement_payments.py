@@ -106,10 +106,10 @@ def test_another_cannot_make_or_release_what_was_made_or_released(desk: PaymentD
     first = desk.make(DAY, BNI, by=MAKER, at=AT)
     assert desk.make(DAY, BNI, by=MAKER, at=UnixMs(AT + 1)) == first
     with pytest.raises(ReleaseRefused, match=f"made by {MAKER} already"):
-        desk.make(DAY, BNI, by="Siti", at=AT)
+        desk.make(DAY, BNI, by="staff-a", at=AT)
     desk.release(DAY, BNI, by=CHECKER, at=AT)
     with pytest.raises(ReleaseRefused, match=f"released by {CHECKER}: it is on its way"):
-        desk.release(DAY, BNI, by="Siti", at=AT)
+        desk.release(DAY, BNI, by="staff-a", at=AT)
 
 
 def test_a_file_in_its_place_that_is_another_stops_the_release(stage: Stage, desk: PaymentDesk) -> None:

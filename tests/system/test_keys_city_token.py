@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 
     from terminals.terminal import Terminal
 
-PEOPLE = ("--present", "Sari", "--present", "Budi")
+PEOPLE = ("--present", "Witness A", "--present", "Witness B")
 TILL = Post(2001, TerminalRole.MERCHANT, 502)
 KIOSK = Post(3001, TerminalRole.KIOSK, town.AGENT)
 

@@ -52,9 +52,9 @@ def test_keys_are_listed_rolled_retired_backed_up_and_restored(tmp_path: Path) -
 
     vault.add_master(Role.DEBIT, 1, VALUES[0])
     (tmp_path / "city.passphrase").write_text(PASSPHRASE, encoding="utf-8")
-    people = ("--present", "Sari", "--present", "Budi", "--data", tmp_path)
+    people = ("--present", "Witness A", "--present", "Witness B", "--data", tmp_path)
     assert "version 2 is for new cards" in hebat("keys", "roll", "debit", *people).out
-    alone = hebat("keys", "retire", "debit", "1", "--present", "Sari", "--data", tmp_path)
+    alone = hebat("keys", "retire", "debit", "1", "--present", "Witness A", "--data", tmp_path)
     assert (alone.code, "two people" in alone.err) == (2, True)
     assert "in use: 2" in hebat("keys", "retire", "debit", "1", *people).out
     listed = hebat("keys", "list", "--json", "--data", tmp_path)

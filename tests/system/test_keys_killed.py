@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-FIRST, SECOND = ("Sari", "Budi"), ("Wati", "Joko")
+FIRST, SECOND = ("Witness A", "Witness B"), ("Witness C", "Witness D")
 
 
 class Step(NamedTuple):
@@ -173,7 +173,7 @@ def test_another_command_writes_the_record_that_a_crash_left_out_and_then_its_ow
 def test_an_announcement_that_somebody_else_wrote_counts_for_nothing(city: Folder) -> None:
     assert command(city, "roll", FIRST, STEPS["before the record"]) == -signal.SIGKILL
     coming = city.root / "key-records" / "coming.cose"
-    coming.write_bytes(coming.read_bytes().replace(b"Sari", b"Mara"))
+    coming.write_bytes(coming.read_bytes().replace(b"Witness A", b"Witness M"))
     assert command(city, "roll", SECOND) == 0
     assert [(one["version"], one["witnesses"]) for one in kept(city)] == [(4, list(SECOND))]
 

@@ -41,11 +41,13 @@ def vault_in(folder: Path, passphrase: str = PASSPHRASE) -> FileVault:
 
 
 def test_a_component_is_shown_once_with_its_check_value(tmp_path: Path) -> None:
-    typist = Typist("keys", "component", "Sari")
+    typist = Typist("keys", "component", "Witness A")
     typist.answer("when that is so: ", "")
     typist.answer("when they are written: ", "")
     assert typist.end() == 0, typist.seen
-    drawn = re.search(rb"Component of Sari: ([0-9a-f]{32})\r\nIts check value: ([0-9a-f]{10})", typist.seen)
+    drawn = re.search(
+        rb"Component of Witness A: ([0-9a-f]{32})\r\nIts check value: ([0-9a-f]{10})", typist.seen
+    )
     assert drawn is not None
     value, check = drawn.groups()
     assert check_value(bytes.fromhex(value.decode())).hex() == check.decode()
@@ -59,7 +61,7 @@ def test_a_component_is_shown_once_with_its_check_value(tmp_path: Path) -> None:
 def test_two_components_are_never_the_same() -> None:
     values = set()
     for _ in range(2):
-        typist = Typist("keys", "component", "Sari")
+        typist = Typist("keys", "component", "Witness A")
         typist.answer("when that is so: ", "")
         typist.answer("when they are written: ", "")
         assert typist.end() == 0
@@ -68,7 +70,7 @@ def test_two_components_are_never_the_same() -> None:
 
 
 def test_a_component_is_not_drawn_into_a_pipe() -> None:
-    ran = hebat("keys", "component", "Sari")
+    ran = hebat("keys", "component", "Witness A")
     assert (ran.code, ran.out) == (2, "")
     assert "shown at a terminal" in ran.err
 
@@ -156,7 +158,7 @@ def test_an_older_backup_is_restored_only_where_it_is_asked_for(tmp_path: Path) 
     sealed, shares = backups.make(vault)
     (tmp_path / "backup").write_bytes(sealed)
     papers = [share.text for share in shares[:3]]
-    people = ("--present", "Sari", "--present", "Budi")
+    people = ("--present", "Witness A", "--present", "Witness B")
     assert hebat("keys", "roll", "debit", *people, "--data", city.root).code == 0
     city.vault.unlink()
     refused = restored(tmp_path / "backup", papers, "--data", city.root)

@@ -16,7 +16,7 @@ from tests.system.conftest import hebat
 if TYPE_CHECKING:
     from pathlib import Path
 
-PEOPLE = ("--present", "Sari", "--present", "Budi")
+PEOPLE = ("--present", "Witness A", "--present", "Witness B")
 
 
 def test_the_report_counts_cards_by_role_and_version(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from tests.system.conftest import hebat
 if TYPE_CHECKING:
     from pathlib import Path
 
-PEOPLE = ("--present", "Sari", "--present", "Budi")
+PEOPLE = ("--present", "Witness A", "--present", "Witness B")
 COMMANDS = {
     "serve": ("serve", "--port", "0"),
     "list": ("keys", "list"),

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 KIOSK = Post(3001, TerminalRole.KIOSK, town.AGENT)
 TILL = Post(2001, TerminalRole.MERCHANT, 502)
-PEOPLE = ("--present", "Sari", "--present", "Budi")
+PEOPLE = ("--present", "Witness A", "--present", "Witness B")
 AMOUNT = Rupiah(20_000)
 PRICE = Rupiah(5_000)
 

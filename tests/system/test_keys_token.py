@@ -21,7 +21,7 @@ from tests.system.typist import PASSPHRASE, Typist, give, shown
 if TYPE_CHECKING:
     from pathlib import Path
 
-PEOPLE = ("--present", "Sari", "--present", "Budi")
+PEOPLE = ("--present", "Witness A", "--present", "Witness B")
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-FIRST, SECOND = ("Sari", "Budi"), ("Wati", "Joko")
+FIRST, SECOND = ("Witness A", "Witness B"), ("Witness C", "Witness D")
 LABEL = "city"
 STEPS = {
     "before it is announced": ("records.announce", False),

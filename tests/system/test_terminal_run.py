@@ -78,7 +78,7 @@ def test_a_till_that_was_killed_in_its_shift_goes_on_with_it(till: Path) -> None
         os.kill(process.pid, signal.SIGKILL)
         process.wait(60)
     with at_work(till) as (_, address):
-        again = httpx2.post(f"{address}/press", json={"action": "open-shift", "value": "Budi"}, timeout=30)
+        again = httpx2.post(f"{address}/press", json={"action": "open-shift", "value": "Kasir 2"}, timeout=30)
         assert again.status_code == 422
         sold = httpx2.post(f"{address}/press", json={"action": "sale", "value": "5.000"}, timeout=30)
         assert sold.status_code == 204

@@ -26,7 +26,7 @@ def asked(rig: Rig, *fields: object, number: int = TILL.number, kind: str = SHIF
 def test_a_shift_agrees_differs_or_misses_records_as_the_books_have_it(rig: Rig) -> None:
     first, second, torn = (one.chip for one in rig.loaded(3))
     till = rig.terminal(TILL)
-    till.outbox.open_shift("Siti", rig.clock.now())
+    till.outbox.open_shift("Kasir 1", rig.clock.now())
     till.sale(first, Rupiah(5_000))
     till.sale(second, Rupiah(2_500))
     torn.tear(11, acts=True)

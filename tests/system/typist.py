@@ -77,6 +77,6 @@ def shown(secrets: list[bytes], data: bytes) -> list[bytes]:
 def give(typist: Typist, number: int, check: str = "") -> None:
     value = VALUES[number]
     typist.answer("Custodian", f"custodian {number}")
-    typist.answer("Second person", "Sari")
+    typist.answer("Second person", "Witness A")
     typist.answer("hexadecimal digits): ", value.hex())
     typist.answer("Its check value", check or check_value(value).hex())
