@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+
+from ledger.answer import Answer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +33,7 @@ class Waiting:
     """A unit, and where its answer goes."""
 
     unit: Unit
-    answer: Future[Any] = field(default_factory=Future)
+    answer: Answer = field(default_factory=Answer)
 
 
 @dataclass(slots=True)
@@ -100,9 +101,9 @@ class Group:
         self.answered = True
         for waiting, answer in zip(self.taken, self.answers, strict=True):
             if isinstance(answer, BaseException):
-                waiting.answer.set_exception(answer)
+                waiting.answer.fail(answer)
             else:
-                waiting.answer.set_result(answer)
+                waiting.answer.give(answer)
         # The transaction knows the group: held by each other, both would stay, rows and all, until the garbage collector comes.
         self.tx = self.ready = self.sealed = None
 

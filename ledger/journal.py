@@ -116,17 +116,18 @@ def joined(parts: Sequence[Sequence[Transfer] | Rows], received_at: UnixMs, busi
     arrays = [part for part in parts if isinstance(part, np.ndarray) and part.dtype == ROW and part.ndim == 1]
     if len(arrays) < len(parts):
         raise TransferInvalid("transfers as an array have the columns of ROW")
-    if any(len(part) and part["flags"][-1] & int(Flag.LINKED) for part in arrays):
+    rows = concatenated(arrays)
+    ends = np.cumsum([len(part) for part in arrays if len(part)], dtype=np.int64) - 1
+    if (rows["flags"][ends] & int(Flag.LINKED)).any():
         raise TransferInvalid("a linked group does not end with its unit")
-    return rows_of(concatenated(arrays), received_at, business_date)
+    return rows_of(rows, received_at, business_date)
 
 
 def concatenated(arrays: Sequence[Rows]) -> Rows:
-    """Arrays of ROW behind each other, as integers: of records NumPy would compare the fields' names at each array, 100 microseconds."""
+    """Arrays of ROW behind each other, as bytes: of records NumPy would compare the fields' names at each array, 100 microseconds."""
     if len(arrays) == 1:
         return arrays[0]
-    integers = [np.ascontiguousarray(array).view(np.int64) for array in arrays]
-    return np.concatenate([*integers, np.zeros(0, np.int64)]).view(ROW)
+    return np.frombuffer(bytearray().join([np.ascontiguousarray(array).data for array in arrays]), ROW)
 
 
 def listed(transfers: Sequence[Transfer]) -> Rows:

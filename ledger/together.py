@@ -11,30 +11,41 @@ from ledger.transaction import PostedRows
 
 if TYPE_CHECKING:
     from collections import deque
+    from collections.abc import Sequence
+
+    import numpy as np
+    import numpy.typing as npt
 
     from ledger.engine import Engine
     from ledger.group import Group, Waiting
     from ledger.transaction import Transaction
+    from ledger.transfer import Transfer
+
+    Rows = npt.NDArray[np.void]
 
 
-def blind_run(backlog: deque[Waiting], group: Group, tx: Transaction) -> list[Waiting]:
-    """Take the units that wait next and look at nothing (see `Unit`), as many as the group has room for."""
+def blind_run(
+    backlog: deque[Waiting], group: Group, tx: Transaction
+) -> tuple[list[Waiting], list[Sequence[Transfer] | Rows]]:
+    """Take the units that wait next and look at nothing (see `Unit`), as many as the group has room for; and what each gives."""
     run: list[Waiting] = []
-    rows = group.row_count
+    parts: list[Sequence[Transfer] | Rows] = []
+    room, rows = limits.GROUP_MAX - len(group.taken), group.row_count
     while (
-        backlog
-        and getattr(backlog[0].unit, "blind", False)
-        and len(group.taken) + len(run) < limits.GROUP_MAX
-        and rows < limits.GROUP_ROWS_MAX
-    ):
-        run.append(backlog.popleft())
-        rows += len(run[-1].unit.plan(tx))
-    return run
+        backlog and len(run) < room and rows < limits.GROUP_ROWS_MAX and getattr(backlog[0].unit, "blind", False)
+    ):  # fmt: skip
+        waiting = backlog.popleft()
+        part = waiting.unit.plan(tx)
+        run.append(waiting)
+        parts.append(part)
+        rows += len(part)
+    return run, parts
 
 
-def apply_together(run: list[Waiting], engine: Engine, group: Group, tx: Transaction) -> list[Any] | None:
+def apply_together(
+    run: list[Waiting], parts: list[Sequence[Transfer] | Rows], engine: Engine, group: Group, tx: Transaction
+) -> list[Any] | None:
     """Check and apply the rows of such units at once: their answers; None, with nothing done, where they cannot be taken together."""
-    parts = [waiting.unit.plan(tx) for waiting in run]
     try:
         rows = journal.joined(parts, tx.received_at, tx.business_date)
     except LedgerError:
@@ -44,9 +55,11 @@ def apply_together(run: list[Waiting], engine: Engine, group: Group, tx: Transac
     posted, at = PostedRows(rows, applied), 0
     answers: list[Any] = []
     for waiting, part in zip(run, parts, strict=True):
-        answers.append(waiting.unit.settle(posted[at : at + len(part)], tx))
-        at += len(part)
-        group.note(waiting.unit.document)
-        tx.ordinal += bool(waiting.unit.document)
+        unit, end = waiting.unit, at + len(part)
+        answers.append(unit.settle(posted[at:end], tx))
+        at = end
+        if unit.document:
+            group.note(unit.document)
+            tx.ordinal += 1
     group.take(rows if posted.all_posted else rows[applied.positions > 0], b"")
     return answers

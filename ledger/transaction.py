@@ -59,10 +59,14 @@ class PostedRows(Sequence[Posted]):
     where not posted), and the times that the writer gave them.
     """
 
-    def __init__(self, rows: Rows, applied: Applied, part: slice | None = None) -> None:
+    def __init__(
+        self, rows: Rows, applied: Applied, part: slice | None = None, whole: PostedRows | None = None
+    ) -> None:
         self.rows = rows
         self._applied = applied
         self._part = part
+        self._whole = whole
+        self._all_posted: bool | None = None
 
     @property
     def applied(self) -> Applied:
@@ -84,8 +88,11 @@ class PostedRows(Sequence[Posted]):
 
     @property
     def all_posted(self) -> bool:
-        """True where nothing was refused."""
-        return not self.results.any()
+        """True where nothing was refused; of a part, quickly so where nothing of the whole was."""
+        if self._all_posted is None:
+            whole = self._whole is not None and self._whole.all_posted
+            self._all_posted = whole or not self.results.any()
+        return self._all_posted
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -96,7 +103,7 @@ class PostedRows(Sequence[Posted]):
     def __getitem__(self, at: slice) -> PostedRows: ...
     def __getitem__(self, at: int | slice) -> Posted | PostedRows:
         if isinstance(at, slice):
-            return PostedRows(self.rows[at], self.applied, at)
+            return PostedRows(self.rows[at], self.applied, at, self)
         return next(iter(self[at : at + 1 or None]))
 
     def __iter__(self) -> Iterator[Posted]:

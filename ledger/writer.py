@@ -15,7 +15,7 @@ import queue
 import threading
 import time
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -31,6 +31,7 @@ from ledger.errors import (
     Overloaded,
     StorageError,
 )
+from ledger.gathering import Gathering
 from ledger.group import Group, Waiting
 from ledger.recovery import ANSWER_SECONDS_MAX, Behind, Broken, Faults, gone, is_final, unknown
 from ledger.rows.store import JournalRows
@@ -40,8 +41,10 @@ from ledger.windows import CUT_OFF, CloseWindow, Windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from concurrent.futures import Future
 
     from keys.clock import Clock
+    from ledger.answer import Answer
     from ledger.journal import Block
     from ledger.recovery import Found, Recovery, State
     from ledger.store import Connection, Database
@@ -84,6 +87,7 @@ class Writer:
         self._received_at = before.received_at if before else UnixMs(0)
         self._queue: queue.SimpleQueue[Waiting | _Call] = queue.SimpleQueue()
         self._backlog: deque[Waiting] = deque()
+        self._gathering = Gathering()
         self._gate = threading.Lock()
         self._refusing: LedgerStopped | None = None
         self.committed: Callable[[int], None] = lambda _position: None
@@ -98,8 +102,8 @@ class Writer:
         """True where this process writes nothing more: its balances may be ahead of the journal."""
         return self._refusing is not None and self._refusing.__cause__ is not None
 
-    def submit(self, unit: Unit) -> Future[Any]:
-        """Queue a unit; its future resolves after the commit.
+    def submit(self, unit: Unit) -> Answer:
+        """Queue a unit; its answer comes after the commit.
 
         Raises Overloaded where the queue is full, DatabaseAway where the database takes no writes, LedgerStopped where the writer stopped.
         """
@@ -151,17 +155,24 @@ class Writer:
         """Take what is waiting, and wait where nothing is, until somebody calls."""
         if self._closing:
             return
+        if self._take_waiting() and self._is_idle:
+            self._gathering.wait(len(self._backlog), self._queue.qsize)
+            self._take_waiting()
+
+    def _take_waiting(self) -> bool:
+        """Take the units in the queue, and wait for the first where none is here; False where somebody called instead."""
         try:
             while len(self._backlog) < limits.GROUP_MAX:
                 waiting = self._queue.get(block=not self._backlog)
                 if isinstance(waiting, _Call):
                     self._closing = waiting is _Call.CLOSE
-                    return
-                # A future that is running can no longer be cancelled, so that its answer always has a place to go.
-                if waiting.answer.set_running_or_notify_cancel():
+                    return False
+                # What is taken can no longer be taken back, so that each answer has a place to go.
+                if waiting.answer.take():
                     self._backlog.append(waiting)
         except queue.Empty:
             pass
+        return True
 
     def _prepare(self, group: Group) -> None:
         """Everything of a group but its commit."""
@@ -193,8 +204,8 @@ class Writer:
             alone = self._alone > 0 or getattr(self._backlog[0].unit, "alone", False)
             if alone and group.taken:
                 return
-            run = [] if alone else blind_run(self._backlog, group, tx)
-            answers = apply_together(run, self.engine, group, tx) if len(run) > 1 else None
+            run, parts = ([], []) if alone else blind_run(self._backlog, group, tx)
+            answers = apply_together(run, parts, self.engine, group, tx) if len(run) > 1 else None
             if answers is not None:
                 group.taken += run
                 group.answers += answers
@@ -267,6 +278,7 @@ class Writer:
 
     def _commit(self, group: Group) -> None:
         """Write and commit a group, then show readers its balances and give its answers; stops the writer where that fails."""
+        began = self._gathering.ticks()
         try:
             if group.writes:
                 self._write(group)
@@ -276,6 +288,8 @@ class Writer:
                 group.culprit = group.taken[0]
             self._break(group, error)
         else:
+            around = len(group.taken) + self._queue.qsize()
+            self._gathering.ended(around, self._gathering.ticks() - began)
             group.resolve()
 
     def _show(self, group: Group) -> None:
@@ -387,7 +401,7 @@ class Writer:
             waiting = self._queue.get()
             if isinstance(waiting, _Call):
                 self._closing = self._closing or waiting is _Call.CLOSE
-            elif waiting.answer.set_running_or_notify_cancel():
+            elif waiting.answer.take():
                 self._backlog.append(waiting)
         Group(taken=list(self._backlog)).fail(why)
         self._backlog.clear()

@@ -16,9 +16,8 @@ from ledger.orders.unit import Orders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
-    from typing import Any
 
+    from ledger import answer
     from ledger.errors import RequestRefused
     from ledger.orders.answers import Answer
     from ledger.orders.order import Order
@@ -107,13 +106,13 @@ class OrderDesk:
             done.add_done_callback(partial(self._landed, loop, unit, taken))
 
     def _landed(
-        self, loop: asyncio.AbstractEventLoop, unit: Orders, taken: list[Waiting], done: Future[Any]
+        self, loop: asyncio.AbstractEventLoop, unit: Orders, taken: list[Waiting], done: answer.Answer
     ) -> None:
         """On the writer's thread: hand over to the loop."""
         loop.call_soon_threadsafe(self._back, loop, unit, taken, done)
 
     def _back(
-        self, loop: asyncio.AbstractEventLoop, unit: Orders, taken: list[Waiting], done: Future[Any]
+        self, loop: asyncio.AbstractEventLoop, unit: Orders, taken: list[Waiting], done: answer.Answer
     ) -> None:
         began = self._under_way.pop(unit)
         self._committed(len(taken), self._ticks() - began)

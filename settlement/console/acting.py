@@ -15,9 +15,8 @@ from settlement.staff.log import Said
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
-    from typing import Any
 
+    from ledger.answer import Answer
     from ledger.book import Ledger
     from ledger.cardholder.disputes import Disputes
     from ledger.store import Connection, Database
@@ -44,7 +43,7 @@ class LoggedLedger:
         """Where it is read."""
         return self._ledger.database
 
-    def submit(self, unit: Unit) -> Future[Any]:
+    def submit(self, unit: Unit) -> Answer:
         """Queue a unit with its entry."""
         return self._ledger.writer.submit(Logged(unit, self._said))
 

@@ -24,11 +24,11 @@ from ledger.transfer import ROW
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
 
     import numpy.typing as npt
     from pytest_benchmark.fixture import BenchmarkFixture
 
+    from ledger.answer import Answer
     from ledger.book import Ledger
 
     Rows = npt.NDArray[np.void]
@@ -66,7 +66,7 @@ def fares(count: int, accounts: int = 10_000, hot_share: float = 0.0, seed: int 
 
 def post(ledger: Ledger, rows: Rows, batch: int, in_flight: int = IN_FLIGHT, times: int = 1) -> None:
     """Post rows in batches, so many transfers under way at once, until all are durable; the whole again, `times` in all."""
-    under_way: deque[Future[Any]] = deque()
+    under_way: deque[Answer] = deque()
     units = [ledger.columns(rows[start : start + batch]) for start in range(0, len(rows), batch)]
     for _ in range(times):
         for unit in units:
