@@ -1,4 +1,4 @@
-"""Units that look at nothing, applied as one: checking and moving 64 single transfers at once costs little more than one alone."""
+"""Applying units: those that look at nothing as one, since checking and moving 64 single transfers at once costs little more than one alone."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ledger import group as limits
 from ledger import journal
-from ledger.errors import LedgerError
+from ledger.errors import LeaseLost, LedgerError, StorageError
 from ledger.transaction import PostedRows
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ledger.engine import Engine
     from ledger.group import Group, Waiting
+    from ledger.store import Database
     from ledger.transaction import Transaction
     from ledger.transfer import Transfer
 
@@ -63,3 +64,29 @@ def apply_together(
             tx.ordinal += 1
     group.take(rows if posted.all_posted else rows[applied.positions > 0], b"")
     return answers
+
+
+def apply_alone(waiting: Waiting, database: Database, engine: Engine, group: Group, tx: Transaction) -> Any:
+    """One unit by itself: its answer, or the error that its plan ended in."""
+    unit = waiting.unit
+    try:
+        with database.explained():
+            rows = tx.planned(unit)
+    except Exception as error:
+        # What units before it left to be written, a lost lease and a cut connection are no fault of the plan.
+        if tx.failed is not None or group.is_cut or isinstance(error, LeaseLost):
+            raise
+        return error  # a plan that fails, fails alone
+    applied = engine.apply(rows)
+    rows["position"] = applied.positions
+    posted = PostedRows(rows, applied)
+    try:
+        with database.explained():
+            answer, document = unit.settle(posted, tx), unit.document
+    except Exception as error:
+        if not isinstance(error, StorageError) and tx.failed is None:
+            group.culprit = waiting
+        raise
+    group.take(rows if posted.all_posted else rows[applied.positions > 0], document)
+    tx.ordinal += bool(document)
+    return answer

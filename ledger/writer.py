@@ -18,7 +18,7 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from enum import Enum, auto
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from keys.clock import UnixMs
 from ledger import group as limits
@@ -35,7 +35,7 @@ from ledger.gathering import Gathering
 from ledger.group import Group, Waiting
 from ledger.recovery import ANSWER_SECONDS_MAX, Behind, Broken, Faults, gone, is_final, unknown
 from ledger.rows.store import JournalRows
-from ledger.together import apply_together, blind_run
+from ledger.together import apply_alone, apply_together, blind_run
 from ledger.transaction import Posted, PostedRows, Transaction, Unit
 from ledger.windows import CUT_OFF, CloseWindow, Windows
 
@@ -215,34 +215,9 @@ class Writer:
                 waiting = self._backlog.popleft()
                 group.taken.append(waiting)
                 self._alone = max(0, self._alone - 1)
-                group.answers.append(self._apply(waiting, group, tx))
+                group.answers.append(apply_alone(waiting, self._database, self.engine, group, tx))
             if alone:
                 return
-
-    def _apply(self, waiting: Waiting, group: Group, tx: Transaction) -> Any:
-        """One unit: its answer, or the error that its plan ended in."""
-        unit = waiting.unit
-        try:
-            with self._database.explained():
-                rows = tx.planned(unit)
-        except Exception as error:
-            # What units before it left to be written, a lost lease and a cut connection are no fault of the plan.
-            if tx.failed is not None or group.is_cut or isinstance(error, LeaseLost):
-                raise
-            return error  # a plan that fails, fails alone
-        applied = self.engine.apply(rows)
-        rows["position"] = applied.positions
-        posted = PostedRows(rows, applied)
-        try:
-            with self._database.explained():
-                answer, document = unit.settle(posted, tx), unit.document
-        except Exception as error:
-            if not isinstance(error, StorageError) and tx.failed is None:
-                group.culprit = waiting
-            raise
-        group.take(rows if posted.all_posted else rows[applied.positions > 0], document)
-        tx.ordinal += bool(document)
-        return answer
 
     @property
     def _is_idle(self) -> bool:
