@@ -1,18 +1,19 @@
 """Matching, pure: expected items against statement lines, pass by pass in the order of a set of rules.
 
 What a pass matches is taken out; what has more than one equally good candidate on either side is ambiguous, is matched by nobody, and
-takes no part in later passes: they know less, not more. Only the passes by part of a reference let others go on, whose evidence is other.
+takes no part in later passes: they know less, not more. Only the passes by part of a reference let others go on, whose evidence is other,
+and the one over all that is left of a party comes back to it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from settlement.matching import groups, passes, reversing
+from settlement.matching import balancing, batches, groups, passes, reversing
 from settlement.matching.passes import Open
 from settlement.matching.rules import By
 
@@ -70,12 +71,14 @@ class _Run:
     """A run under way: what is open, what was found."""
 
     def __init__(self, at: Open) -> None:
+        self._all = replace(at)
         self._at = at
         self._count = 0
         self._of_items: list[pl.DataFrame] = []
         self._of_lines: list[pl.DataFrame] = []
         self._unclear_items: dict[int, str] = {}
         self._unclear_lines: dict[int, str] = {}
+        self._taken_back: list[pl.Series] = []
 
     def take(self, rule: Pass) -> None:
         """Run one pass."""
@@ -83,6 +86,8 @@ class _Run:
             self._pairs(_PAIRING[rule.by](self._at, rule), rule)
         elif rule.by in _REVERSING:
             self._reversals(_REVERSING[rule.by](self._at, rule), rule)
+        elif rule.by is By.BALANCE:
+            self._balance(rule)
         else:
             self._groups(_GROUPING[rule.by](self._at, rule), rule)
 
@@ -108,6 +113,7 @@ class _Run:
         both = pl.concat([numbered.select(*MEMBERS, l="i"), numbered.select(*MEMBERS, "l")])
         self._of_lines.append(both)
         self._at.without(met.items, both["l"])
+        self._taken_back.append(met.lines)
         self._leave(met.items, met.lines, rule)
 
     def _groups(self, grouped: Grouped, rule: Pass) -> None:
@@ -124,6 +130,21 @@ class _Run:
             pl.Series("l", sorted(grouped.lines), pl.UInt32),
             rule,
         )
+
+    def _balance(self, rule: Pass) -> None:
+        """The only pass over what is not matched, not only over what is clear: all of it together may decide what single sums do not.
+
+        Lines of which one may have been taken back stay out: no sum says which.
+        """
+        left, matched = replace(self._all), self.found()
+        left.without(matched.of_items["i"], pl.concat([matched.of_lines["l"], *self._taken_back]))
+        found = balancing.balance(left, rule)
+        self._groups(found, rule)
+        for group in found.groups:
+            for number in group.items:
+                self._unclear_items.pop(number, None)
+            for number in group.lines:
+                self._unclear_lines.pop(number, None)
 
     def _numbered(self, pairs: pl.DataFrame, rule: Pass) -> pl.DataFrame:
         numbered = pairs.with_row_index("m", offset=self._count)
@@ -178,7 +199,8 @@ _REVERSING: Final[dict[By, Callable[[Open, Pass], Met]]] = {
 }
 _GROUPING: Final[dict[By, Callable[[Open, Pass], Grouped]]] = {
     By.NAMED_BUNDLE: groups.named_bundle,
-    By.BATCH: groups.batch,
+    By.BATCH: batches.batch,
+    By.BATCH_PART: batches.batch_part,
     By.SPLIT: groups.split,
     By.SUBSET: groups.subset,
     By.SUBSET_LINES: groups.subset_lines,

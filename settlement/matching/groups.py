@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from settlement.matching.columns import BATCH_DIGITS
 from settlement.matching.days import with_last_day
 from settlement.matching.sums import Outcome, find_sum
 
@@ -49,11 +48,11 @@ def named_bundle(at: Open, rule: Pass) -> Grouped:
         pl.col("i"), pl.col("amount").sum(), pl.col("total").first(), pl.col("i").null_count().alias("lost")
     )
     whole = gathered.filter(pl.col("lost") == 0).sort("l")
-    return _settled(
+    return without_rivals(
         (
             Group(tuple(sorted(items)), (line,))
             for line, items, amount, total, _ in whole.iter_rows()
-            if _is_sum(amount, total, len(items), rule)
+            if is_sum(amount, total, len(items), rule)
         ),
         at,
     )
@@ -67,35 +66,11 @@ def split(at: Open, rule: Pass) -> Grouped:
     )  # fmt: skip
     several = gathered.filter((pl.col("l").list.len() > 1) & (pl.col("ways") == 1))
     rows = at.items.join(several, on=["bank", "ref"], how="inner").sort("i")
-    return _settled(
+    return without_rivals(
         (
             Group((row["i"],), tuple(row["l"]))
             for row in rows.iter_rows(named=True)
-            if _is_sum(row["amount"], row["total"], len(row["l"]), rule)
-        ),
-        at,
-    )
-
-
-def batch(at: Open, rule: Pass) -> Grouped:
-    """A line that names a window and a bank only: all that is open of that payment file, in the line's direction."""
-    lines = at.lines.filter((pl.col("part").str.len_chars() == BATCH_DIGITS) & ~pl.col("marked"))
-    keyed = lines.select(
-        "l", "bank", pl.col("part").alias("batch"), total="amount", way=pl.col("amount").sign()
-    )
-    items = at.items.with_columns(
-        pl.col("ref").str.slice(3, BATCH_DIGITS).alias("batch"), pl.col("amount").sign().alias("way")
-    )
-    keys = ("bank", "batch", "way")
-    gathered = items.join(keyed.select(keys).unique(), on=keys, how="semi").group_by(keys).agg(
-        pl.col("i").sort(), pl.col("amount").sum()
-    )  # fmt: skip
-    rows = keyed.join(gathered, on=keys, how="inner").sort("l")
-    return _settled(
-        (
-            Group(tuple(row["i"]), (row["l"],))
-            for row in rows.iter_rows(named=True)
-            if len(row["i"]) > 1 and _is_sum(row["amount"], row["total"], len(row["i"]), rule)
+            if is_sum(row["amount"], row["total"], len(row["l"]), rule)
         ),
         at,
     )
@@ -109,11 +84,13 @@ class _Whole:
     amount: int
     parts: tuple[tuple[int, int], ...]
     """Number and amount of each that is in time."""
+    rivalled: frozenset[int]
+    """Those of them that a whole equals alone, in time."""
 
 
 def subset(at: Open, rule: Pass) -> Grouped:
     """A line of a party: the only sum of that party's open items, in time, that it can be."""
-    items = with_last_day(at.unclaimed, at.calendar, rule.days_late)
+    items = with_last_day(at.unclaimed_by_name, at.calendar, rule.days_late)
     found: list[Group] = []
     unclear: set[int] = set()
     for line in _wholes(at.anonymous, items, ("l", "i"), rule):
@@ -121,27 +98,29 @@ def subset(at: Open, rule: Pass) -> Grouped:
         chosen = _chosen(line, wanted, rule, unclear)
         if chosen:
             found.append(Group(chosen, (line.number,)))
-    return _settled(found, at, lines=unclear)
+    return without_rivals(found, at, lines=unclear)
 
 
 def subset_lines(at: Open, rule: Pass) -> Grouped:
     """An item of a party: the only sum of that party's lines, in time, that it can be."""
-    items = with_last_day(at.unclaimed, at.calendar, rule.days_late)
+    items = with_last_day(at.unclaimed_by_name, at.calendar, rule.days_late)
     found: list[Group] = []
     unclear: set[int] = set()
     for item in _wholes(items, at.anonymous, ("i", "l"), rule):
         chosen = _chosen(item, [item.amount], rule, unclear)
         if chosen:
             found.append(Group((item.number,), chosen))
-    return _settled(found, at, items=unclear)
+    return without_rivals(found, at, items=unclear)
 
 
 def _chosen(whole: _Whole, wanted: list[int], rule: Pass, unclear: set[int]) -> tuple[int, ...]:
-    """The parts of the only sum; () where there is none, or several, which are noted."""
+    """The parts of the only sum; () where there is none, or several, or one whose parts are something else's whole: that is noted."""
     answer = find_sum([size for _, size in whole.parts], wanted, rule.members_max)
-    if answer.outcome is Outcome.SEVERAL:
+    chosen = tuple(sorted(whole.parts[place][0] for place in answer.chosen))
+    if answer.outcome is Outcome.SEVERAL or not whole.rivalled.isdisjoint(chosen):
         unclear.add(whole.number)
-    return tuple(sorted(whole.parts[place][0] for place in answer.chosen))
+        return ()
+    return chosen
 
 
 def _wholes(
@@ -157,21 +136,22 @@ def _wholes(
     mine = wholes.with_columns(way).select(*keys, number, "amount", *_dates(wholes))
     in_time = pl.col("day").is_between(pl.col("window"), pl.col("last"))
     met = mine.join(near, on=keys, how="inner").filter(in_time).sort(number, part)
+    equal = frozenset(met.filter(pl.col("amount") == pl.col("size"))[part].to_list())
     for _, rows in met.group_by(number, maintain_order=True):
         listed = zip(rows[part].to_list(), rows["size"].to_list(), strict=True)
-        yield _Whole(rows[number][0], rows["amount"][0], tuple(listed))
+        yield _Whole(rows[number][0], rows["amount"][0], tuple(listed), equal)
 
 
 def _dates(side: pl.DataFrame) -> list[str]:
     return [name for name in ("window", "last", "day") if name in side.columns]
 
 
-def _is_sum(expected: int, shown: int, members: int, rule: Pass) -> bool:
+def is_sum(expected: int, shown: int, members: int, rule: Pass) -> bool:
     """Whether a line shows what is expected less no fee, one, or one a member."""
     return expected - shown in {0, *rule.fees, *(fee * members for fee in rule.fees)}
 
 
-def _settled(
+def without_rivals(
     found: Iterable[Group], at: Open, *, items: Iterable[int] = (), lines: Iterable[int] = ()
 ) -> Grouped:
     """Groups without rivals and without a pair that people refused."""

@@ -54,12 +54,15 @@ class Open:
 
     @property
     def unclaimed(self) -> pl.DataFrame:
-        """Items with a party to go by, and whose reference no open line carries."""
+        """Items whose reference no open line carries."""
         claims = self.lines.filter(pl.col("ref") != "").select("ref").unique()
         named = self.lines.filter(pl.col("refs").is_not_null()).select(pl.col("refs").explode().alias("ref"))
-        return self.items.filter(pl.col("party_key") != "").join(
-            pl.concat([claims, named]).unique(), on="ref", how="anti"
-        )
+        return self.items.join(pl.concat([claims, named]).unique(), on="ref", how="anti")
+
+    @property
+    def unclaimed_by_name(self) -> pl.DataFrame:
+        """Those of them that have a party to go by."""
+        return self.unclaimed.filter(pl.col("party_key") != "")
 
     @property
     def anonymous(self) -> pl.DataFrame:
@@ -98,14 +101,14 @@ def by_counterparty(at: Open, rule: Pass) -> Met:
     """The same bank and party, an amount that the rule allows, and a value date from the window's day to the last that it allows."""
     lines = at.anonymous
     keys = ("bank", "party_key", "amount")
-    items = with_amounts(at.unclaimed, rule).join(lines.select(keys).unique(), on=keys, how="semi")
+    items = with_amounts(at.unclaimed_by_name, rule).join(lines.select(keys).unique(), on=keys, how="semi")
     dated = with_last_day(items, at.calendar, rule.days_late)
     days = pl.int_ranges(pl.col("window"), pl.col("last") + 1, dtype=pl.Int32).alias("day")
     each = dated.with_columns(days).explode("day").drop_nulls("day")
     met = meet(each, lines, (*keys, "day"), at.refused, _same_beginning())
     if not rule.days_late:
         return met
-    return replace(met, pairs=_beyond_chance(met.pairs, at.unclaimed, lines))
+    return replace(met, pairs=_beyond_chance(met.pairs, at.unclaimed_by_name, lines))
 
 
 def _beyond_chance(pairs: pl.DataFrame, items: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:

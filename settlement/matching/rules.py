@@ -34,9 +34,11 @@ class By(StrEnum):
     COUNTERPARTY = "counterparty and date"
     NAMED_BUNDLE = "several references in one line"
     BATCH = "whole payment file in one line"
+    BATCH_PART = "part of a payment file in one line"
     SPLIT = "one reference in several lines"
     SUBSET = "sum of a counterparty's items"
     SUBSET_LINES = "sum of a counterparty's lines"
+    BALANCE = "all that is left of a counterparty"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,11 @@ _SHIPPED: Final = (
     Pass("one reference in several lines", By.SPLIT, 97, _RAIL_FEES),
     Pass("payment file in one line", By.BATCH, 96, _RAIL_FEES),
     Pass("counterparty net of fee", By.COUNTERPARTY, 90, _RAIL_FEES, Sen(99)),
-    Pass("late by business days", By.COUNTERPARTY, 90, days_late=3),
     Pass("several items in one line", By.SUBSET, 88, _RAIL_FEES, days_late=3),
     Pass("one item in several lines", By.SUBSET_LINES, 86, days_late=3),
+    Pass("late by business days", By.COUNTERPARTY, 90, days_late=3),
+    Pass("part of a payment file", By.BATCH_PART, 90, _RAIL_FEES, candidates_max=40),
+    Pass("all that is left of a party", By.BALANCE, 85, days_late=3),
 )
 
 

@@ -41,11 +41,12 @@ class Sum:
     wanted: int = 0
 
 
-def find_sum(amounts: Sequence[int], wanted: Sequence[int], members_max: int) -> Sum:
+def find_sum(amounts: Sequence[int], wanted: Sequence[int], members_max: int, searches: int = 1) -> Sum:
     """The only subset of 2 to `members_max` amounts (all of one sign, in the order of their days) that adds up to one of `wanted`.
 
     The first of `wanted` is the plain one, the others are it with a fee. Ever more is asked of a sum of all amounts, of some that follow
-    each other, and of any others: there are ever more of them that could hit by chance.
+    each other, and of any others: there are ever more of them that could hit by chance. So are there where one whole is searched for
+    in several ways (`searches`).
     SEVERAL where two do, BY_CHANCE where the only one proves nothing, TOO_MANY where the search would take over STEPS_MAX steps.
     """
     search = _Search([abs(amount) for amount in amounts], {abs(one) for one in wanted}, members_max)
@@ -58,9 +59,12 @@ def find_sum(amounts: Sequence[int], wanted: Sequence[int], members_max: int) ->
     if len(search.found) > 1:
         return Sum(Outcome.SEVERAL)
     chosen = search.found[0]
+    if len(chosen) == 1:
+        return Sum(Outcome.NONE)
     total = sum(search.amounts[at] for at in chosen)
     first = next((abs(one) for one in wanted), 0)
-    if _by_chance(search.amounts, chosen, 1 if total == first else len(search.wanted), members_max):
+    ways = searches * (1 if total == first else len(search.wanted))
+    if _by_chance(search.amounts, chosen, ways, members_max):
         return Sum(Outcome.BY_CHANCE)
     return Sum(Outcome.ONE, chosen, sum(amounts[at] for at in chosen))
 
@@ -90,7 +94,7 @@ class _Search:
         self._look(0, 0, ())
 
     def _look(self, at: int, total: int, chosen: tuple[int, ...]) -> None:
-        if len(chosen) > 1 and total in self.wanted:
+        if chosen and total in self.wanted:
             self.found.append(tuple(sorted(chosen)))
         if len(chosen) == self._members_max:
             return
@@ -114,11 +118,11 @@ def _by_chance(amounts: Sequence[int], chosen: tuple[int, ...], wanted: int, mem
         like, asked = comb(count, 2), OF_A_RUN
     else:
         like, asked = sum(comb(count, size) for size in range(2, members_max + 1)), OF_ANY
-    values = (sum(amounts) - min(amounts)) // _roundness(amounts)
+    values = (sum(amounts) - min(amounts)) // roundness(amounts)
     return like * wanted * asked > max(values, 1)
 
 
-def _roundness(amounts: Sequence[int]) -> int:
+def roundness(amounts: Sequence[int]) -> int:
     """The largest power of ten that divides them all: round amounts make round sums."""
     step = 10
     while all(amount % step == 0 for amount in amounts):

@@ -6,60 +6,27 @@ It is told what each line says (`Seen`), so that reading texts is no part of it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import combinations
-from math import comb
 from typing import TYPE_CHECKING
 
 from settlement.matching.rules import By
+from tests.settlement.every_sum import (
+    amounts,
+    business_days,
+    by_chance,
+    is_sum,
+    last_day,
+    only,
+    stands_for,
+    sums,
+    ways,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from settlement.matching.rules import Pass
     from settlement.matching.sides import Expected, Told
-    from tests.settlement.sides import Named
-
-WEEKEND = {2, 3}  # day 0 of the epoch was a Thursday
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A line, and what it says: whole references of ours, the beginning of one, a party's name, that it takes something back."""
-
-    line: Told
-    refs: tuple[str, ...] = ()
-    part: str = ""
-    party: str = ""
-    marked: bool = False
-
-    @property
-    def ref(self) -> str:
-        return self.refs[0] if len(self.refs) == 1 else ""
-
-
-def is_open(day: int) -> bool:
-    return day % 7 not in WEEKEND
-
-
-def business_days(first: int, last: int) -> int:
-    return sum(is_open(day) for day in range(first + 1, last + 1))
-
-
-def last_day(due: int, late: int) -> int:
-    day = due
-    while late:
-        day += 1
-        late -= is_open(day)
-    return day
-
-
-def amounts(item: Expected, rule: Pass) -> set[int]:
-    """What a line may show for an item."""
-    near: set[int] = {item.amount}
-    for whole in (item.amount // 100 * 100, -(-item.amount // 100) * 100):
-        if abs(whole - item.amount) <= rule.rounding:
-            near.add(whole)
-    return {one - fee for one in near for fee in (0, *rule.fees)} - {0}
+    from tests.settlement.sides import Named, Seen
 
 
 @dataclass(slots=True)
@@ -70,6 +37,11 @@ class Oracle:
     lines: list[Seen]
     refused: set[tuple[str, int]] = field(default_factory=set)
     found: set[Named] = field(default_factory=set)
+    taken_back: set[int] = field(default_factory=set)
+    every: tuple[list[Expected], list[Seen]] = ([], [])
+
+    def __post_init__(self) -> None:
+        self.every = (list(self.items), list(self.lines))
 
     def take(self, rule: Pass) -> None:
         passes: dict[By, Callable[[Pass], None]] = {
@@ -81,6 +53,8 @@ class Oracle:
             By.NAMED_BUNDLE: self.bundle,
             By.SPLIT: self.split,
             By.BATCH: self.batch,
+            By.BATCH_PART: self.batch_part,
+            By.BALANCE: self.balance,
             By.SUBSET: self.subset,
             By.SUBSET_LINES: self.subset_lines,
         }
@@ -160,6 +134,7 @@ class Oracle:
         kept = [pair for pair in pairs if unclear.isdisjoint(pair)]
         fallen = {line for pair in pairs if pair not in kept for line in pair}
         self.found |= {(rule.name, frozenset(), frozenset(pair)) for pair in kept}
+        self.taken_back |= unclear | fallen
         self.out([], {line for pair in kept for line in pair} | unclear | fallen)
 
     def reversal(self, rule: Pass) -> None:
@@ -254,16 +229,12 @@ class Oracle:
         self.out(items, lines)
         self.out([i for one in clear for i in one[0]], [n for one in clear for n in one[1]])
 
-    @staticmethod
-    def is_sum(expected: int, shown: int, members: int, rule: Pass) -> bool:
-        return any(expected - fee == shown for one in (0, *rule.fees) for fee in (one, one * members))
-
     def bundle(self, rule: Pass) -> None:
         groups = []
         for seen in self.lines:
             mine = [one for one in self.items if one.reference in seen.refs and one.bank == seen.line.bank]
             whole = len(seen.refs) > 1 and len(mine) == len(seen.refs) and not seen.marked
-            if whole and self.is_sum(sum(one.amount for one in mine), seen.line.amount, len(mine), rule):
+            if whole and is_sum(sum(one.amount for one in mine), seen.line.amount, len(mine), rule):
                 groups.append(([one.reference for one in mine], [seen.line.key.number]))
         self.groups(rule, groups, set(), set())
 
@@ -279,7 +250,7 @@ class Oracle:
             if (
                 len(told) > 1
                 and one_way
-                and self.is_sum(item.amount, sum(one.amount for one in told), len(told), rule)
+                and is_sum(item.amount, sum(one.amount for one in told), len(told), rule)
             ):
                 groups.append(([item.reference], [one.key.number for one in told]))
         self.groups(rule, groups, set(), set())
@@ -296,11 +267,71 @@ class Oracle:
                 and one.reference.replace("-", "")[3:15] == seen.part
                 and (one.amount > 0) == (seen.line.amount > 0)
             ]
-            if len(mine) > 1 and self.is_sum(
-                sum(one.amount for one in mine), seen.line.amount, len(mine), rule
-            ):
+            if len(mine) > 1 and is_sum(sum(one.amount for one in mine), seen.line.amount, len(mine), rule):
                 groups.append(([one.reference for one in mine], [seen.line.key.number]))
         self.groups(rule, groups, set(), set())
+
+    def batch_part(self, rule: Pass) -> None:
+        claimed = self.claimed()
+        groups, unclear = [], set()
+        for seen in self.lines:
+            total = seen.line.amount
+            mine = [
+                one
+                for one in self.items
+                if self.names_file(seen) and one.bank == seen.line.bank and one.reference not in claimed
+                and one.reference.replace("-", "")[3:15] == seen.part and (one.amount > 0) == (total > 0)
+            ]  # fmt: skip
+            if not 2 <= len(mine) <= rule.candidates_max:
+                continue
+            sizes: list[int] = [one.amount for one in mine]
+            less = [[size - fee for size in sizes] for fee in rule.fees]
+            tries: list[tuple[list[int], set[int]]] = [
+                (sizes, {int(total + fee) for fee in (0, *rule.fees) if (total + fee) * total > 0}),
+                *((some, {int(total)}) for some in less if all(size * total > 0 for size in some)),
+            ]
+            hits = [(some, wanted, chosen) for some, wanted in tries for chosen in sums(some, wanted, rule)]
+            by_try = [{chosen for some, _, chosen in hits if some is one} for one, _ in tries]
+            if any(len(one) > 1 for one in by_try) or sum(any(len(c) > 1 for c in one) for one in by_try) > 1:
+                unclear.add(seen.line.key.number)
+                continue
+            for some, wanted, chosen in hits:
+                if len(chosen) > 1 and not by_chance(some, chosen, total, len(wanted), rule, len(tries)):
+                    groups.append(([mine[at].reference for at in chosen], [seen.line.key.number]))
+        self.groups(rule, groups, set(), unclear)
+
+    @staticmethod
+    def names_file(seen: Seen) -> bool:
+        return len(seen.part) == 12 and not seen.refs and not seen.marked
+
+    def balance(self, rule: Pass) -> None:
+        """Of everything that is not matched: what all ways to explain all of a party have in common."""
+        gone_items = {reference for _, items, _ in self.found for reference in items}
+        gone_lines = {number for _, _, lines in self.found for number in lines} | self.taken_back
+        self.items = [one for one in self.every[0] if one.reference not in gone_items]
+        self.lines = [one for one in self.every[1] if one.line.key.number not in gone_lines]
+        claimed, groups = self.claimed(), []
+        for key in {(one.bank, one.name, one.amount > 0) for one in self.items}:
+            mine = [
+                one
+                for one in self.items
+                if (one.bank, one.name, one.amount > 0) == key and one.reference not in claimed
+            ]
+            told = [
+                one.line
+                for one in self.lines
+                if self.anonymous(one) and not one.part
+                and (one.line.bank, one.party, one.line.amount > 0) == key
+            ]  # fmt: skip
+            sizes = [abs(one) for one in (*(i.amount for i in mine), *(n.amount for n in told))]
+            if max(len(mine), len(told)) > rule.candidates_max or not told:
+                continue
+            zeros = min(len(str(one)) - len(str(one).rstrip("0")) for one in sizes)
+            total = sum(one.amount for one in told)
+            if sum(one.amount for one in mine) == total and abs(total) >= 100 * 10**zeros:
+                each = list(ways(mine, told, rule, self.refused))
+                groups += list(frozenset.intersection(*each)) if each else []
+        self.groups(rule, [(sorted(items), sorted(lines)) for items, lines in groups], set(), set())
 
     def subset(self, rule: Pass) -> None:
         claimed = self.claimed()
@@ -317,13 +348,20 @@ class Oracle:
                 continue
             mine = [one for one in mine if one.window <= seen.line.day <= last_day(one.due, rule.days_late)]
             wanted = {amount + fee for fee in (0, *rule.fees) if (amount + fee) * amount > 0}
-            sums = self.sums([one.amount for one in mine], wanted, rule)
-            if len(sums) > 1:
+            found = sums([one.amount for one in mine], wanted, rule)
+            chosen = only([one.amount for one in mine], found, (amount, len(wanted)), rule)
+            equals = [
+                at
+                for at in chosen
+                for other in self.lines
+                if self.anonymous(other)
+                and stands_for(mine[at], other.line, rule)
+                and other.party == mine[at].name
+            ]
+            if len(found) > 1 or equals:
                 unclear.add(seen.line.key.number)
-            elif sums and not self.by_chance(
-                [one.amount for one in mine], sums[0], amount, len(wanted), rule
-            ):
-                groups.append(([mine[at].reference for at in sums[0]], [seen.line.key.number]))
+            elif chosen:
+                groups.append(([mine[at].reference for at in chosen], [seen.line.key.number]))
         self.groups(rule, groups, set(), unclear)
 
     def subset_lines(self, rule: Pass) -> None:
@@ -339,31 +377,18 @@ class Oracle:
             if not 2 <= len(told) <= rule.candidates_max:
                 continue
             told = [one for one in told if item.window <= one.day <= last_day(item.due, rule.days_late)]
-            sums = self.sums([one.amount for one in told], {item.amount}, rule)
-            if len(sums) > 1:
+            found = sums([one.amount for one in told], {item.amount}, rule)
+            chosen = only([one.amount for one in told], found, (item.amount, 1), rule)
+            equals = [
+                at
+                for at in chosen
+                for other in self.items
+                if other.reference not in claimed
+                and other.name == item.name
+                and stands_for(other, told[at], rule)
+            ]
+            if len(found) > 1 or equals:
                 unclear.add(item.reference)
-            elif sums and not self.by_chance([one.amount for one in told], sums[0], item.amount, 1, rule):
-                groups.append(([item.reference], [told[at].key.number for at in sums[0]]))
+            elif chosen:
+                groups.append(([item.reference], [told[at].key.number for at in chosen]))
         self.groups(rule, groups, unclear, set())
-
-    @staticmethod
-    def sums(sizes: list[int], wanted: set[int], rule: Pass) -> list[tuple[int, ...]]:
-        return [
-            chosen
-            for size in range(2, rule.members_max + 1)
-            for chosen in combinations(range(len(sizes)), size)
-            if sum(sizes[at] for at in chosen) in wanted
-        ]
-
-    @staticmethod
-    def by_chance(sizes: list[int], chosen: tuple[int, ...], plain: int, wanted: int, rule: Pass) -> bool:
-        whole = [abs(one) for one in sizes]
-        zeros = min(len(str(one)) - len(str(one).rstrip("0")) for one in whole)
-        values: int = (sum(whole) - min(whole)) // int(10**zeros)
-        ways = 1 if sum(sizes[at] for at in chosen) == plain else wanted
-        if len(chosen) == len(sizes):
-            return ways * 10 > max(1, values)
-        if list(chosen) == list(range(chosen[0], chosen[-1] + 1)):
-            return ways * 100 * comb(len(sizes), 2) > max(1, values)
-        subsets = sum(comb(len(whole), size) for size in range(2, rule.members_max + 1))
-        return subsets * ways * 1000 > max(1, values)

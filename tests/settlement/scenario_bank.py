@@ -46,6 +46,8 @@ class Scenario:
     items: list[Expected] = field(default_factory=list)
     lines: list[Told] = field(default_factory=list)
     truths: list[Truth] = field(default_factory=list)
+    parties: dict[int, str] = field(default_factory=dict)
+    """Whose name the text of a line carries, by the line's number."""
 
     def true(self, items: list[Expected], lines: list[Told], *, decidable: bool = True) -> None:
         self.truths.append(
@@ -68,6 +70,7 @@ class Bank:
         self._number = number
         self._items = 0
         self._lines = 0
+        self._printed: dict[str, str] = {}
 
     def amount(self) -> int:
         """A payment as they are: fares by the thousand, sales less a discount with its sen."""
@@ -103,6 +106,8 @@ class Bank:
             key, bank or self.code, Day(DAY + day), Sen(amount), "", field, text, own_reference, repeated
         )
         self.made.lines.append(made)
+        if party := next((party for printed, party in self._printed.items() if printed in text), ""):
+            self.made.parties[number] = party
         return made
 
     def named(self, name: str = "") -> str:
@@ -114,6 +119,7 @@ class Bank:
         if self.dice.randrange(40) == 0:  # shortened by hand: TOKO OEN is TK OEN to somebody at the bank
             words = " ".join(word[0] + word[1:].translate(VOWELS) for word in words.split())
         words = words[: self.dice.choice((16, 18, 20, 35))].strip()
+        self._printed[words] = name or self.party
         return self.dice.choice(("TRF {}", "{}", "SETOR {} TUNAI", "KE {}", "{}/PEMBAYARAN")).format(words)
 
     def told(self, one: Expected, amount: int = 0, day: int | None = None) -> Told:

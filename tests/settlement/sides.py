@@ -26,6 +26,21 @@ Named = tuple[str, frozenset[str], frozenset[int]]
 """A match as rule, references of items, numbers of lines."""
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A line, and what it says: whole references of ours, the beginning of one, a party's name, that it takes something back."""
+
+    line: Told
+    refs: tuple[str, ...] = ()
+    part: str = ""
+    party: str = ""
+    marked: bool = False
+
+    @property
+    def ref(self) -> str:
+        return self.refs[0] if len(self.refs) == 1 else ""
+
+
 def reference(number: int, bank: int = BNI) -> str:
     return f"KSH-20261118-{bank:04d}-{number:04d}"
 

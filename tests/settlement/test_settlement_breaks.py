@@ -22,7 +22,7 @@ from tests.settlement.town import BNI, DAY, MANDIRI
 
 if TYPE_CHECKING:
     from settlement.matching.sides import Expected, Told
-    from tests.settlement.matching_oracle import Seen
+    from tests.settlement.sides import Seen
 
 REACHED = {BNI: Day(DAY + 5), MANDIRI: Day(DAY + 5)}
 
