@@ -7,13 +7,20 @@ written yet is lost, which is why nothing but calls is logged here.
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import structlog
 
 HELD_SECONDS: Final = 0.25
 HELD_MAX: Final = 512
+KINDS_MAX: Final = 4096
+"""Kinds of calls (method, route, status, client) whose lines are kept ready."""
+_MS: Final = 987654321.5
+"""No call takes as long: it shows where a rendered line has its duration."""
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
 class Lines:
@@ -38,6 +45,44 @@ class Lines:
             sys.stderr.flush()
 
 
-def access_log(lines: Lines) -> Any:
-    """A logger of calls, as structlog is configured now."""
-    return structlog.wrap_logger(lines).bind()
+class _Kept:
+    """Keeps the last rendered line."""
+
+    def __init__(self) -> None:
+        self.line = ""
+
+    def info(self, line: str) -> None:
+        """Take a line."""
+        self.line = line
+
+
+class AccessLog:
+    """Renders calls as structlog is configured now: once for each kind of call, of which then only duration and time change."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self._plain: Any = structlog.wrap_logger(lines).bind()
+        self._kept = _Kept()
+        self._once: Any = structlog.wrap_logger(self._kept).bind()
+        self._kinds: dict[tuple[str, str, int, str], str | None] = {}
+
+    def call(self, method: str, route: str, status: int, client: str, seconds: float) -> None:
+        """One line."""
+        kind, ms = (method, route, status, client), round(seconds * 1000, 1)
+        if kind not in self._kinds and len(self._kinds) < KINDS_MAX:
+            self._kinds[kind] = self._rendered(*kind)
+        line = self._kinds.get(kind)
+        if line is None:
+            self._plain.info("call", method=method, route=route, status=status, ms=ms, client=client)
+        else:
+            at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+            self._lines.info(line % {"ms": ms, "at": at})
+
+    def _rendered(self, method: str, route: str, status: int, client: str) -> str | None:
+        """The line of this kind with places for duration and time; None where they are not to be found in it once each."""
+        self._kept.line = ""
+        self._once.info("call", method=method, route=route, status=status, ms=_MS, client=client)
+        line = self._kept.line.replace("%", "%%")
+        if line.count(repr(_MS)) != 1 or len(_TIME.findall(line)) != 1:
+            return None
+        return _TIME.sub("%(at)s", line.replace(repr(_MS), "%(ms)s"))

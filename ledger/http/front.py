@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from ledger.http.access import Lines, access_log
+from ledger.http.access import AccessLog, Lines
 from ledger.http.asgi import problem_reply
 from ledger.problems import BUSY, CONTENT_TYPE, UNKNOWN
 
@@ -71,8 +71,7 @@ class Front:
         self._hot = hot
         self._seen = seen
         self._calls_max = calls_max
-        self._lines = Lines()
-        self._log = access_log(self._lines)
+        self._log = AccessLog(Lines())
         self.under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -113,10 +112,7 @@ class Front:
         method = scope["method"]
         self._seen(method, route, status, seconds)
         client = scope["state"].get("client")
-        self._log.info(
-            "call", method=method, route=route, status=status, ms=round(seconds * 1000, 1),
-            client=client.name if client is not None else "",
-        )  # fmt: skip
+        self._log.call(method, route, status, client.name if client is not None else "", seconds)
 
 
 async def _answered(app: App, scope: Scope, receive: Receive, send: Send) -> None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
 from fastapi import FastAPI
 
 from hebat.logs import configure
 from hebat.settings import LogLevel
-from ledger.http.access import HELD_MAX
+from ledger.http.access import HELD_MAX, AccessLog, Lines
 from ledger.http.api import answered_by, install_problems
 from ledger.http.asgi import Reply
 from ledger.http.front import Front, HotRoutes
@@ -90,6 +92,43 @@ def test_a_call_is_a_line_with_its_route_and_never_its_address_or_token(logged: 
     assert {"event", "level", "timestamp", "method", "ms", "client"} <= lines[0].keys()
     assert "secret" not in json.dumps(lines)
     assert called.told == [("GET", "/c/{token}", 200), ("GET", "(none)", 404)]
+
+
+def test_each_line_of_a_kind_is_rendered_as_the_first_with_a_time_and_duration_of_its_own(
+    logged: Any,
+) -> None:
+    configure(LogLevel.INFO)
+    lines = Lines()
+    log = AccessLog(lines)
+    before = datetime.now(UTC)
+
+    async def run() -> None:
+        for seconds in (0.0015, 2.0):
+            log.call("GET", "/100%/{of}", 200, "shop", seconds)
+        structlog.wrap_logger(lines).info(
+            "call", method="GET", route="/100%/{of}", status=200, ms=7.5, client="shop"
+        )
+        lines.flush()
+
+    asyncio.run(run())
+    told = logged()
+    times = [datetime.fromisoformat(line.pop("timestamp")) for line in told]
+    assert [line.pop("ms") for line in told] == [1.5, 2000.0, 7.5]
+    assert told[0] == told[1] == told[2]
+    assert before <= times[0] < times[1] <= datetime.now(UTC)
+
+
+def test_a_call_is_told_in_whatever_form_the_log_has(capsys: pytest.CaptureFixture[str]) -> None:
+    structlog.configure(processors=[structlog.processors.KeyValueRenderer()])
+
+    async def run() -> None:
+        lines = Lines()
+        AccessLog(lines).call("GET", "/slow", 200, "", 0.002)
+        lines.flush()
+
+    asyncio.run(run())
+    configure(LogLevel.ERROR)
+    assert "route='/slow'" in capsys.readouterr().err
 
 
 def test_many_lines_are_written_before_their_time(logged: Any) -> None:
