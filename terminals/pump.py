@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sqlite3
 import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -82,7 +83,10 @@ class Pump:
 
     def _run(self) -> None:
         while not self._stopping.wait(TICK_SECONDS):
-            self.step()
+            try:
+                self.step()
+            except sqlite3.Error as error:  # the disk again: it goes on once there is room
+                self._failed(error)
 
     def step(self) -> Uploaded | None:
         """Send, if it is time; what was sent."""
@@ -99,13 +103,13 @@ class Pump:
     def _sent(self, *, ending: bool) -> Uploaded | None:
         try:
             sent = self._terminal.close_shift() if ending else self._terminal.upload()
-        except TerminalError as error:
+        except (TerminalError, sqlite3.Error) as error:
             self._failed(error)
             return None
         self.line = Line(up_at=self._now())
         return sent
 
-    def _failed(self, error: TerminalError) -> None:
+    def _failed(self, error: Exception) -> None:
         failures = self.line.failures + 1
         _log.warning("not sent", failures=failures, reason=str(error))
         self.line = replace(

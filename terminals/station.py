@@ -88,7 +88,8 @@ class Station:
         return frozenset(self._present)
 
     def run(self, readers: Readers, stop: threading.Event) -> None:
-        """Serve every card that comes to a reader, until `stop`."""
+        """Serve every card that comes to a reader, until `stop`; without a reader the screen says so until one comes."""
+        self.boards.show(Board(Tone.RED, "reader-gone"))  # quietly: it is there in a moment, or never was
         for change in readers.watch(stop):
             if change.atr is None:
                 self._gone(change)

@@ -7,16 +7,19 @@ with it, for any, and the highest priority wins. Where several rules fit, the ri
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING, Final
 
 from card.journey import GROUPS_MAX
-from keys.clock import UnixMs, day_of, local, service_day
+from keys.clock import UnixMs, day_of, local, moment, service_day
 from keys.money import Rupiah
 
 if TYPE_CHECKING:
     from terminals.fares.tariff import LegRule, Tariff, TransferRule
 
 _Areas = frozenset[str] | None
+_ROLL_SECONDS: Final = 3 * 3_600
+"""When the service day ends: days hold until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +189,16 @@ class Prices:
             one.start <= seconds < one.end and self._services[one.service].holds(day, self._tariff.holidays)
             for one in self._frames.get(group, ())
         )
+
+    def stretches(self, since: UnixMs, until: UnixMs) -> list[UnixMs]:
+        """A moment of each stretch of time in which the same timeframes hold, latest first."""
+        if not self._frames:
+            return [until]
+        edges = {0, _ROLL_SECONDS, *(edge for one in self._tariff.frames for edge in (one.start, one.end))}
+        first, last = (datetime.combine(local(at).date(), time()) for at in (since, until))
+        midnights = [first + timedelta(days=day) for day in range((last - first).days + 1)]
+        moments = {moment(day + timedelta(seconds=edge)) for day in midnights for edge in edges}
+        return [until, *sorted((one for one in moments if since < one < until), reverse=True), since]
 
     def group_number(self, rule: LegRule) -> int:
         """The number of a rule's group as a card notes it; 0 for none."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
-from keys.clock import service_day
+from keys.clock import UnixMs, service_day
 from keys.money import Rupiah
 from terminals.fares.decision import FareRefused, Step
 from terminals.fares.prices import Leg, Quote
 
 if TYPE_CHECKING:
     from card.layout import Identity
-    from keys.clock import UnixMs
     from terminals.fares.decision import Place
     from terminals.fares.tariff import Tariff
 
@@ -82,8 +81,15 @@ class Rider:
         return found[-1]
 
     def dearest_to(self, place: Place, at: UnixMs) -> Quote:
-        """The most that a ride which ends here could have cost, wherever on this network it began."""
-        return self.dearest(Leg(place.route_number, 0, place.stop_number, at, at))
+        """The most that a ride which ends here could have cost, wherever on this network and whenever it began."""
+        prices, since = self.tariff.prices, UnixMs(at - 60_000 * self.tariff.policy.ride_minutes)
+        legs = [
+            Leg(place.route_number, 0, place.stop_number, start, at) for start in prices.stretches(since, at)
+        ]
+        found = [quote for leg in legs for quote in prices.quotes(leg, self.category)]
+        if not found:
+            raise self._no_fare()
+        return max(found, key=lambda quote: quote.amount)
 
     def steps_of(self, quote: Quote) -> tuple[Step, ...]:
         """A price as a step, with the code that says whose price it is."""

@@ -53,12 +53,15 @@ class Gate:
         if outcome.most is None:  # refused, or a torn tap of before that turned out paid
             return board
         if self._exits:
-            return replace(board, word="gone-out", rows=self._left(outcome))
+            return replace(board, word="gone-out", rows=_left(outcome))
         entered = Row("fare-at-most", amount=outcome.most)
         before = (Row("missing-tap-out", amount=outcome.amount),) if outcome.amount else ()
         return replace(board, word="gone-in", amount=outcome.amount or None, rows=(entered, *before))
 
-    def _left(self, outcome: Outcome) -> tuple[Row, ...]:
-        """What of the provisional maximum is given back; nothing where no ride was open."""
-        given_back = (outcome.most or 0) - outcome.amount
-        return (Row("given-back", amount=Rupiah(given_back)),) if given_back > 0 else ()
+
+def _left(outcome: Outcome) -> tuple[Row, ...]:
+    """Why so much, where nobody tapped in; else what of the provisional maximum is given back."""
+    if "missing-tap-in" in outcome.rules:
+        return (Row("missing-tap-in", amount=outcome.amount),)
+    given_back = (outcome.most or 0) - outcome.amount
+    return (Row("given-back", amount=Rupiah(given_back)),) if given_back > 0 else ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from playwright.sync_api import expect
@@ -16,16 +17,20 @@ from card import pcsc
 from card.virtual.vpcd import VpcdSlot
 from hebat.serving import LoopbackServer
 from keys.money import Rupiah
+from terminals.fares import Place
 from terminals.pump import Pump
 from terminals.roles.conductor import Conductor
+from terminals.roles.gate import Gate
 from terminals.roles.kiosk import Kiosk
 from terminals.roles.merchant import Merchant
 from terminals.roles.validator import Validator
 from terminals.screen.web import screen
 from terminals.station import Station, at_work
+from terminals.terminal import Terminal
 from tests.browser.conftest import PICTURES
 from tests.card.pcscd import until
 from tests.system.tears_city import BUSES, HANDHELD, KIOSKS, TILLS, Rig, check_laws, place_of
+from tests.terminals.zones import zonal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -35,7 +40,6 @@ if TYPE_CHECKING:
     from hebat.fleet import Post
     from hebat.issuing import Issued
     from terminals.roles.panel import Panel
-    from terminals.terminal import Terminal
     from tests.card.pcscd import Pcscd
 
 pytest_plugins = ["tests.card.pcscd_fixtures"]
@@ -115,6 +119,43 @@ def test_a_bus_takes_cards_that_come_and_go_in_a_real_reader(
     first.leave_field()
     assert rig.cards[0].chip_balance == 16_500
     rig.upload(BUSES[0])
+    check_laws(rig)
+
+
+GATED: Final = zonal(gated=frozenset({"city"}))
+WAY_IN: Final = Place("1", "Terminal Mangkang", 1, 1, BUSES[0].number)
+WAY_OUT: Final = Place("1", "Simpang Lima", 1, 3, BUSES[1].number)
+
+
+def gate(place: Place, *, exits: bool = False) -> Callable[[Terminal], Panel]:
+    """A gate of a network whose rides are tapped in and out."""
+    return lambda one: Gate(Terminal(replace(one._parts, tariff=GATED)), place, exits=exits)
+
+
+def test_a_gate_says_the_most_on_the_way_in_and_the_fare_and_the_rest_on_the_way_out(
+    browser: Browser, rig: Rig
+) -> None:
+    rider, hurried = rig.loaded(2, Rupiah(20_000))
+    with shown(browser, rig, BUSES[0], gate(WAY_IN)) as (station, page):
+        says(page, "hold-card-in", "Masuk: tempelkan kartu")
+        station.tapped(rider.chip)
+        says(page, "gone-in", "Silakan masuk")
+        expect(page.locator("#rows")).to_contain_text("Ongkos paling banyakRp9.000")
+        picture(page, "gate-in")
+        page.keyboard.press("1")
+        says(page, "hold-card-out", "Keluar: tempelkan kartu")
+    rig.wait(1_800)
+    with shown(browser, rig, BUSES[1], gate(WAY_OUT, exits=True)) as (station, page):
+        rider.chip.leave_field()
+        station.tapped(rider.chip)
+        says(page, "gone-out", "Silakan keluar", "Rp5.000")
+        expect(page.locator("#balance")).to_have_text("Sisa saldo Rp15.000")
+        expect(page.locator("#rows")).to_contain_text("Rp4.000")
+        picture(page, "gate-out")
+        station.tapped(hurried.chip)
+        says(page, "gone-out", "Silakan keluar", "Rp5.000")
+        expect(page.locator("#rows")).to_contain_text("Belum tap masuk")
+    rig.upload(BUSES[0], BUSES[1])
     check_laws(rig)
 
 
@@ -234,5 +275,17 @@ def test_a_kiosk_shows_a_balance_and_loads_cash_through_the_ledger(browser: Brow
         assert (board.word, board.tone) == ("loaded", "green")
         says(page, "loaded", "Saldo terisi", "Rp50.000")
         expect(page.locator("#balance")).to_have_text("Sisa saldo Rp70.000")
+        known = rig.city.registry.card(issued.uid)
+        assert known is not None
+        rig.city.blocks.block(known, "lost", rig.clock.now())
+        page.keyboard.press("1")
+        says(page, "hold-card-load", "Tempelkan kartu untuk diisi", "Rp10.000")
+        issued.chip.leave_field()
+        station.tapped(issued.chip)  # the kiosk has not heard of it: the ledger has, and locks the card
+        says(page, "blocked", "Kartu diblokir")
+        picture(page, "blocked")
+        issued.chip.leave_field()
+        station.tapped(issued.chip)  # now any look at the card tells
+        says(page, "blocked", "Kartu diblokir")
     rig.upload(KIOSKS[0])
     check_laws(rig)

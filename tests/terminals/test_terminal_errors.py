@@ -42,6 +42,7 @@ class Line:
     tone: Tone
     sound: Sound
     events: tuple[str, ...]
+    action: str
 
 
 def table() -> dict[str, Line]:
@@ -53,7 +54,7 @@ def table() -> dict[str, Line]:
             events = tuple(re.findall(r"`([^`]+)`", cells[4]))
             for word in cells[1].split(", "):
                 assert word not in found, word
-                found[word] = Line(Tone(cells[2]), SOUNDS[cells[3]], events)
+                found[word] = Line(Tone(cells[2]), SOUNDS[cells[3]], events, cells[6])
     return found
 
 

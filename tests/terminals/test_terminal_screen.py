@@ -323,6 +323,8 @@ def test_a_reader_that_goes_and_comes_back_and_two_cards_are_said(
     device: Terminal, clock: Clock, vault: FileVault
 ) -> None:
     bus = station_of(device, clock, Validator(device, PLACE))
+    assert words_of(bus) == ["reader-gone"]  # none was ever there
+    assert words_of(bus, ("a", None, True)) == ["hold-card"]
     assert words_of(bus, ("a", None, False)) == ["reader-gone"]
     assert words_of(bus, ("a", None, True)) == ["hold-card"]
     one, two = card(vault), card(vault, serial=2)
