@@ -335,19 +335,6 @@ def test_a_reader_that_goes_and_comes_back_and_two_cards_are_said(
     assert words_of(bus, ("a", None, True), ("b", None, True), ("b", two, True)) == ["paid"]
 
 
-def test_a_full_disk_is_red_before_the_card_has_paid(
-    device: Terminal, clock: Clock, vault: FileVault
-) -> None:
-    bus = station_of(device, clock, Validator(device, PLACE))
-    chip = card(vault)
-    pages = device.outbox._db.execute("PRAGMA page_count").fetchone()[0]
-    device.outbox._db.execute(f"PRAGMA max_page_count = {pages}")
-    shown = [bus.tapped(card(vault, serial=serial)).word for serial in range(2, 40)]
-    assert "disk-full" in shown
-    device.outbox._db.execute("PRAGMA max_page_count = 1000000")
-    assert bus.tapped(chip).word == "paid"
-
-
 def test_the_board_goes_back_to_waiting_by_itself(device: Terminal, clock: Clock, vault: FileVault) -> None:
     bus = station_of(device, clock, Validator(device, PLACE))
     assert bus.tapped(card(vault)).word == "paid"
