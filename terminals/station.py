@@ -12,7 +12,7 @@ import structlog
 from card.errors import CardError
 from terminals.errors import NotSold, OutboxFull, TerminalError
 from terminals.roles.panel import Button, Entry, refused
-from terminals.screen.board import HOLD_MS, HOLD_RED_MS, Board, Boards, Row, Sound, Tone
+from terminals.screen.board import HOLD_MS, HOLD_RED_MS, Board, Boards, Row, Sound, Tone, hinted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,7 +89,9 @@ class Station:
 
     def run(self, readers: Readers, stop: threading.Event) -> None:
         """Serve every card that comes to a reader, until `stop`; without a reader the screen says so until one comes."""
-        self.boards.show(Board(Tone.RED, "reader-gone"))  # quietly: it is there in a moment, or never was
+        self.boards.show(
+            Board(Tone.RED, "reader-gone", notes=hinted("reader-gone"))
+        )  # quietly: it is there in a moment, or never was
         for change in readers.watch(stop):
             if change.atr is None:
                 self._gone(change)
@@ -100,7 +102,7 @@ class Station:
         self._present.discard(change.reader)
         if not change.there:
             _log.warning("reader gone", reader=change.reader)
-            self.boards.show(Board(Tone.RED, "reader-gone", Sound.STOP))
+            self.boards.show(Board(Tone.RED, "reader-gone", Sound.STOP, notes=hinted("reader-gone")))
         elif self.boards.now.word in {"reader-gone", "two-cards"}:
             self._show_idle()
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from keys.money import Rupiah
 from terminals.errors import InputWrong, NotSold
-from terminals.screen.board import HOLD_RED_MS, Board, Sound, Tone
+from terminals.screen.board import HOLD_RED_MS, Board, Sound, Tone, hinted
 
 if TYPE_CHECKING:
     from card.transport import Transport
@@ -75,4 +75,4 @@ def nothing_here(action: str) -> NotSold:
 
 def refused(word: str) -> Board:
     """A red board for what a person did, without a card."""
-    return Board(Tone.RED, word, Sound.STOP, hold_ms=HOLD_RED_MS)
+    return Board(Tone.RED, word, Sound.STOP, notes=hinted(word), hold_ms=HOLD_RED_MS)

@@ -21,6 +21,14 @@ WATCHERS_MAX: Final = 8
 _BEHIND_MAX: Final = 16
 
 
+HINTS: Final = {
+    "blocked": "ask-counter", "expired": "ask-counter", "foreign": "ask-counter", "unreadable": "ask-counter",
+    "refused": "ask-counter", "short": "load-card", "offline-too-long": "connect-device", "offline-limit": "connect-device",
+    "outbox-full": "connect-device", "clock-wrong": "set-clock", "reader-gone": "plug-reader", "disk-full": "make-room",
+}  # fmt: skip
+"""What to do about a refusal, in a few words below it: keys of words."""
+
+
 class Tone(StrEnum):
     """The colour of a board; each has a shape of its own, for eyes that see no colours."""
 
@@ -70,6 +78,11 @@ class Board:
     code: str = ""
     detail: str = ""
     """Why, in English, for the log: no screen shows it."""
+
+
+def hinted(word: str) -> tuple[str, ...]:
+    """What stands below a refusal; nothing where its own word says it."""
+    return (HINTS[word],) if word in HINTS else ()
 
 
 @dataclass(slots=True)

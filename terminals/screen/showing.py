@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from terminals.screen.board import HOLD_MS, HOLD_RED_MS, Board, Sound, Tone
+from terminals.screen.board import HOLD_MS, HOLD_RED_MS, Board, Sound, Tone, hinted
 from terminals.tap import Colour
 
 if TYPE_CHECKING:
@@ -37,7 +37,9 @@ def sound_of(outcome: Outcome) -> Sound:
 
 
 def notes_of(outcome: Outcome, low: Rupiah) -> tuple[str, ...]:
-    """What stands below a green board: a free transfer, a concession that has ended, a balance that is too low for the next ride."""
+    """What stands below a board: a free transfer, a concession that has ended, a balance that is too low for the next ride; what to do about a refusal."""
+    if outcome.colour is Colour.RED:
+        return hinted(outcome.reason)
     notes = ["transfer"] if "transfer" in outcome.rules else []
     if any(rule.endswith("-expired") for rule in outcome.rules):
         notes.append("concession-expired")

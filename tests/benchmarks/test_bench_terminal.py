@@ -5,25 +5,33 @@ Run with `./run bench -k terminal`. Compare figures of one run only; p50 and p99
 
 from __future__ import annotations
 
+import os
+import re
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 import pytest
 
 from card.batch import encode_record
+from hebat.application import application
+from hebat.fleet import Post, enrol
+from hebat.folder import Folder
+from hebat.serving import LoopbackServer
 from keys.money import Rupiah
+from keys.rights import TerminalRole
 from terminals.fares import TRANS_SEMARANG_2022
 from terminals.outbox import RECORDS_MAX, Outbox
 from terminals.terminal import Parts, Terminal
 from tests.benchmarks.cards import AT, city_vault, loaded
+from tests.ledger.desk import OPERATOR, open_scene
 from tests.terminals.depot import Clock
 from tests.terminals.test_terminal_outbox import record
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pytest_benchmark.fixture import BenchmarkFixture
 
 ROUNDS = 300
@@ -71,3 +79,41 @@ def test_bench_terminal_imports(benchmark: BenchmarkFixture) -> None:
         return subprocess.run([sys.executable, "-c", f"import {modules}"], check=True).returncode
 
     assert benchmark.pedantic(start, rounds=5) == 0  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Path:
+    """A validator's own folder, enrolled in a city."""
+    scene = open_scene(Folder(tmp_path / "city"), fresh=True)
+    with scene.city, LoopbackServer(application(scene.city)) as server:
+        post = Post(1001, TerminalRole.VALIDATOR, OPERATOR)
+        enrol(scene.city, post, server.address, TRANS_SEMARANG_2022).__exit__(None, None, None)
+    return scene.city.folder.terminal(1001)
+
+
+def _of(process: int, name: str) -> str:
+    return Path(f"/proc/{process}/{name}").read_text(encoding="ascii")
+
+
+@pytest.mark.benchmark(group="terminal: start")
+def test_bench_terminal_start_to_ready(benchmark: BenchmarkFixture, device: Path) -> None:
+    """`hebat terminal run` until its screen answers: time on the wall, processor seconds, and the most memory (kB) it had."""
+    command = [sys.executable, "-m", "hebat.cli", "terminal", "run", "--folder", str(device), "--port", "0"]
+    worked, peaks = list[float](), list[int]()
+
+    def start() -> float:
+        begun = perf_counter()
+        with subprocess.Popen(
+            [*command, "--ledger", "http://127.0.0.1:9"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline().startswith(b"http://127.0.0.1:")
+            took, fields = perf_counter() - begun, _of(process.pid, "stat").rpartition(")")[2].split()
+            worked.append((int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK"))
+            peaks.extend(map(int, re.findall(r"VmHWM:\s+(\d+)", _of(process.pid, "status"))))
+            process.kill()
+        return took
+
+    took = benchmark.pedantic(start, rounds=3)  # type: ignore[no-untyped-call]
+    assert took > 0
+    benchmark.extra_info |= {"processor_s": min(worked), "memory_peak_kb": max(peaks)}

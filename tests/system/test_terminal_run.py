@@ -8,22 +8,78 @@ import shutil
 import signal
 import subprocess
 import sys
+import tomllib
 from contextlib import contextmanager
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
+from card.layout import AID, File
+from card.personalise import personalise
+from card.virtual import VirtualCard
+from card.virtual.vpcd import VpcdSlot
+from hebat.folder import Folder
+from keys.clock import SystemClock
+from keys.ledgervault import LedgerVault
+from terminals.outbox import Outbox
+from tests.card.pcscd import until
 from tests.system.conftest import ROOT, hebat
+from tests.terminals.depot import IDENTITY, value_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.card.pcscd import Pcscd
     from tests.system.conftest import Demo
 
+pytest_plugins = ["tests.card.pcscd_fixtures"]
 MEMORY_KB_MAX = 120 * 1024
-HEAVY = ("numpy", "numba", "sqlalchemy", "psycopg2", "polars", "lxml")
+START_S_MAX = 3.0
+SALES = 4
+
+
+def not_installed() -> list[str]:
+    """The modules of all packages that are no part of a terminal's installation: the core, with the extras `terminal` and `reader`."""
+    project = tomllib.loads(ROOT.joinpath("pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    todo = [(line, "") for line in (*project["dependencies"], *extras["terminal"], *extras["reader"])]
+    wanted = {"kartu-semarang-hebat"}
+    while todo:
+        line, extra = todo.pop()
+        need = Requirement(line)
+        one = str(canonicalize_name(need.name))
+        if (need.marker is None or need.marker.evaluate({"extra": extra})) and one not in wanted:
+            wanted.add(one)
+            todo += [(line, extra) for extra in ("", *need.extras) for line in metadata.requires(one) or ()]
+    found = metadata.packages_distributions().items()
+    return [module for module, names in found if wanted.isdisjoint(map(canonicalize_name, names))]
+
+
+MISSING = """
+import os, sys
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in os.environ["NOT_INSTALLED"].split():
+            raise ModuleNotFoundError(f"no module {name}: it is no part of a terminal", name=name)
+sys.meta_path.insert(0, Missing())
+"""
+
+
+@pytest.fixture
+def as_installed(tmp_path: Path, pcscd: Pcscd) -> dict[str, str]:
+    """The environment of a device with a terminal's packages alone, and its reader."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    folder.joinpath("sitecustomize.py").write_text(MISSING, encoding="utf-8")
+    named = not_installed()
+    assert {"numba", "numpy", "sqlalchemy", "alembic", "polars", "lxml", "textual"} <= set(named)
+    assert not {"fastapi", "smartcard", "cryptography", "typer"} & set(named)
+    return pcscd.environment | {"PYTHONPATH": str(folder), "NOT_INSTALLED": " ".join(named)}
 
 
 @pytest.fixture
@@ -35,12 +91,14 @@ def till(demo: Demo, tmp_path: Path) -> Path:
 
 
 @contextmanager
-def at_work(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def at_work(
+    folder: Path, environment: dict[str, str] | None = None
+) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """The command in a process, and its screen's address."""
     command = [sys.executable, "-m", "hebat.cli", "terminal", "run", "--folder", str(folder), "--port", "0"]
-    away = [*command, "--ledger", "http://127.0.0.1:9", *options]
+    away = [*command, "--ledger", "http://127.0.0.1:9"]
     with subprocess.Popen(
-        away, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        away, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
     ) as process:
         assert process.stdout is not None
         found = re.match(r"(http://127\.0\.0\.1:\d+)  \(terminal 2001, a merchant", process.stdout.readline())
@@ -51,16 +109,50 @@ def at_work(folder: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str]
             process.kill()
 
 
-def test_a_till_works_without_the_ledgers_packages_and_ends_when_it_is_told_to(till: Path) -> None:
-    with at_work(till) as (process, address):
-        press = httpx2.post(f"{address}/press", json={"action": "open-shift", "value": "Kasir 1"}, timeout=30)
-        assert press.status_code == 204
-        status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
-        peak = re.search(r"VmHWM:\s+(\d+) kB", status)
-        assert peak is not None
-        assert int(peak[1]) < MEMORY_KB_MAX
-        mapped = Path(f"/proc/{process.pid}/maps").read_text(encoding="utf-8")
-        assert [name for name in HEAVY if f"/{name}/" in mapped] == []
+def press(address: str, action: str, value: str) -> None:
+    answer = httpx2.post(f"{address}/press", json={"action": action, "value": value}, timeout=30)
+    assert answer.status_code == 204, answer.text
+
+
+def memory_kb(process: subprocess.Popen[str]) -> int:
+    """The most that a process ever had in memory."""
+    status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
+    peak = re.search(r"VmHWM:\s+(\d+) kB", status)
+    assert peak is not None
+    return int(peak[1])
+
+
+def processor_s(process: subprocess.Popen[str]) -> float:
+    """What a process has worked so far: load on the machine does not lengthen it, as it does the time on the wall."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def card_of(city: Path) -> VirtualCard:
+    """A card of the demo's city with value on it."""
+    folder, chip = Folder(city), VirtualCard(b"\x04\x77" + bytes(5))
+    personalise(chip, LedgerVault.open(folder.vault, folder.passphrase()), IDENTITY)
+    chip.applications[AID].files[File.PURSE].value = 50_000
+    return chip
+
+
+def test_a_tills_packages_alone_start_in_time_sell_at_a_reader_in_little_memory_and_end_when_told_to(
+    till: Path, demo: Demo, as_installed: dict[str, str], pcscd: Pcscd
+) -> None:
+    chip, now = card_of(demo.folder), SystemClock().now()
+    for left in till.glob("outbox.db*"):  # the demo's day is long ago, or to come
+        left.unlink()
+    fresh = Outbox(till / "outbox.db")
+    fresh.note_contact(now, 0)
+    fresh.close()
+    with at_work(till, as_installed) as (process, address):
+        assert processor_s(process) < START_S_MAX
+        press(address, "open-shift", "Kasir 1")
+        for sold in range(1, SALES + 1):
+            press(address, "sale", "1000")
+            with VpcdSlot(chip, pcscd.port):
+                until(lambda sold=sold: value_of(chip) == 50_000 - 1_000 * sold, "a sale", pcscd)  # type: ignore[misc]
+        assert memory_kb(process) < MEMORY_KB_MAX
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
 

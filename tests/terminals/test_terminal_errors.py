@@ -14,7 +14,7 @@ from keys.money import Rupiah
 from terminals.pump import Pump
 from terminals.roles.panel import refused
 from terminals.roles.validator import Validator
-from terminals.screen.board import Board, Sound, Tone
+from terminals.screen.board import HINTS, Board, Sound, Tone
 from terminals.screen.showing import board_of
 from terminals.screen.words import LANGUAGES, words
 from terminals.station import Station
@@ -98,6 +98,17 @@ def test_all_that_the_code_can_refuse_is_in_the_table_with_its_colour_and_sound(
 def test_every_word_of_the_table_is_said_in_every_language() -> None:
     assert len(TABLE) > 30
     assert [(word, one) for word in TABLE for one in LANGUAGES if word not in words(one)] == []
+
+
+def test_what_to_do_about_a_refusal_stands_below_it_in_every_language() -> None:
+    assert {TABLE[word].tone for word in HINTS} == {Tone.RED}
+    assert [(hint, one) for hint in HINTS.values() for one in LANGUAGES if hint not in words(one)] == []
+    shown = [board for board in boards_in_code() if board.word in HINTS and board.tone is Tone.RED]
+    made = [
+        board for board in shown if board.word != "reader-gone"
+    ]  # its board is no literal's, and shown in test_terminal_mishaps
+    assert {board.word for board in made} | {"reader-gone", "refused"} == HINTS.keys()
+    assert [board.word for board in made if board.notes != (HINTS[board.word],)] == []
 
 
 class Telling(Validator):

@@ -32,7 +32,7 @@ from terminals.fares import TRANS_SEMARANG_2022
 from terminals.outbox import Outbox
 from terminals.pump import Pump
 from terminals.roles.validator import Validator
-from terminals.screen.board import Tone
+from terminals.screen.board import HINTS, Tone
 from terminals.screen.words import LANGUAGES, words
 from terminals.station import Station, at_work
 from terminals.terminal import Parts, Terminal
@@ -268,6 +268,7 @@ def test_what_goes_wrong_has_its_own_screen_sound_log_entry_and_way_out(name: st
     with capture_logs() as told:
         shown = mishap.made(stage, chip)
     assert (shown.word, shown.tone, shown.sound) == (mishap.word, line.tone, line.sound)
+    assert shown.notes == ((HINTS[shown.word],) if shown.word in HINTS else ())
     assert len({words(language)[shown.word] for language in LANGUAGES}) == len(LANGUAGES)
     events = {one["event"] for one in told if one.get("word", mishap.word) == mishap.word}
     assert events & set(line.events) == {line.events[0], *mishap.beside}
