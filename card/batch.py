@@ -17,8 +17,9 @@ from card.errors import BatchInvalid
 from card.evidence import TMI_BYTES_MAX
 from card.layout import TapKind
 from card.tmac import TMC_MAX, TMV_BYTES
+from keys import cbor
 from keys.clock import UnixMs
-from keys.envelope import is_deterministic
+from keys.errors import CborMalformed
 from keys.money import Rupiah
 
 VERSION: Final = 1
@@ -165,7 +166,7 @@ def decode_frame(payload: bytes) -> BatchFrame:
     fields = _fields(payload, _BATCH_FIELDS, "batch")
     version, terminal, first, previous, sent_at, records = fields
     if version != VERSION:
-        raise BatchInvalid(f"batch version {version!r} is unknown here: update one of the two sides")
+        raise BatchInvalid(f"batch version {version!r:.40} is unknown here: update one of the two sides")
     _integer(terminal, 1, TERMINAL_MAX, "terminal")
     _integer(first, 1, SEQUENCE_MAX, "first sequence")
     _integer(sent_at, 0, TIME_MAX, "sent at")
@@ -200,7 +201,7 @@ def decode_record(raw: bytes, sequence: int) -> TapRecord:
         raw, _RECORD_FIELDS, "record"
     )
     if numbered != sequence:
-        raise BatchInvalid(f"sequence: record {numbered!r} stands at place {sequence}")
+        raise BatchInvalid(f"sequence: record {numbered!r:.40} stands at place {sequence}")
     _integer(status, min(RecordStatus), max(RecordStatus), "status")
     _integer(kind, 0, max(TapKind), "kind")
     if (kind == 0) != (status == RecordStatus.WITNESS):
@@ -240,12 +241,12 @@ def _context(place: object) -> Context:
 
 def _fields(data: bytes, count: int, what: str) -> list[Any]:
     try:
-        value = cbor2.loads(data)
-    except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError) as error:
-        raise BatchInvalid(f"the {what} is no CBOR: {type(error).__name__}") from None
+        value = cbor.decoded(data)
+    except CborMalformed as error:
+        raise BatchInvalid(f"the {what} cannot be read: {error}") from None
     if not isinstance(value, list) or len(value) != count:
         raise BatchInvalid(f"the {what} is no array of {count} fields")
-    if not is_deterministic(value, data):
+    if not cbor.is_deterministic(value, data):
         raise BatchInvalid(f"the {what} is not in deterministic encoding")
     return value
 

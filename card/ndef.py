@@ -145,7 +145,10 @@ LAYOUTS: Final = (OURS, Names("e", "", "c", ""), Names("picc_data", "enc", "cmac
 
 def parse_address(address: str) -> Address:
     """The card's part of an address of any known layout; raises TapRefused where it is not as a card makes it."""
-    query = urlsplit(address).query
+    try:
+        query = urlsplit(address).query
+    except ValueError:  # brackets that hold no address of a host
+        raise TapRefused("this is no address: tap the card again") from None
     for names in LAYOUTS:
         found = _parts(names).fullmatch(query)
         if found is not None:

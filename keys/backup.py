@@ -14,8 +14,8 @@ import cbor2
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from keys import shamir
-from keys.errors import ShareError
+from keys import cbor, shamir
+from keys.errors import CborMalformed, ShareError
 from keys.filevault import FileVault
 from keys.sealedfile import HUMAN_COST
 
@@ -102,15 +102,15 @@ def restore(
         content = AESGCM(shamir.joined(numbers)).decrypt(nonce, sealed, cbor2.dumps(header))
     except InvalidTag:
         raise ShareError("the shares do not open the backup: it was changed; take another copy") from None
-    return FileVault.restored(path, passphrase, cost, cbor2.loads(content), before)
+    return FileVault.restored(path, passphrase, cost, cbor.decoded(content), before)
 
 
 def _parts(data: bytes) -> tuple[list[Any], bytes, bytes]:
     try:
-        header, nonce, sealed = cbor2.loads(data)
+        header, nonce, sealed = cbor.decoded(data)
         kind, mark, _, _ = header
         sound = kind == _KIND and isinstance(mark, bytes)
-    except (ValueError, TypeError, cbor2.CBORDecodeError):
+    except (ValueError, TypeError, CborMalformed):
         sound = False
     if not sound:
         raise ShareError("the file is no backup of a vault: take another copy")

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import cbor2
 
-from keys import envelope
+from keys import cbor, envelope
 from keys.clock import UnixMs
-from keys.errors import EnvelopeError, SignatureWrong
+from keys.errors import CborMalformed, EnvelopeError, SignatureWrong
 from keys.identity import TerminalRole
 
 if TYPE_CHECKING:
@@ -111,10 +111,10 @@ def opened(data: bytes, public_key: bytes) -> Bundle:
 
 def _decoded(payload: bytes) -> Bundle:
     try:
-        fields: Any = cbor2.loads(payload)
-    except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
+        fields = cbor.decoded(payload)
+    except CborMalformed:
         raise EnvelopeError("the bundle is no CBOR") from None
-    if not isinstance(fields, list) or not envelope.is_deterministic(fields, payload):
+    if not isinstance(fields, list) or not cbor.is_deterministic(fields, payload):
         raise EnvelopeError("the bundle is no array in deterministic encoding")
     _checked(fields)
     _, city, audience, kind, number, base, valid_from, body = fields
@@ -128,7 +128,9 @@ def _checked(fields: list[Any]) -> None:
     if not isinstance(city, bytes) or len(city) != ID_BYTES or not isinstance(body, bytes):
         raise EnvelopeError("the bundle's city or body is of the wrong type")
     if str(audience) not in AUDIENCES or str(kind) not in set(BundleKind):
-        raise EnvelopeError(f"the bundle is a {kind!r} for {audience!r}, which this software does not know")
+        raise EnvelopeError(
+            f"the bundle is a {kind!r:.40} for {audience!r:.40}, which this software does not know"
+        )
     whole = all(type(value) is int for value in (number, base, valid_from))
     if not whole or not 0 <= base < number <= NUMBER_MAX or not 0 <= valid_from < _TIME_MAX:
         raise EnvelopeError("the bundle's number, base or date is out of range")

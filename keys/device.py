@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Final
 
 import cbor2
 from cryptography import x509
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from keys.errors import IdentityError
+from keys import cbor
+from keys.errors import CborMalformed, IdentityError
 from keys.sealedfile import write_atomically
 
 if TYPE_CHECKING:
@@ -101,14 +102,14 @@ class TerminalIdentity:
     def _opened(self, path: Path) -> Ed25519PrivateKey:
         _own(path)
         try:
-            magic, salt, nonce, sealed = cbor2.loads(path.read_bytes())
+            magic, salt, nonce, sealed = cbor.decoded(path.read_bytes())
             cipher = AESGCM(drawn(self._secret, "terminal key", salt))
             return Ed25519PrivateKey.from_private_bytes(cipher.decrypt(nonce, sealed, magic.encode()))
         except InvalidTag:
             raise IdentityError(
                 "the terminal's key was sealed on another device: give the device's secret, or enrol again"
             ) from None
-        except (cbor2.CBORDecodeError, ValueError, TypeError, AttributeError):
+        except (CborMalformed, ValueError, TypeError, AttributeError):
             raise IdentityError(f"{path.name} is no sealed key: enrol the terminal again") from None
 
     @property
@@ -129,7 +130,11 @@ class TerminalIdentity:
 
     def install(self, certificate: bytes) -> None:
         """Keep the certificate, PEM, and go over to its key; raises IdentityError where it is no key of this device."""
-        public = x509.load_pem_x509_certificate(certificate).public_key().public_bytes_raw()  # type: ignore[union-attr]
+        try:
+            key = x509.load_pem_x509_certificate(certificate).public_key()
+        except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion):
+            raise IdentityError("the certificate cannot be read: ask for it again") from None
+        public = key.public_bytes_raw() if isinstance(key, Ed25519PublicKey) else b""
         path = self._path("identity.next")
         ours = {self.public_key}
         if path.exists():

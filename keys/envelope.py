@@ -12,7 +12,8 @@ import cbor2
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from keys.errors import EnvelopeError, SignatureWrong
+from keys import cbor
+from keys.errors import CborMalformed, EnvelopeError, SignatureWrong
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,7 +59,7 @@ def parse(data: bytes) -> Envelope:
     protected, unprotected, payload, signature = parts
     if not all(isinstance(part, bytes) for part in (protected, payload, signature)) or unprotected != {}:
         raise EnvelopeError("the envelope's parts are not those of a COSE_Sign1 message")
-    header = _loads(protected)
+    header = _header(protected)
     if not isinstance(header, dict) or set(header) != {_ALG, _CONTENT_TYPE, _KID} or header[_ALG] != _EDDSA:
         raise EnvelopeError(
             "the envelope's header must hold EdDSA, a content type and a key id, nothing else"
@@ -66,36 +67,28 @@ def parse(data: bytes) -> Envelope:
     kid, content_type = header[_KID], header[_CONTENT_TYPE]
     if not isinstance(kid, bytes) or not 1 <= len(kid) <= KID_BYTES_MAX or not isinstance(content_type, str):
         raise EnvelopeError("the envelope's key id or content type is of the wrong type")
-    if len(signature) != SIGNATURE_BYTES or not is_deterministic(header, protected):
+    if len(signature) != SIGNATURE_BYTES or not cbor.is_deterministic(header, protected):
         raise EnvelopeError("the envelope is not in deterministic encoding")
     return Envelope(kid, content_type, payload, protected, signature)
 
 
 def _parts(data: bytes) -> list[Any]:
-    message = _loads(data)
-    if not isinstance(message, cbor2.CBORTag) or message.tag != TAG:
-        raise EnvelopeError("the bytes are no COSE_Sign1 message (tag 18)")
-    parts = message.value
-    if not isinstance(parts, list | tuple) or len(parts) != _PARTS:
+    try:
+        parts = cbor.tagged(data, TAG)
+    except CborMalformed as error:
+        raise EnvelopeError(f"the bytes are no COSE_Sign1 message (tag {TAG}): {error}") from None
+    if not isinstance(parts, list) or len(parts) != _PARTS:
         raise EnvelopeError("a COSE_Sign1 message has four parts")
-    if not is_deterministic(cbor2.CBORTag(TAG, list(parts)), data):
+    if cbor2.dumps(cbor2.CBORTag(TAG, parts), canonical=True) != data:
         raise EnvelopeError("the envelope is not in deterministic encoding")
-    return list(parts)
+    return parts
 
 
-def is_deterministic(value: Any, data: bytes) -> bool:
-    """True where some bytes are the one encoding of what was decoded from them (RFC 8949 section 4.2)."""
+def _header(protected: bytes) -> Any:
     try:
-        return cbor2.dumps(value, canonical=True) == data
-    except (cbor2.CBOREncodeError, ValueError, TypeError, RecursionError, OverflowError):
-        return False  # a stray break marker decodes, and is nothing that can be encoded
-
-
-def _loads(data: bytes) -> Any:
-    try:
-        return cbor2.loads(data)
-    except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError) as error:
-        raise EnvelopeError(f"the bytes are no CBOR: {type(error).__name__}") from None
+        return cbor.decoded(protected)
+    except CborMalformed as error:
+        raise EnvelopeError(f"the envelope's header cannot be read: {error}") from None
 
 
 def _to_be_signed(protected: bytes, payload: bytes) -> bytes:

@@ -13,6 +13,7 @@ KeysError
  ├── CeremonyError         a component whose check value is not the one announced
  ├── ShareError            shares of a backup that do not make its key
  ├── KeyBlockError         a key block that is changed, or under another transport key
+ ├── CborMalformed         bytes that are no CBOR of ours
  ├── EnvelopeError         bytes that are no signed envelope
  │    └── SignatureWrong   a well-formed envelope that this key did not sign
  ├── FreshQrUnreadable     a fresh balance in a QR code that no terminal wrote
@@ -72,6 +73,10 @@ class ShareError(KeysError):
 
 class KeyBlockError(KeysError):
     """A key block that is changed, under another transport key, or of another kind."""
+
+
+class CborMalformed(KeysError):
+    """Bytes that are no CBOR, or hold what no format of this system has."""
 
 
 class EnvelopeError(KeysError):

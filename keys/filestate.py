@@ -53,7 +53,7 @@ class FileState(Listed):
             inventory = Inventory.from_plain(content["inventory"])
             # Values first: other threads may look meanwhile, and what an inventory names must be there.
             self._values: dict[KeyName, bytes] = {
-                KeyName(label, version): value for label, version, value in content["values"]
+                KeyName(label, version): _octets(value) for label, version, value in content["values"]
             }
             self._inventory = inventory
         except (LookupError, TypeError, ValueError):
@@ -186,3 +186,9 @@ class FileState(Listed):
     def _value(self, name: KeyName, purpose: Purpose) -> bytes:
         self._usable(name, purpose)
         return self._values[name]
+
+
+def _octets(value: Any) -> bytes:
+    if not isinstance(value, bytes):
+        raise TypeError
+    return value

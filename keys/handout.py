@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from keys.errors import KeyBlockError
+from keys import cbor
+from keys.errors import CborMalformed, KeyBlockError
 from keys.rights import TerminalRole
 from keys.vault import KeyInfo, KeyName, Role
 
@@ -73,13 +74,16 @@ def unseal(sealed: bytes, ours: X25519PrivateKey, context: bytes) -> list[Handed
     theirs, text = sealed[:PUBLIC_BYTES], sealed[PUBLIC_BYTES:]
     try:
         cipher = _cipher(ours, theirs, theirs + ours.public_key().public_bytes_raw(), context)
-        content: Any = cbor2.loads(cipher.decrypt(_NONCE, text, context))
-        return [
-            Handed(KeyName(Role(label).value, int(version)), bytes(value))
-            for label, version, value in content
-        ]
-    except (InvalidTag, ValueError, TypeError):
+        content: Any = cbor.decoded(cipher.decrypt(_NONCE, text, context))
+        return [_handed(*one) for one in content]
+    except (InvalidTag, CborMalformed, ValueError, TypeError):
         raise KeyBlockError("the keys are sealed for another request, or were changed: ask again") from None
+
+
+def _handed(label: Any, version: Any, value: Any) -> Handed:
+    if type(version) is not int or not isinstance(value, bytes):
+        raise TypeError
+    return Handed(KeyName(Role(label).value, version), value)
 
 
 def _cipher(ours: X25519PrivateKey, theirs: bytes, publics: bytes, context: bytes) -> AESGCM:

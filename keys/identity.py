@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
@@ -33,6 +33,8 @@ RENEW_DAYS: Final = 10
 ROOT_VALID_DAYS: Final = 3650
 _CITY: Final = "Kartu Semarang Hebat"
 _PREFIX: Final = "terminal "
+_UNREADABLE: Final = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)  # fmt: skip
+"""What the library raises for X.509 that it does not read; only some of it are ValueErrors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ def requested_key(request: bytes, given: Rights | None = None) -> bytes:
         csr = x509.load_pem_x509_csr(request)
         asked = rights_in(csr.extensions)
         public = csr.public_key()
-    except ValueError:
+    except _UNREADABLE:
         raise IdentityError("the enrolment request is no PEM certificate request") from None
     if not csr.is_signature_valid or not isinstance(public, Ed25519PublicKey):
         raise IdentityError(
@@ -171,7 +173,7 @@ def read_certificate(pem: bytes, root: bytes, at: UnixMs | None = None) -> Termi
         )
     except InvalidSignature:
         raise IdentityError("the certificate is not of this city's terminal authority") from None
-    except (ValueError, TypeError, KeyError):
+    except (*_UNREADABLE, TypeError, KeyError):
         raise IdentityError(
             "the certificate says no terminal, role and owner: enrol the terminal again"
         ) from None
@@ -182,7 +184,10 @@ def read_certificate(pem: bytes, root: bytes, at: UnixMs | None = None) -> Termi
 
 def authority_key(root: bytes) -> bytes:
     """The raw Ed25519 key of an authority's own certificate (PEM); raises IdentityError."""
-    public = x509.load_pem_x509_certificate(root).public_key()
+    try:
+        public = x509.load_pem_x509_certificate(root).public_key()
+    except _UNREADABLE:
+        raise IdentityError("the authority's certificate is none: ask the city for it again") from None
     if not isinstance(public, Ed25519PublicKey):
         raise IdentityError("the authority's key is no Ed25519 key")
     return public.public_bytes_raw()

@@ -37,6 +37,15 @@ class Held:
     retired: UnixMs | None = None
 
 
+def _held(
+    label: Any, version: Any, purpose: Any, check: Any, made: Any, retired: Any
+) -> tuple[KeyName, Held]:
+    whole = type(version) is int and type(made) is int and (retired is None or type(retired) is int)
+    if not whole or not isinstance(label, str) or not isinstance(check, bytes):
+        raise TypeError
+    return KeyName(label, version), Held(Purpose(purpose), check, UnixMs(made), retired)
+
+
 @dataclass(slots=True)
 class Inventory:
     """A vault's keys by name, and its history: a digest a generation."""
@@ -62,11 +71,15 @@ class Inventory:
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Self:
         """The inverse of `as_plain`; raises ValueError, TypeError or KeyError for anything else."""
-        held = {
-            KeyName(label, version): Held(Purpose(purpose), check, UnixMs(made), retired)
-            for label, version, purpose, check, made, retired in plain["keys"]
-        }
-        return cls(plain["name"], plain["identity"], list(plain["history"]), held)
+        held = dict(_held(*one) for one in plain["keys"])
+        name, identity, history = plain["name"], plain["identity"], plain["history"]
+        if (
+            not isinstance(name, str)
+            or not isinstance(identity, bytes)
+            or not all(isinstance(one, bytes) for one in history)
+        ):
+            raise TypeError
+        return cls(name, identity, list(history), held)
 
     def add(self, name: KeyName, purpose: Purpose, check: bytes) -> KeyInfo:
         """Note a key; raises KeyMisused where that version exists or may not be."""

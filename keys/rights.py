@@ -15,7 +15,8 @@ from uuid import UUID
 import cbor2
 from cryptography import x509
 
-from keys.errors import IdentityError
+from keys import cbor
+from keys.errors import CborMalformed, IdentityError
 from keys.money import Rupiah
 
 RIGHTS_OID: Final = x509.ObjectIdentifier(f"2.25.{UUID('73f62cd0-6174-485c-a73c-ea365c1b7be7').int}")
@@ -99,11 +100,11 @@ class Rights:
     def decode(cls, data: bytes) -> Rights:
         """From CBOR; raises IdentityError."""
         try:
-            version, kinds, limit, routes = cbor2.loads(data)
+            version, kinds, limit, routes = cbor.decoded(data)
             if version != VERSION or not all(isinstance(number, int) for number in (limit, *routes)):
                 raise IdentityError("the certificate's rights are of a version that is unknown here")
             return cls(frozenset(map(Right, kinds)), Rupiah(limit), tuple(routes))
-        except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
+        except (CborMalformed, ValueError, TypeError):
             raise IdentityError("the certificate's rights cannot be read: enrol the terminal again") from None
 
     def extension(self) -> x509.UnrecognizedExtension:

@@ -17,7 +17,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from keys.errors import VaultError, VaultLocked, VaultSwapped
+from keys import cbor
+from keys.errors import CborMalformed, VaultError, VaultLocked, VaultSwapped
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,8 +92,8 @@ class SealedFile:
     def _read(self, path: Path) -> Any:
         header, nonce, sealed = _parts(path, self._header[0])
         try:
-            return cbor2.loads(self._secret.decrypt(nonce, sealed, cbor2.dumps(header)))
-        except (InvalidTag, ValueError, TypeError):
+            return cbor.decoded(self._secret.decrypt(nonce, sealed, cbor2.dumps(header)))
+        except (InvalidTag, CborMalformed):
             raise VaultLocked(
                 f"{self.path.name} does not open: wrong passphrase, or the file was changed; "
                 "try again, then restore it from its backup"
@@ -123,13 +124,13 @@ class SealedFile:
 
 def _parts(path: Path, kind: str) -> tuple[list[Any], bytes, bytes]:
     try:
-        header, nonce, sealed = cbor2.loads(path.read_bytes())
+        header, nonce, sealed = cbor.decoded(path.read_bytes())
         known, cost, salt, name = header
     except FileNotFoundError:
         raise VaultError(
             f"there is no vault {path.name}: hold a key ceremony first, or restore a backup"
         ) from None
-    except (ValueError, TypeError, LookupError, cbor2.CBORDecodeError):
+    except (ValueError, TypeError, CborMalformed):
         raise VaultLocked(f"{path.name} is no vault: restore it from its backup") from None
     sound = isinstance(salt, bytes) and isinstance(name, str) and isinstance(cost, int)
     if known != kind or not sound or not 1 < cost <= _COST_MAX or cost & (cost - 1):

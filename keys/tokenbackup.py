@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import cbor2
 
+from keys import cbor
 from keys.envelope import parse, seal
-from keys.errors import EnvelopeError, KeyBlockError
+from keys.errors import CborMalformed, EnvelopeError, KeyBlockError
 from keys.vault import KeyName, Purpose, Role
 
 if TYPE_CHECKING:
@@ -63,17 +64,23 @@ def parsed(data: bytes) -> Backup:
     """What a backup holds; raises KeyBlockError where it is none, or was changed."""
     try:
         message = parse(data)
-        content: Any = cbor2.loads(message.verify(message.kid))
+        content: Any = cbor.decoded(message.verify(message.kid))
         version, vault, generation, entries = content
-        found = [
-            Entry(KeyName(label, number), Purpose(purpose), check, bool(retired), KeyName(under, at), blob)
-            for label, number, purpose, check, retired, under, at, blob in entries
-        ]
-    except (EnvelopeError, ValueError, TypeError):
+        found = [_entry(one) for one in entries]
+        sound = isinstance(vault, str) and type(generation) is int
+    except (EnvelopeError, CborMalformed, ValueError, TypeError):
         raise KeyBlockError("the file is no backup of a token, or was changed: take another copy") from None
-    if message.content_type != CONTENT_TYPE or version != _VERSION:
+    if message.content_type != CONTENT_TYPE or version != _VERSION or not sound:
         raise KeyBlockError("the file is no backup of a token that this software wrote: take another copy")
-    return Backup(message.kid, str(vault), int(generation), found)
+    return Backup(message.kid, vault, generation, found)
+
+
+def _entry(fields: Any) -> Entry:
+    label, number, purpose, check, retired, under, at, blob = fields
+    kinds = ((str, label, under), (int, number, at), (bytes, check, blob), (bool, retired))
+    if not all(type(value) is kind for kind, *values in kinds for value in values):
+        raise TypeError
+    return Entry(KeyName(label, number), Purpose(purpose), check, retired, KeyName(under, at), blob)
 
 
 def restore(entries: list[Entry], vault: CityToken) -> list[KeyInfo]:

@@ -118,15 +118,19 @@ def read_table(text: str) -> FeeTable:
     Raises FeeTableInvalid, naming the line.
     """
     lines = csv.DictReader(io.StringIO(text), strict=True)
-    if tuple(lines.fieldnames or ()) != COLUMNS:
-        raise FeeTableInvalid(f"line 1: the columns of a fee table are {','.join(COLUMNS)}")
     try:
-        rates = [_rate(line) for line in lines]
+        rates = [_rate(line) for line in _headed(lines)]
     except (ValueError, KeyError, csv.Error, MoneyError, FeeTableInvalid) as error:
-        raise FeeTableInvalid(f"line {lines.line_num}: {error}") from None
+        raise FeeTableInvalid(f"line {lines.line_num}: {str(error)[:200]}") from None
     if len(rates) > ROWS_MAX:
         raise FeeTableInvalid(f"a fee table of {len(rates)} rates: {ROWS_MAX} are allowed")
     return FeeTable(rates)
+
+
+def _headed(lines: csv.DictReader[str]) -> csv.DictReader[str]:
+    if tuple(lines.fieldnames or ()) != COLUMNS:
+        raise FeeTableInvalid(f"the columns of a fee table are {','.join(COLUMNS)}")
+    return lines
 
 
 def _rate(line: dict[str, str | None]) -> Rate:

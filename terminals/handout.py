@@ -10,8 +10,8 @@ import cbor2
 import structlog
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from keys import handout
-from keys.errors import KeysError
+from keys import cbor, handout
+from keys.errors import CborMalformed, KeysError
 from terminals.errors import ReceiptWrong, TerminalError
 
 if TYPE_CHECKING:
@@ -42,12 +42,17 @@ def _sealed(link: Link, answer: Any, context: bytes) -> bytes:
     """The sealed masters, once the ledger has signed them for this terminal and this request."""
     try:
         signed = base64.b64decode(answer["handout"], validate=True)
-        fields: Any = cbor2.loads(link.signed(signed, handout.CONTENT_TYPE))
-    except (KeyError, TypeError, ValueError, binascii.Error):
+        fields: Any = cbor.decoded(link.signed(signed, handout.CONTENT_TYPE))
+    except (CborMalformed, KeyError, TypeError, ValueError, binascii.Error):
         raise ReceiptWrong("the answer holds no keys: is this a ledger's address?") from None
-    if not isinstance(fields, list) or len(fields) != _FIELDS or fields[:2] != [link.terminal, context]:
+    if (
+        not isinstance(fields, list)
+        or len(fields) != _FIELDS
+        or fields[:2] != [link.terminal, context]
+        or not isinstance(fields[2], bytes)
+    ):
         raise ReceiptWrong("the keys are for another terminal or another request: ask again")
-    return bytes(fields[2])
+    return fields[2]
 
 
 class NewestKeys:

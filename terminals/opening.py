@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 import cbor2
 import httpx2
 
+from keys import cbor
 from keys.device import CERTIFICATE_FILE, device_secret, secret_beside, vault_passphrase
-from keys.errors import IdentityError
+from keys.errors import CborMalformed, IdentityError
 from keys.filevault import FileVault
 from keys.rights import Right
 from keys.sealedfile import write_atomically
@@ -121,7 +122,7 @@ def _bundles(folder: Path, role: TerminalRole) -> KeptBundles | None:
     if not path.exists():
         return None
     try:
-        city, key = cbor2.loads(path.read_bytes())
-    except (cbor2.CBORDecodeError, ValueError, TypeError):
+        city, key = cbor.decoded(path.read_bytes())
+    except (CborMalformed, ValueError, TypeError):
         raise TerminalError(f"{path.name} cannot be read: enrol this terminal again") from None
     return KeptBundles(folder / "bundles", Trust(city, key, role.value))

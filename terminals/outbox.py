@@ -6,6 +6,7 @@ and sent as they are until a receipt proves that the ledger has them.
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -21,7 +22,6 @@ from terminals.offline import Standing
 from terminals.outbox_file import OutboxFile
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
@@ -60,9 +60,15 @@ class Outbox:
         self._db = self._file.db
         # Taps and uploads are threads of one process; a transaction of one must not take in what the other writes.
         self._alone = threading.RLock()
-        self._last = self._number("last sequence")
-        self._count = self._figure("SELECT count(*) FROM records")
-        self._owed = -self._figure("SELECT sum(amount) FROM records")
+        try:
+            self._last = self._number("last sequence")
+            self._count = self._figure("SELECT count(*) FROM records")
+            self._owed = -self._figure("SELECT sum(amount) FROM records")
+        except (sqlite3.DatabaseError, ValueError, TypeError, OverflowError) as error:
+            self._file.close()
+            raise OutboxError(
+                f"{path.name} cannot be read ({error}): keep the file, and ask for help"
+            ) from None
 
     def close(self) -> None:
         """Give the file back."""

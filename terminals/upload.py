@@ -7,13 +7,12 @@ import binascii
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import cbor2
 import httpx2
 import stamina
 
 from card.batch import CONTENT_TYPE, digest, encode_batch
-from keys import envelope
-from keys.errors import EnvelopeError
+from keys import cbor, envelope
+from keys.errors import CborMalformed, EnvelopeError
 from terminals.errors import Offline, ReceiptWrong, UploadRefused
 
 if TYPE_CHECKING:
@@ -108,9 +107,9 @@ class Link:
         """The results, once the receipt is signed by the ledger and speaks of this very batch."""
         try:
             receipt = envelope.parse(base64.b64decode(answer["receipt"], validate=True))
-            terminal, first, last, body_digest, *_ = cbor2.loads(receipt.verify(self._ledger_key))
+            terminal, first, last, body_digest, *_ = cbor.decoded(receipt.verify(self._ledger_key))
             results = [str(result["result"]) for result in answer["results"]]
-        except (EnvelopeError, binascii.Error, KeyError, TypeError, ValueError) as error:
+        except (EnvelopeError, CborMalformed, binascii.Error, KeyError, TypeError, ValueError) as error:
             raise ReceiptWrong(
                 f"the ledger's receipt does not verify ({error}): records stay, try later"
             ) from None
@@ -133,9 +132,9 @@ class Link:
     def receipted(self, receipt: bytes) -> list[Any]:
         """The fields of a receipt that the ledger signed for this terminal; raises ReceiptWrong."""
         try:
-            fields = cbor2.loads(envelope.parse(receipt).verify(self._ledger_key))
+            fields = cbor.decoded(envelope.parse(receipt).verify(self._ledger_key))
             terminal, first, last = fields[:3]
-        except (EnvelopeError, TypeError, ValueError) as error:
+        except (EnvelopeError, CborMalformed, TypeError, ValueError) as error:
             raise ReceiptWrong(f"the ledger's receipt does not verify ({error}): try again") from None
         if terminal != self._terminal or first != last:
             raise ReceiptWrong("the ledger's receipt speaks of another load: try again")

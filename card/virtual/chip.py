@@ -14,6 +14,8 @@ from card.virtual import authentication, data, filing, framing, iso, keyring, pi
 from card.virtual.application import PICC_LEVEL, Application, KeySlot
 from card.virtual.generation import Generation
 from card.virtual.refusal import Refusal
+from keys import cbor
+from keys.errors import CborMalformed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -212,8 +214,16 @@ class VirtualCard:
     def load(cls, saved: bytes, rng: Callable[[int], bytes] = os.urandom) -> Self:
         """A card from what `save` gave; raises ValueError where it is no saved card."""
         try:
-            return cls._loaded(cbor2.loads(saved), rng)
-        except (cbor2.CBORDecodeError, TypeError, KeyError, IndexError, ValueError) as error:
+            return cls._loaded(cbor.decoded(saved), rng)
+        except (
+            CborMalformed,
+            TypeError,
+            AttributeError,
+            LookupError,
+            ValueError,
+            OverflowError,
+            Refusal,
+        ) as error:
             raise ValueError("this file holds no saved card") from error
 
     @classmethod

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 VALUE_MAX = 0x7FFF_FFFF
 _BLOCK = 32
+_MEMORY_BYTES = 1 << 16
+"""More than any chip has."""
 _RECORD_FILES = (FileType.LINEAR, FileType.CYCLIC)
 
 
@@ -190,6 +192,8 @@ class ChipFile:
             value=value, record_size=record_size, records=count, limited=limited, free_value=free, iso_id=iso_id,
             sdm=Sdm.decode(sdm),
         )  # fmt: skip
+        if not 0 <= size <= _MEMORY_BYTES:
+            raise ValueError("no chip has such a file")
         file = cls(settings)
         file.data[:] = data
         file.records, file.limit, file.counter = tuple(records), limit, counter

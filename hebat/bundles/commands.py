@@ -12,6 +12,7 @@ import typer
 from hebat.cards.options import DataOption, JsonOption  # noqa: TC001  Typer reads them
 from hebat.errors import InputRefused
 from hebat.folder import Folder
+from keys import cbor
 from keys.bundle import AUDIENCES, EVERY, BundleKind
 from keys.clock import Day, SystemClock, date_of, day_of, local
 
@@ -133,14 +134,13 @@ def show(
 
 
 def _said(office: Office, kind: BundleKind, number: int, body: bytes) -> Any:
-    import cbor2  # noqa: PLC0415  as above
 
     if kind is BundleKind.HOTLIST:
         return {
             "cards": len(office.listed(number)),
             "uids": [f"{uid:014x}" for uid in office.listed(number).numbers()],
         }
-    found = cbor2.loads(body)
+    found = cbor.decoded(body)
     if kind is BundleKind.TARIFF:
         return found | {"valid_from": date_of(Day(found["valid_from"])).isoformat()}
     if kind is BundleKind.CALENDAR:

@@ -54,7 +54,7 @@ class _Draft:
             found: Any = json.loads(data) if len(data) <= DRAFT_BYTES_MAX else None
         except OSError as error:
             raise self.wrong(f"it cannot be read ({error.strerror})") from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self.wrong(f"it is no JSON ({error})") from None
         if not isinstance(found, dict):
             raise self.wrong(f"it must be one JSON object of at most {DRAFT_BYTES_MAX} bytes")

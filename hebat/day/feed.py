@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from hebat.day.trips import degrees
 from hebat.errors import FeedRefused
 
 if TYPE_CHECKING:
@@ -136,7 +137,9 @@ def _served(folder: Path, routes: set[str]) -> dict[str, set[str]]:
 
 def _stop(number: int, row: dict[str, str], folder: Path) -> Stop:
     try:
-        return Stop(number, row["stop_id"], row["stop_name"], float(row["stop_lat"]), float(row["stop_lon"]))
+        return Stop(
+            number, row["stop_id"], row["stop_name"], degrees(row["stop_lat"]), degrees(row["stop_lon"])
+        )
     except ValueError:
         line = f"{folder / 'stops.txt'}, line {number + 1}"
         raise FeedRefused(f"{line}: stop_lat and stop_lon must be degrees; mend the feed") from None
@@ -145,6 +148,13 @@ def _stop(number: int, row: dict[str, str], folder: Path) -> Stop:
 def _rows(path: Path, *needed: str) -> list[dict[str, str]]:
     if not path.is_file():
         raise FeedRefused(f"{path} is missing; give --gtfs the folder of an unpacked GTFS feed")
+    try:
+        return _read(path, needed)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise FeedRefused(f"{path} is no CSV in UTF-8: {error}; mend the feed") from None
+
+
+def _read(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
         lacking = [column for column in needed if column not in (reader.fieldnames or ())]

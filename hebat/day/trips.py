@@ -155,8 +155,8 @@ def _stop(row: _Row, side: str) -> StopRef:
     return StopRef(
         stop_id=row.text(f"{side}Stops"),
         name=row.text(f"{side}StopsName"),
-        latitude=row.read(f"{side}StopsLat", _degrees, "a latitude in degrees"),
-        longitude=row.read(f"{side}StopsLon", _degrees, "a longitude in degrees"),
+        latitude=row.read(f"{side}StopsLat", degrees, "a latitude in degrees"),
+        longitude=row.read(f"{side}StopsLon", degrees, "a longitude in degrees"),
     )
 
 
@@ -171,8 +171,9 @@ def _rupiah(text: str) -> Rupiah:
     return rupiah
 
 
-def _degrees(text: str) -> float:
-    degrees = float(text)
-    if not -180 <= degrees <= 180:  # noqa: PLR2004  degrees of a circle; NaN fails too
+def degrees(text: str) -> float:
+    """A latitude or longitude; raises ValueError."""
+    found = float(text)
+    if not -180 <= found <= 180:  # noqa: PLR2004  degrees of a circle; NaN fails too
         raise ValueError(text)
-    return degrees
+    return found

@@ -55,8 +55,10 @@ def read_facts(path: Path) -> list[Direction]:
     try:
         data = path.read_bytes() if path.stat().st_size <= FACTS_BYTES_MAX else b""
         rows = [{name: str(row[name]).strip() for name in _NEEDED} for row in json.loads(data)["data"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputRefused(f"{path} is no list of corridors with {', '.join(_NEEDED)} ({error!r})") from None
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise InputRefused(
+            f"{path} is no list of corridors with {', '.join(_NEEDED)} ({error!r:.200})"
+        ) from None
     found: dict[tuple[str, str, str], list[dict[str, str]]] = {}
     for row in rows:
         found.setdefault((row["kor"], row["origin"], row["toward"]), []).append(row)

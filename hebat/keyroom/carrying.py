@@ -13,7 +13,8 @@ from hebat.folder import Folder
 from hebat.keyroom import tokens
 from hebat.keyroom.commands import DataOption, VersionOption, keys_app
 from hebat.keyroom.tokens import ModuleOption, Token, TokenOption
-from keys.errors import KeyBlockError
+from keys import cbor
+from keys.errors import CborMalformed, KeyBlockError
 from keys.sealedfile import write_atomically
 from keys.vault import TRANSPORT, CityVault, KeyInfo, KeyName, Purpose, Role
 
@@ -76,12 +77,12 @@ def _unwrapped(vault: CityVault, found: tuple[KeyName, bytes, bytes], under: Key
 def _parsed(content: bytes) -> tuple[KeyName, bytes, bytes] | None:
     """A wrapped key's name, check value and copy; None where it is no such file. Raises KeyBlockError."""
     try:
-        fields: Any = cbor2.loads(content)
+        fields: Any = cbor.decoded(content)
         if not isinstance(fields, list) or fields[:1] != [_KIND]:
             return None
         _, label, version, check, copy = fields
         return KeyName(Role(label).value, int(version)), bytes(check), bytes(copy)
-    except cbor2.CBORDecodeError:
+    except CborMalformed:
         return None
     except (ValueError, TypeError):
         raise KeyBlockError("the wrapped key is not what its sender wrote: ask for it again") from None

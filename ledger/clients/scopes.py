@@ -62,7 +62,7 @@ class Party:
         kind, _, number = text.partition(":")
         if kind not in set(PartyKind) or not number.isascii() or not number.isdigit() or len(number) > 12:  # noqa: PLR2004
             raise ClientUnknown(
-                f"{text!r} is no party: write it as merchant:502, operator:11, bank:9 or agent:701"
+                f"{text!r:.60} is no party: write it as merchant:502, operator:11, bank:9 or agent:701"
             )
         return cls(PartyKind(kind), int(number))
 

@@ -9,12 +9,11 @@ import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import cbor2
 import structlog
 
-from keys import envelope
+from keys import cbor, envelope
 from keys.clock import UnixMs, local
-from keys.errors import EnvelopeError, IdentityError, SignatureWrong
+from keys.errors import CborMalformed, EnvelopeError, IdentityError, SignatureWrong
 from keys.identity import read_certificate, requested_key
 from keys.rights import Rights, TerminalRole
 from keys.ticket import ENROLMENT_CONTENT_TYPE, RENEWAL_CONTENT_TYPE, Ticket, code_digest
@@ -221,8 +220,8 @@ def _opened(body: bytes, content_type: str, kind: type[T]) -> tuple[envelope.Env
     """An envelope of two fields: one of a kind, and a certificate request. Nothing is proven yet."""
     try:
         message = envelope.parse(body[:REQUEST_BYTES_MAX])
-        fields: Any = cbor2.loads(message.payload)
-    except (EnvelopeError, cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
+        fields: Any = cbor.decoded(message.payload)
+    except (EnvelopeError, CborMalformed):
         raise EnrolmentRefused("this is no signed request: send it with `hebat terminals enrol`") from None
     whole = isinstance(fields, list) and len(fields) == _FIELDS
     if message.content_type != content_type or not whole:

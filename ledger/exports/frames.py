@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
-from polars.exceptions import PolarsError
+from polars.exceptions import PanicException, PolarsError
 
 from ledger.errors import ExportDamaged
 from ledger.transfer import ROW
@@ -64,7 +64,7 @@ def read_checked(root: Path, part: Part, kinds: Mapping[str, type]) -> pl.DataFr
 def _read(source: Path | io.BytesIO, kinds: Mapping[str, type], rows: int, name: str) -> pl.DataFrame:
     try:
         frame = pl.read_parquet(source, memory_map=False)
-    except (PolarsError, OSError) as error:
+    except (PolarsError, PanicException, OSError) as error:
         raise ExportDamaged(f"{name} is no Parquet file: {str(error)[:80]}") from None
     if dict(frame.schema) != {column: _TYPES[kind] for column, kind in kinds.items()} or len(frame) != rows:
         raise ExportDamaged(f"{name} has other columns or rows than its table")

@@ -35,6 +35,8 @@ LOOK_SECONDS: Final = 0.1
 """How long to wait at least before clients are looked up for a token that is not known."""
 ORDER_BYTES_MAX: Final = 4096
 """Bytes of a JSON body."""
+LOC_CHARS_MAX: Final = 100
+"""Characters of a field's name in an error: the caller chose it."""
 COSE_BODY: Final = {
     "requestBody": {"required": True, "content": {COSE: {"schema": {"type": "string", "format": "binary"}}}}
 }
@@ -215,7 +217,7 @@ def problem_of_any(error: Exception) -> Problem:
         return problem_of(error)
     if isinstance(error, RequestValidationError):
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = ".".join(str(part) for part in first["loc"])[:LOC_CHARS_MAX]
         return problems.BAD_REQUEST.problem(f"{where}: {first['msg']}" if where else str(first["msg"]))
     if isinstance(error, HTTPException):
         kind = _BY_STATUS.get(error.status_code)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-import cbor2
-
 from card.batch import (
     LOAD_CONTENT_TYPE,
     LOCK_CONTENT_TYPE,
@@ -15,10 +13,10 @@ from card.batch import (
     digest,
 )
 from card.layout import TapKind
-from keys import envelope
+from keys import cbor, envelope
 from keys.bundle import BundleKind
 from keys.clock import service_day
-from keys.errors import EnvelopeError, SignatureWrong
+from keys.errors import CborMalformed, EnvelopeError, SignatureWrong
 from keys.identity import TerminalRole
 from keys.money import Rupiah, rupiah_of, sen_of
 from keys.rights import Right
@@ -81,8 +79,8 @@ class LoadRequest:
 def parse_request(payload: bytes, *, refund: bool = False, ordered: bool = False) -> LoadRequest:
     """From CBOR [uid, amount, request number, asked at], for a refund with [terminal, sequence, reason] behind; of an order the amount is 0. Raises BatchMalformed."""
     try:
-        fields: Any = cbor2.loads(payload)
-    except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
+        fields: Any = cbor.decoded(payload)
+    except CborMalformed:
         raise BatchMalformed("the load request is no CBOR") from None
     if not isinstance(fields, list) or len(fields) < _FIELDS or not isinstance(fields[0], bytes):
         raise BatchMalformed("a load request is an array of UID, amount, request number and time")

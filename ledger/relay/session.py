@@ -6,11 +6,11 @@ import secrets
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
-import cbor2
-
 from card.apdu import ISO_DATA_MAX
 from card.batch import RELAYED_FROM, Context
 from card.relay import BATCH_MAX
+from keys import cbor
+from keys.errors import CborMalformed
 from ledger.errors import BatchMalformed, LoadStepRefused, Overloaded
 from ledger.relay.told import Step, Told
 
@@ -30,8 +30,8 @@ _STEPS_MAX: Final = 64
 def parse_step(payload: bytes) -> tuple[bytes, int, list[bytes]]:
     """Session, step and the card's answers from CBOR; raises BatchMalformed."""
     try:
-        fields: Any = cbor2.loads(payload)
-    except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
+        fields: Any = cbor.decoded(payload)
+    except CborMalformed:
         raise BatchMalformed("the step of a load is no CBOR") from None
     if not isinstance(fields, list) or len(fields) != _FIELDS:
         raise BatchMalformed("a load's step is an array of session, number and answers")
@@ -49,8 +49,8 @@ def parse_step(payload: bytes) -> tuple[bytes, int, list[bytes]]:
 def asked_at(payload: bytes) -> int:
     """The moment at which a terminal asks what waits, from CBOR [asked at]; raises BatchMalformed."""
     try:
-        fields: Any = cbor2.loads(payload)
-    except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
+        fields: Any = cbor.decoded(payload)
+    except CborMalformed:
         fields = None
     if not isinstance(fields, list) or len(fields) != 1 or type(fields[0]) is not int:
         raise BatchMalformed("who asks what waits says when: an array of the time")

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-import cbor2
-
 from card.batch import RELAYED_FROM, SEQUENCE_MAX, SHIFT_CONTENT_TYPE, TapRecord, decode_batch
 from card.layout import TapKind
-from keys import envelope
-from keys.errors import EnvelopeError, SignatureWrong
+from keys import cbor, envelope
+from keys.errors import CborMalformed, EnvelopeError, SignatureWrong
 from ledger.errors import BatchMalformed, SignatureRefused
 from ledger.intake.reasons import Outcome, Resolution
 from ledger.shifts import store
@@ -89,8 +87,8 @@ class ShiftDesk:
 
 def _fields(payload: bytes) -> tuple[Span, int, Span]:
     try:
-        fields: Any = cbor2.loads(payload)
-    except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
+        fields: Any = cbor.decoded(payload)
+    except CborMalformed:
         raise BatchMalformed("the question is no CBOR") from None
     if (
         not isinstance(fields, list)

@@ -74,12 +74,16 @@ def decoded(bodies: Iterable[bytes], expected: bytes) -> Snapshot:
         octets = b"".join(map(zlib.decompress, stored))
     except zlib.error as error:
         raise DatabaseDamaged(f"a chunk does not unpack ({error})") from error
+    if len(octets) < _HEADER.size:
+        raise DatabaseDamaged("it ends within its header")
     magic, position, block, *shapes, head = _HEADER.unpack_from(octets)
     if magic != MAGIC or shapes[1::2] != [table.shape[1] for table in Engine().keep()[1:]]:
         raise DatabaseDamaged("another release wrote it, and this one does not read it")
     tables: list[npt.NDArray[np.int64]] = []
     at = _HEADER.size
     for rows, columns in zip(shapes[::2], shapes[1::2], strict=True):
+        if not 0 <= rows <= (len(octets) - at) // (8 * columns):
+            raise DatabaseDamaged("it ends within a table")
         table = np.frombuffer(octets, "<i8", rows * columns, at).reshape(columns, rows)
         tables.append(np.ascontiguousarray(table.T))
         at += rows * columns * 8

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import cbor2
 import structlog
 
-from keys import envelope, handout
-from keys.errors import EnvelopeError, KeyBlockError, SignatureWrong
+from keys import cbor, envelope, handout
+from keys.errors import CborMalformed, EnvelopeError, KeyBlockError, SignatureWrong
 from ledger.errors import HandoutRefused
 from ledger.intake.receipt import LABEL
 
@@ -53,10 +53,10 @@ class HandoutDesk:
         certificate = self._registry.terminal(int.from_bytes(message.kid, "big"), self._clock.now())
         try:
             payload = message.verify(certificate.public_key)
-            fields: Any = cbor2.loads(payload)
+            fields: Any = cbor.decoded(payload)
         except SignatureWrong:
             raise HandoutRefused(f"the signature is not terminal {certificate.terminal}'s") from None
-        except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
+        except CborMalformed:
             raise HandoutRefused("the request is no CBOR") from None
         public, context = self._asked(fields), handout.context_of(payload)
         try:

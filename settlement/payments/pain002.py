@@ -80,7 +80,10 @@ def schema_says(content: bytes, schemas: Schemas) -> str:
     """What the schema of its message says against a document, "" where nothing, or where there is no schema, or no XML."""
     if not content.startswith(b"<"):
         return ""
-    document = etree.fromstring(content, _parser())
+    try:
+        document = etree.fromstring(content, _parser())
+    except etree.XMLSyntaxError:
+        return ""
     return schemas.check(document, (etree.QName(document).namespace or "").removeprefix(PREFIX))
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import cbor2
 
+from keys import cbor
 from keys.clock import Day
-from keys.envelope import is_deterministic
+from keys.errors import CborMalformed
 from keys.money import Rupiah
 from keys.vault import Role
 from terminals.errors import BundleMalformed, TariffWrong
@@ -151,12 +152,12 @@ def decode_keys(body: bytes) -> dict[Role, tuple[int, ...]]:
 
 def _loaded(body: bytes, what: str) -> dict[str, Any]:
     try:
-        found: Any = cbor2.loads(body)
-    except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
+        found: Any = cbor.decoded(body)
+    except CborMalformed:
         raise BundleMalformed(f"the {what} is no CBOR") from None
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
         raise BundleMalformed(f"the {what} is no CBOR map of names")
-    if not is_deterministic(found, body):
+    if not cbor.is_deterministic(found, body):
         raise BundleMalformed(f"the {what} is not in deterministic encoding")
     return found
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import cbor2
 
-from keys.envelope import is_deterministic
+from keys import cbor
+from keys.errors import CborMalformed
 from terminals.errors import BundleGap, BundleMalformed
 
 if TYPE_CHECKING:
@@ -124,15 +125,15 @@ def apply(base: Hotlist, body: bytes) -> Hotlist:
 
 def _parts(body: bytes) -> tuple[bytes, bytes, bytes]:
     try:
-        parts: Any = cbor2.loads(body)
-    except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
+        parts: Any = cbor.decoded(body)
+    except CborMalformed:
         raise BundleMalformed("the hotlist is no CBOR") from None
     if (
         not isinstance(parts, list)
         or len(parts) != _PARTS
         or not all(isinstance(part, bytes) for part in parts)
         or len(parts[0]) != DIGEST_BYTES
-        or not is_deterministic(parts, body)
+        or not cbor.is_deterministic(parts, body)
     ):
         raise BundleMalformed("a hotlist is an array of digest, added and removed cards")
     return parts[0], parts[1], parts[2]

@@ -14,8 +14,9 @@ import cbor2
 import structlog
 
 from keys import bundle as signed
+from keys import cbor
 from keys.bundle import EVERY, Bundle, BundleKind
-from keys.errors import EnvelopeError, SignatureWrong
+from keys.errors import CborMalformed, EnvelopeError, SignatureWrong
 from keys.filevault import write_atomically
 from terminals.bundles import contents, hotlist
 from terminals.bundles.hotlist import NOBODY, Hotlist
@@ -181,8 +182,8 @@ class KeptBundles:
 
     def _read_marks(self) -> dict[BundleKind, int]:
         marks: Any = None
-        with contextlib.suppress(OSError, cbor2.CBORDecodeError, ValueError):
-            marks = cbor2.loads((self._folder / _IN_FORCE).read_bytes())
+        with contextlib.suppress(OSError, CborMalformed, ValueError):
+            marks = cbor.decoded((self._folder / _IN_FORCE).read_bytes())
         if not isinstance(marks, dict):
             return {}
         return {kind: marks[kind.value] for kind in BundleKind if type(marks.get(kind.value)) is int}

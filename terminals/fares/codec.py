@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Final
 import cbor2
 
 from card.layout import Concession
+from keys import cbor
 from keys.clock import Day
-from keys.envelope import is_deterministic
+from keys.errors import CborMalformed
 from keys.money import Rupiah
 from terminals.errors import TariffWrong
 from terminals.fares.checks import check
@@ -97,8 +98,8 @@ def _policy_told(policy: Policy) -> dict[str, Any]:
 def is_this_format(body: bytes) -> bool:
     """Whether bytes are meant to be a tariff of this format: a map that names it."""
     try:
-        found: Any = cbor2.loads(body)
-    except (cbor2.CBORDecodeError, ValueError, TypeError, RecursionError, OverflowError):
+        found: Any = cbor.decoded(body)
+    except CborMalformed:
         return False
     return isinstance(found, dict) and "format" in found
 
@@ -108,11 +109,11 @@ def decode(body: bytes, number: int = 0) -> Tariff:
 
     Raises TariffWrong, naming the part and the row.
     """
-    found = _Fields(cbor2.loads(body) if is_this_format(body) else None, "tariff")
+    found = _Fields(cbor.decoded(body) if is_this_format(body) else None, "tariff")
     found.need({"format", "name", "valid_from", "prioritised", "holidays", "policy", *_PARTS})
     if found.whole("format", 255) != FORMAT:
         raise TariffWrong("format", f"this software reads format {FORMAT}: update it")
-    if not is_deterministic(found.values, body):
+    if not cbor.is_deterministic(found.values, body):
         raise TariffWrong("tariff", "it is not in deterministic encoding")
     name = found.text("name", NAME_CHARS_MAX)
     if not name or "#" in name:
