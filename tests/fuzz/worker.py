@@ -71,13 +71,13 @@ def inputs(decoder: Decoder, seeds: Sequence[bytes], dice: random.Random) -> Ite
     while True:
         seed = seeds[dice.randrange(len(seeds))]
         changes = [mutate.drawn(dice) for _ in range(1 + dice.getrandbits(3) % 5)]
+        body = None
         if change_values is not None and dice.getrandbits(2):
             try:
-                yield change_values(seed, changes)
+                body = change_values(seed, changes)
             except Exception:  # noqa: BLE001  a seed of fuzzing need not be CBOR or JSON, nor a changed value have an encoding
-                continue
-        else:
-            yield mutate.changed(seed, changes, seeds)
+                body = None
+        yield mutate.changed(seed, changes, seeds) if body is None else body
 
 
 def keep(folder: Path, decoder: Decoder, data: bytes, why: str) -> Path:
