@@ -6,9 +6,9 @@ import threading
 from typing import TYPE_CHECKING, Final
 
 from textual.app import App
-from textual.containers import Center, Vertical
+from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Input, Label, Static
+from textual.widgets import Digits, Input, Label, Static
 
 from terminals.errors import TerminalError
 from terminals.roles.panel import Entry
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from terminals.screen.board import Board
     from terminals.station import Station
 
-SHAPES: Final = {"idle": "( ((", "green": "✓", "amber": "△ !", "red": "✕ ⛔"}
+SHAPES: Final = {"idle": "( ((", "green": "✓", "amber": "△ !", "red": "✕ ✕ ✕"}
 LANGUAGE_KEY: Final = "l"
 _KEYS: Final = {"enter": "Enter", "escape": "Escape", "f12": "F12"}
 
@@ -44,7 +44,7 @@ class Asked(ModalScreen[str]):
 
     def compose(self) -> ComposeResult:
         """A question and a line to write in."""
-        with Center(), Vertical(id="asked"):
+        with Vertical(id="asked"):
             yield Label(self._question)
             yield Input(id="value", max_length=40)
 
@@ -63,10 +63,12 @@ class Console(App[None]):
     CSS = """
     Screen { align: center middle; background: #0b1f33; color: white; }
     Screen.green { background: #00632b; } Screen.amber { background: #ffb400; color: black; } Screen.red { background: #a4001d; }
-    #board { width: 100%; height: 1fr; content-align: center middle; text-align: center; text-style: bold; }
+    #middle { width: 100%; height: 1fr; align: center middle; }
+    #middle * { width: 100%; height: auto; text-align: center; text-style: bold; }
+    #amount { margin-bottom: 1; }
     #around, #buttons { width: 100%; height: auto; padding: 0 1; }
     #asked { width: 50; height: auto; border: round white; padding: 1 2; background: #0b1f33; }
-    Asked { background: black 60%; }
+    Asked { background: black 60%; align: center middle; }
     """
 
     def __init__(self, station: Station) -> None:
@@ -79,9 +81,11 @@ class Console(App[None]):
     def compose(self) -> ComposeResult:
         """What stands around, the board, the buttons."""
         yield Static(id="around", markup=False)
-        yield Static(id="board", markup=False)
+        with Vertical(id="middle"):
+            yield Static(id="board", markup=False)
+            yield Digits(id="amount")
+            yield Static(id="below", markup=False)
         yield Static(id="buttons", markup=False)
-        yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         """Watch the boards from a thread of their own."""
@@ -107,9 +111,12 @@ class Console(App[None]):
         left = f"{self._word('balance-left')} {rupiah(board.balance)}" if board.balance is not None else ""
         rows = (f"{self._word(row.word)}   {row.text}   {rupiah(row.amount)}" for row in board.rows)
         notes = " · ".join(map(self._word, board.notes))
-        head = (SHAPES[board.tone.value], self._word(board.word), rupiah(board.amount))
-        lines = [*head, left, f"[ {board.letter} ]" if board.letter else "", notes, *rows]
-        self.query_one("#board", Static).update("\n\n".join(line for line in lines if line.strip()))
+        lines = [left, f"[ {board.letter} ]" if board.letter else "", notes, *rows]
+        self.query_one("#board", Static).update(f"{SHAPES[board.tone.value]}\n\n{self._word(board.word)}\n")
+        amount = self.query_one("#amount", Digits)
+        amount.update(rupiah(board.amount))
+        amount.display = board.amount is not None
+        self.query_one("#below", Static).update("\n\n".join(line for line in lines if line.strip()))
         self.query_one("#around", Static).update(self._around())
         buttons = (
             f"{one.key}: {self._word(one.word)} {rupiah(one.amount)}".strip() for one in self._station.buttons
@@ -120,9 +127,14 @@ class Console(App[None]):
         station, waiting = self._station, self._station.terminal.outbox.waiting
         line = self._word("working-alone" if station.pump.line.failures else "online")
         warned = [f"! {self._word(one)}" for one in station.terminal.warnings()]
-        return "   ".join(
-            [f"No. {station.terminal.number}", line, f"{waiting} {self._word('waiting')}", *warned]
+        shift = station.terminal.outbox.shift()
+        open_ = (
+            [f"{shift.person} · {self._word('taken')} {rupiah(shift.taken)}"]
+            if shift and shift.is_open
+            else []
         )
+        parts = [f"No. {station.terminal.number}", line, f"{waiting} {self._word('waiting')}"]
+        return "   ".join([*parts, *open_, *warned])
 
     def on_key(self, event: events.Key) -> None:
         """A button's key, or L for the next language."""

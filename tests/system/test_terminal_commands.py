@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
 from typing import TYPE_CHECKING
 
 import httpx2
+import pytest
 
 from card.batch import CONTENT_TYPE, FIRST_DIGEST, encode_batch
 from keys import envelope
 from keys.clock import SystemClock
 from keys.identity import TerminalIdentity
-from tests.system.conftest import hebat
+from tests.system.conftest import hebat, serving
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.system.conftest import Demo
 
 
 NUMBER = 1777
@@ -29,9 +34,18 @@ def send(device: Path, address: str) -> httpx2.Response:
     return httpx2.post(f"{address}/v1/batches", content=body, headers=headers, timeout=20)
 
 
-def invited(folder: Path) -> str:
+@pytest.fixture(scope="module")
+def served(demo: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A copy of the demo's city, served once for all of these: each takes a terminal of its own."""
+    folder = tmp_path_factory.mktemp("served") / "city"
+    shutil.copytree(demo.folder, folder)
+    with serving(folder) as address:
+        yield folder, address
+
+
+def invited(folder: Path, number: int = NUMBER) -> str:
     wanted = ("--class", "bus", "--operator", "11", "--limit", "5000000", "--route", "3", "--json")
-    ran = hebat("terminals", "invite", str(NUMBER), "--data", folder, *wanted)
+    ran = hebat("terminals", "invite", str(number), "--data", folder, *wanted)
     assert ran.code == 0, ran.err
     return str(json.loads(ran.out)["code"])
 
@@ -66,7 +80,7 @@ def test_a_terminal_is_invited_enrolled_and_revoked_while_the_server_runs(
 def test_what_cannot_be_is_one_sentence(served: tuple[Path, str], tmp_path: Path) -> None:
     folder, address = served
     device = tmp_path / "bus"
-    wrong = invited(folder)[:5] + "0" * 4 + "-" + "-".join(["0000"] * 7)
+    wrong = invited(folder, NUMBER + 1)[:5] + "0" * 4 + "-" + "-".join(["0000"] * 7)
     for arguments, told in (
         (("enrol", "--folder", device, "--ledger", address, "--code", "hello"), "no enrolment code"),
         (("enrol", "--folder", device, "--ledger", address, "--code", wrong), "opens no enrolment"),

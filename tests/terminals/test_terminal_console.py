@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from textual.widgets import Static
+from textual.widgets import Digits, Static
 
 from keys.money import Rupiah
 from terminals.pump import Pump
@@ -40,7 +40,8 @@ def till(tmp_path: Path, vault: FileVault) -> Iterator[Station]:
 
 
 def board(console: Console) -> str:
-    return str(console.query_one("#board", Static).content)
+    words = [str(console.query_one(name, Static).content) for name in ("#around", "#board", "#below")]
+    return "\n".join([*words, console.query_one("#amount", Digits).value])
 
 
 async def until(pilot: Pilot[None], console: Console, text: str) -> None:
@@ -66,6 +67,7 @@ async def sold_by_keys(till: Station, vault: FileVault) -> str:
         assert console.screen.has_class("green")
         await pilot.press("l", "l")
         await until(pilot, console, "Balance left")
+        assert "Siti · Taken Rp5.000" in board(console)
         return board(console)
 
 
