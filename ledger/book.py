@@ -10,8 +10,8 @@ import structlog
 
 from keys.money import Sen
 from ledger import journal, store
+from ledger.agreement import NoteVerified, compare
 from ledger.chart import Code, describe
-from ledger.engine import NOTHING, Engine
 from ledger.errors import DatabaseDamaged
 from ledger.expiry import Sweeper
 from ledger.group import GROUP_MAX
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from keys.clock import Clock, Day
     from ledger.chart import AccountId
-    from ledger.engine import Balance
+    from ledger.engine import Balance, Engine
     from ledger.expiry import Hold
     from ledger.journal import Block
     from ledger.lease import Lease
@@ -213,22 +213,17 @@ class Ledger:
         with self.database.writing() as connection:
             write_now(connection, snapshot, at)
 
-    def rebuild_check(self) -> int:
-        """Rebuild all balances from the journal and compare them with the live ones (DESIGN law 8).
+    def rebuild_check(self, *, whole: bool = True) -> int:
+        """Rebuild all balances from the journal and compare them with the live ones (DESIGN law 8); see `ledger.agreement`.
 
-        The position as of which they are equal; raises DatabaseDamaged, naming an account, where they are not.
+        Not `whole`: from where the last rebuild left off. The position as of which they are equal; raises DatabaseDamaged, naming an
+        account, where they are not.
         """
         position, balances = self._engine.committed_balances()
-        rebuilt = Engine()
         with self.database.transaction() as connection:
-            for rows in store.read_rows(connection, last=position):
-                rebuilt.replay(rows)
-        for account in sorted(balances.keys() | rebuilt.balances().keys()):
-            if rebuilt.balance(account) != balances.get(account, NOTHING):
-                raise DatabaseDamaged(
-                    f"{describe(account)} has another balance than its journal gives at position {position}: "
-                    "restart the ledger, and verify its database"
-                )
+            newest = compare(connection, position, balances, whole=whole)
+        if newest is not None:
+            self.writer.submit(NoteVerified(newest)).result()
         return position
 
     def post(self, transfers: Sequence[Transfer], document: bytes = b"") -> list[Posted]:

@@ -12,6 +12,7 @@ import socket
 import struct
 import threading
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import structlog
@@ -124,7 +125,7 @@ def _wanted(line: socket.socket) -> Wanted | None:
     with line.makefile("rb") as asked:
         found = json.loads(asked.readline(ASKED_BYTES_MAX))
     day = found["day"]
-    return Wanted(None if day is None else Day(int(day)), bool(found["only_settle"]))
+    return Wanted(None if day is None else Day(int(day)), bool(found["only_settle"]), bool(found["whole"]))
 
 
 def _say(line: socket.socket, what: dict[str, Any]) -> None:
@@ -144,7 +145,7 @@ def asked(folder: Path, wanted: Wanted, told: Callable[[str], object]) -> Done |
                 line.connect(name)
         except OSError:
             return None
-        line.sendall(json.dumps({"day": wanted.day, "only_settle": wanted.only_settle}).encode() + b"\n")
+        line.sendall(json.dumps(asdict(wanted)).encode() + b"\n")
         return _heard(line, told)
 
 

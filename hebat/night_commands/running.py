@@ -47,13 +47,14 @@ def settle(
 
 
 def night(
-    data: DataOption, day: DayOption = None, database: DatabaseOption = None, as_json: JsonOption = False
-) -> None:
+    data: DataOption, day: DayOption = None, database: DatabaseOption = None, as_json: JsonOption = False,
+    whole: Annotated[bool, typer.Option("--whole", help="Rebuild balances from the first transfer on, as each month's last night does.")] = False,
+) -> None:  # fmt: skip
     """Run the night: fares put right, window closed and settled, payment files, statements, matching, three-way report.
 
     Beside a running server that server runs it, and goes on posting taps.
     """
-    done = _done(data, database, day, as_json=as_json)
+    done = _done(data, database, day, as_json=as_json, whole=whole)
     if as_json:
         typer.echo(json.dumps(done.nights, indent=1))
     if done.code:
@@ -61,7 +62,13 @@ def night(
 
 
 def _done(
-    data: Path, database: str | None, day: datetime | None, *, as_json: bool, only_settle: bool = False
+    data: Path,
+    database: str | None,
+    day: datetime | None,
+    *,
+    as_json: bool,
+    only_settle: bool = False,
+    whole: bool = False,
 ) -> Done:
     """Have it done, by the server that has the city or by this process, and show it."""
     from hebat.night_commands.screen import show  # noqa: PLC0415  numba and SQLAlchemy load only where they are needed
@@ -72,7 +79,7 @@ def _done(
     configure(LogLevel.WARNING)  # what the ledger logs as it opens is no part of a night's report
     folder = place_of(data, database).folder
     assert folder is not None  # noqa: S101  --data is asked for
-    wanted = Wanted(None if day is None else day_of(day.date()), only_settle)
+    wanted = Wanted(None if day is None else day_of(day.date()), only_settle, whole)
     with _steps(progress) as told:
         done = _by_whom(folder, wanted, told)
     if not as_json:

@@ -20,10 +20,14 @@ TO_LOOK_AT: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What somebody asks for: whole nights, or their first half; of one business date, or of all that are due."""
+    """What somebody asks for: whole nights, or their first half; of one business date, or of all that are due.
+
+    `whole`: balances are rebuilt from the first transfer on.
+    """
 
     day: Day | None = None
     only_settle: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ def carry_out(city: City, wanted: Wanted, told: Callable[[Step], object]) -> Don
     days = [wanted.day] if wanted.day is not None else city.night.due() or [city.night.last_settled()]
     nights, codes = [], []
     for day in days:
-        report = city.night.run(day, told)
+        report = city.night.run(day, told, whole=wanted.whole)
         codes.append(0 if report.is_sound else LawBroken.exit_code)
         codes.append(TO_LOOK_AT if report.to_look_at else 0)
         nights.append(as_told(city, day))

@@ -9,14 +9,14 @@ import sqlalchemy as sa
 
 from keys.clock import UnixMs
 from ledger.errors import DatabaseDamaged
-from ledger.snapshots import form
+from ledger.snapshots import form, verified
 from ledger.tables import WHOLE, snapshot_chunks, snapshots
 
 if TYPE_CHECKING:
     from ledger.snapshots.form import Snapshot
 
 KEPT_MAX: Final = 2
-"""The newest, and the one before for the day that the newest is damaged."""
+"""The newest, and the one before for the day that the newest is damaged; beside them the one that the next rebuild begins at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +79,11 @@ def put_chunk(connection: sa.Connection, position: int, ordinal: int, body: byte
 
 
 def finish(connection: sa.Connection, row: SnapshotRow) -> None:
-    """All chunks are there: the snapshot counts from now on, and all but the newest ones go."""
+    """All chunks are there: the snapshot counts from now on, and all but the newest ones and the verified one go."""
     values = {name: getattr(row, name) for name in SnapshotRow.__slots__}
     connection.execute(sa.insert(snapshots), {"partition": WHOLE, **values})
-    old = [one.position for one in stored(connection)[KEPT_MAX:]]
+    kept = verified.among(connection, stored(connection))
+    old = [one.position for one in stored(connection)[KEPT_MAX:] if one != kept]
     connection.execute(
         sa.delete(snapshots).where(snapshots.c.partition == WHOLE, snapshots.c.position.in_(old))
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from settlement.console.book_pages import BookPages
 from settlement.console.break_pages import BreakPages
 from settlement.console.claim_pages import ClaimPages
 from settlement.console.dispute_pages import DisputePages
@@ -46,6 +47,7 @@ class Console:
             *MatchPages(desk, drawing).pages(),
             *PaymentPages(desk, drawing).pages(),
             *RulesPages(desk, drawing).pages(),
+            *BookPages(desk, drawing).pages(),
             *ImportPages(desk, drawing).pages(),
             *FiguresPages(desk, drawing).pages(),
             *ExportPages(desk, drawing).pages(),

@@ -33,6 +33,11 @@ MENU: Final = (
         ("/console/rules", "Rules", "r", Right.LOOK),
         ("/console/figures", "Figures", "f", Right.LOOK),
     )),
+    ("City", (
+        ("/console/calendar", "Bank days", "y", Right.LOOK),
+        ("/console/book", "Rule book", "b", Right.LOOK),
+        ("/console/parties", "Parties", "e", Right.LOOK),
+    )),
     ("Office", (
         ("/console/log", "Log", "l", Right.AUDIT),
         ("/console/accounts", "Accounts", "a", Right.ACCOUNTS),

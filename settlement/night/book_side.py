@@ -27,15 +27,24 @@ _SETTLED = (
 
 
 def compare(
-    ledger: Ledger, connection: Connection, window: Window, books: Books, items: Iterable[Item]
+    ledger: Ledger,
+    connection: Connection,
+    window: Window,
+    books: Books,
+    items: Iterable[Item],
+    *,
+    whole: bool,
 ) -> list[Check]:
-    """The figures of a settled window; each must be zero, and nothing explains one that is not."""
+    """The figures of a settled window; each must be zero, and nothing explains one that is not.
+
+    `whole`: balances are rebuilt from the first transfer on, not from where the last night left off.
+    """
     trial = ledger.trial_balance()
     blocks, wrong = check_day(connection, window)
     difference = trial.debits - trial.credits
     return [
         Check(Side.BOOKS, "debits less credits", Unit.SEN, difference, len(trial.lines)),
-        _engine(ledger),
+        _engine(ledger, whole=whole),
         Check(
             Side.BOOKS,
             "blocks that do not verify",
@@ -50,11 +59,11 @@ def compare(
     ]
 
 
-def _engine(ledger: Ledger) -> Check:
-    """All balances, rebuilt from the journal's first transfer on."""
+def _engine(ledger: Ledger, *, whole: bool) -> Check:
+    """All balances, rebuilt from the journal."""
     said = ""
     try:
-        ledger.rebuild_check()
+        ledger.rebuild_check(whole=whole)
     except DatabaseDamaged as error:
         said = str(error)
     return Check(

@@ -90,8 +90,10 @@ class Night:
         self._schemas = Schemas(schemas)
         self.payments = PaymentDesk(ledger.database, out, self._schemas)
 
-    def run(self, business_date: Day, told: Told = unheard) -> NightReport:
+    def run(self, business_date: Day, told: Told = unheard, *, whole: bool = False) -> NightReport:
         """The whole night of a business date; `told` hears of each step as it begins. Each step is also there by itself.
+
+        `whole`: the three-way report looks at all that ever was posted.
 
         Raises EarlierWindowOpen, OutputDiffers, SettlementRefused, and what `positions.summing` and `windows.plan` raise.
         """
@@ -106,7 +108,7 @@ class Night:
         told(Step.MATCH)
         self.reconcile(business_date)
         told(Step.THREE_WAY)
-        self.compare(business_date)
+        self.compare(business_date, whole=whole)
         return self.report(business_date)
 
     def due(self) -> list[Day]:
@@ -196,9 +198,9 @@ class Night:
         """Match everything that is open, of whatever window, and keep what was found."""
         return run_matching(self._ledger, self._rails().calendar, business_date)
 
-    def compare(self, business_date: Day) -> ThreeWay:
+    def compare(self, business_date: Day, *, whole: bool = False) -> ThreeWay:
         """Make the three-way report and keep it; the same as before where banks have told nothing new."""
-        made = compared(self._ledger, business_date)
+        made = compared(self._ledger, business_date, whole=whole)
         self._ledger.writer.submit(KeepReport(made)).result()
         return made
 

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from keys.clock import Day, date_of
 from settlement.errors import SettlementError
 from settlement.night import bank_side, book_side, card_side, saving_side, store
 from settlement.night.books import Books
@@ -15,7 +16,6 @@ from settlement.store import items_of, settlement_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from keys.clock import Day
     from ledger.book import Ledger
     from ledger.store import Connection
     from ledger.transfer import Transfer
@@ -24,24 +24,31 @@ if TYPE_CHECKING:
     from settlement.night.model import Check
 
 
-def compared(ledger: Ledger, day: Day) -> ThreeWay:
+def compared(ledger: Ledger, day: Day, *, whole: bool = False) -> ThreeWay:
     """The report of a settled night: cards and books as the window left them, banks as far as statements go.
 
-    What an earlier version says of cards and books stands, where it left nothing unexplained. Raises SettlementError.
+    What an earlier version says of cards and books stands, where it left nothing unexplained; `whole` looks again, at all that ever was
+    posted, as the last night of each month does. Raises SettlementError.
     """
     held = ledger.balances_at()
     with ledger.database.transaction() as connection:
         before = store.last_report(connection, day)
         kept = ThreeWay.of_body(day, before[1]).checks if before else ()
         still = [check for check in kept if check.side is not Side.BANK]
-        if not still or any(check.unexplained for check in still):
-            still = _cards_and_books(ledger, held, connection, day)
+        if whole or not still or any(check.unexplained for check in still):
+            still = _cards_and_books(ledger, held, connection, day, whole=whole or _ends_month(day))
         return ThreeWay(
             day, (*still, *bank_side.compare(connection, day), *saving_side.compare(connection, day))
         )
 
 
-def _cards_and_books(ledger: Ledger, held: Held, connection: Connection, day: Day) -> list[Check]:
+def _ends_month(day: Day) -> bool:
+    return date_of(Day(day + 1)).day == 1
+
+
+def _cards_and_books(
+    ledger: Ledger, held: Held, connection: Connection, day: Day, *, whole: bool = True
+) -> list[Check]:
     settlement = settlement_of(connection, day)
     window = next((one for one in ledger.windows() if one.business_date == day), None)
     if settlement is None or window is None:
@@ -50,7 +57,7 @@ def _cards_and_books(ledger: Ledger, held: Held, connection: Connection, day: Da
     items = items_of(connection, day)
     return [
         *card_side.compare(connection, day, books),
-        *book_side.compare(ledger, connection, window, books, items),
+        *book_side.compare(ledger, connection, window, books, items, whole=whole),
     ]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,8 +16,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from hebat.demo.day import DemoDay, run
+from hebat.demo.statements import Account, Movement, camt053
 from hebat.folder import Folder
 from hebat.progress import Quiet
+from keys.money import Sen
 from tests.browser.conftest import PICTURES
 
 if TYPE_CHECKING:
@@ -146,11 +148,12 @@ def test_the_worklist_works_without_a_script(browser: Browser, demo: DemoDay) ->
 
 PAGES_MORE: Final = (
     "/console/import", "/console/figures", "/console/windows", "/staff/password", "/console/payments", "/console/suggestions",
-    "/console/matches", "/console/claims", "/console/disputes", "/console/rules",
+    "/console/matches", "/console/claims", "/console/disputes", "/console/rules", "/console/calendar", "/console/book",
+    "/console/parties",
 )  # fmt: skip
 
 
-SHOWN: Final = frozenset({"/console/figures", "/console/payments", "/console/matches"})
+SHOWN: Final = frozenset({"/console/figures", "/console/payments", "/console/matches", "/console/book"})
 """Pages whose pictures are in docs/img."""
 
 
@@ -214,6 +217,24 @@ def test_a_statement_is_chosen_and_taken_in(maker: Person, demo: DemoDay, tmp_pa
     page.get_by_role("button", name="Take in").click()
     expect(page.get_by_role("status")).to_contain_text("refused broken.sta")
     check_accessible(page)
+
+
+def test_a_good_statement_is_dropped_on_the_page_and_taken_in(maker: Person, demo: DemoDay) -> None:
+    page, last = maker.page, demo.night.statements[-1]
+    moved = [Movement(Sen(12_500_00), "", "SETORAN TUNAI", "DROPPED1")]
+    day = date.fromisoformat(DAY) + timedelta(days=1)
+    content = camt053(Account("B", last.account, day, (last.sequence or 1) + 1, last.closing, moved), "08")
+    page.goto("/console/import")
+    dropped = page.evaluate_handle(
+        "text => { const all = new DataTransfer(); all.items.add(new File([text], 'dropped.xml')); return all; }",
+        content.decode(),
+    )
+    for event in ("dragenter", "dragover", "drop"):
+        page.dispatch_event("[data-drop]", event, {"dataTransfer": dropped})
+    expect(page.get_by_role("status")).to_contain_text("accepted dropped.xml")
+    expect(page.get_by_role("row").filter(has_text="dropped.xml")).to_contain_text("accepted")
+    check_accessible(page)
+    picture(page, "import")
 
 
 def test_an_entry_is_proposed_and_only_somebody_else_approves_it(

@@ -129,6 +129,12 @@ def check(worked: Worked) -> None:
         (Walk.statement, 14), (Walk.reversal, 30), (Walk.pair, 11), (Walk.write_off, 0),
     ]
 )  # fmt: skip
+@example(  # written off after its stay in suspense was over: taking that back leads to no new stay
+    acts=[
+        (Walk.statement, 2), (Walk.undo, 30), (Walk.pair, 14), (Walk.statement, 23), (Walk.undo, 7), (Walk.write_off, 4),
+        (Walk.reversal, 9),
+    ]
+)  # fmt: skip
 def test_every_line_is_in_exactly_one_place_after_whatever_people_do(
     acts: list[tuple[Callable[[Walk, int], None], int]], city: Participants
 ) -> None:

@@ -45,6 +45,11 @@ def found_break(found: KeptBreak | None, break_id: str) -> KeptBreak:
     return found
 
 
+def _by_proposal(number: int) -> str:
+    """Why a line left suspense, where an approved entry took it out."""
+    return f"proposal {number}"
+
+
 def _inside(tx: Transaction, found: KeptBreak) -> Suspended | None:
     stay = suspense.of_line(tx.reading, found.line) if found.line != NO_LINE else None
     return stay if stay is not None and not stay.left_position else None
@@ -189,7 +194,7 @@ class Decide:
 
     def _resolve(self, tx: Transaction, found: KeptBreak, position: int) -> None:
         """The entry explains the difference: item and line are matched by it, and the break is closed for good."""
-        why = f"proposal {self.number}"
+        why = _by_proposal(self.number)
         if self._stay is not None:
             suspense.leave(tx.connection, self._stay.number, position, tx.received_at, why)
         if found.match:
@@ -209,7 +214,8 @@ class Decide:
         """The entry is taken back: what it explained is open again."""
         connection, at = tx.connection, tx.received_at
         before, number = found.proposal, self.number
-        if found.line != NO_LINE and (stay := suspense.of_line(connection, found.line)) is not None:
+        stay = suspense.of_line(connection, found.line) if found.line != NO_LINE else None
+        if stay is not None and stay.why == _by_proposal(before):  # that entry took it out of suspense
             suspense.enter(connection, [(stay.line, stay.bank, stay.amount, position)], tx.business_date, at)
         breaks.change(connection, found.break_id, proposal=0)
         if found.match:
