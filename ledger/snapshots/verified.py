@@ -30,7 +30,7 @@ def among(connection: sa.Connection, rows: Iterable[SnapshotRow]) -> SnapshotRow
     query = sa.select(meta.c.name, meta.c.value).where(
         meta.c.partition == WHOLE, meta.c.name.in_((_POSITION, _DIGEST))
     )
-    known = {name: int(value) for name, value in connection.execute(query).tuples()}
+    known = {row.name: int(row.value) for row in connection.execute(query)}
     wanted = (known.get(_POSITION), known.get(_DIGEST))
     return next((row for row in rows if (row.position, _beginning(row.digest)) == wanted), None)
 

@@ -58,6 +58,9 @@ def put_card(stage: Stage, number: int, shown: dict[int, int]) -> None:
         connection.execute(sa.insert(taps), evidence)
 
 
+NOVEMBER_ENDS = DAY + 12
+
+
 def told(stage: Stage) -> dict[str, Check]:
     with stage.ledger.database.transaction() as connection:
         found = three_way_of(connection, DAY)
@@ -127,6 +130,23 @@ def test_a_journal_row_that_somebody_changed_makes_the_night_unsound(stage: Stag
     assert checks["blocks that do not verify"].figure == 1
     assert checks["balances that the journal does not give"].figure == 1
     assert not report.is_sound
+
+
+def test_a_night_goes_on_from_the_last_rebuild_and_the_last_of_a_month_or_one_that_is_asked_to_begins_anew(
+    stage: Stage,
+) -> None:
+    stage.night.settle(DAY)
+    stage.ledger.snapshot()
+    stage.night.run(DAY)
+    with stage.ledger.database.writing() as connection:
+        unguard(connection)
+        connection.execute(sa.text("UPDATE transfers SET amount = amount + 100 WHERE position = 5"))
+    figure = "balances that the journal does not give"
+    for day, is_sound in ((DAY + 1, True), (NOVEMBER_ENDS, False)):
+        stage.clock.at = UnixMs(stage.clock.at + (day - DAY) * DAY_MS)
+        assert stage.night.run(Day(day)).is_sound is is_sound
+    checks = {one.name: one for one in stage.night.compare(Day(DAY + 1), whole=True).checks}
+    assert checks[figure].figure == 1
 
 
 def test_running_the_night_again_keeps_the_same_report_and_statements_make_a_new_version(
