@@ -125,7 +125,9 @@ def _wanted(line: socket.socket) -> Wanted | None:
     with line.makefile("rb") as asked:
         found = json.loads(asked.readline(ASKED_BYTES_MAX))
     day = found["day"]
-    return Wanted(None if day is None else Day(int(day)), bool(found["only_settle"]), bool(found.get("whole")))
+    return Wanted(
+        None if day is None else Day(int(day)), bool(found["only_settle"]), bool(found.get("whole"))
+    )
 
 
 def _say(line: socket.socket, what: dict[str, Any]) -> None:
