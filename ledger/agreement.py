@@ -18,7 +18,6 @@ from ledger.engine import NOTHING, Engine
 from ledger.errors import DatabaseDamaged
 from ledger.rows.store import read_rows
 from ledger.snapshots import store as snapshots
-from ledger.snapshots import verified
 from ledger.verify import compare_kept
 
 if TYPE_CHECKING:
@@ -42,7 +41,7 @@ def compare(connection: Connection, position: int, live: Balances, *, whole: boo
     Raises DatabaseDamaged, naming an account, where a snapshot or the live balances are something else.
     """
     stored = [row for row in reversed(snapshots.stored(connection)) if row.position <= position]
-    base = None if whole else verified.among(connection, stored)
+    base = None if whole else snapshots.verified(connection, stored)
     begun = _kept(connection, base)
     engine = Engine() if begun is None else Engine.of(begun)
     newest = None if begun is None else base
@@ -98,4 +97,4 @@ class NoteVerified:
     def settle(self, _posted: PostedRows, tx: Transaction) -> None:
         """Note it, if it is there still."""
         if self.row in snapshots.stored(tx.connection):
-            verified.note(tx.connection, self.row)
+            snapshots.note_verified(tx.connection, self.row)

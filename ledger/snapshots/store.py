@@ -9,14 +9,23 @@ import sqlalchemy as sa
 
 from keys.clock import UnixMs
 from ledger.errors import DatabaseDamaged
-from ledger.snapshots import form, verified
-from ledger.tables import WHOLE, snapshot_chunks, snapshots
+from ledger.snapshots import form
+from ledger.tables import WHOLE, meta, snapshot_chunks, snapshots
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ledger.snapshots.form import Snapshot
 
 KEPT_MAX: Final = 2
 """The newest, and the one before for the day that the newest is damaged; beside them the one that the next rebuild begins at."""
+
+
+_POSITION: Final = "verified_position"
+_DIGEST: Final = "verified_digest"
+"""Which snapshot a rebuild from the journal came out equal to, among the ledger's own numbers (`meta`): its position, and the beginning of
+its digest, so that no other snapshot of that position passes for it. Whoever could change both could change the journal: a whole rebuild
+trusts neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +91,7 @@ def finish(connection: sa.Connection, row: SnapshotRow) -> None:
     """All chunks are there: the snapshot counts from now on, and all but the newest ones and the verified one go."""
     values = {name: getattr(row, name) for name in SnapshotRow.__slots__}
     connection.execute(sa.insert(snapshots), {"partition": WHOLE, **values})
-    kept = verified.among(connection, stored(connection))
+    kept = verified(connection, stored(connection))
     old = [one.position for one in stored(connection)[KEPT_MAX:] if one != kept]
     connection.execute(
         sa.delete(snapshots).where(snapshots.c.partition == WHOLE, snapshots.c.position.in_(old))
@@ -95,3 +104,28 @@ def _forget_chunks(connection: sa.Connection) -> None:
     whole = [one.position for one in stored(connection)]
     table = snapshot_chunks
     connection.execute(sa.delete(table).where(table.c.partition == WHOLE, table.c.position.not_in(whole)))
+
+
+def _beginning(digest: bytes) -> int:
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def verified(connection: sa.Connection, rows: Iterable[SnapshotRow]) -> SnapshotRow | None:
+    """The one of some snapshots that was verified last; None where none of them was."""
+    query = sa.select(meta.c.name, meta.c.value).where(
+        meta.c.partition == WHOLE, meta.c.name.in_((_POSITION, _DIGEST))
+    )
+    known = {row.name: int(row.value) for row in connection.execute(query)}
+    wanted = (known.get(_POSITION), known.get(_DIGEST))
+    return next((row for row in rows if (row.position, _beginning(row.digest)) == wanted), None)
+
+
+def note_verified(connection: sa.Connection, row: SnapshotRow) -> None:
+    """A snapshot is what the journal gives."""
+    names = (_POSITION, _DIGEST)
+    connection.execute(sa.delete(meta).where(meta.c.partition == WHOLE, meta.c.name.in_(names)))
+    values = (row.position, _beginning(row.digest))
+    told = [
+        {"partition": WHOLE, "name": name, "value": value} for name, value in zip(names, values, strict=True)
+    ]
+    connection.execute(sa.insert(meta), told)
