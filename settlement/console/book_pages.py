@@ -124,6 +124,8 @@ class BookPages(Pages):
             )  # fmt: skip
         except json.JSONDecodeError as error:
             return self.book(ask, session, f"this is no JSON: {error}")
+        except RecursionError:
+            return self.book(ask, session, "this is no page of the rule book: it is nested too deeply")
         except RuleRefused as refused:
             return self.book(ask, session, str(refused))
         return to(BOOK)

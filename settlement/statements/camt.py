@@ -75,10 +75,13 @@ def _refused(
 
 
 def _line_found(content: bytes, schema: etree.XMLSchema) -> int:
-    """The line of what a schema refuses, which a stream does not tell: of a whole document that is not too big for one."""
+    """The line of what a schema refuses, which a stream does not tell: of a whole, well-formed document that is not too big for one."""
     if len(content) > _WHOLE_BYTES_MAX:
         return 0
-    schema.validate(etree.fromstring(content, etree.XMLParser(**_SAFE)))
+    try:
+        schema.validate(etree.fromstring(content, etree.XMLParser(**_SAFE)))
+    except etree.XMLSyntaxError:  # the schema refused a place before the one where it ends being XML
+        return 0
     log: Any = schema.error_log  # the stubs do not know that it is a sequence
     return next((int(entry.line) for entry in log), 0)
 
@@ -100,6 +103,8 @@ def _message(content: bytes) -> str:
             )
     except etree.XMLSyntaxError as error:
         raise _refused(error) from None
+    except ValueError:  # a name that no element may have, which the parser let through
+        raise StatementRefused("no well-formed XML: the root element has no name", 1) from None
     raise StatementRefused("no well-formed XML: there is no element")
 
 

@@ -55,6 +55,7 @@ def test_what_writers_make_is_taken_and_whatever_else_comes_is_taken_or_refused_
             max_examples=SLOW_EXAMPLES if decoder.slow else EXAMPLES,
             deadline=None,
             database=None,
+            derandomize=not LONG,  # the same inputs at each run: what chance finds beyond them is the work of `./run fuzz`
             suppress_health_check=list(HealthCheck),
         )
         @given(st.integers(0, 99), CHANGES, st.booleans())

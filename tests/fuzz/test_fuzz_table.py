@@ -51,6 +51,7 @@ EXCEPTIONS: Final[dict[str, str]] = {
     "ledger/intake/columnar/posting.py:fare_of": "it reads bytes that the kernel has taken",
     "ledger/intake/outcomes.py:Outcomes.read": _OURS,
     "ledger/vaults/handout.py:HandoutDesk.hand_out": "schemathesis and tests/ledger/test_handout.py: it needs a registry",
+    "settlement/console/book_pages.py:BookPages.keep": "a form of a person who is signed in; tests/settlement/test_console_book.py sends it what is no page",
     "settlement/matching/desk.py:MatchingDesk.put_rules": _OURS,
     "settlement/night/model.py:ThreeWay.of_body": _OURS,
     "settlement/partner_bank/telling.py:Teller.__init__": "a simulated bank's own key",

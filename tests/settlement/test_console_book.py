@@ -110,6 +110,7 @@ def test_a_page_of_the_rule_book_holds_from_now_on_and_its_earlier_version_stays
     [
         ("rails", "{", "no JSON"), ("rails", "{}", "a rail&#39;s row has the fields"), ("mappings", "[]", "a mapping is a JSON object"),
         ("templates", "{}", "columns"), ("nothing", "{}", "say whether"),
+        pytest.param("rails", "[" * 5_000, "nested too deeply", id="nested"),
     ],
 )  # fmt: skip
 def test_a_page_that_is_none_is_told_and_the_draft_is_kept_on_the_screen(
