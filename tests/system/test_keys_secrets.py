@@ -20,7 +20,7 @@ from card.trace import Recorder, render
 from card.virtual import VirtualCard
 from hebat.folder import Folder
 from hebat.founding import AUTHORITY_LABEL, found
-from keys import backup, ceremony, envelope, errors, identity, softkey, steps, tr31
+from keys import backup, cbor, ceremony, envelope, errors, identity, softkey, steps, tr31
 from keys.clock import SystemClock, UnixMs
 from keys.errors import KeysError
 from keys.filevault import FileVault
@@ -139,6 +139,7 @@ def provoked_in_files(vault: FileVault, folder: Path) -> Iterator[Callable[[], o
     yield lambda: backup.Share.parse(shares[0].text[:-1] + "x")
     yield lambda: tr31.unwrap(bytes(range(16)), "D" * 112)
     yield lambda: envelope.parse(bytes(8))
+    yield lambda: cbor.decoded(b"\xff")
     yield lambda: read_public_key(str(path))
     yield lambda: envelope.parse(sealed).verify(vault.public_key(LEDGER_LABEL))
     code = FreshQr.made(lambda said: vault.sign(LEDGER_LABEL, said), 1001, 9360000900000012, Rupiah(1), 1, AT)
