@@ -92,7 +92,8 @@ CASES: Final = {
 }  # fmt: skip
 _BAD_REQUEST, _SERVER_FAULT, _OK = 400, 500, 200
 _NOT_NOW: Final = {TOO_MANY[:2], NOT_AT_THIS_TIME[:2], UNAUTHORISED[:2], TOKEN_INVALID[:2]}
-_UNKNOWN: Final = {CONFLICT[:2], DUPLICATE[:2]}
+_UNKNOWN: Final = {CONFLICT[:2], DUPLICATE[:2], INCONSISTENT[:2]}
+"""The reference was used before: what came of it then is asked for, for the bank may have paid."""
 
 
 class ResponseCode(NamedTuple):

@@ -76,7 +76,7 @@ def test_response_codes_are_taken_apart_and_put_together() -> None:
     [
         ("2001700", Verdict.DONE), ("2021700", Verdict.UNDER_WAY), ("4001701", Verdict.REFUSED), ("4031714", Verdict.REFUSED),
         ("4041711", Verdict.REFUSED), ("4011701", Verdict.NOT_NOW), ("4291700", Verdict.NOT_NOW), ("4091701", Verdict.UNKNOWN),
-        ("4091700", Verdict.UNKNOWN), ("5001700", Verdict.UNKNOWN), ("5041700", Verdict.UNKNOWN), ("5991799", Verdict.UNKNOWN),
+        ("4091700", Verdict.UNKNOWN), ("4041718", Verdict.UNKNOWN), ("5001700", Verdict.UNKNOWN), ("5041700", Verdict.UNKNOWN), ("5991799", Verdict.UNKNOWN),
     ],
 )  # fmt: skip
 def test_a_code_says_what_became_of_the_money(code: str, verdict: Verdict) -> None:
