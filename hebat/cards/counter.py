@@ -15,6 +15,7 @@ from keys.clock import SystemClock
 from keys.rights import TerminalRole
 from ledger.enrolment.desk import invite
 from terminals.errors import TerminalError
+from terminals.fares import TRANS_SEMARANG_2022
 from terminals.opening import client_of, enrolled_device
 from terminals.tap import Colour
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from hebat.folder import Folder
     from hebat.wiring import City, Configuration
     from keys.vault import Vault
+    from terminals.fares import Tariff
     from terminals.tap import Outcome
     from terminals.terminal import Terminal
 
@@ -42,7 +44,7 @@ def counter(city: City, address: str) -> Iterator[Terminal]:
     agent = next(iter(city.configuration.participants.agents), None)
     if agent is None:
         raise InputRefused("this city has no load agent: add one to its participants")
-    folder, tariff = city.folder.terminal(COUNTER), city.configuration.tariffs[-1]
+    folder, tariff = city.folder.terminal(COUNTER), _tariff(city.configuration)
     post = Post(COUNTER, TerminalRole.KIOSK, agent)
     if (folder / "device.vault").exists():
         _enrol_again(city, post, address)
@@ -62,8 +64,13 @@ def distant_counter(
         raise InputRefused(
             "this counter is not enrolled yet: stop the server, load once without --address, and start it again"
         )
-    with reopen(folder.terminal(COUNTER), SystemClock(), address, configuration.tariffs[-1], vault) as made:
+    with reopen(folder.terminal(COUNTER), SystemClock(), address, _tariff(configuration), vault) as made:
         yield made
+
+
+def _tariff(configuration: Configuration) -> Tariff:
+    """A terminal has a tariff, also one that takes no fares; a city of one's own has its tariffs in bundles."""
+    return configuration.tariffs[-1] if configuration.tariffs else TRANS_SEMARANG_2022
 
 
 def _enrol_again(city: City, post: Post, address: str) -> None:
