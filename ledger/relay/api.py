@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from fastapi import APIRouter, Request
@@ -97,43 +98,29 @@ def router(desk: LoadDesk) -> APIRouter:
 
 def _beginnings(routes: APIRouter, begun: Callable[[Request], Awaitable[JSONResponse]]) -> None:
     """What a terminal may ask of the ledger for a card in its reader."""
-
-    @routes.post(
-        "/v1/loads",
+    begins = partial(
+        routes.post,
         response_model=LoadStep,
         openapi_extra=COSE_BODY,
         responses=described(*SIGNED, LoadRefused),
     )
+
+    @begins("/v1/loads")
     async def post_load(request: Request) -> JSONResponse:
         """Begin a cash load: a hold that the card's evidence completes or voids, and the first commands for the card."""
         return await begun(request)
 
-    @routes.post(
-        "/v1/refunds",
-        response_model=LoadStep,
-        openapi_extra=COSE_BODY,
-        responses=described(*SIGNED, LoadRefused),
-    )
+    @begins("/v1/refunds")
     async def post_refund(request: Request) -> JSONResponse:
         """Begin to give a sale back to its card, as a load begins; it goes on at /v1/loads/step."""
         return await begun(request)
 
-    @routes.post(
-        "/v1/locks",
-        response_model=LoadStep,
-        openapi_extra=COSE_BODY,
-        responses=described(*SIGNED, LoadRefused),
-    )
+    @begins("/v1/locks")
     async def post_lock(request: Request) -> JSONResponse:
         """Begin to lock a blocked card that a terminal without the debit key sees; it goes on at /v1/loads/step."""
         return await begun(request)
 
-    @routes.post(
-        "/v1/loads/ordered",
-        response_model=LoadStep,
-        openapi_extra=COSE_BODY,
-        responses=described(*SIGNED, LoadRefused),
-    )
+    @begins("/v1/loads/ordered")
     async def post_ordered_load(request: Request) -> JSONResponse:
         """Begin to write what a card's holder ordered from the wallet; it goes on at /v1/loads/step."""
         return await begun(request)
