@@ -14,7 +14,9 @@ from ledger.bundles import api as bundles_api
 from ledger.cardholder import web as cardholder_web
 from ledger.enrolment import api as enrolment_api
 from ledger.history import api as history_api
+from ledger.http.api import install_problems
 from ledger.http.description import SUMMARY
+from ledger.http.front import Front
 from ledger.intake import api as intake_api
 from ledger.proofs import api as proofs_api
 from ledger.relay import api as relay_api
@@ -27,7 +29,6 @@ from settlement.console.console import Console
 
 if TYPE_CHECKING:
     from hebat.wiring import City
-    from ledger.http.front import Front
 
 
 def framework() -> FastAPI:
@@ -51,17 +52,29 @@ def application(city: City) -> Front:
         last = at.get(done[-1].business_date, 0) / 1000 if done else 0
         return {"hotlist_number": newest.get(BundleKind.HOTLIST, 0), "last_checkpoint_seconds": last}
 
-    served.include_router(intake_api.router(city.intake, rooms.hot, city.desk.sweep, rooms.metrics.took))
-    served.include_router(relay_api.router(city.desk))
-    served.include_router(bundles_api.router(city.shelf, city.clock))
-    served.include_router(enrolment_api.router(city.enrolment))
+    _for_terminals(served, city, rooms)
     served.include_router(history_api.router(city.history, rooms.guard))
-    served.include_router(shifts_api.router(city.shifts))
     served.include_router(wallets_api.router(city.ledger, city.wallets, rooms.guard))
     served.include_router(proofs_api.router(city.ledger.database, city.checkpoints, rooms.guard))
-    served.include_router(handout_api.router(city.handout))
     if city.banking is not None:
         served.include_router(banks_api.router(city.banking.notices))
     served.include_router(cardholder_web.router(city.cardholders))
     served.include_router(console_web.router(Console(city.staff_desk)))
     return ledger_api.mount(served, rooms, state)
+
+
+def terminals_door(city: City) -> Front:
+    """What a server answers to terminals, and nothing else: made in a fraction of the time, for a city that is started over and over."""
+    served, rooms = framework(), Rooms.of(city.ledger, city.folder.root)
+    _for_terminals(served, city, rooms)
+    install_problems(served)
+    return Front(served, rooms.hot, rooms.metrics.called)
+
+
+def _for_terminals(served: FastAPI, city: City, rooms: Rooms) -> None:
+    served.include_router(intake_api.router(city.intake, rooms.hot, city.desk.sweep, rooms.metrics.took))
+    served.include_router(relay_api.router(city.desk))
+    served.include_router(bundles_api.router(city.shelf, city.clock))
+    served.include_router(enrolment_api.router(city.enrolment))
+    served.include_router(shifts_api.router(city.shifts))
+    served.include_router(handout_api.router(city.handout))

@@ -33,6 +33,7 @@ from hebat.progress import Quiet, Shown
 from hebat.saving_commands import saving_app
 from hebat.settings import LogLevel, read_settings
 from hebat.settlement_commands.app import settlement_app
+from hebat.simulate.commands import simulate
 from hebat.staff_commands import staff_app
 from hebat.station_commands import terminal_app
 from hebat.terminal_commands import terminals_app
@@ -61,6 +62,7 @@ app.command()(serve)
 app.command()(settle)
 app.command()(night)
 app.command()(windows)
+app.command()(simulate)
 app.add_typer(card_app, name="card")
 app.add_typer(bundles_app, name="bundles")
 app.add_typer(fares_app, name="fares")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -14,7 +15,7 @@ from keys.money import Rupiah
 from ledger.intake.registry import Card, new_token, token_digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from hebat.wiring import City
 
@@ -42,10 +43,11 @@ class Issued:
 
 
 class Issuer:
-    """Issues virtual cards; UIDs are drawn from a seed, keys are not."""
+    """Issues virtual cards; UIDs are drawn from a seed, keys are not. `rng` gives the chips' own random bytes."""
 
-    def __init__(self, city: City, seed: int) -> None:
+    def __init__(self, city: City, seed: int, rng: Callable[[int], bytes] = os.urandom) -> None:
         self._city = city
+        self._rng = rng
         self._random = random.Random(f"uid-{seed}")  # noqa: S311  a serial number of silicon, no secret
         self._used: set[bytes] = set()
         self._versions: dict[int, tuple[int, bytes]] = {}
@@ -59,7 +61,7 @@ class Issuer:
             card_number(issuer, serial), issuer, 1, registered, concession,
             NEVER if concession is Concession.GENERAL else until, Day(today + VALID_DAYS),
         )  # fmt: skip
-        chip = VirtualCard(self._uid())
+        chip = VirtualCard(self._uid(), self._rng)
         personalise(chip, self._city.vault, identity)
         issued = Issued(chip, identity, new_token())
         self._versions[issued.uid] = made_with(chip)  # somebody may have rolled a key meanwhile

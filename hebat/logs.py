@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from hebat.settings import LogLevel
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """Tell nothing but what is critical while the context lasts: a simulation's thousands of faults are what it is for."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 def configure(level: LogLevel) -> None:

@@ -93,10 +93,17 @@ def keep_trust(folder: Path, city: bytes, key: bytes) -> None:
     write_atomically(folder / TRUST_FILE, cbor2.dumps([city, key], canonical=True))
 
 
-def opened(folder: Path, clock: Clock, address: str, tariff: Tariff, secret: Path | None = None) -> Opened:
+def opened(
+    folder: Path,
+    clock: Clock,
+    address: str,
+    tariff: Tariff,
+    secret: Path | None = None,
+    line: httpx2.Client | None = None,
+) -> Opened:
     """An enrolled terminal as it was left: key, vault, outbox, bundles; `tariff` holds until one comes by bundle.
 
-    `secret` is the file of the device's secret, None for the one beside the folder.
+    `secret` is the file of the device's secret, None for the one beside the folder. `line` is another HTTP client than the address's own.
 
     Raises IdentityError, VaultError, OutboxBusy, TerminalError.
     """
@@ -105,7 +112,7 @@ def opened(folder: Path, clock: Clock, address: str, tariff: Tariff, secret: Pat
     number, bundles = certificate.terminal, _bundles(folder, certificate.role)
     passphrase = vault_passphrase(device.secret)
     vault = FileVault.open(folder / VAULT_FILE, passphrase, vault_name(number))
-    client = client_of(address)
+    client = client_of(address) if line is None else line
     link = Link(client, number, device.identity.sign, device.ledger_key(), clock)
     renewal = Renewal(device, client, clock)
     keys = NewestKeys(vault, link, clock)

@@ -1,0 +1,170 @@
+"""A simulated city while it runs: its machines, its cards, its network, its time."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import replace
+from random import Random
+from typing import TYPE_CHECKING, Self
+from unittest import mock
+
+import stamina
+
+from card.virtual import VirtualCard
+from hebat.demo import town
+from hebat.folder import Folder
+from hebat.logs import silenced
+from hebat.simulate.disk.shim import Shim
+from hebat.simulate.disk.volume import Volume
+from hebat.simulate.entropy import Entropy, seeded
+from hebat.simulate.faults import Fault
+from hebat.simulate.field import Truth
+from hebat.simulate.foundation import FOUNDED_AT, foundation, posts
+from hebat.simulate.machine import Machine
+from hebat.simulate.network import Mishap, Network
+from hebat.simulate.plan import ROGUE
+from hebat.simulate.server import Server
+from hebat.simulate.watch import Breach, Watch
+from hebat.story_clock import StoryClock
+from keys.clock import SystemClock, UnixMs
+from ledger import expiry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import TracebackType
+
+STARTS_MAX = 5
+_SLOW_MS = 60_000
+_STRUCK = {
+    Mishap.REQUEST_LOST: Fault.REQUEST_LOST,
+    Mishap.ANSWER_LOST: Fault.ANSWER_LOST,
+    Mishap.DOUBLED: Fault.REQUEST_DOUBLED,
+    Mishap.LATE: Fault.REQUEST_LATE,
+}
+
+
+class World:
+    """Everything of one run. A context manager: while it is open, this process lives in the simulated city."""
+
+    def __init__(self, seed: int, home: Path, told: Callable[[str], object] = str) -> None:
+        self.seed = seed
+        self.told = told
+        self.story = StoryClock(FOUNDED_AT)
+        self.entropy = Entropy(f"{seed}")
+        self.shim = Shim.of_process()
+        self.dice = Random(f"{seed}")  # noqa: S311  dice of a simulation
+        self.covered: Counter[Fault] = Counter()
+        self.trace = hashlib.sha256()
+        self.exchanges = 0
+        self.taps = 0
+        self._stack = ExitStack()
+        self._folder = Folder(home / "city", f"sqlite:///{home / 'city' / 'ledger.db'}")
+
+    def __enter__(self) -> Self:
+        made = foundation()
+        shutil.copytree(made.root, self._folder.root)
+        self._stack.enter_context(silenced())
+        self._stack.enter_context(seeded(self.entropy))
+        self._stack.enter_context(self.shim.installed(self.entropy.draw))
+        self._stack.enter_context(mock.patch.object(SystemClock, "now", self._now))
+        # The thread that looks for holds that are over would look by the real clock: the story asks for it instead.
+        self._stack.enter_context(mock.patch.object(expiry, "LOOK_SECONDS", 1e6))
+        self._stack.callback(stamina.set_testing, False)
+        stamina.set_testing(True, attempts=4)
+        self.truth = Truth()
+        self.cards = [
+            replace(card, chip=VirtualCard.load(chip, self.entropy.draw))
+            for card, chip in zip(made.cards, made.chips, strict=True)
+        ]
+        for card in self.cards:
+            self.truth.meet(card.chip)
+        self._build()
+        return self
+
+    def _now(self) -> UnixMs:
+        return self.story.now()
+
+    def _build(self) -> None:
+        root = self._folder.root
+        disk = self._mounted(root)
+        self.server = Server(self._folder, town.CONFIGURATION, self.story, self.shim, disk)
+        self._stack.callback(self._close)
+        self.watch = Watch(self.server, self.truth, self.cards)
+        self.network = Network(
+            self.server.serve, self.story.now, self._struck, self.watch.answered, self.watch.twice
+        )
+        self.machines = [
+            Machine(post, folder, self.story, self.shim, self._mounted(folder), self.network)
+            for post in posts()
+            for folder in [self._folder.terminal(post.number)]
+        ]
+        self.watch.rogues[self.machines[ROGUE].number] = None
+        self.server.start()
+        self.watch.look()
+
+    def _mounted(self, folder: Path) -> Volume:
+        volume = Volume(folder, lambda: self.story.move_to(UnixMs(self.story.now() + _SLOW_MS)))
+        self.shim.mount(volume)
+        return volume
+
+    def _struck(self, mishap: Mishap) -> None:
+        self.covered[_STRUCK[mishap]] += 1
+
+    def _close(self) -> None:
+        for machine in self.machines:
+            machine.kill(self.dice, power=False)
+        self.server.kill(self.dice, power=False)
+        self.server.close()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
+
+    def note(self, told: str) -> None:
+        """Make a line part of the run's digest."""
+        self.trace.update(f"{self.story.now()} {told}\n".encode())
+        self.told(told)
+
+    @property
+    def digest(self) -> str:
+        """What the whole run came to: every line of its trace, every row of its journal."""
+        return hashlib.sha256(self.trace.digest() + self.watch.journal.digest()).hexdigest()
+
+    @property
+    def events(self) -> int:
+        """Moments at which a fault could have struck: exchanges of cards, messages, operations of disks."""
+        disks = self.server.volume.operations + sum(one.volume.operations for one in self.machines)
+        return self.exchanges + self.network.messages + disks
+
+    def reap(self, *, power: bool) -> None:
+        """Whatever has stopped, or cannot go on, is started again."""
+        for machine in self.machines:
+            if machine.volume.dead:
+                machine.kill(self.dice, power=power)
+        if self.server.is_well:
+            return
+        # A disk that failed is not to be trusted until the machine was off: what the cache holds may never have been written.
+        self.server.kill(self.dice, power=power or not self.server.volume.dead)
+        self.need_server()
+
+    def need_server(self) -> None:
+        """Have the ledger up; raises Breach where it does not start from what its disk holds."""
+        for _ in range(STARTS_MAX):
+            if self.server.is_well:
+                return
+            try:
+                self.server.start()
+                self.watch.restarted()
+                self.watch.look()
+            except Breach:
+                raise
+            except Exception as error:
+                if not self.server.volume.dead:
+                    raise Breach(4, f"the ledger does not start: {type(error).__name__}: {error}") from error
+                self.server.kill(self.dice, power=True)
+        raise Breach(4, "the ledger does not start")

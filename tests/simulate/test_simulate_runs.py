@@ -1,0 +1,52 @@
+"""A simulated city: seeds run without a broken law, the same seed is the same run, and every kind of fault strikes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from hebat.simulate.faults import Fault
+from hebat.simulate.plan import make_plan
+from hebat.simulate.run import Done, run
+
+SEEDS = (2, 4, 5, 6, 7, 11, 18)
+"""The fixed seeds; together all kinds of fault strike in them."""
+
+
+@pytest.fixture(scope="module")
+def runs() -> list[Done]:
+    """One day of each fixed seed."""
+    return [run(make_plan(seed, 1)) for seed in SEEDS]
+
+
+def test_no_law_breaks_over_the_fixed_seeds(runs: list[Done]) -> None:
+    assert [(done.plan.seed, done.failure) for done in runs if done.failure is not None] == []
+
+
+def test_every_kind_of_fault_strikes_over_the_fixed_seeds(runs: list[Done]) -> None:
+    struck = sum((done.covered for done in runs), Counter[Fault]())
+    assert [fault for fault in Fault if not struck[fault]] == []
+
+
+def test_the_same_seed_gives_the_same_bytes_in_another_process_with_other_hashes(runs: list[Done]) -> None:
+    script = "import sys; from hebat.simulate.plan import make_plan; from hebat.simulate.run import run; print(run(make_plan(4, 1)).digest)"
+    environment = {**os.environ, "PYTHONHASHSEED": "7"}
+    told = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True
+    )
+    assert told.stdout.split()[-1] == next(done.digest for done in runs if done.plan.seed == 4)
+
+
+def test_an_event_that_is_left_out_changes_nothing_before_it(runs: list[Done]) -> None:
+    lines: dict[bool, list[str]] = {True: [], False: []}
+    plan = make_plan(5, 1)
+    early = replace(plan, events=plan.events[:12])
+    for left_out in (False, True):
+        run(replace(early, events=early.events[: 11 if left_out else 12]), told=lines[left_out].append)
+    before = [line for line in lines[False] if line.split()[0] in {str(one) for one in range(1, 12)}]
+    assert lines[True][:11] == before
