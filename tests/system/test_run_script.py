@@ -125,6 +125,13 @@ def test_named_tests_and_own_ways_run_as_they_are_asked_for(run_script: Any, res
     assert run_script.on_all_cores(rest) == []
 
 
+def test_python_keeps_what_it_compiled_whatever_the_shell_says(
+    run_script: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    assert "PYTHONDONTWRITEBYTECODE" not in run_script.environment()
+
+
 def test_an_environment_made_by_hand_is_added_to(run_script: Any) -> None:
     assert run_script.decide(None, "3.11", DIGEST, frozenset({"server"})) == ("add", {"server"})
 
