@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from hebat.bank_commands import lines
 from hebat.folder import Folder
-from hebat.founding import found
 from hebat.serving import LoopbackServer
 from hebat.story_clock import StoryClock
 from settlement.partner_bank.asgi import BankApplication
 from tests.cardholder.town import Town
+from tests.founding import found
 from tests.ledger.desk import NOON
 from tests.settlement.banked import OURS, SECRET, make_bank, make_vault
 

@@ -12,12 +12,12 @@ from card.virtual import VirtualCard
 from hebat import cli
 from hebat.cards import field as readers_module
 from hebat.folder import Folder
-from hebat.founding import found
 from keys.clock import SystemClock
 from keys.vault import Role
 from terminals.fares import TRANS_SEMARANG_2022
 from terminals.outbox import Outbox
 from terminals.terminal import Parts, Terminal
+from tests.founding import found
 from tests.hebat.card_desk import UID, Desk, Ran, vault_of
 
 if TYPE_CHECKING:

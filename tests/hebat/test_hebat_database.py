@@ -11,10 +11,10 @@ import pytest
 from hebat.configurations import configuration_of
 from hebat.errors import InputRefused
 from hebat.folder import Folder
-from hebat.founding import found
 from hebat.settings import named_database
 from hebat.wiring import City
 from keys.clock import SystemClock
+from tests.founding import found
 from tests.ledger.conftest import postgres  # noqa: F401  its server, for this test too
 from tests.ledger.entries import transfer
 

@@ -10,12 +10,12 @@ from card.layout import Concession
 from hebat.application import application
 from hebat.configurations import configuration_of
 from hebat.folder import Folder
-from hebat.founding import found
 from hebat.issuing import Issuer
 from hebat.serving import LoopbackServer
 from hebat.wiring import City
 from keys.clock import SystemClock, service_day
 from ledger.cardholder.reading import wallet
+from tests.founding import found
 from tests.hebat.test_bank_commands import Bank, run
 
 SAVER = "3000000003"

@@ -20,7 +20,6 @@ from card.batch import (
 from card.layout import Concession, TapKind
 from card.purse import Change
 from hebat.demo import town
-from hebat.founding import found
 from hebat.issuing import Issued, Issuer
 from hebat.story_clock import StoryClock
 from hebat.wiring import City
@@ -29,6 +28,7 @@ from keys.clock import UnixMs, day_of, moment
 from keys.identity import TerminalIdentity, TerminalRole, read_certificate
 from keys.money import Rupiah
 from keys.vault import Role
+from tests.founding import found
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hebat.folder import Folder
-from hebat.founding import found
 from keys.clock import SystemClock, UnixMs
 from ledger import store
 from ledger.book import Ledger
@@ -27,6 +26,7 @@ from ledger.clients.register import add_client
 from ledger.clients.scopes import Scope
 from ledger.snapshots.store import stored
 from ledger.store import Database
+from tests.founding import found
 from tests.ledger.served import BANK, order, wallet
 
 if TYPE_CHECKING:

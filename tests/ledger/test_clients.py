@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 
 from hebat.cli import app
 from hebat.folder import Folder
-from hebat.founding import found
 from keys.clock import SystemClock, UnixMs
 from ledger.clients import store
 from ledger.clients.register import (
@@ -25,6 +24,7 @@ from ledger.clients.register import (
 from ledger.clients.scopes import Party, PartyKind, Scope
 from ledger.errors import ClientUnknown, ScopeMissing, TokenRefused
 from ledger.store import Database
+from tests.founding import found
 from tests.ledger.served import add_tables
 
 if TYPE_CHECKING:

@@ -16,7 +16,6 @@ from hebat.application import application
 from hebat.demo import town
 from hebat.fleet import Post
 from hebat.folder import Folder
-from hebat.founding import found
 from hebat.serving import LoopbackServer
 from hebat.wiring import City
 from keys import envelope
@@ -29,6 +28,7 @@ from ledger.enrolment.desk import ATTEMPTS_MAX, INVITATION_HOURS, invite
 from ledger.errors import EnrolmentRefused
 from terminals.enrolment import Device, Renewal
 from terminals.errors import CertificateEnded, EnrolmentDenied, Offline
+from tests.founding import found
 from tests.ledger.desk import OPERATOR, Desk, Scene
 
 if TYPE_CHECKING:

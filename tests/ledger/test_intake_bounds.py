@@ -22,7 +22,6 @@ from card.purse import Change
 from hebat.application import application
 from hebat.demo import town
 from hebat.folder import Folder
-from hebat.founding import found
 from hebat.serving import LoopbackServer
 from hebat.wiring import City
 from keys import envelope
@@ -39,6 +38,7 @@ from ledger.intake.reasons import ExceptionKind, Reason
 from ledger.intake.registry import revoke
 from ledger.store import Database
 from ledger.transfer import Kind
+from tests.founding import found
 from tests.ledger.desk import DAY, MERCHANT, NOON, OPERATOR, Desk, Scene, open_scene
 from tests.ledger.limited import Limited
 

@@ -12,7 +12,7 @@ import pytest
 
 from hebat.cli import app
 from hebat.folder import Folder
-from hebat.founding import AUTHORITY_LABEL, found
+from hebat.founding import AUTHORITY_LABEL
 from hebat.keyroom import records
 from hebat.vaults import LedgerWitness, city_vault
 from keys.clock import SystemClock
@@ -22,6 +22,7 @@ from keys.filevault import FileVault
 from keys.sealedfile import SealedFile, beside
 from keys.vault import KeyName, Purpose, Role
 from ledger.vaults.memory import VaultMemory
+from tests.founding import found
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hebat.folder import Folder
-from hebat.founding import found
 from hebat.vaults import LedgerWitness
 from keys import backup as backups
 from keys.clock import SystemClock
@@ -18,6 +17,7 @@ from keys.envelope import parse
 from keys.filevault import FileVault
 from keys.softkey import check_value
 from keys.vault import KeyName, Purpose, Role
+from tests.founding import found
 from tests.system.conftest import hebat
 from tests.system.typist import PASSPHRASE, VALUES, Typist, give
 

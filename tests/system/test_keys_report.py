@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from hebat.configurations import configuration_of
 from hebat.folder import Folder
-from hebat.founding import found
 from hebat.wiring import City
 from keys.clock import SystemClock
 from ledger.intake.registry import Card
+from tests.founding import found
 from tests.system.conftest import hebat
 
 if TYPE_CHECKING:

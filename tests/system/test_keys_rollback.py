@@ -9,7 +9,6 @@ import pytest
 
 from hebat.configurations import configuration_of
 from hebat.folder import Folder
-from hebat.founding import found
 from hebat.vaults import LedgerWitness
 from hebat.wiring import City
 from keys.clock import SystemClock
@@ -17,6 +16,7 @@ from keys.errors import VaultRolledBack
 from keys.filevault import FileVault
 from keys.sealedfile import COST
 from keys.vault import Role
+from tests.founding import found
 from tests.system.conftest import hebat
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from card.purse import Change
 from card.trace import Recorder, render
 from card.virtual import VirtualCard
 from hebat.folder import Folder
-from hebat.founding import AUTHORITY_LABEL, found
+from hebat.founding import AUTHORITY_LABEL
 from keys import backup, cbor, ceremony, envelope, errors, identity, softkey, steps, tr31
 from keys.clock import SystemClock, UnixMs
 from keys.errors import KeysError
@@ -32,6 +32,7 @@ from keys.tokenkey import CardKeys
 from keys.vault import KeyName, Purpose, Role, VaultRecord
 from ledger.intake.receipt import LABEL as LEDGER_LABEL
 from tests.card.known import IDENTITY
+from tests.founding import found
 from tests.keys.tokens import PIN, shared_tokens
 
 if TYPE_CHECKING:

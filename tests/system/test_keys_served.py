@@ -14,7 +14,6 @@ from hebat.cli import app
 from hebat.demo import town
 from hebat.fleet import Post, enrol
 from hebat.folder import Folder
-from hebat.founding import found
 from hebat.issuing import Issued, Issuer
 from hebat.serving import LoopbackServer
 from hebat.wiring import City
@@ -23,6 +22,7 @@ from keys.money import Rupiah
 from keys.rights import TerminalRole
 from terminals.opening import opened
 from terminals.tap import Colour
+from tests.founding import found
 from tests.system.conftest import hebat, serving
 
 if TYPE_CHECKING:

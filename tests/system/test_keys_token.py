@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hebat.folder import Folder
-from hebat.founding import found
 from hebat.vaults import LedgerWitness
 from keys.clock import SystemClock
 from keys.vault import Role
+from tests.founding import found
 from tests.keys.tokens import PIN, SoftTokens, shared_tokens
 from tests.system.conftest import hebat
 from tests.system.typist import PASSPHRASE, Typist, give, shown

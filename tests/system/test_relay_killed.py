@@ -18,7 +18,6 @@ from hebat.application import application
 from hebat.demo import town
 from hebat.fleet import Post, enrol
 from hebat.folder import Folder
-from hebat.founding import found
 from hebat.issuing import Issued, Issuer
 from hebat.serving import LoopbackServer
 from hebat.wiring import City
@@ -29,6 +28,7 @@ from ledger.chart import purse
 from terminals import loading
 from terminals.opening import opened
 from terminals.tap import Colour
+from tests.founding import found
 from tests.system.conftest import ROOT
 
 if TYPE_CHECKING:
