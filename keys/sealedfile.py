@@ -28,7 +28,8 @@ COST: Final = 2**15
 """scrypt's N for a passphrase that a machine drew: 32 MiB and a tenth of a second a guess."""
 HUMAN_COST: Final = 2**17
 """scrypt's N for a passphrase that people chose: 128 MiB a guess (OWASP's least); docs/decisions/0010-vaults.md has the measured time."""
-_COST_MAX: Final = 2**20
+_COST_MAX: Final = HUMAN_COST
+"""No file that this software wrote asks for more; one that does would only keep the processor busy before it is refused."""
 _NONCE_BYTES: Final = 12
 
 

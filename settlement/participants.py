@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from keys.quoting import quoted
 from ledger.chart import Code
 from ledger.qris.classes import MerchantClass as MerchantClass  # noqa: PLC0414, TC001  known by this name here too
 from settlement.errors import ParticipantInvalid, ParticipantUnknown
@@ -37,10 +38,12 @@ class Bank:
     def __post_init__(self) -> None:
         """Raises ParticipantInvalid."""
         if not 0 < self.code <= 9999:  # noqa: PLR2004  four digits
-            raise ParticipantInvalid(f"bank {self.name!r} has code {self.code}: it must have four digits")
+            raise ParticipantInvalid(
+                f"bank {quoted(self.name)} has code {quoted(self.code)}: it must have four digits"
+            )
         if not _BIC.fullmatch(self.bic):
             raise ParticipantInvalid(
-                f"bank {self.name!r} has BIC {self.bic!r}: 8 or 11 characters of ISO 9362"
+                f"bank {quoted(self.name)} has BIC {quoted(self.bic)}: 8 or 11 characters of ISO 9362"
             )
         _check(self.name, self.account)
 
@@ -57,7 +60,9 @@ class Party:
     def __post_init__(self) -> None:
         """Raises ParticipantInvalid."""
         if self.number <= 0:
-            raise ParticipantInvalid(f"{self.name!r} has number {self.number}: numbers start from 1")
+            raise ParticipantInvalid(
+                f"{quoted(self.name)} has number {quoted(self.number)}: numbers start from 1"
+            )
         _check(self.name, self.account)
 
 
@@ -86,10 +91,10 @@ class City(Party):
 def _check(name: str, account: str) -> None:
     if not (0 < len(name) <= NAME_CHARACTERS_MAX and name.isprintable() and name.strip() == name):
         raise ParticipantInvalid(
-            f"{name!r} is no name for a bank: 1 to {NAME_CHARACTERS_MAX} printable characters"
+            f"{quoted(name)} is no name for a bank: 1 to {NAME_CHARACTERS_MAX} printable characters"
         )
     if not _ACCOUNT.fullmatch(account):
-        raise ParticipantInvalid(f"account {account!r} of {name}: 1 to 34 letters and digits")
+        raise ParticipantInvalid(f"account {quoted(account)} of {name}: 1 to 34 letters and digits")
 
 
 class Participants:

@@ -27,6 +27,13 @@ TerminalError
       └── BundleGap        a delta that does not follow what is here: the full one is needed
 """
 
+from typing import Final
+
+from keys.quoting import cut
+
+REASON_MAX: Final = 400
+"""Characters of what is wrong with a feed or a tariff, names of its own among them."""
+
 
 class TerminalError(Exception):
     """Root of this package's errors. Each says what happened and what to do.
@@ -109,7 +116,7 @@ class TariffWrong(TerminalError):
     """Parts of a tariff that do not fit together, or bytes that are no tariff; names the part."""
 
     def __init__(self, part: str, reason: str) -> None:
-        super().__init__(f"{part}: {reason}")
+        super().__init__(f"{part}: {cut(reason, REASON_MAX)}")
         self.part = part
         self.reason = reason
 
@@ -119,9 +126,9 @@ class FeedWrong(TerminalError):
 
     def __init__(self, file: str, row: int, column: str, reason: str) -> None:
         place = ", ".join(
-            filter(None, (file, f"row {row}" if row else "", f"column {column}" if column else ""))
+            filter(None, (file, f"row {row}" if row else "", f"column {cut(column)}" if column else ""))
         )
-        super().__init__(f"{place}: {reason}")
+        super().__init__(f"{place}: {cut(reason, REASON_MAX)}")
         self.file = file
         self.row = row
         self.column = column

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from card.batch import FIRST_DIGEST, RecordStatus, TapRecord, decode_record, digest, encode_record
 from keys.clock import UnixMs
 from keys.money import Rupiah
+from keys.quoting import cut
 from terminals import refunds, shifts
 from terminals.errors import OutboxError, OutboxFull
 from terminals.offline import Standing
@@ -67,7 +68,7 @@ class Outbox:
         except (sqlite3.DatabaseError, ValueError, TypeError, OverflowError) as error:
             self._file.close()
             raise OutboxError(
-                f"{path.name} cannot be read ({error}): keep the file, and ask for help"
+                f"{path.name} cannot be read ({cut(error)}): keep the file, and ask for help"
             ) from None
 
     def close(self) -> None:

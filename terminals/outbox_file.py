@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from card.batch import decode_record
 from card.errors import BatchInvalid
+from keys.quoting import cut
 from terminals import shifts
 from terminals.errors import OutboxBusy, OutboxError
 
@@ -35,10 +36,10 @@ class OutboxFile:
             raise OutboxBusy(f"another process uses {path.name}: stop it first") from None
         try:
             self.db = _opened(path)
-        except (sqlite3.DatabaseError, BatchInvalid) as error:
+        except (sqlite3.DatabaseError, BatchInvalid, ValueError, TypeError, OverflowError) as error:
             os.close(self._lock)
             raise OutboxError(
-                f"{path.name} is no outbox ({error}): keep the file, and ask for help"
+                f"{path.name} is no outbox ({cut(error)}): keep the file, and ask for help"
             ) from None
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from card import tmac
 from card.apdu import Status
-from card.applications import DELIVERED, ApplicationSettings, KeySets, KeySettings
+from card.applications import DELIVERED, KEYS_MAX, ApplicationSettings, KeySets, KeySettings
 from card.ev1 import KeyType
 from card.virtual.files import ChipFile
 from card.virtual.refusal import Refusal
@@ -149,6 +149,8 @@ class Application:
     def load(cls, saved: list[Any]) -> Application:
         """From what `save` gave."""
         (aid, keys, kind, settings, iso_id, name, roll), sets, files, signed = saved
+        if not 0 < keys <= KEYS_MAX:
+            raise ValueError("no chip has so many keys")
         key_sets = None if roll is None else KeySets(sets[0][0], len(sets), roll)
         application = cls(
             ApplicationSettings(

@@ -16,6 +16,7 @@ from hebat.fares.tariffs import SUFFIX
 from hebat.fares.tariffs import read_tariff as read_tariff_file
 from keys.clock import Day, day_of
 from keys.money import Rupiah
+from keys.quoting import cut, quoted
 from terminals.bundles import contents
 from terminals.bundles.contents import Limits
 from terminals.errors import BundleMalformed
@@ -45,7 +46,7 @@ class _Draft:
         if missing or strange:
             raise self.wrong(
                 f"it must hold {', '.join(sorted(needed))}"
-                + (f", not {', '.join(sorted(strange))}" if strange else "")
+                + (f", not {cut(', '.join(sorted(strange)))}" if strange else "")
             )
 
     def _read(self) -> dict[str, Any]:
@@ -55,7 +56,7 @@ class _Draft:
         except OSError as error:
             raise self.wrong(f"it cannot be read ({error.strerror})") from None
         except (ValueError, RecursionError) as error:
-            raise self.wrong(f"it is no JSON ({error})") from None
+            raise self.wrong(f"it is no JSON ({cut(error)})") from None
         if not isinstance(found, dict):
             raise self.wrong(f"it must be one JSON object of at most {DRAFT_BYTES_MAX} bytes")
         return found
@@ -65,8 +66,8 @@ class _Draft:
 
     def text(self, name: str) -> str:
         value = self._fields[name]
-        if not isinstance(value, str):
-            raise self.wrong(f"{name} must be a text")
+        if not isinstance(value, str) or not value.isprintable():
+            raise self.wrong(f"{name} must be a text of printable characters")
         return value
 
     def whole(self, name: str, default: int = 0, most: int = contents.OFFLINE_SUM_MAX) -> int:
@@ -79,7 +80,7 @@ class _Draft:
         try:
             return day_of(date.fromisoformat(value))
         except (TypeError, ValueError):
-            raise self.wrong(f"{name}: {value!r} is no date such as 2027-01-31") from None
+            raise self.wrong(f"{name}: {quoted(value)} is no date such as 2027-01-31") from None
 
     def days(self, name: str) -> frozenset[Day]:
         values = self._fields[name]

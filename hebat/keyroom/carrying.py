@@ -78,11 +78,11 @@ def _parsed(content: bytes) -> tuple[KeyName, bytes, bytes] | None:
     """A wrapped key's name, check value and copy; None where it is no such file. Raises KeyBlockError."""
     try:
         fields: Any = cbor.decoded(content)
-        if not isinstance(fields, list) or fields[:1] != [_KIND]:
-            return None
-        _, label, version, check, copy = fields
-        return KeyName(Role(label).value, int(version)), bytes(check), bytes(copy)
     except CborMalformed:
         return None
-    except (ValueError, TypeError):
-        raise KeyBlockError("the wrapped key is not what its sender wrote: ask for it again") from None
+    if not isinstance(fields, list) or fields[:1] != [_KIND]:
+        return None
+    match fields[1:]:
+        case [str(label), int(version), bytes(check), bytes(copy)] if label in set(Role):
+            return KeyName(label, int(version)), check, copy
+    raise KeyBlockError("the wrapped key is not what its sender wrote: ask for it again")

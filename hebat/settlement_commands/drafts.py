@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from hebat.errors import InputRefused
+from keys.quoting import cut
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,4 +23,4 @@ def read_json(path: Path) -> Any:
     except OSError as error:
         raise InputRefused(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
-        raise InputRefused(f"{path} is no JSON: {error}") from None
+        raise InputRefused(f"{path} is no JSON: {cut(error)}") from None

@@ -7,6 +7,7 @@ import tomllib
 from typing import TYPE_CHECKING, Any, Final
 
 from hebat.errors import InputRefused
+from keys.quoting import cut, quoted
 from settlement.errors import ParticipantInvalid
 from settlement.rulebook.parties import Entry, PartyKind
 
@@ -33,8 +34,8 @@ def read(path: Path) -> list[Entry]:
         told = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputRefused(f"{path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputRefused(f"{path} is no TOML: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise InputRefused(f"{path} is no TOML: {cut(error)}") from None
     try:
         return list(_entries(told))
     except ParticipantInvalid as error:
@@ -44,7 +45,9 @@ def read(path: Path) -> list[Entry]:
 def _entries(told: dict[str, Any]) -> Iterator[Entry]:
     unknown = sorted(set(told) - set(_TABLES.values()))
     if unknown:
-        raise ParticipantInvalid(f"there is no table {unknown[0]!r}: {', '.join(_TABLES.values())} are all")
+        raise ParticipantInvalid(
+            f"there is no table {quoted(unknown[0])}: {', '.join(_TABLES.values())} are all"
+        )
     for kind, table in _TABLES.items():
         rows = told.get(table, [])
         if kind is PartyKind.CITY:

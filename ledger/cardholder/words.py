@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gettext
 import io
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache, lru_cache
@@ -33,6 +34,7 @@ _RUPIAH: Final = "Rp"
 """The rupiah's narrow symbol (CLDR), in every language: it is what stands on money and price tags in this city."""
 _SPACE: Final = "\u00a0"
 _KEPT: Final = 20_000
+_QUALITY: Final = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?", re.ASCII)
 
 
 @cache
@@ -58,11 +60,13 @@ def chosen(asked: str, accepted: str) -> str:
     return next(known, FIRST)
 
 
-def _quality(text: str) -> Decimal:
-    try:
-        return Decimal(text.strip() or "1")
-    except ArithmeticError:
-        return Decimal(0)
+def _quality(text: str) -> int:
+    """A quality in thousandths (RFC 9110 section 12.4.2); what is none counts as not wanted."""
+    told = text.strip() or "1"
+    if not _QUALITY.fullmatch(told):
+        return 0
+    whole, _, rest = told.partition(".")
+    return int(whole) * 1000 + int(rest.ljust(3, "0"))
 
 
 @dataclass(frozen=True, slots=True)

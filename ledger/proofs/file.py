@@ -109,7 +109,9 @@ def _inclusion(told: Any) -> Inclusion:
     found = Leaf(*(_value(Leaf, name, given[name]) for name in _LEAF_FIELDS))
     leaf.decode(found.encode())
     shown = told["opening"]
-    opening = shown and Opening(*(_value(Opening, name, shown[name]) for name in _OPENING_FIELDS))
+    opening = (
+        None if shown is None else Opening(*(_value(Opening, name, shown[name]) for name in _OPENING_FIELDS))
+    )
     return Inclusion(found, opening, _number(told["index"]), _path(told["path"]), _hex(told["checkpoint"]))
 
 

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from keys.money import Rupiah, Sen, sen_of
+from keys.quoting import cut, quoted
 from settlement.errors import RulesInvalid
 
 RULES_NAME: Final = "passes"
@@ -71,9 +72,11 @@ class Pass:
         }
         for what, (value, least, most) in bounds.items():
             if not least <= value <= most:
-                raise RulesInvalid(f"pass {self.name!r}: {what} is {value}: it must be {least} to {most}")
+                raise RulesInvalid(
+                    f"pass {quoted(self.name)}: {what} is {value}: it must be {least} to {most}"
+                )
         if self.rounding < 0 or any(fee <= 0 for fee in self.fees):
-            raise RulesInvalid(f"pass {self.name!r}: fees and rounding are sen above zero")
+            raise RulesInvalid(f"pass {quoted(self.name)}: fees and rounding are sen above zero")
 
 
 _RAIL_FEES: Final = (sen_of(Rupiah(2_500)), sen_of(Rupiah(2_900)), sen_of(Rupiah(25_000)))
@@ -146,12 +149,12 @@ def parse(body: str, version: int = 0) -> RuleSet:
         told = json.loads(body)
         unknown = set(told) - {"passes", "suggest_from"}
         if unknown:
-            raise RulesInvalid(f"a set has no {min(unknown)!r}: it has passes and suggest_from")
+            raise RulesInvalid(f"a set has no {quoted(min(unknown))}: it has passes and suggest_from")
         passes = tuple(_pass(one) for one in told["passes"])
         return RuleSet(version, passes, _whole(told.get("suggest_from", 70), "suggest_from"))
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RulesInvalid(
-            f"this is no set of rules ({error}): take one from `hebat settlement match rules`"
+            f"this is no set of rules ({cut(error)}): take one from `hebat settlement match rules`"
         ) from None
 
 
@@ -159,9 +162,9 @@ def _pass(told: dict[str, Any]) -> Pass:
     names = {part.name for part in fields(Pass)}
     unknown = set(told) - names
     if unknown:
-        raise RulesInvalid(f"a pass has no {min(unknown)!r}: it has {', '.join(sorted(names))}")
+        raise RulesInvalid(f"a pass has no {quoted(min(unknown))}: it has {', '.join(sorted(names))}")
     if told["by"] not in set(By):
-        raise RulesInvalid(f"a pass goes by {told['by']!r}: it must be one of {', '.join(By)}")
+        raise RulesInvalid(f"a pass goes by {quoted(told['by'])}: it must be one of {', '.join(By)}")
     plain = Pass(str(told["name"]), By(told["by"]), _whole(told["confidence"], "confidence"))
 
     def whole(name: str) -> int:
@@ -179,5 +182,5 @@ def _pass(told: dict[str, Any]) -> Pass:
 
 def _whole(value: Any, name: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or abs(value) > 10**15:
-        raise RulesInvalid(f"{name} is {value!r}: it must be a whole number")
+        raise RulesInvalid(f"{name} is {quoted(value)}: it must be a whole number")
     return value

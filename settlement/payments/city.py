@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from keys.errors import MoneyError
 from keys.money import Sen, parse
+from keys.quoting import quoted
 from settlement.calendar.city import city_calendar
 from settlement.calendar.hours import Hours, HoursTable, shipped_hours
 from settlement.errors import RuleRefused
@@ -36,7 +37,7 @@ def rail_rows(told: Any) -> tuple[RailTerms, Hours]:
     try:
         rail = Rail[told["rail"]]
     except (KeyError, TypeError):
-        raise RuleRefused(f"rail is {told['rail']!r}: {', '.join(one.name for one in Rail)}") from None
+        raise RuleRefused(f"rail is {quoted(told['rail'])}: {', '.join(one.name for one in Rail)}") from None
     first, until = _day(told, "from"), _day(told, "until") if told["until"] is not None else None
     terms = RailTerms(
         rail,
@@ -49,7 +50,7 @@ def rail_rows(told: Any) -> tuple[RailTerms, Hours]:
     if terms.at_most is not None and terms.at_most <= terms.over:
         raise RuleRefused("at_most lies below over: the rail would take nothing")
     if not isinstance(told["bank_days_only"], bool):
-        raise RuleRefused(f"bank_days_only is {told['bank_days_only']!r}: true or false")
+        raise RuleRefused(f"bank_days_only is {quoted(told['bank_days_only'])}: true or false")
     hours = Hours(
         rail.name, first, _time(told, "opens"), _time(told, "closes"), told["bank_days_only"], until
     )
@@ -60,14 +61,14 @@ def _day(told: dict[str, Any], field: str) -> date:
     try:
         return date.fromisoformat(told[field])
     except (TypeError, ValueError):
-        raise RuleRefused(f"{field} is {told[field]!r}: a day such as 2027-01-01") from None
+        raise RuleRefused(f"{field} is {quoted(told[field])}: a day such as 2027-01-01") from None
 
 
 def _time(told: dict[str, Any], field: str) -> time:
     try:
         return time.fromisoformat(told[field])
     except (TypeError, ValueError):
-        raise RuleRefused(f"{field} is {told[field]!r}: a time such as 16:45") from None
+        raise RuleRefused(f"{field} is {quoted(told[field])}: a time such as 16:45") from None
 
 
 def _amount(told: dict[str, Any], field: str) -> Sen:
@@ -76,5 +77,5 @@ def _amount(told: dict[str, Any], field: str) -> Sen:
     except MoneyError:
         amount = Sen(-1)
     if amount < 0:
-        raise RuleRefused(f'{field} is {told[field]!r}: an amount as text, such as "2900.00"')
+        raise RuleRefused(f'{field} is {quoted(told[field])}: an amount as text, such as "2900.00"')
     return amount

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from lxml import etree
 
 from keys.clock import Day, day_of
+from keys.quoting import cut, quoted
 from settlement.errors import ReportRefused
 from settlement.payments.model import Outcome, Status
 from settlement.statements.schemas import PREFIX
@@ -56,7 +57,7 @@ class Said:
     def status(self) -> Status:
         """What it means; raises ReportRefused for a code that is none of ISO's."""
         if self.code not in _STATUSES:
-            raise ReportRefused(f"{self.code[:10]!r} is no status of a payment", self.line)
+            raise ReportRefused(f"{quoted(self.code)} is no status of a payment", self.line)
         return _STATUSES[self.code]
 
 
@@ -84,7 +85,15 @@ def schema_says(content: bytes, schemas: Schemas) -> str:
         document = etree.fromstring(content, _parser())
     except etree.XMLSyntaxError:
         return ""
-    return schemas.check(document, (etree.QName(document).namespace or "").removeprefix(PREFIX))
+    return schemas.check(document, _message(document))
+
+
+def _message(root: etree._Element) -> str:
+    """The message that a root element says it is; "" where it says none."""
+    try:
+        return (etree.QName(root).namespace or "").removeprefix(PREFIX)
+    except ValueError:  # a name that no element may have, which the parser let through
+        return ""
 
 
 def _parser() -> etree.XMLParser:
@@ -105,14 +114,14 @@ def read(content: bytes, schemas: Schemas | None = None) -> Told:
     try:
         root = etree.fromstring(content, _parser())
     except etree.XMLSyntaxError as error:
-        raise ReportRefused(f"no well-formed XML: {error.msg}", error.lineno or 0) from None
+        raise ReportRefused(f"no well-formed XML: {cut(error.msg)}", error.lineno or 0) from None
     tree: Any = root.getroottree()  # the stubs know no docinfo
     if tree.docinfo.doctype:
         raise ReportRefused("a document type declaration has no place in a report", 1)
-    name = (etree.QName(root).namespace or "").removeprefix(PREFIX)
+    name = _message(root)
     report = root.find("{*}CstmrPmtStsRpt")
     if not _MESSAGE.fullmatch(name) or report is None:
-        raise ReportRefused(f"{name or etree.QName(root).localname} is no pain.002", _line_of(root))
+        raise ReportRefused(f"{cut(name or root.tag)} is no pain.002", _line_of(root))
     if schemas is not None and (wrong := schemas.check(root, name)):
         raise ReportRefused(f"not valid against its schema: {wrong}")
     return _told(report)
@@ -130,7 +139,7 @@ def _told(report: etree._Element) -> Told:
             blocks[_text(block, "OrgnlPmtInfId")] = of_block
         for reference, said in _transactions(block):
             if reference in payments:
-                raise ReportRefused(f"payment {reference} has two statuses in one report", said.line)
+                raise ReportRefused(f"payment {quoted(reference)} has two statuses in one report", said.line)
             payments[reference] = said
     return Told(_text(group, "OrgnlMsgId"), _said(group, "GrpSts"), blocks, payments)
 
@@ -166,7 +175,7 @@ def window_of(told: Told) -> tuple[Day, int]:
     try:
         return day_of(date(year, month, day)), bank
     except ValueError:
-        raise ReportRefused(f"message {told.message[:40]!r} is none of ours") from None
+        raise ReportRefused(f"message {quoted(told.message)} is none of ours") from None
 
 
 def outcomes(told: Told, block_of: Mapping[str, str], sha256: str) -> list[Outcome]:
@@ -179,7 +188,7 @@ def outcomes(told: Told, block_of: Mapping[str, str], sha256: str) -> list[Outco
         strange = next((name for name in said_of if name not in ours), None)
         if strange is not None:
             raise ReportRefused(
-                f"{strange[:40]!r} is no part of message {told.message}", said_of[strange].line
+                f"{quoted(strange)} is no part of message {quoted(told.message)}", said_of[strange].line
             )
     found = []
     for reference, block in block_of.items():

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from keys.clock import date_of
 from keys.money import Sen, plain
+from keys.quoting import quoted
 from settlement.errors import RuleRefused
 from settlement.payments.pain001 import message_id, remittance
 from settlement.payments.rails import Rail
@@ -83,7 +84,7 @@ def template_of(told: Any) -> Template:
     )
     if wrong:
         raise RuleRefused(
-            f"{wrong} is {plain_fields[wrong]!r}: {'true or false' if wrong == 'header' else 'a text'}"
+            f"{wrong} is {quoted(plain_fields[wrong])}: {'true or false' if wrong == 'header' else 'a text'}"
         )
     made = Template(
         tuple(_column(one) for one in columns),
@@ -105,12 +106,12 @@ def template_of(told: Any) -> Template:
 
 def _column(told: Any) -> Column:
     if not isinstance(told, dict) or not isinstance(told.get("title"), str):
-        raise RuleRefused(f"a column is {told!r}: a title, and a value or a fixed text")
+        raise RuleRefused(f"a column is {quoted(told)}: a title, and a value or a fixed text")
     if told.keys() == {"title", "fixed"} and isinstance(told["fixed"], str):
         return Column(told["title"], "", told["fixed"])
     if told.keys() == {"title", "value"} and told["value"] in VALUES:
         return Column(told["title"], told["value"])
-    raise RuleRefused(f"column {told['title']!r}: a fixed text, or a value of {', '.join(VALUES)}")
+    raise RuleRefused(f"column {quoted(told['title'])}: a fixed text, or a value of {', '.join(VALUES)}")
 
 
 def _rails(told: Any) -> dict[str, str]:
@@ -157,7 +158,7 @@ def payment_table(
     except UnicodeEncodeError as error:
         lost = error.object[error.start : error.end]
         raise RuleRefused(
-            f"{lost!r} in a name cannot be written in {template.encoding}: change the template"
+            f"{quoted(lost)} in a name cannot be written in {template.encoding}: change the template"
         ) from None
 
 

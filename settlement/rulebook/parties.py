@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
+from keys.quoting import quoted
 from ledger.intake.posting import CITY
 from settlement.errors import ParticipantInvalid
 from settlement.participants import Agent, Bank, City, Merchant, MerchantClass, Operator, Participants, Party
@@ -54,7 +55,7 @@ class Entry:
 
     def __post_init__(self) -> None:
         """Complain of the first field that is not as it must be."""
-        fields, where = FIELDS[self.kind], f"{self.kind} {self.told.get('name', '')!r}"
+        fields, where = FIELDS[self.kind], f"{self.kind} {quoted(self.told.get('name', ''))}"
         for field, of in fields.items():
             if type(self.told.get(field)) is not of:
                 what = "a whole number" if of is int else "a text"
@@ -62,7 +63,7 @@ class Entry:
         unknown = sorted(set(self.told) - set(fields))
         if unknown:
             raise ParticipantInvalid(
-                f"{where}: there is no field {unknown[0]!r}; {', '.join(fields)} are all"
+                f"{where}: there is no field {quoted(unknown[0])}; {', '.join(fields)} are all"
             )
         self.party()
 
@@ -96,7 +97,9 @@ def _class_of(code: str) -> MerchantClass:
     try:
         return MerchantClass(code)
     except ValueError:
-        raise ParticipantInvalid(f"there is no merchant class {code!r}: {', '.join(MerchantClass)}") from None
+        raise ParticipantInvalid(
+            f"there is no merchant class {quoted(code)}: {', '.join(MerchantClass)}"
+        ) from None
 
 
 def participants_of(entries: Iterable[Entry]) -> Participants:

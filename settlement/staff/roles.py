@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from keys.quoting import quoted
 from settlement.errors import StaffRefused
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def read_roles(text: str) -> Roles:
     names = [name.strip() for name in text.split(",") if name.strip()]
     known = {role.value: role for role in Role}
     if not names or any(name not in known for name in names):
-        raise StaffRefused(f"{text!r} are no roles: take maker, checker, auditor or administrator")
+        raise StaffRefused(f"{quoted(text)} are no roles: take maker, checker, auditor or administrator")
     roles = frozenset(known[name] for name in names)
     if len(roles) > 1 and roles & ALONE:
         raise StaffRefused("auditor and administrator stand alone: give the other role to somebody else")

@@ -19,6 +19,7 @@ from lxml import etree
 
 from keys.errors import MoneyError
 from keys.money import Sen, parse
+from keys.quoting import QUOTED_MAX, cut, quoted
 from settlement.errors import StatementRefused, StatementTooLarge
 from settlement.statements.model import LINES_MAX, Line, Notice, Reading, Remarks, Statement, given
 from settlement.statements.schemas import PREFIX, Schemas, plain_words
@@ -98,7 +99,7 @@ def _message(content: bytes) -> str:
             if name.localname == "Document" and (message in STATEMENTS or _NOTICE.fullmatch(message)):
                 return message
             raise StatementRefused(
-                f"{name.namespace or name.localname} is no camt.053 of version 2, 4 or 8, nor a camt.054",
+                f"{cut(name.namespace or name.localname)} is no camt.053 of version 2, 4 or 8, nor a camt.054",
                 _line_of(root),
             )
     except etree.XMLSyntaxError as error:
@@ -197,7 +198,7 @@ class _Gathered:
         opening, closing = self._one(element, _OPENING), self._one(element, _CLOSING)
         if closing.currency != opening.currency:
             raise StatementRefused(
-                f"the closing balance is in {closing.currency}, the opening balance in {opening.currency}",
+                f"the closing balance is in {cut(closing.currency, QUOTED_MAX)}, the opening balance in {cut(opening.currency, QUOTED_MAX)}",
                 _line_of(element),
             )
         number = _text(element, "LglSeqNb") or _text(element, "ElctrncSeqNb")
@@ -249,7 +250,7 @@ def _date(element: etree._Element, tag: str) -> date:
     try:
         return _day(text[:10])
     except ValueError:
-        raise StatementRefused(f"{text[:20]!r} is no date in {tag}", _line_of(element)) from None
+        raise StatementRefused(f"{quoted(text)} is no date in {tag}", _line_of(element)) from None
 
 
 @lru_cache(4_096)

@@ -5,6 +5,7 @@ Each message's schema is published in the message archive of iso20022.org as `ca
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PREFIX: Final = "urn:iso:std:iso:20022:tech:xsd:"
+_MESSAGE: Final = re.compile(r"[a-z]{4}\.\d{3}\.\d{3}\.\d{2}", re.ASCII)
+"""Names of messages: whatever else a document says that it is names no file."""
 
 
 class Schemas:
@@ -27,8 +30,10 @@ class Schemas:
 
     def find(self, message: str) -> etree.XMLSchema | None:
         """The schema of a message such as "camt.053.001.08"; None where it is not at hand. Raises SchemaBroken."""
-        path = self._folder / f"{message}.xsd" if self._folder is not None else None
-        return _loaded(path) if path is not None and path.is_file() else None
+        if self._folder is None or not _MESSAGE.fullmatch(message):
+            return None
+        path = self._folder / f"{message}.xsd"
+        return _loaded(path) if path.is_file() else None
 
     def check(self, document: etree._Element, message: str) -> str:
         """What a schema says against a document, "" where nothing, or where there is no schema."""

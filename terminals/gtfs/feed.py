@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import csv
 import io
+import lzma
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Self
@@ -16,6 +19,7 @@ from typing import TYPE_CHECKING, Final, Self
 from keys.clock import Day, day_of
 from keys.errors import MoneyError
 from keys.money import Rupiah, parse, rupiah_of
+from keys.quoting import cut, quoted
 from terminals.errors import FeedWrong
 
 if TYPE_CHECKING:
@@ -28,6 +32,10 @@ ROWS_MAX: Final = 1_000_000
 VALUE_CHARS_MAX: Final = 1_000
 ID_CHARS_MAX: Final = 64
 _BROKEN: Final = frozenset("\t\r\n")
+_BROKEN_ZIP: Final = (
+    OSError, EOFError, RuntimeError, ValueError, OverflowError, struct.error, zlib.error, lzma.LZMAError, zipfile.BadZipFile,
+)  # fmt: skip
+"""What `zipfile` raises for an archive or a member that is cut short, packed in a way that it lacks, enciphered, or no archive at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +72,7 @@ class Row:
         """A reference to something that is defined elsewhere; "" where the row has none."""
         value = self.name(column, needed=needed)
         if value and value not in known:
-            raise self.wrong(column, f"{value!r} is no {what} of this feed")
+            raise self.wrong(column, f"{quoted(value)} is no {what} of this feed")
         return value
 
     def whole(self, column: str, least: int, most: int, default: int | None = None) -> int:
@@ -76,7 +84,7 @@ class Row:
         number = int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 10 else None  # noqa: PLR2004  no figure is longer
         number = -number if sign and number is not None else number
         if number is None or not least <= number <= most:
-            raise self.wrong(column, f"{value!r} is no whole number from {least} to {most}")
+            raise self.wrong(column, f"{quoted(value)} is no whole number from {least} to {most}")
         return number
 
     def rupiah(self, column: str, least: int, most: int) -> Rupiah:
@@ -85,15 +93,17 @@ class Row:
         try:
             amount = rupiah_of(parse(value))
         except MoneyError:
-            raise self.wrong(column, f"{value!r} is no amount in whole rupiah such as 3500.00") from None
+            raise self.wrong(
+                column, f"{quoted(value)} is no amount in whole rupiah such as 3500.00"
+            ) from None
         if not least <= amount <= most:
-            raise self.wrong(column, f"{value!r} is not from {least} to {most} rupiah")
+            raise self.wrong(column, f"{quoted(value)} is not from {least} to {most} rupiah")
         return amount
 
     def need_rupiah(self, column: str) -> None:
         """Raises FeedWrong where the currency is another."""
         if self.needed(column) != "IDR":
-            raise self.wrong(column, f"{self.text(column)!r}: fares here are in IDR")
+            raise self.wrong(column, f"{quoted(self.text(column))}: fares here are in IDR")
 
     def day(self, column: str) -> Day:
         """A date such as 20261125."""
@@ -103,7 +113,7 @@ class Row:
         except ValueError:
             when = None
         if when is None or when.year < 1970:  # noqa: PLR2004  days are counted from then
-            raise self.wrong(column, f"{value!r} is no date such as 20261125")
+            raise self.wrong(column, f"{quoted(value)} is no date such as 20261125")
         return day_of(when.date())
 
     def seconds(self, column: str, most: int) -> int:
@@ -111,10 +121,10 @@ class Row:
         parts = self.needed(column).split(":")
         figures = [int(one) if one.isascii() and one.isdigit() and len(one) <= 3 else -1 for one in parts]  # noqa: PLR2004  hours of three digits are none
         if len(figures) != 3 or min(figures) < 0 or max(figures[1:]) > 59:  # noqa: PLR2004  hours, minutes, seconds
-            raise self.wrong(column, f"{self.text(column)!r} is no time such as 05:30:00")
+            raise self.wrong(column, f"{quoted(self.text(column))} is no time such as 05:30:00")
         total = 3600 * figures[0] + 60 * figures[1] + figures[2]
         if total > most:
-            raise self.wrong(column, f"{self.text(column)!r} is later than {most // 3600}:00:00")
+            raise self.wrong(column, f"{quoted(self.text(column))} is later than {most // 3600}:00:00")
         return total
 
 
@@ -130,9 +140,12 @@ class Feed:
             return self
         try:
             self._zip = zipfile.ZipFile(self._path)
-        except (OSError, zipfile.BadZipFile) as error:
+        except _BROKEN_ZIP as error:
             raise FeedWrong(
-                str(self._path), 0, "", f"no folder and no zip file of a GTFS feed ({error})"
+                str(self._path),
+                0,
+                "",
+                f"no folder and no zip file of a GTFS feed ({cut(error)}): fetch or pack it again",
             ) from None
         return self
 
@@ -157,8 +170,10 @@ class Feed:
             else:
                 with self._zip.open(file) as packed:
                     found = packed.read(FILE_BYTES_MAX + 1)
-        except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
-            raise FeedWrong(file, 0, "", f"it cannot be read ({error})") from None
+        except _BROKEN_ZIP as error:
+            raise FeedWrong(
+                file, 0, "", f"it cannot be read ({cut(error)}): fetch or pack it again"
+            ) from None
         if len(found) > FILE_BYTES_MAX:
             raise FeedWrong(file, 0, "", f"it is over {FILE_BYTES_MAX >> 20} MiB")
         return found

@@ -111,6 +111,11 @@ def _opened_vault(path: Any) -> object:
     return FileVault.open(path, "x", None)
 
 
+def _vault_files() -> Sequence[bytes]:
+    world.vault()
+    return [(world.folder() / "city.vault").read_bytes()]
+
+
 def _vault_content() -> Sequence[bytes]:
     return [cbor2.dumps(world.vault().content())]
 
@@ -148,7 +153,7 @@ DECODERS: Final = [
     Decoder("token backup", tokenbackup.parsed, KeyBlockError, lambda: [world.sealed(_token_payload()[0], tokenbackup.CONTENT_TYPE, world.PUBLIC)]),
     Decoder("token backup, signed", _token_backup, KeyBlockError, _token_payload, "cbor"),
     Decoder("vault backup", backup._parts, ShareError, lambda: [_backup()[0]], "cbor"),
-    Decoder("vault", world.on_disk("vault", _opened_vault), KeysError, lambda: [(world.folder() / "city.vault").read_bytes()], "cbor"),
+    Decoder("vault", world.on_disk("vault", _opened_vault), KeysError, _vault_files, "cbor"),
     Decoder("vault, opened", _inside_a_vault, KeysError, _vault_content, "cbor"),
     Decoder("terminal's key", _identity_file, IdentityError, lambda: [_key_file()], "cbor"),
     Decoder("share", world.as_text(Share.parse), ShareError, lambda: [one.text.encode() for one in _backup()[1]]),

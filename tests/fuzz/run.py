@@ -12,9 +12,11 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -53,9 +55,15 @@ class Counts:
 
 def in_a_process(act: Callable[[], Any], seconds: float, log: Path) -> int:
     """Do something in a process that inherits what is loaded here; what it ended with (negative: a signal)."""
+    from tests.fuzz import world  # noqa: PLC0415  after the instrument, where there is one
+
+    home = world.home()
     pid = os.fork()
     if pid:
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        ended = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        for left in home.iterdir():
+            shutil.rmtree(left, ignore_errors=True)
+        return ended
     code = 1
     try:
         with log.open("wb") as out:
@@ -66,6 +74,9 @@ def in_a_process(act: Callable[[], Any], seconds: float, log: Path) -> int:
         told = act()
         log.with_suffix(".json").write_text(json.dumps(told))
         code = 0
+    except BaseException:  # noqa: BLE001  the log says it; this process has nobody else to tell
+        traceback.print_exc()
+        sys.stderr.flush()
     finally:
         os._exit(code)
 

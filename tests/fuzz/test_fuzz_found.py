@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import json
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 import cbor2
@@ -12,17 +14,25 @@ from card import ndef
 from card.batch import decode_frame
 from card.errors import BatchInvalid, TapRefused
 from card.virtual import VirtualCard
+from hebat.bundles import drafts
 from hebat.day.feed import read_feed
-from hebat.errors import FeedRefused
+from hebat.errors import FeedRefused, InputRefused
+from hebat.keyroom import carrying
 from keys import bundle, cbor, envelope, identity, tokenbackup
-from keys.errors import CborMalformed, EnvelopeError, IdentityError, KeyBlockError
+from keys.errors import CborMalformed, EnvelopeError, IdentityError, KeyBlockError, VaultLocked
+from keys.filevault import FileVault
+from keys.vault import Role
+from ledger.cardholder import words
 from ledger.clients.scopes import Party
-from ledger.errors import ClientUnknown
+from ledger.errors import ClientUnknown, ProofInvalid
+from ledger.proofs import file
 from settlement.payments import pain002
-from settlement.statements.schemas import Schemas
+from settlement.statements.schemas import PREFIX, Schemas
 from terminals.errors import OutboxError
 from terminals.outbox import Outbox
-from tests.fuzz import world
+from tests.fuzz import of_keys, of_ledger, world
+from tests.fuzz.table import BY_NAME
+from tests.fuzz.trial import tried
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -177,3 +187,89 @@ def test_an_outbox_whose_pages_are_damaged_says_so(tmp_path: Path) -> None:
         beside.unlink()
     with pytest.raises(OutboxError, match="keep the file"):
         Outbox(path)
+
+
+@pytest.mark.parametrize("quality", ["sNaN", "NaN", "-1", "1e9", "Infinity", "2", "0.1234", "\u0661", "x"])
+def test_a_language_of_a_quality_that_is_none_is_not_wanted(quality: str) -> None:
+    assert words.chosen("", f"zh;q={quality}, jv;q=0.1") == "jv"
+
+
+def test_languages_come_by_their_qualities() -> None:
+    assert words.chosen("", "zh;q=0.25, jv;q=0.3, en;q=0.299, id;q=0") == "jv"
+    assert words.chosen("", "en;q=0.9, zh, jv;q=1.000") == "zh"
+
+
+@pytest.mark.parametrize("opening", [[], "", 0, False, {}])
+def test_a_proof_whose_opening_is_nothing_in_other_words_is_none(opening: Any) -> None:
+    told = json.loads(of_ledger._proofs()[1])
+    told["opening"] = opening
+    with pytest.raises(ProofInvalid):
+        file.decode((json.dumps(told, indent=1) + "\n").encode())
+
+
+@pytest.mark.parametrize(
+    "name", ["../../etc/passwd", "x" * 5000, "camt.053.001.08/../camt.053.001.08", "", "\u0661"]
+)
+def test_what_a_document_calls_itself_names_no_file_but_a_schema(name: str, tmp_path: Path) -> None:
+    (tmp_path / "camt.053.001.08.xsd").write_text("x")
+    assert Schemas(tmp_path).find(name) is None
+    document = f'<Document xmlns="{PREFIX}{name}"/>'.encode()
+    assert pain002.schema_says(document, Schemas(tmp_path)) == ""
+
+
+@pytest.mark.parametrize("field", [2, 3, 4])
+def test_a_wrapped_key_that_is_a_length_of_gigabytes_is_none(field: int) -> None:
+    fields = [carrying._KIND, Role.DEBIT.value, 1, bytes(3), bytes(24)]
+    fields[field] = 1 << 40 if field > 2 else "1"
+    with pytest.raises(KeyBlockError):
+        carrying._parsed(cbor2.dumps(fields, canonical=True))
+
+
+def test_a_saved_card_with_more_keys_than_memory_is_none() -> None:
+    generation, applications = cbor2.loads(world.chip().save())
+    next(iter(applications.values()))[0][1] = 1 << 40
+    with pytest.raises(ValueError, match="no saved card"):
+        VirtualCard.load(cbor2.dumps([generation, applications]))
+
+
+def test_an_outbox_whose_texts_are_no_texts_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "outbox.sqlite"
+    Outbox(path).close()
+    whole = path.read_bytes()
+    refused = 0
+    for place in range(len(whole)):
+        if whole[place : place + 6] in {b"CREATE", b"record", b"batche", b"shifts"}:
+            path.write_bytes(whole[: place + 3] + b"\xff" + whole[place + 4 :])
+            for beside in tmp_path.glob("outbox.sqlite-*"):
+                beside.unlink()
+            with contextlib.suppress(OutboxError):
+                Outbox(path).close()
+                continue
+            refused += 1
+    assert refused > 5
+
+
+def test_a_vault_whose_file_asks_for_hours_of_work_is_refused_at_once(tmp_path: Path) -> None:
+    header, nonce, sealed = cbor2.loads(of_keys._vault_files()[0])
+    header[1] = 1 << 20
+    path = tmp_path / "city.vault"
+    path.write_bytes(cbor2.dumps([header, nonce, sealed]))
+    began = time.thread_time()
+    with pytest.raises(VaultLocked, match="restore it"):
+        FileVault.open(path, "x")
+    assert time.thread_time() - began < 0.2
+
+
+def test_the_vault_decoder_reaches_the_vault() -> None:
+    decoder = BY_NAME["vault"]
+    seeds = list(decoder.seeds())
+    assert all(tried(decoder, seed) for seed in seeds)
+
+
+def test_a_tariffs_name_that_no_text_can_hold_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "tariff.json"
+    path.write_bytes(
+        b'{"name": "k\\ud800", "valid_from": "2027-01-01", "full_fare": 3500, "concession_fare": 1000}'
+    )
+    with pytest.raises(InputRefused, match="printable"):
+        drafts.read_tariff(path)

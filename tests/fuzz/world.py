@@ -45,12 +45,18 @@ class Stopped:
 
 
 @cache
-def folder() -> Path:
-    """A folder of this process, in memory where the system has such a place; it goes with the process."""
+def home() -> Path:
+    """Where the folders of this process and of those that it forks lie, in memory where the system has such a place; it goes with this process."""
     shared = Path("/dev/shm")
     made = Path(tempfile.mkdtemp(prefix="hebat-fuzz-", dir=shared if shared.is_dir() else None))
     atexit.register(shutil.rmtree, made, ignore_errors=True)
     return made
+
+
+@cache
+def folder() -> Path:
+    """A folder of this process alone."""
+    return Path(tempfile.mkdtemp(dir=home()))
 
 
 @cache

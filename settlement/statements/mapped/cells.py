@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Final
 
 from keys.errors import MoneyError
 from keys.money import Sen, parse
+from keys.quoting import quoted
 from settlement.errors import StatementRefused
 from settlement.statements.mapped.mapping import date_pattern
 
@@ -18,18 +19,32 @@ if TYPE_CHECKING:
 _CENTURY: Final = 2000
 _SHORT_YEAR: Final = 2
 _GROUP: Final = 3
+_YEAR: Final = timedelta(days=366)
 
 
 def period_of(text: str) -> tuple[date, date] | None:
-    """The days of a period such as "10/08/2009 - 15/08/2009", day first; None where it tells none."""
+    """The days of a period such as "10/08/2009 - 15/08/2009", day first; None where it tells none, or ends before it begins."""
     days = []
     for part in text.replace("/", "-").split(" - "):
         try:
             day, month, year = (int(number) for number in part.strip().split("-"))
             days.append(date(year, month, day))
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
-    return days[0], days[-1]
+    return (days[0], days[-1]) if days[0] <= days[-1] else None
+
+
+def _days_of_years(day: int, month: int, years: set[int]) -> list[date]:
+    """A day in those of the years that have it, the earliest first; raises ValueError where none does."""
+    found = []
+    for year in sorted(years):
+        try:
+            found.append(date(year, month, day))
+        except ValueError:  # 29 February
+            continue
+    if not found:
+        raise ValueError
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +61,7 @@ class Cells:
             return column - 1
         if self.header.count(column) != 1:
             raise StatementRefused(
-                f"the header has {self.header.count(column)} columns {column!r}: name it by its number",
+                f"the header has {self.header.count(column)} columns {quoted(column)}: name it by its number",
                 self.row[0],
             )
         return self.header.index(column)
@@ -68,21 +83,23 @@ class Cells:
             return None
         found = date_pattern(self.mapping.date_format).fullmatch(text)
         if found is None:
-            raise StatementRefused(f"{text[:30]!r} is no date as {self.mapping.date_format}", self.row[0])
+            raise StatementRefused(f"{quoted(text)} is no date as {self.mapping.date_format}", self.row[0])
         day, month, year = int(found["d"]), int(found["m"]), found.groupdict().get("y")
         try:
             if year is None:
                 return self._within(day, month)
             return date(int(year) + (_CENTURY if len(year) == _SHORT_YEAR else 0), month, day)
         except ValueError:
-            raise StatementRefused(f"{text[:30]!r} is no date", self.row[0]) from None
+            raise StatementRefused(f"{quoted(text)} is no date", self.row[0]) from None
 
     def _within(self, day: int, month: int) -> date:
         """The day and month of the period's year in which they lie; a period may go over the new year."""
         period = period_of(self.period)
         if period is None:
             raise StatementRefused("dates have no year, and no period tells it", self.row[0])
-        found = [date(year, month, day) for year in range(period[0].year, period[1].year + 1)]
+        if period[1] - period[0] > _YEAR:
+            raise StatementRefused("dates have no year, and the period is longer than one", self.row[0])
+        found = _days_of_years(day, month, {period[0].year, period[1].year})
         inside = [one for one in found if period[0] <= one <= period[1]]
         return inside[0] if inside else found[-1]
 
@@ -111,7 +128,7 @@ class Cells:
     def _marked(self, amount: Sen, mark: str) -> Sen:
         signs = dict.fromkeys(self.mapping.debit_marks, -1) | dict.fromkeys(self.mapping.credit_marks, 1)
         if mark.upper() not in signs or amount < 0:
-            raise StatementRefused(f"{mark[:20]!r} says neither debit nor credit", self.row[0])
+            raise StatementRefused(f"{quoted(mark)} says neither debit nor credit", self.row[0])
         return Sen(amount * signs[mark.upper()])
 
 
@@ -122,7 +139,7 @@ def amount_of(text: str, mapping: Mapping, line: int) -> Sen:
         return _plain(told, mapping, line)
     body, sign = _suffixed(told, mapping)
     if sign == 0:
-        raise StatementRefused(f"{text[:30]!r} says neither debit nor credit", line)
+        raise StatementRefused(f"{quoted(text)} says neither debit nor credit", line)
     return Sen(sign * _plain(body, mapping, line))
 
 
@@ -149,7 +166,7 @@ def _plain(told: str, mapping: Mapping, line: int) -> Sen:
         return parse(f"0{whole}" if whole.startswith(".") else whole)
     except MoneyError:
         raise StatementRefused(
-            f"{told[:30]!r} is no amount with {mapping.decimal!r} as decimal mark", line
+            f"{quoted(told)} is no amount with {mapping.decimal!r} as decimal mark", line
         ) from None
 
 
@@ -160,5 +177,5 @@ def _ungrouped(told: str, mapping: Mapping, line: int) -> str:
     if groups and (
         any(len(group) != _GROUP for group in groups) or not 1 <= len(head.lstrip("-+")) <= _GROUP
     ):
-        raise StatementRefused(f"{told[:30]!r} is not grouped by {mapping.thousands!r} in threes", line)
+        raise StatementRefused(f"{quoted(told)} is not grouped by {mapping.thousands!r} in threes", line)
     return head + "".join(groups) + mark + decimals

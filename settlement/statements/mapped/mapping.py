@@ -25,6 +25,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from keys.quoting import QUOTED_MAX, cut, quoted
 from settlement.errors import RuleRefused
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def date_pattern(date_format: str) -> re.Pattern[str]:
     parts = re.split(r"(yyyy|yy|mm|dd)", date_format)
     pattern = "".join(_DATE_PARTS.get(part, re.escape(part)) for part in parts)
     if sorted(part for part in parts if part in {"dd", "mm"}) != ["dd", "mm"] or pattern.count("<y>") > 1:
-        raise RuleRefused(f"date_format is {date_format!r}: dd, mm, and yyyy or yy, such as dd/mm/yyyy")
+        raise RuleRefused(f"date_format is {quoted(date_format)}: dd, mm, and yyyy or yy, such as dd/mm/yyyy")
     return re.compile(pattern)
 
 
@@ -102,7 +103,9 @@ def mapping_of(name: str, version: int, told: Any) -> Mapping:
     if not isinstance(told, dict):
         raise RuleRefused("a mapping is a JSON object of fields")
     if unknown := sorted(set(told) - FIELDS):
-        raise RuleRefused(f"a mapping has no field {unknown[0]}: {', '.join(sorted(FIELDS))}")
+        raise RuleRefused(
+            f"a mapping has no field {cut(unknown[0], QUOTED_MAX)}: {', '.join(sorted(FIELDS))}"
+        )
     made = Mapping(
         name=name,
         version=version,
@@ -128,20 +131,20 @@ _PLAIN: Final = (
 def _text(told: Dict[str, Any], field: str) -> Any:
     value = told[field]
     if not isinstance(value, str):
-        raise RuleRefused(f"{field} is {value!r}: a text is meant")
+        raise RuleRefused(f"{field} is {quoted(value)}: a text is meant")
     return value
 
 
 def _texts(told: Dict[str, Any], field: str, otherwise: tuple[str, ...]) -> tuple[str, ...]:
     value = told.get(field, list(otherwise))
     if not isinstance(value, list) or not all(isinstance(one, str) and one.strip() for one in value):
-        raise RuleRefused(f"{field} is {value!r}: a list of texts is meant")
+        raise RuleRefused(f"{field} is {quoted(value)}: a list of texts is meant")
     return tuple(one.strip() for one in value)
 
 
 def _columns(told: Any) -> dict[str, tuple[Column, ...]]:
     if not isinstance(told, dict) or (unknown := sorted(set(told) - set(COLUMNS))):
-        which = f"no column {unknown[0]}" if isinstance(told, dict) else "no columns"
+        which = f"no column {cut(unknown[0], QUOTED_MAX)}" if isinstance(told, dict) else "no columns"
         raise RuleRefused(f"{which}: {', '.join(COLUMNS)}")
     return {name: _column(name, value) for name, value in told.items()}
 
@@ -151,19 +154,19 @@ def _column(name: str, told: Any) -> tuple[Column, ...]:
     for value in values:
         number = isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= CELLS_MAX
         if not number and not (isinstance(value, str) and value.strip()):
-            raise RuleRefused(f"column {name} is {value!r}: a number from 1, or the header's text")
+            raise RuleRefused(f"column {name} is {quoted(value)}: a number from 1, or the header's text")
     return tuple(value.strip() if isinstance(value, str) else value for value in values)
 
 
 def _labels(told: Any) -> dict[str, str]:
     if not isinstance(told, dict) or set(told) - set(LABELS):
-        raise RuleRefused(f"labels are {told!r}: texts for {', '.join(LABELS)}")
+        raise RuleRefused(f"labels are {quoted(told)}: texts for {', '.join(LABELS)}")
     return {name: _text(told, name) for name in told}
 
 
 def _cells(told: Any) -> int:
     if not isinstance(told, int) or not 0 <= told <= CELLS_MAX:
-        raise RuleRefused(f"cells is {told!r}: 0 to {CELLS_MAX}")
+        raise RuleRefused(f"cells is {quoted(told)}: 0 to {CELLS_MAX}")
     return told
 
 
@@ -171,12 +174,12 @@ def _check(made: Mapping) -> None:
     needed = {"columns": {"debit", "credit"}, "mark": {"amount", "mark"}}.get(made.sign, {"amount"})
     rules = (
         (bool(made.header), "header: name texts of the header row, by which it is found"),
-        (made.encoding in ENCODINGS, f"encoding is {made.encoding!r}: {', '.join(ENCODINGS)}"),
-        (made.sign in SIGNS, f"sign is {made.sign!r}: {', '.join(SIGNS)}"),
-        (made.balance_sign in {"", "suffix"}, f"balance_sign is {made.balance_sign!r}: nothing, or suffix"),
-        (len(made.delimiter) == 1, f"delimiter is {made.delimiter!r}: one character"),
-        (made.decimal in {".", ","}, f"decimal is {made.decimal!r}: a point or a comma"),
-        (made.thousands in {".", ",", " ", "'", ""}, f"thousands is {made.thousands!r}: a mark or nothing"),
+        (made.encoding in ENCODINGS, f"encoding is {quoted(made.encoding)}: {', '.join(ENCODINGS)}"),
+        (made.sign in SIGNS, f"sign is {quoted(made.sign)}: {', '.join(SIGNS)}"),
+        (made.balance_sign in {"", "suffix"}, f"balance_sign is {quoted(made.balance_sign)}: nothing, or suffix"),
+        (len(made.delimiter) == 1, f"delimiter is {quoted(made.delimiter)}: one character"),
+        (made.decimal in {".", ","}, f"decimal is {quoted(made.decimal)}: a point or a comma"),
+        (made.thousands in {".", ",", " ", "'", ""}, f"thousands is {quoted(made.thousands)}: a mark or nothing"),
         (made.decimal != made.thousands, "decimal and thousands are the same mark"),
         (needed <= set(made.columns), f"sign {made.sign} needs the columns {', '.join(sorted(needed))}"),
         (bool({"booking_date", "value_date"} & set(made.columns)), "a column booking_date or value_date is needed"),

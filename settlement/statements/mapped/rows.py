@@ -9,6 +9,7 @@ from contextlib import closing
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from keys.quoting import cut
 from settlement.errors import StatementRefused, StatementTooLarge
 from settlement.statements.mapped.mapping import CELLS_MAX
 from settlement.statements.model import LINES_MAX, TEXT_CHARACTERS_MAX
@@ -52,18 +53,28 @@ def _delimited(content: bytes, mapping: Mapping) -> Iterator[Row]:
 
 
 def _sheet(content: bytes, mapping: Mapping) -> Iterator[Row]:
+    try:
+        yield from _sheet_rows(content, mapping)
+    except StatementRefused:
+        raise
+    except Exception as error:  # noqa: BLE001  members may be cut, packed in strange ways or no XML: each library brings its own errors, some of them at a late row
+        raise StatementRefused(
+            f"no XLSX that can be read ({cut(error) or type(error).__name__}): save it anew as XLSX, or as CSV"
+        ) from None
+
+
+def _sheet_rows(content: bytes, mapping: Mapping) -> Iterator[Row]:
     import openpyxl  # noqa: PLC0415  a second's loading, for those who send sheets
 
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as parts:
-            if sum(part.file_size for part in parts.infolist()) > XLSX_BYTES_MAX:
-                raise StatementTooLarge(f"the sheets unfold to over {XLSX_BYTES_MAX} bytes")
-        book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
-        raise StatementRefused(f"no XLSX that can be opened: {str(error)[:100]}") from None
+    with zipfile.ZipFile(io.BytesIO(content)) as parts:
+        if sum(part.file_size for part in parts.infolist()) > XLSX_BYTES_MAX:
+            raise StatementTooLarge(f"the sheets unfold to over {XLSX_BYTES_MAX} bytes")
+    book = openpyxl.load_workbook(io.BytesIO(content), read_only=True, data_only=True)
     with closing(book):
         if mapping.sheet and mapping.sheet not in book.sheetnames:
-            raise StatementRefused(f"there is no sheet {mapping.sheet!r}: {', '.join(book.sheetnames)[:200]}")
+            raise StatementRefused(f"there is no sheet {mapping.sheet!r}: {cut(', '.join(book.sheetnames))}")
+        if not book.worksheets:
+            raise StatementRefused("the XLSX has no sheet: export the statement again")
         sheet: Any = book[mapping.sheet] if mapping.sheet else book.worksheets[0]
         for number, cells in enumerate(sheet.iter_rows(values_only=True), start=1):
             yield number, [_cell(cell, mapping) for cell in cells]
