@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
+from hebat.wiring import outside
 from keys.bundle import BundleKind
 from keys.identity import TerminalRole
 from ledger import api as ledger_api
@@ -60,7 +61,7 @@ def application(city: City) -> Front:
         served.include_router(banks_api.router(city.banking.notices))
     served.include_router(cardholder_web.router(city.cardholders))
     served.include_router(console_web.router(Console(city.staff_desk)))
-    return ledger_api.mount(served, rooms, state)
+    return ledger_api.mount(served, rooms, state, tls=outside().secure)
 
 
 def terminals_door(city: City) -> Front:

@@ -36,6 +36,7 @@ from hebat.settlement_commands.app import settlement_app
 from hebat.simulate.commands import simulate
 from hebat.staff_commands import staff_app
 from hebat.station_commands import terminal_app
+from hebat.supply.commands import audit, sbom
 from hebat.terminal_commands import terminals_app
 from hebat.wallet_commands import wallet_app
 from keys.errors import KeysError
@@ -63,6 +64,8 @@ app.command()(settle)
 app.command()(night)
 app.command()(windows)
 app.command()(simulate)
+app.command()(sbom)
+app.command()(audit)
 app.add_typer(card_app, name="card")
 app.add_typer(bundles_app, name="bundles")
 app.add_typer(fares_app, name="fares")

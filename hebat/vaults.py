@@ -108,15 +108,17 @@ def pin() -> str:
 
 
 def passphrase(folder: Folder) -> str:
-    """The passphrase of a city's vaults: from the file that HEBAT_PASSPHRASE_FILE names, from the folder where a demo left it, or typed.
+    """The passphrase of a city's vaults: from the folder where a demo left it, from the file that HEBAT_PASSPHRASE_FILE names, or typed.
 
     Raises InputRefused where there is no city, no such file, and nobody to type.
     """
     if not folder.vault.exists() and not folder.token.exists() and not folder.keeps_passphrase:
         raise no_city(folder.root)
+    if folder.keeps_passphrase:
+        return folder.passphrase()
     kept = _secret_in_file(WORDS_FILE_VARIABLE, "the vault's passphrase")
-    if kept or folder.keeps_passphrase:
-        return kept or folder.passphrase()
+    if kept:
+        return kept
     if not sys.stdin.isatty():
         raise InputRefused(
             f"the vault of {folder.root} wants its passphrase: type it at a terminal, or put it into a file that only you can "

@@ -49,10 +49,12 @@ class Rooms:
         return cls(ledger, guard, HotRoutes(), metrics, desk, Readiness(ledger, folder))
 
 
-def mount(application: FastAPI, rooms: Rooms, state: Callable[[], dict[str, float]] = dict) -> Front:
-    """Give an application the ledger's own routes; what to serve is the front door. `state` adds to the metrics."""
+def mount(
+    application: FastAPI, rooms: Rooms, state: Callable[[], dict[str, float]] = dict, *, tls: bool = False
+) -> Front:
+    """Give an application the ledger's own routes; what to serve is the front door. `state` adds to the metrics; `tls` as for `Front`."""
     ledger, guard, hot, metrics = rooms.ledger, rooms.guard, rooms.hot, rooms.metrics
-    front = Front(application, hot, metrics.called)
+    front = Front(application, hot, metrics.called, tls=tls)
 
     def now() -> dict[str, float]:
         return {"queue_length": rooms.desk.waiting, "calls_under_way": front.under_way, **state()}

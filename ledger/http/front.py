@@ -16,7 +16,7 @@ from ledger.http.asgi import problem_reply
 from ledger.problems import BUSY, CONTENT_TYPE, UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ledger.http.asgi import App, Message, Receive, Scope, Send
     from ledger.problems import Problem
@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 CALLS_MAX: Final = 1024
 """Calls that may be under way in one server."""
 NO_ROUTE: Final = "(none)"
+_ALWAYS: Final = {
+    b"x-content-type-options": b"nosniff",
+    b"cache-control": b"no-store",
+    b"referrer-policy": b"no-referrer",
+    b"content-security-policy": b"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+}
+"""What each answer says where its page says nothing else: data, that no browser shows as a page of ours."""
+_TLS_ONLY: Final = (b"strict-transport-security", b"max-age=63072000; includeSubDomains")
+"""RFC 6797: said over TLS alone; two years."""
 _log = structlog.get_logger("ledger.http")
 
 
@@ -58,7 +67,10 @@ class HotRoutes:
 
 
 class Front:
-    """An ASGI application before another one. `seen` is told of every answer: method, route, status, seconds."""
+    """An ASGI application before another one. `seen` is told of every answer: method, route, status, seconds.
+
+    `tls`: callers reach it over TLS alone, which each answer tells their browsers to keep to.
+    """
 
     def __init__(
         self,
@@ -66,8 +78,11 @@ class Front:
         hot: HotRoutes,
         seen: Callable[[str, str, int, float], None],
         calls_max: int = CALLS_MAX,
+        *,
+        tls: bool = False,
     ) -> None:
         self.application = application
+        self._sure = _ALWAYS | dict([_TLS_ONLY] if tls else [])
         self._hot = hot
         self._seen = seen
         self._calls_max = calls_max
@@ -86,6 +101,7 @@ class Front:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
+                message["headers"] = self._guarded(message.get("headers", ()))
             await send(message)
 
         scope.setdefault("state", {})
@@ -106,6 +122,13 @@ class Front:
         finally:
             self.under_way -= 1
             self._note(scope, route, status, time.perf_counter() - began)
+
+    def _guarded(self, said: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+        """An answer's headers, and those of ours that it lacks."""
+        headers = list(said)
+        names = {name for name, _ in headers}
+        headers += [one for one in self._sure.items() if one[0] not in names]
+        return headers
 
     def _note(self, scope: Scope, route: str, status: int, seconds: float) -> None:
         """One line in the log: the route's pattern and never the path, which may hold a cardholder's token."""

@@ -117,7 +117,9 @@ class DoorPages:
         """End the session; its cookie goes."""
         if session is not None:
             self._office.sign_out(session, ask.address)
-        return to(SIGN_IN, session="")
+        return replace(
+            to(SIGN_IN, session=""), headers={"Location": SIGN_IN, "Clear-Site-Data": '"cache", "storage"'}
+        )
 
     def _step(self, stage: Stage, template: str, ask: Ask, session: Session | None, **told: object) -> Answer:
         """A step's page, or the way to the step where somebody is."""

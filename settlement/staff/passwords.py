@@ -6,8 +6,11 @@ run at a time; more callers than that wait, so that nobody can fill the memory b
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import threading
+from functools import cache
+from pathlib import Path
 from typing import Final
 
 from argon2 import PasswordHasher
@@ -23,6 +26,9 @@ CHECKS_AT_ONCE: Final = 2
 HASHER: PasswordHasher = PasswordHasher()
 _TURN: Final = threading.BoundedSemaphore(CHECKS_AT_ONCE)
 _KNOWN: Final = frozenset({"password", "semarang", "kartuhebat", "qwerty", "123456", "rahasia"})
+"""Words of this place, and of every place: no password is one of them with figures around it."""
+_COMMONEST: Final = Path(__file__).resolve().parents[1] / "data" / "commonest_passwords.txt"
+_DIGITS: Final = 16
 
 
 def checked(name: str, password: str) -> str:
@@ -32,9 +38,24 @@ def checked(name: str, password: str) -> str:
         raise PasswordWeak(f"a password has {LENGTH_MIN} to {LENGTH_MAX} characters: take a few words")
     if len(set(folded)) < DIFFERENT_MIN:
         raise PasswordWeak(f"a password has at least {DIFFERENT_MIN} different characters")
-    if name.casefold() in folded or any(folded.strip("0123456789!.") == known for known in _KNOWN):
+    if (
+        name.casefold() in folded
+        or any(folded.strip("0123456789!.") == known for known in _KNOWN)
+        or _is_common(folded)
+    ):
         raise PasswordWeak("that password is the first that anybody would try: take a few words of your own")
     return password
+
+
+def _is_common(folded: str) -> bool:
+    return hashlib.sha256(folded.encode()).hexdigest()[:_DIGITS] in _commonest()
+
+
+@cache
+def _commonest() -> frozenset[str]:
+    """Beginnings of digests of the passwords that are tried first."""
+    lines = _COMMONEST.read_text(encoding="ascii").splitlines()
+    return frozenset(line for line in lines if not line.startswith("#"))
 
 
 def digest(password: str) -> str:

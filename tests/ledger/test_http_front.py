@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Called:
     """A front door without a socket: what it answers and what it tells."""
 
-    def __init__(self, calls_max: int = 10) -> None:
+    def __init__(self, calls_max: int = 10, *, tls: bool = False) -> None:
         configure(LogLevel.INFO)
         application = FastAPI()
         install_problems(application)
@@ -48,12 +48,12 @@ class Called:
 
         hot.add("GET", "/slow", answered_by(slow))
         hot.add("GET", "/broken/{what}", answered_by(broken))
-        self.front = Front(application, hot, self._seen, calls_max)
+        self.front = Front(application, hot, self._seen, calls_max, tls=tls)
 
     def _seen(self, method: str, route: str, status: int, _seconds: float) -> None:
         self.told.append((method, route, status))
 
-    async def get(self, path: str) -> tuple[int, dict[bytes, bytes], bytes]:
+    async def get(self, path: str, method: str = "GET") -> tuple[int, dict[bytes, bytes], bytes]:
         said: list[Any] = []
 
         async def send(message: Any) -> None:
@@ -64,7 +64,7 @@ class Called:
 
         headers = [(b"authorization", b"Bearer ksh.shop.secret-token")]
         scope = {
-            "type": "http", "method": "GET", "path": path, "headers": headers, "query_string": b"q=secret-query", "state": {},
+            "type": "http", "method": method, "path": path, "headers": headers, "query_string": b"q=secret-query", "state": {},
             "http_version": "1.1", "scheme": "http", "server": ("x", 1), "client": ("127.0.0.1", 1), "root_path": "",
         }  # fmt: skip
         await self.front(scope, receive, send)
@@ -167,3 +167,26 @@ def test_calls_over_the_bound_are_sent_away_at_once_and_the_others_answered(logg
     assert statuses == [429, 200, 200, 200, 200]
     assert headers[b"retry-after"] == b"1"
     assert logged() is not None
+
+
+@pytest.mark.parametrize("path", ["/c/page", "/nothing", "/broken/thing", "/slow"])
+@pytest.mark.parametrize("tls", [False, True])
+def test_every_answer_tells_browsers_to_keep_load_and_show_nothing_of_it(path: str, *, tls: bool) -> None:
+    async def run() -> dict[bytes, bytes]:
+        called = Called(tls=tls)
+        called.release.set()
+        return (await called.get(path))[1]
+
+    headers = asyncio.run(run())
+    assert headers[b"x-content-type-options"] == b"nosniff"
+    assert headers[b"cache-control"] == b"no-store"
+    assert headers[b"referrer-policy"] == b"no-referrer"
+    assert b"default-src 'none'" in headers[b"content-security-policy"]
+    assert b"frame-ancestors 'none'" in headers[b"content-security-policy"]
+    assert (headers.get(b"strict-transport-security") == b"max-age=63072000; includeSubDomains") == tls
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PUT"])
+def test_a_method_that_no_route_has_is_refused(method: str) -> None:
+    status, _, body = asyncio.run(Called().get("/c/page", method))
+    assert (status, b"secret" in body) == (405, False)

@@ -117,7 +117,8 @@ def test_a_session_that_was_planted_before_sign_in_is_worth_nothing_after(at: Op
 def test_after_sign_out_the_cookie_opens_nothing(at: Opened) -> None:
     client = member(at, "maker")
     token = client.cookies["__Host-ksh-session"]
-    assert send(client, "/staff/sign-out").status_code == 303
+    answer = send(client, "/staff/sign-out")
+    assert (answer.status_code, answer.headers["clear-site-data"]) == (303, '"cache", "storage"')
     client.cookies.set("__Host-ksh-session", token, domain="console.test")
     assert client.get("/night").headers["location"] == "/staff/sign-in"
 

@@ -258,7 +258,18 @@ def test_the_database_alone_opens_no_authenticator(desk: Desk, tmp_path: Path) -
         elsewhere.opened("maker", person.authenticator)
 
 
-@pytest.mark.parametrize("weak", ["short", "a" * 20, "maker is my name 1", "password1234", "x" * 200])
+@pytest.mark.parametrize(
+    "weak",
+    [
+        "short",
+        "a" * 20,
+        "maker is my name 1",
+        "password1234",
+        "x" * 200,
+        "Chickenwing101",
+        "1qaz2wsx3edc4rfv",
+    ],
+)
 def test_a_weak_password_is_refused(weak: str) -> None:
     with pytest.raises(PasswordWeak):
         passwords.checked("maker", weak)

@@ -35,16 +35,17 @@ class Ran:
 
 def hebat(*arguments: str | Path) -> Ran:
     """Run the command as a user would, in a process of its own; that process is forked from one that has its modules loaded."""
-    command = _ready().command(*map(str, arguments))
+    command = ready().command(*map(str, arguments))
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
 @cache
-def _ready() -> Ready:
-    ready = Ready()
-    atexit.register(ready.end)
-    return ready
+def ready() -> Ready:
+    """The process that commands are forked from: one for all tests of a run."""
+    made = Ready()
+    atexit.register(made.end)
+    return made
 
 
 @dataclass(frozen=True)

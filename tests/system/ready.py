@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import atexit
 import gc
+import importlib
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -21,6 +23,12 @@ from tests.ledger.crash.nursery import die_with_parent
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 LAUNCHER: Final = str(Path(__file__).with_name("launcher.py"))
+LOADED: Final = (
+    "hebat.cli", "hebat.application", "hebat.configurations", "hebat.serving", "hebat.night_commands.door", "hebat.verifying",
+    "hebat.demo.day", "hebat.demo.report", "hebat.demo.screen", "hebat.cards.counter", "ledger.exports.sending",
+    "terminals.screen.web", "terminals.station",
+)  # fmt: skip
+"""Modules of commands, with all that they import: each takes a command up to three seconds."""
 _MESSAGE_MAX: Final = 1 << 18
 _WAITING_MAX: Final = 16
 
@@ -50,7 +58,8 @@ class Ready:
 
 def load() -> None:
     """What takes commands long to load."""
-    import ledger.exports.sending  # noqa: F401, PLC0415
+    for name in LOADED:
+        importlib.import_module(name)
     from ledger import warming  # noqa: PLC0415
 
     warming.warm()
@@ -60,6 +69,7 @@ def load() -> None:
 
 def _serve(guest: socket.socket) -> None:
     """In a process of its own: fork the command, and tell how it ended."""
+    die_with_parent()
     data, fds, _, _ = socket.recv_fds(guest, _MESSAGE_MAX, 3)
     folder, count, *told = data.decode(errors="surrogateescape").split("\0")
     arguments, environment = told[: int(count)], told[int(count) :]
@@ -69,12 +79,16 @@ def _serve(guest: socket.socket) -> None:
         _become(fds, folder, arguments, environment)
     for one in fds:
         os.close(one)
+    guest.send(str(pid).encode())
     _, status = os.waitpid(pid, 0)
     guest.send(str(os.waitstatus_to_exitcode(status)).encode())
 
 
 def _become(fds: list[int], folder: str, arguments: list[str], environment: list[str]) -> None:
     die_with_parent()
+    os.setsid()  # the terminal of whoever runs the tests is not the command's
+    # A module that was loaded for another command may have taken it over.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, one in enumerate(fds):
         os.dup2(one, number)
         os.close(one)

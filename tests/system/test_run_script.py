@@ -75,6 +75,7 @@ def stamp_of(checkout: Path) -> dict[str, Any]:
 
 def test_each_command_has_the_extras_it_needs(run_script: Any) -> None:
     assert {run_script.extras_of(c) for c in ("demo", "serve", "--help")} == {frozenset({"server"})}
+    assert {run_script.extras_of(c) for c in ("sbom", "audit")} == {frozenset({"server", "audit"})}
     assert {run_script.extras_of(c) for c in ("test", "check", "bench", "pin")} == {
         frozenset({"server", "test"})
     }
