@@ -33,7 +33,7 @@ TABLES: Final[tuple[TableSet, ...]] = (
 CHANGED: Final = {
     **dict.fromkeys(
         (
-            "bank_payments", "bank_sequences", "card_blocks", "cards", "clients", "disputes", "loads", "meta", "page_tokens",
+            "bank_payments", "bank_sequences", "card_blocks", "cards", "clients", "disputes", "known_counters", "loads", "meta", "page_tokens",
             "payment_releases", "phone_taps", "quarantine", "settlement_breaks", "settlement_disputes", "settlement_generations",
             "settlement_matching_items", "settlement_matching_lines", "settlement_matchings", "settlement_proposals",
             "settlement_suggestions", "settlement_suspense", "staff", "terminals", "wallet_loads", "wallet_transfers",

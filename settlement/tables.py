@@ -77,6 +77,15 @@ night_reports = Table(
     field("body", LargeBinary),
 )
 
+known_counters = Table(
+    "known_counters",
+    metadata,
+    *keys(BigInteger, "partition", "uid"),
+    *each(BigInteger, "first", "tmc"),
+    field("business_date", Integer),
+)
+"""Up to which counter nothing is missing of a card, from its first on, by a business date: where the next night reads on."""
+
 items = Table(
     "settlement_items",
     metadata,

@@ -52,3 +52,4 @@ class ExceptionKind(StrEnum):
     CLOCK_WRONG = "clock_wrong"
     CHAIN_BROKEN = "chain_broken"
     RULE_BROKEN = "rule_broken"
+    COUNTER_MISSING = "counter_missing"

@@ -14,6 +14,7 @@ from settlement import store, windows
 from settlement.banks.expected import orders_of
 from settlement.errors import EarlierWindowOpen, SettlementError, SettlementRefused
 from settlement.fee_book import city_fees
+from settlement.night.counters.holes import note_known
 from settlement.night.steps import Step
 from settlement.night.three_way import KeepReport, compared
 from settlement.payments.city import city_rails
@@ -201,8 +202,9 @@ class Night:
     def compare(self, business_date: Day, *, whole: bool = False) -> ThreeWay:
         """Make the three-way report and keep it; the same as before where banks have told nothing new."""
         made = compared(self._ledger, business_date, whole=whole)
-        self._ledger.writer.submit(KeepReport(made)).result()
-        return made
+        self._ledger.writer.submit(KeepReport(made.report, made.cards.gaps)).result()
+        note_known(self._ledger.database, business_date, made.cards)
+        return made.report
 
     def report(self, business_date: Day) -> NightReport:
         """The figures of a settled window's night; raises SettlementError where it is not settled."""

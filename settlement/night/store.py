@@ -2,39 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from keys.clock import Day
 from keys.money import Sen
-from ledger.intake.tables import cards, quarantine, taps
 from ledger.tables import blocks
 from settlement.breaks.classifying import Reason
 from settlement.breaks.tables import breaks
 from settlement.matching.tables import match_items, matches
 from settlement.night.model import ThreeWay
 from settlement.tables import WHOLE, items, lines, night_reports
-
-
-class GapRow(NamedTuple):
-    """A card of which more counters should be known than are: the first and the last that are."""
-
-    partition: int
-    uid: int
-    card_number: int
-    first: int
-    last: int
-
-
-class EvidenceRow(NamedTuple):
-    """A card's last transaction: its counter, and what the chip held after it, in sen."""
-
-    partition: int
-    uid: int
-    card_number: int
-    tmc: int
-    balance_after: int
 
 
 class Expected(NamedTuple):
@@ -69,66 +48,6 @@ class Waiting(NamedTuple):
     window: Day
     items: int
     amount: Sen
-
-
-def _touched(day: Day) -> sa.Subquery:
-    """Cards with a tap in a business date."""
-    of = sa.select(taps.c.partition, taps.c.uid).where(taps.c.business_date == day).distinct()
-    return of.subquery("touched")
-
-
-def _of_touched(day: Day, *columns: sa.ColumnElement[int]) -> sa.Select[Any]:
-    """Columns of all taps, up to a business date, of the cards with a tap in it; a row a card."""
-    touched = _touched(day)
-    same = sa.and_(touched.c.partition == taps.c.partition, touched.c.uid == taps.c.uid)
-    known = sa.and_(cards.c.partition == taps.c.partition, cards.c.uid == taps.c.uid)
-    keys = (taps.c.partition, taps.c.uid, cards.c.card_number)
-    return (
-        sa.select(*keys, *columns)
-        .select_from(taps.join(touched, same).join(cards, known))
-        .where(taps.c.business_date <= day)
-        .group_by(*keys)
-        .order_by(taps.c.partition, taps.c.uid)
-    )
-
-
-def cards_of(connection: sa.Connection, day: Day) -> int:
-    """How many cards have a tap in a business date."""
-    return int(connection.execute(sa.select(sa.func.count()).select_from(_touched(day))).scalar_one())
-
-
-def gaps(connection: sa.Connection, day: Day) -> list[GapRow]:
-    """Cards that were tapped in a business date, and lack counters between their first and their last by then."""
-    first, last = sa.func.min(taps.c.tmc), sa.func.max(taps.c.tmc)
-    query = _of_touched(day, first, last).having(last - first + 1 != sa.func.count())
-    return [GapRow(*row) for row in connection.execute(query)]
-
-
-def counters(connection: sa.Connection, day: Day, partition: int, uid: int) -> set[int]:
-    """The counters of a card that are known by a business date."""
-    query = sa.select(taps.c.tmc).where(
-        taps.c.partition == partition, taps.c.uid == uid, taps.c.business_date <= day
-    )
-    return set(connection.execute(query).scalars())
-
-
-def in_quarantine(connection: sa.Connection, uid: int) -> set[int]:
-    """Counters of a card whose records were kept and not posted."""
-    return set(connection.execute(sa.select(quarantine.c.tmc).where(quarantine.c.uid == uid)).scalars())
-
-
-def last_evidence(connection: sa.Connection, day: Day) -> list[EvidenceRow]:
-    """The last transaction, by a business date, of each card with a tap in it."""
-    newest = _of_touched(day, sa.func.max(taps.c.tmc).label("tmc")).subquery("newest")
-    same = sa.and_(
-        newest.c.partition == taps.c.partition, newest.c.uid == taps.c.uid, newest.c.tmc == taps.c.tmc
-    )
-    query = (
-        sa.select(taps.c.partition, taps.c.uid, newest.c.card_number, taps.c.tmc, taps.c.balance_after)
-        .select_from(taps.join(newest, same))
-        .order_by(taps.c.partition, taps.c.uid)
-    )
-    return [EvidenceRow(*row) for row in connection.execute(query)]
 
 
 _PROVEN = sa.exists().where(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from keys.clock import Day, date_of
 from settlement.errors import SettlementError
 from settlement.night import bank_side, book_side, card_side, saving_side, store
 from settlement.night.books import Books
+from settlement.night.card_side import CardSide, look
+from settlement.night.counters.holes import raise_holes
 from settlement.night.model import Side, ThreeWay
 from settlement.store import items_of, settlement_of
 
@@ -21,25 +23,35 @@ if TYPE_CHECKING:
     from ledger.transfer import Transfer
     from ledger.writer import PostedRows, Transaction
     from settlement.night.books import Held
+    from settlement.night.card_side import Gap
     from settlement.night.model import Check
 
 
-def compared(ledger: Ledger, day: Day, *, whole: bool = False) -> ThreeWay:
+class Compared(NamedTuple):
+    """A report, and the cards that were looked at for it; none where an earlier version's figures stand."""
+
+    report: ThreeWay
+    cards: CardSide
+
+
+def compared(ledger: Ledger, day: Day, *, whole: bool = False) -> Compared:
     """The report of a settled night: cards and books as the window left them, banks as far as statements go.
 
     What an earlier version says of cards and books stands, where it left nothing unexplained; `whole` looks again, at all that ever was
     posted, as the last night of each month does. Raises SettlementError.
     """
     held = ledger.balances_at()
+    whole_now = whole or _ends_month(day)
     with ledger.database.transaction() as connection:
         before = store.last_report(connection, day)
         kept = ThreeWay.of_body(day, before[1]).checks if before else ()
         still = [check for check in kept if check.side is not Side.BANK]
+        cards = CardSide([], [])
         if whole or not still or any(check.unexplained for check in still):
-            still = _cards_and_books(ledger, held, connection, day, whole=whole or _ends_month(day))
-        return ThreeWay(
-            day, (*still, *bank_side.compare(connection, day), *saving_side.compare(connection, day))
-        )
+            cards = look(connection, day, whole=whole_now)
+            still = _cards_and_books(ledger, held, connection, day, cards, whole=whole_now)
+        banks = (*bank_side.compare(connection, day), *saving_side.compare(connection, day))
+        return Compared(ThreeWay(day, (*still, *banks)), cards)
 
 
 def _ends_month(day: Day) -> bool:
@@ -47,7 +59,7 @@ def _ends_month(day: Day) -> bool:
 
 
 def _cards_and_books(
-    ledger: Ledger, held: Held, connection: Connection, day: Day, *, whole: bool = True
+    ledger: Ledger, held: Held, connection: Connection, day: Day, cards: CardSide, *, whole: bool = True
 ) -> list[Check]:
     settlement = settlement_of(connection, day)
     window = next((one for one in ledger.windows() if one.business_date == day), None)
@@ -56,16 +68,17 @@ def _cards_and_books(
     books = Books.of(held, connection, window, settlement)
     items = items_of(connection, day)
     return [
-        *card_side.compare(connection, day, books),
+        *card_side.compare(books, cards),
         *book_side.compare(ledger, connection, window, books, items, whole=whole),
     ]
 
 
 @dataclass(slots=True)
 class KeepReport:
-    """The unit that keeps a report; one that says what the newest kept version says is not kept again. Answers the version."""
+    """The unit that keeps a report, and raises what cards lack; one that says what the newest kept version says is not kept again. Answers the version."""
 
     report: ThreeWay
+    gaps: Sequence[Gap] = ()
     document: bytes = field(default=b"", init=False)
     _version: int = field(default=0, init=False)
     _known: bool = field(default=False, init=False)
@@ -79,6 +92,7 @@ class KeepReport:
 
     def settle(self, _posted: PostedRows, tx: Transaction) -> int:
         """Keep it, and have the chain cover it."""
+        raise_holes(tx, self.gaps)
         if not self._known:
             self._version += 1
             self.document = self.report.body()

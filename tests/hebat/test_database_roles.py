@@ -177,9 +177,9 @@ def _stores() -> list[Path]:
 
 
 def _changes(path: Path) -> Iterator[tuple[str, str]]:
-    """Tables that a module's sa.update and sa.delete name, as the names stand there."""
+    """Tables that a module's sa.update, sa.delete and insert that updates name, as the names stand there."""
     text = path.read_text(encoding="utf-8")
-    if "sa.update(" not in text and "sa.delete(" not in text:
+    if not any(word in text for word in ("sa.update(", "sa.delete(", ".on_conflict_do_update(")):
         return
     module = importlib.import_module(".".join(path.relative_to(ROOT).with_suffix("").parts))
     for function in (one for one in ast.walk(ast.parse(text)) if isinstance(one, ast.FunctionDef)):
@@ -193,6 +193,9 @@ def _changes(path: Path) -> Iterator[tuple[str, str]]:
                 found = _value(node.args[0], names)
                 for table in found if isinstance(found, tuple) else (found,):
                     yield table.name, ast.unparse(node.func)[3:]
+            if isinstance(node, ast.Attribute) and node.attr == "on_conflict_do_update":
+                assert isinstance(node.value, ast.Call)  # INSERT INTO a table that its call names
+                yield _value(node.value.args[0], names).name, "update"
 
 
 def _assign(node: ast.Assign, names: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ from ledger.book import Ledger
 from ledger.chart import purse, split
 from ledger.intake.tables import cards, taps
 from ledger.transfer import Result
+from settlement.night.card_side import look
 from settlement.night.model import NAMED_MAX, Check, Named, Side, ThreeWay, Unit, listed
 from settlement.night.store import three_way_of
 from settlement.night.three_way import _cards_and_books
@@ -245,4 +246,5 @@ def test_a_night_that_catches_up_finds_what_the_night_before_it_settled(stage: S
 def compared_anew(stage: Stage) -> list[Check]:
     held = stage.ledger.balances_at()
     with stage.ledger.database.transaction() as connection:
-        return _cards_and_books(stage.ledger, held, connection, DAY)
+        cards = look(connection, DAY, whole=True)
+        return _cards_and_books(stage.ledger, held, connection, DAY, cards)

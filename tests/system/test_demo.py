@@ -62,13 +62,25 @@ def test_its_money_is_the_journals(demo: Demo) -> None:
 def test_what_went_wrong_is_refused_for_its_reason_and_kept(demo: Demo) -> None:
     reasons = {(reason, resolution) for reason, resolution, _ in demo.report["quarantine"]}
     assert reasons == {("conflict", "open"), ("unconfirmed", "voided"), ("unconfirmed", "witnessed")}
-    assert set(demo.report["exceptions"]) <= {"clone_or_replay", "intent_settled", "intent_voided"}
+    assert set(demo.report["exceptions"]) <= {
+        "clone_or_replay", "counter_missing", "intent_settled", "intent_voided",
+    }  # fmt: skip
     attacks = {name: status for name, status, _ in demo.report["attacks"]}
     assert attacks == {"forged batch": 401, "replayed batch": 200}
     assert (
         demo.report["screens"]["fare"]["red: the purse holds 0 rupiah and 3500 are due: load the card"] == 1
     )
     assert demo.report["exceptions"]["clone_or_replay"] == 1
+
+
+def test_each_hole_in_a_cards_counters_by_the_cut_off_is_an_exception(demo: Demo) -> None:
+    gaps = (
+        "SELECT count(*) FROM (SELECT tmc - lag(tmc) OVER (PARTITION BY uid ORDER BY tmc) AS step FROM taps"
+        " WHERE business_date = (SELECT min(business_date) FROM settlements)) WHERE step > 1"
+    )
+    with closing(sqlite3.connect(demo.folder / "ledger.db")) as database:
+        holes = database.execute(gaps).fetchone()[0]
+    assert demo.report["exceptions"].get("counter_missing", 0) == holes > 0
 
 
 def test_the_same_seed_gives_the_same_money(demo: Demo, tmp_path: Path) -> None:

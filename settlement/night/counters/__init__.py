@@ -1,0 +1,1 @@
+"""Which counters of cards are missing, and what the night says of it."""
