@@ -70,6 +70,9 @@ def add(
     ] = "",
     title: Annotated[str, typer.Option(help="How people call the bank.")] = "",
     service_id: Annotated[str, typer.Option(help="What its virtual accounts begin with, 8 characters.")] = "",
+    merchant_id: Annotated[
+        str, typer.Option(help="Our merchant id for direct debits; our account without it.")
+    ] = "",
     bank_key: Annotated[
         Path | None, typer.Option(help="The bank's public key, PEM: proves what it tells us.")
     ] = None,
@@ -84,7 +87,18 @@ def add(
         )
     public_key = "" if bank_key is None else _read(bank_key).decode("utf-8", "replace")
     partner = lines.Partner(
-        name, code, dialect, address, client_id, partner_id, account, authority, title, service_id, public_key
+        name,
+        code,
+        dialect,
+        address,
+        client_id,
+        partner_id,
+        account,
+        authority,
+        title,
+        service_id,
+        public_key,
+        merchant_id,
     )
     public = lines.add(folder, partner, secret_file.read_bytes().strip())
     key.write_text(public, encoding="utf-8")

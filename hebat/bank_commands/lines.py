@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 class Partner:
     """A bank as the city speaks to it: its number in the books, its dialect and address, who we are there, our account.
 
-    `title` is how people call it; `service_id` begins its virtual accounts; `public_key` (PEM) proves what it tells us.
+    `merchant_id` is who we are to its direct debits, where that is not our account; `title` is how people call it; `service_id` begins its virtual accounts; `public_key` (PEM) proves what it tells us.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Partner:
     title: str = ""
     service_id: str = ""
     public_key: str = ""
+    merchant_id: str = ""
 
 
 def partners(folder: Folder) -> dict[str, Partner]:
@@ -93,7 +94,13 @@ def lines(folder: Folder, clock: Clock, answer_seconds: float = 30) -> Iterator[
         for one in known.values():
             wire = HttpWire(one.address, Path(one.authority) if one.authority else None, answer_seconds)
             stack.callback(wire.close)
-            name = BankName(one.name, dialect_of(one.dialect), one.client_id, one.partner_id)
+            name = BankName(
+                one.name,
+                dialect_of(one.dialect),
+                one.client_id,
+                one.partner_id,
+                one.merchant_id or one.account,
+            )
             found[one.name] = BankLine(name, wire, vault, clock)
         yield found
 

@@ -26,7 +26,7 @@ from settlement.errors import (
     PaymentUnknown,
 )
 from settlement.snap.calls import SKEW_MS_MAX
-from settlement.snap.codes import NOT_FOUND, Service, Verdict
+from settlement.snap.codes import NOT_FOUND, STATUS_OF, Verdict
 from settlement.snap.fields import TransactionStatus, amount, sen_of
 
 if TYPE_CHECKING:
@@ -176,7 +176,9 @@ class PaymentDesk:
         if record.state is not State.SENT or record.external_id != external_id:
             return record  # somebody else was quicker
         try:
-            answer = line.call(payment.service, sent.body(line.bank_time()), external_id)
+            answer = line.call(
+                payment.service, sent.body(line.bank_time(), line.bank.merchant_id), external_id
+            )
         except BankUnreachable as error:
             _log.warning("bank not reached", bank=payment.bank, payment=payment.reference, reason=str(error))
             return self._move(unit.Move(payment.reference, (State.SENT,), State.PLANNED))
@@ -199,15 +201,16 @@ class PaymentDesk:
     def _inquired(self, record: Record) -> Record:
         """Ask the bank what became of a payment; nothing is known more where it does not say."""
         payment, line = record.payment, self.line(record.payment.bank)
+        asked = STATUS_OF[payment.service]
         body = {
             "originalPartnerReferenceNo": payment.reference,
             "serviceCode": f"{int(payment.service):02d}",
             "amount": amount(payment.amount),
         }
         try:
-            answer = line.call(Service.STATUS, body, self.external_ids.next(payment.bank))
+            answer = line.call(asked, body, self.external_ids.next(payment.bank))
             if answer.must_renew:
-                answer = line.call(Service.STATUS, body, self.external_ids.next(payment.bank))
+                answer = line.call(asked, body, self.external_ids.next(payment.bank))
         except (BankUnreachable, BankSilent, BankAnswerInvalid) as error:
             _log.warning("status not known", bank=payment.bank, payment=payment.reference, reason=str(error))
             return record
@@ -231,5 +234,5 @@ class PaymentDesk:
 
 def _is_this(payment: Payment, answer: Answer, name: str) -> bool:
     """Whether an answer speaks of this payment: its reference, and its amount where it tells one."""
-    said = answer.body.get("amount")
+    said = answer.body.get("amount", answer.body.get("transAmount"))
     return answer.body.get(name) == payment.reference and (said is None or sen_of(said) == payment.amount)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 STANDARD_PATHS: Final[Mapping[Service, str]] = {
     Service.TOKEN: "/access-token/b2b",
     Service.BINDING: "/registration-account-binding",
+    Service.BINDING_INQUIRY: "/registration-account-inquiry",
     Service.UNBINDING: "/registration-account-unbinding",
     Service.BALANCE: "/balance-inquiry",
     Service.STATEMENT: "/bank-statement",
@@ -24,6 +25,7 @@ STANDARD_PATHS: Final[Mapping[Service, str]] = {
     Service.VIRTUAL_ACCOUNT: "/transfer-va/create-va",
     Service.STATUS: "/transfer/status",
     Service.DIRECT_DEBIT: "/debit/payment-host-to-host",
+    Service.DEBIT_STATUS: "/debit/status",
 }
 """Behind the version (technical standard, sections of the services)."""
 

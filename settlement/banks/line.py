@@ -33,12 +33,13 @@ _RENEWING: Final = frozenset({UNAUTHORISED[:2], TOKEN_INVALID[:2]})
 
 @dataclass(frozen=True, slots=True)
 class BankName:
-    """Who a bank is to us, and we to it: its name here, its way of speaking, our client and partner ids there."""
+    """Who a bank is to us, and we to it: its name here, its way of speaking, our client, partner and merchant ids there."""
 
     name: str
     dialect: Dialect
     client_id: str
     partner_id: str
+    merchant_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,15 @@ if TYPE_CHECKING:
     from settlement.snap.calls import Call
 
 _SERVICE: Final = Service.VA_NOTIFY
+_SAID_BACK: Final = (
+    "partnerServiceId",
+    "customerNo",
+    "virtualAccountNo",
+    "trxId",
+    "paymentRequestId",
+    "paidAmount",
+)
+_PAID: Final = "00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +83,19 @@ class Notices:
     def handle(self, bank: str, call: Call) -> Reply:
         """Answer a notice of a bank."""
         more = ""
+        told: dict[str, Any] = {}
         try:
-            case = self._taken(bank, call)
+            case, told = self._taken(bank, call)
         except _Refused as refused:
             case, more = refused.case, refused.more
         code = str(ResponseCode.of(_SERVICE, case))
-        body = fields.written({"responseCode": code, "responseMessage": f"{case.title} {more}".strip()})
+        body = fields.written(
+            {"responseCode": code, "responseMessage": f"{case.title} {more}".strip(), **told}
+        )
         headers = {"Content-Type": "application/json", calls.TIMESTAMP: moments.written(self._clock.now())}
         return Reply(case.status, body, headers)
 
-    def _taken(self, bank: str, call: Call) -> Case:
+    def _taken(self, bank: str, call: Call) -> tuple[Case, dict[str, Any]]:
         teller, now = self._tellers.get(bank), self._clock.now()
         if teller is None:
             raise _Refused(UNAUTHORISED, "Bank")
@@ -91,7 +103,7 @@ class Notices:
         body = fields.read_body(call.body)
         if body is None:
             raise _Refused(BAD_REQUEST)
-        wrong = fields.fault(fields.REQUESTS[_SERVICE], body)
+        wrong = fields.request_fault(_SERVICE, body)
         if wrong is not None:
             raise _Refused(FIELD_MISSING if wrong.is_missing else FIELD_FORMAT, wrong.name)
         accounts = teller.accounts(body["virtualAccountNo"])
@@ -99,7 +111,8 @@ class Notices:
             raise _Refused(BILL_INVALID)
         told = _told(teller.name, body, call.body, external_id, day_of(local(at).date()))
         case: Case = self._ledger.writer.submit(TakeNotice(told, *accounts)).result()
-        return case
+        said = {name: body[name] for name in _SAID_BACK} | {"paymentFlagStatus": _PAID}
+        return case, {"virtualAccountData": said} if case is SUCCESS else {}
 
     def _proved(self, teller: Teller, call: Call, now: UnixMs) -> tuple[UnixMs, str]:
         said = _needed(call, calls.TIMESTAMP)

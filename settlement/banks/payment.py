@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from keys.clock import UnixMs
 from keys.money import Rupiah, Sen, sen_of
@@ -21,9 +21,6 @@ from ledger.transfer import Kind
 from settlement.errors import PaymentInvalid
 from settlement.snap import fields, moments
 from settlement.snap.codes import MOVING, Service
-
-if TYPE_CHECKING:
-    from settlement.snap.fields import Field
 
 NO_ACCOUNT: Final = AccountId(0)
 NEVER: Final = UnixMs(0)
@@ -48,6 +45,7 @@ OPEN: Final = (State.PLANNED, State.SENT, State.UNKNOWN)
 class Payment:
     """What is to be paid. `reference` is ours, for good; `source` our account there, or a direct debit's consent token (in no repr).
 
+    `beneficiary` is the account that is paid: of a direct debit ours there, which the bank knows by our merchant id.
     `debit` and `credit` are the ledger's accounts, 0 where it moves nothing.
     """
 
@@ -73,23 +71,21 @@ class Payment:
             raise PaymentInvalid(f"{self.service.name.lower()} pays nothing")
         if not 0 < self.amount <= AMOUNT_MAX:
             raise PaymentInvalid(f"an amount of {self.amount} sen: from 1 to {AMOUNT_MAX}")
-        wrong = fields.fault(self._fields(), self.body(NEVER))
+        wrong = fields.request_fault(self.service, self.body(NEVER, merchant_id=self.beneficiary))
         if wrong is not None:
             raise PaymentInvalid(
                 f"{wrong.name} is {'missing' if wrong.is_missing else 'not as banks take it'}"
             )
 
-    def _fields(self) -> tuple[Field, ...]:
-        return fields.REQUESTS[self.service]
-
-    def body(self, at: UnixMs) -> dict[str, Any]:
-        """The call's fields, in the order of the standard's tables."""
+    def body(self, at: UnixMs, merchant_id: str) -> dict[str, Any]:
+        """The call's fields, in the order of the standard's tables; `merchant_id` is who we are to the bank's direct debits."""
         values = {
             "partnerReferenceNo": self.reference,
             "amount": fields.amount(self.amount),
             "beneficiaryAccountName": self.beneficiary_name,
             "beneficiaryAccountNo": self.beneficiary,
             "beneficiaryBankCode": self.beneficiary_bank,
+            "merchantId": merchant_id,
             "bankCardToken": self.source,
             "sourceAccountNo": self.source,
             "transactionDate": moments.written(at),
@@ -97,7 +93,7 @@ class Payment:
         }
         return {
             field.name: values[field.name]
-            for field in self._fields()
+            for field in fields.REQUESTS[self.service]
             if values[field.name] or field.mandatory
         }
 

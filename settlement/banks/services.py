@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from settlement.banks.line import BankLine
 
 TRIES_MAX: Final = 4
+PAGES_MAX: Final = 100
+"""Pages of one statement."""
+MORE: Final = "Y"
 PAUSE_SECONDS: Final = 0.2
 PAUSE_SECONDS_MAX: Final = 5.0
 TRYING_SECONDS_MAX: Final = 30.0
@@ -80,18 +83,22 @@ class BankServices:
         self._numbered = numbered
 
     def bind(self, reference: str, code: str) -> Bound:
-        """A consent for the code that the bank gave the holder. The same reference again gives the same consent."""
-        told = self._asked(Service.BINDING, {"partnerReferenceNo": reference, "authCode": code})
-        return Bound(told["bankCardToken"], told["accountNo"])
+        """A consent for the code that the bank gave the holder, and its account. The same reference again gives the same consent."""
+        named = {"partnerReferenceNo": reference}
+        merchant = {"merchantId": self._line.bank.merchant_id}
+        token = self._asked(Service.BINDING, named | merchant | {"authCode": code})["accountToken"]
+        return Bound(token, self._asked(Service.BINDING_INQUIRY, named)["accountNo"])
 
     def unbind(self, reference: str, token: str) -> None:
         """End a consent; one that has ended stays so."""
-        self._asked(Service.UNBINDING, {"partnerReferenceNo": reference, "bankCardToken": token})
+        merchant = {"merchantId": self._line.bank.merchant_id}
+        self._asked(Service.UNBINDING, {"partnerReferenceNo": reference, **merchant, "tokenId": token})
 
     def balance(self, account: str, token: str = "") -> BankBalance:
         """What an account holds; a holder's with the consent's token."""
-        asked = {"partnerReferenceNo": self._numbered(), "accountNo": account}
-        told = self._asked(Service.BALANCE, asked | ({"bankCardToken": token} if token else {}))
+        told = self._asked(
+            Service.BALANCE, {"partnerReferenceNo": self._numbered(), **_named(account, token)}
+        )
         infos = told.get("accountInfos")
         first = infos[0] if isinstance(infos, list) and infos and isinstance(infos[0], dict) else {}
         balance = fields.sen_of(first.get("amount"))
@@ -100,20 +107,28 @@ class BankServices:
             raise BankAnswerInvalid(
                 f"{self._line.bank.name} tells no balance of {account[-4:]:>4}: ask it again"
             )
-        return BankBalance(account, str(told["name"]), balance, balance if available is None else available)
+        return BankBalance(
+            account, str(told.get("name", "")), balance, balance if available is None else available
+        )
 
     def statement(self, account: str, first: UnixMs, last: UnixMs, token: str = "") -> BankStatement:
         """What an account holds and its movements between two moments' days, as the bank tells them now."""
-        told = self._asked(Service.STATEMENT, {
-            "partnerReferenceNo": self._numbered(), "accountNo": account, "fromDateTime": moments.written(first),
-            "toDateTime": moments.written(last), **({"bankCardToken": token} if token else {}),
-        })  # fmt: skip
-        lines, balances = told.get("detailData", []), told.get("balance")
-        held = balances[0] if isinstance(balances, list) and balances else None
-        balance = fields.sen_of(held.get("amount")) if isinstance(held, dict) else None
-        if balance is None or not isinstance(lines, list):
-            raise BankAnswerInvalid(f"{self._line.bank.name} tells no balance or no lines: ask it again")
-        return BankStatement(balance, tuple(_movement(one) for one in lines))
+        found: list[BankMovement] = []
+        for _ in range(PAGES_MAX):
+            told = self._asked(Service.STATEMENT, {
+                "partnerReferenceNo": self._numbered(), **_named(account, token), "fromDateTime": moments.written(first),
+                "toDateTime": moments.written(last),
+            })  # fmt: skip
+            balance, lines = _page(told)
+            # A page begins with the second in which the one before it ended: lines of that second come twice.
+            found += lines[sum(one.at >= first for one in found) :]
+            after = moments.read(str(told.get("lastRecordDateTime", "")))
+            if told.get("hasMore") != MORE or after is None or after <= first:
+                return BankStatement(balance, tuple(found))
+            first = after
+        raise BankAnswerInvalid(
+            f"{self._line.bank.name} tells more than {PAGES_MAX} pages: ask for fewer days"
+        )
 
     def holder(self, bank_code: str, account: str) -> str:
         """Who holds an account at another bank: looked up before money goes there."""
@@ -157,6 +172,22 @@ def _may_come(error: Exception) -> bool:
         and not isinstance(error, CircuitOpen)
         and isinstance(error, BankUnreachable | BankSilent | BankAnswerInvalid)
     )
+
+
+def _named(account: str, token: str) -> dict[str, str]:
+    """An account as a request names it: a holder's by the consent's token alone."""
+    return {"bankCardToken": token} if token else {"accountNo": account}
+
+
+def _page(told: dict[str, Any]) -> tuple[Sen, list[BankMovement]]:
+    """A page of a statement: the balance behind its period's last line, and its lines; raises BankAnswerInvalid."""
+    lines, balances = told.get("detailData", []), told.get("balance")
+    held = balances[0] if isinstance(balances, list) and balances else None
+    last = held.get("endingBalance", held.get("amount")) if isinstance(held, dict) else None
+    balance = fields.sen_of(last)
+    if balance is None or not isinstance(lines, list):
+        raise BankAnswerInvalid("the statement has no balance or no lines: ask the bank again")
+    return balance, [_movement(one) for one in lines]
 
 
 def _movement(told: Any) -> BankMovement:

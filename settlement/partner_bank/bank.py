@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from keys.clock import date_of, day_of, local
+from keys.clock import UnixMs, date_of, day_of, local
 from keys.money import Sen
 from settlement.partner_bank.books import CLEARING, Binding, Kept
 from settlement.partner_bank.faults import Fault, Faults
@@ -23,12 +23,14 @@ from settlement.snap.codes import (
     GENERAL_ERROR,
     INACTIVE,
     INCONSISTENT,
+    MOVING,
     NOT_AT_THIS_TIME,
     NOT_FOUND,
     NOT_PERMITTED,
     NOT_SUPPORTED,
     OVER_LIMIT,
     SHORT,
+    STATUS_OF,
     SUCCESS,
     UNDER_WAY,
     Case,
@@ -39,15 +41,14 @@ from settlement.snap.codes import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from keys.clock import Clock, UnixMs
-    from settlement.partner_bank.books import Account, Books, Session
+    from keys.clock import Clock
+    from settlement.partner_bank.books import Account, Books, Entry, Session
     from settlement.partner_bank.front import Asked
     from settlement.snap.calls import Call
 
 TRANSFER_MAX: Final = 250_000_000_00
 """BI-FAST's limit, in sen."""
 STATEMENT_LINES_MAX: Final = 200
-_MOVING: Final = frozenset({Service.INTRABANK, Service.INTERBANK, Service.DIRECT_DEBIT})
 
 
 class NoAnswer(Exception):
@@ -84,7 +85,7 @@ class PartnerBank:
         service = self.paths.get(call.path)
         if service is None or call.method != "POST":
             return self._reply(Service.TOKEN if service is None else service, NOT_SUPPORTED, {})
-        fault = self.faults.draw() if service in _MOVING else Fault.NONE
+        fault = self.faults.draw() if service in MOVING else Fault.NONE
         if fault is Fault.LOST_BEFORE:
             raise NoAnswer
         if fault is Fault.REFUSED_BEFORE:
@@ -121,12 +122,12 @@ class PartnerBank:
     def _done(
         self, asked: Asked, session: Session, now: UnixMs, *, late: bool
     ) -> tuple[Case, dict[str, Any]]:
-        if asked.service in _MOVING:
+        if asked.service in MOVING:
             return self._moved(asked, session, now, late=late)
         ways = {
-            Service.BINDING: self._binding, Service.UNBINDING: self._unbinding,
+            Service.BINDING: self._binding, Service.BINDING_INQUIRY: self._bound, Service.UNBINDING: self._unbinding,
             Service.BALANCE: self._balance, Service.STATEMENT: self._statement, Service.ACCOUNT: self._account_name,
-            Service.STATUS: self._status, Service.VIRTUAL_ACCOUNT: self._virtual_account,
+            Service.STATUS: self._status, Service.DEBIT_STATUS: self._status, Service.VIRTUAL_ACCOUNT: self._virtual_account,
         }  # fmt: skip
         way = ways.get(asked.service)
         if way is None:
@@ -208,11 +209,27 @@ class PartnerBank:
                 raise Refused(DO_NOT_HONOUR)
             known = Binding(secrets.token_urlsafe(24), asked.client, reference, account.number, True)
             session.bind(known)
-        return {"partnerReferenceNo": reference, "bankCardToken": known.token, "accountNo": account.number}
+        return {
+            "referenceNo": secrets.token_hex(8),
+            "partnerReferenceNo": reference,
+            "accountToken": known.token,
+        }
+
+    def _bound(self, asked: Asked, session: Session) -> dict[str, Any]:
+        """The account of a consent that holds."""
+        reference = asked.body["partnerReferenceNo"]
+        found = session.binding("reference", reference)
+        account = session.by_token(asked.client, found.token) if found is not None else None
+        if account is None:
+            raise Refused(ACCOUNT_INVALID)
+        return {
+            "partnerReferenceNo": reference, "accountCurrency": fields.RUPIAH, "accountName": account.name,
+            "accountNo": account.number,
+        }  # fmt: skip
 
     def _unbinding(self, asked: Asked, session: Session) -> dict[str, Any]:
         """A consent ends; one that has ended stays so."""
-        found = session.binding("token", asked.body["bankCardToken"])
+        found = session.binding("token", asked.body["tokenId"])
         if found is None or found.client != asked.client:
             raise Refused(ACCOUNT_INVALID)
         session.bind(found._replace(is_active=False))
@@ -220,10 +237,11 @@ class PartnerBank:
 
     def _told_of(self, asked: Asked, session: Session) -> Account:
         """The account that is asked after: a holder's only with the holder's consent."""
-        account = session.account(asked.body["accountNo"])
+        number, token = asked.body.get("accountNo", ""), asked.body.get("bankCardToken", "")
+        account = session.account(number) if number else session.by_token(asked.client, token)
         if account is None:
-            raise Refused(ACCOUNT_INVALID)
-        if account.code and session.by_token(asked.client, asked.body.get("bankCardToken", "")) != account:
+            raise Refused(ACCOUNT_INVALID if number else NOT_PERMITTED)
+        if account.code and (not token or session.by_token(asked.client, token) != account):
             raise Refused(NOT_PERMITTED)
         return account
 
@@ -240,21 +258,23 @@ class PartnerBank:
         }  # fmt: skip
 
     def _statement(self, asked: Asked, session: Session) -> dict[str, Any]:
+        """A page of an account's lines from a second on; where there are more, the next page begins in the second of this one's last."""
         account = self._told_of(asked, session)
-        first, last = (
-            day_of(local(at).date())
-            for name in ("fromDateTime", "toDateTime")
-            if (at := moments.read(asked.body[name])) is not None
-        )
-        lines = [
-            {
-                "amount": {**fields.amount(Sen(abs(entry.amount))), "dateTime": moments.written(entry.at)},
-                "transactionDate": moments.written(entry.at), "remark": entry.text, "type": "CREDIT" if entry.amount > 0 else "DEBIT",
-                "transactionId": entry.bank_reference, "detailInfo": {"partnerReferenceNo": entry.reference},
-            }
-            for entry in session.entries(account.number, first, last)[:STATEMENT_LINES_MAX]
-        ]  # fmt: skip
-        return {"balance": [{"amount": fields.amount(account.balance)}], "detailData": lines}
+        first, last = (moments.read(asked.body[name]) or 0 for name in ("fromDateTime", "toDateTime"))
+        days = (day_of(local(UnixMs(at)).date()) for at in (first, last))
+        told = [one for one in session.entries(account.number, *days) if first <= one.at < last + 1000]
+        page = told[:STATEMENT_LINES_MAX]
+        balances = {
+            "amount": account.balance,
+            "startingBalance": Sen(told[0].balance - told[0].amount) if told else account.balance,
+            "endingBalance": told[-1].balance if told else account.balance,
+        }
+        at = moments.written(self.clock.now())
+        more = {"lastRecordDateTime": moments.written(page[-1].at)} if len(told) > len(page) else {}
+        return {
+            "balance": [{name: {**fields.amount(sen), "dateTime": at} for name, sen in balances.items()}],
+            "hasMore": "Y" if more else "N", **more, "detailData": [_line(one) for one in page],
+        }  # fmt: skip
 
     def _account_name(self, asked: Asked, _session: Session) -> dict[str, Any]:
         number = asked.body["beneficiaryAccountNo"]
@@ -266,12 +286,17 @@ class PartnerBank:
 
     def _status(self, asked: Asked, session: Session) -> dict[str, Any]:
         kept = session.kept(asked.client, asked.body["originalPartnerReferenceNo"])
-        if kept is None:
+        if kept is None or STATUS_OF.get(kept.service) is not asked.service:
             raise Refused(NOT_FOUND)
-        return {
+        told = {
             "originalPartnerReferenceNo": kept.reference, "originalReferenceNo": kept.bank_reference,
-            "serviceCode": f"{int(kept.service):02d}", "latestTransactionStatus": kept.status, "amount": fields.amount(kept.amount),
+            "serviceCode": f"{int(kept.service):02d}", "latestTransactionStatus": kept.status,
         }  # fmt: skip
+        sum_ = fields.amount(kept.amount)
+        if asked.service is Service.DEBIT_STATUS:
+            return told | {"transAmount": sum_}
+        sides = {"beneficiaryAccountNo": kept.beneficiary, "sourceAccountNo": kept.source}
+        return told | {"amount": sum_, "referenceNumber": kept.bank_reference, **sides}
 
     def _virtual_account(self, asked: Asked, session: Session) -> dict[str, Any]:
         body = asked.body
@@ -285,12 +310,25 @@ class PartnerBank:
         return {"virtualAccountData": body}
 
 
+def _line(entry: Entry) -> dict[str, Any]:
+    """A line of a statement."""
+    moved, at = fields.amount(Sen(abs(entry.amount))), moments.written(entry.at)
+    return {
+        "amount": moved, "originAmount": moved, "transactionDate": at, "remark": entry.text,
+        "transactionId": entry.bank_reference, "type": "CREDIT" if entry.amount > 0 else "DEBIT",
+        "detailInfo": {"partnerReferenceNo": entry.reference},
+    }  # fmt: skip
+
+
 def _wanted(asked: Asked, now: UnixMs, ordinal: int) -> Kept:
     body, day = asked.body, day_of(local(now).date())
     amount = fields.sen_of(body["amount"])
     assert amount is not None  # noqa: S101  its form was checked
     source = body.get("sourceAccountNo") or body["bankCardToken"]
+    beneficiary = (
+        body.get("beneficiaryAccountNo") or body["merchantId"]
+    )  # this bank's merchants are their accounts
     return Kept(
-        asked.client, body["partnerReferenceNo"], asked.service, amount, source, body["beneficiaryAccountNo"],
+        asked.client, body["partnerReferenceNo"], asked.service, amount, source, beneficiary,
         body.get("remark") or "", now, day, "00", f"{date_of(day):%Y%m%d}{ordinal:08d}",
     )  # fmt: skip

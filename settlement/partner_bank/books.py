@@ -243,12 +243,16 @@ class Session:
         )
         return True
 
-    def client_of(self, number: str) -> str | None:
-        """The client for which a virtual account was opened."""
+    def number_of_virtual_accounts(self) -> int:
+        """How many were ever opened."""
+        return int(self._connection.execute("SELECT count(*) FROM virtual_accounts").fetchone()[0])
+
+    def virtual_account(self, number: str) -> tuple[str, str] | None:
+        """The client for which a virtual account was opened, and the client's reference (`trxId`)."""
         row = self._connection.execute(
-            "SELECT client FROM virtual_accounts WHERE number = ?", (number,)
+            "SELECT client, trx FROM virtual_accounts WHERE number = ?", (number,)
         ).fetchone()
-        return None if row is None else str(row[0])
+        return None if row is None else (str(row[0]), str(row[1]))
 
     def clients(self) -> dict[str, tuple[str, str]]:
         """Partner id and public key by client id."""

@@ -118,7 +118,7 @@ def _body_of(call: Call, service: Service) -> dict[str, Any]:
     body = fields.read_body(call.body)
     if body is None:
         raise Refused(BAD_REQUEST)
-    wrong = fields.fault(fields.REQUESTS[service], body)
+    wrong = fields.request_fault(service, body)
     if wrong is not None:
         raise Refused(FIELD_MISSING if wrong.is_missing else FIELD_FORMAT, wrong.name)
     return body

@@ -39,9 +39,10 @@ class Teller:
     ) -> Kept | None:
         """A payer's payment into a virtual account, on the client's account; the same request again is the same. None for an unknown number or payer."""
         with self._books.session() as session:
-            client = session.client_of(number)
-            if client is None or session.account(payer) is None or session.account(ours) is None:
+            opened = session.virtual_account(number)
+            if opened is None or session.account(payer) is None or session.account(ours) is None:
                 return None
+            client, trx = opened
             before = session.kept(client, request)
             if before is not None:
                 return before
@@ -54,7 +55,7 @@ class Teller:
                 amount,
                 payer,
                 number,
-                "virtual account",
+                trx,
                 now,
                 day,
                 "00",
@@ -68,7 +69,7 @@ class Teller:
         """The call that tells of a payment."""
         body = fields.written({
             "partnerServiceId": kept.beneficiary[:_SERVICE_ID_CHARACTERS], "customerNo": kept.beneficiary[_SERVICE_ID_CHARACTERS:],
-            "virtualAccountNo": kept.beneficiary, "paymentRequestId": kept.reference, "paidAmount": fields.amount(kept.amount),
+            "virtualAccountNo": kept.beneficiary, "trxId": kept.text, "paymentRequestId": kept.reference, "paidAmount": fields.amount(kept.amount),
             "trxDateTime": moments.written(kept.at), "referenceNo": kept.bank_reference,
         })  # fmt: skip
         said = moments.written(now)

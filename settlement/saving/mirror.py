@@ -70,7 +70,9 @@ def brought_together(
     )  # fmt: skip
     off, why = _ours([*known, *new], orders)
     last = lines[-1].bank_reference if lines else (before.line if before is not None else "") or NO_LINE
-    mirror = MirrorRow(statement.balance, at, STATEMENT, last, statement.balance, at)
+    # The next statement is asked for from that line on: it must be told again, however long ago it was.
+    begins = lines[-1].at if lines else (before.line_at if before is not None and before.line else at)
+    mirror = MirrorRow(statement.balance, at, STATEMENT, last, statement.balance, begins)
     return Found(mirror, new, Sen(apart + off), (*reasons, *why))
 
 

@@ -14,6 +14,8 @@ class Service(IntEnum):
 
     BINDING = 7
     """Registration, account binding: a holder's consent becomes a token."""
+    BINDING_INQUIRY = 8
+    """Which account a binding stands for."""
     UNBINDING = 9
     BALANCE = 11
     STATEMENT = 14
@@ -25,11 +27,19 @@ class Service(IntEnum):
     VIRTUAL_ACCOUNT = 27
     STATUS = 36
     DIRECT_DEBIT = 54
+    DEBIT_STATUS = 55
     TOKEN = 73
 
 
 MOVING: Final = frozenset({Service.INTRABANK, Service.INTERBANK, Service.DIRECT_DEBIT})
 """Services that move money: asked for at most once, whatever is lost."""
+
+STATUS_OF: Final = {
+    Service.INTRABANK: Service.STATUS,
+    Service.INTERBANK: Service.STATUS,
+    Service.DIRECT_DEBIT: Service.DEBIT_STATUS,
+}
+"""Where one asks what became of them."""
 
 
 class Verdict(Enum):
@@ -93,7 +103,7 @@ CASES: Final = {
 _BAD_REQUEST, _SERVER_FAULT, _OK = 400, 500, 200
 _NOT_NOW: Final = {TOO_MANY[:2], NOT_AT_THIS_TIME[:2], UNAUTHORISED[:2], TOKEN_INVALID[:2]}
 _UNKNOWN: Final = {CONFLICT[:2], DUPLICATE[:2], INCONSISTENT[:2]}
-"""The reference was used before: what came of it then is asked for, for the bank may have paid."""
+"""The reference was used before: what came of it then is asked for. For transfers the standard even has an inconsistent request taken as done."""
 
 
 class ResponseCode(NamedTuple):

@@ -1,4 +1,8 @@
-"""Fields of the services' requests and answers: name, form, length, whether they must be there (technical standard, tables of each service)."""
+"""Fields of the services' requests and answers: name, form, length, whether they must be there.
+
+As the tables of each service in ASPI's developer portal have them (docs/banks.md names the pages). A few that the standard leaves open are asked for here, for a
+reference makes a call safe to repeat: `partnerReferenceNo` of every request, the moments of a statement, the three numbers of a new virtual account.
+"""
 
 from __future__ import annotations
 
@@ -52,15 +56,22 @@ _BENEFICIARY: Final = Field("beneficiaryAccountNo", Form.DIGITS, 34)
 _AMOUNT_FIELD: Final = Field("amount", Form.AMOUNT)
 _DATE: Final = Field("transactionDate", Form.MOMENT, 25)
 _REMARK: Final = Field("remark", Form.TEXT, 50, mandatory=False)
-_ACCOUNT: Final = Field("accountNo", Form.DIGITS, 16)
+_ACCOUNT: Final = Field("accountNo", Form.DIGITS, 16, mandatory=False)
 _TOKEN: Final = Field("bankCardToken", Form.TEXT, 128)
 _HOLDERS: Final = _TOKEN._replace(mandatory=False)
-"""An account of somebody else is asked after with the holder's consent."""
+"""An account of somebody else is named by its holder's consent."""
+_MERCHANT: Final = Field("merchantId")
+_ORIGINAL: Final = (
+    Field("originalPartnerReferenceNo"),
+    Field("serviceCode", Form.DIGITS, 2),
+    Field("amount", Form.AMOUNT, mandatory=False),
+)
 
 REQUESTS: Final[dict[Service, tuple[Field, ...]]] = {
     Service.TOKEN: (Field("grantType", Form.TEXT, 30),),
-    Service.BINDING: (_REFERENCE, Field("authCode", Form.TEXT, 256)),
-    Service.UNBINDING: (_REFERENCE, _TOKEN),
+    Service.BINDING: (_REFERENCE, _MERCHANT, Field("authCode", Form.TEXT, 256)),
+    Service.BINDING_INQUIRY: (_REFERENCE,),
+    Service.UNBINDING: (_REFERENCE, _MERCHANT, Field("tokenId", Form.TEXT, 128)),
     Service.BALANCE: (_REFERENCE, _ACCOUNT, _HOLDERS),
     Service.STATEMENT: (
         _REFERENCE, _ACCOUNT, Field("fromDateTime", Form.MOMENT, 25), Field("toDateTime", Form.MOMENT, 25), _HOLDERS,
@@ -71,7 +82,7 @@ REQUESTS: Final[dict[Service, tuple[Field, ...]]] = {
         _REFERENCE, _AMOUNT_FIELD, Field("beneficiaryAccountName", Form.TEXT, 100), _BENEFICIARY,
         Field("beneficiaryBankCode", Form.DIGITS, 8), _SOURCE, _DATE, _REMARK,
     ),
-    Service.DIRECT_DEBIT: (_REFERENCE, _TOKEN, _AMOUNT_FIELD, _BENEFICIARY, _DATE, _REMARK),
+    Service.DIRECT_DEBIT: (_REFERENCE, _TOKEN, _MERCHANT, _AMOUNT_FIELD),
     Service.VIRTUAL_ACCOUNT: (
         Field("partnerServiceId", Form.TEXT, 8), Field("customerNo", Form.DIGITS, 20), Field("virtualAccountNo", Form.TEXT, 28),
         Field("virtualAccountName", Form.TEXT, 255), Field("trxId"), Field("totalAmount", Form.AMOUNT, mandatory=False),
@@ -79,19 +90,22 @@ REQUESTS: Final[dict[Service, tuple[Field, ...]]] = {
     ),
     Service.VA_NOTIFY: (
         Field("partnerServiceId", Form.TEXT, 8), Field("customerNo", Form.DIGITS, 20), Field("virtualAccountNo", Form.TEXT, 28),
-        Field("paymentRequestId", Form.TEXT, 128), Field("paidAmount", Form.AMOUNT), Field("trxDateTime", Form.MOMENT, 25),
-        Field("referenceNo", Form.TEXT, 64, mandatory=False),
+        Field("trxId"), Field("paymentRequestId", Form.TEXT, 128), Field("paidAmount", Form.AMOUNT),
+        Field("trxDateTime", Form.MOMENT, 25, mandatory=False), Field("referenceNo", Form.TEXT, 64, mandatory=False),
     ),
-    Service.STATUS: (
-        Field("originalPartnerReferenceNo"), Field("serviceCode", Form.DIGITS, 2), Field("amount", Form.AMOUNT, mandatory=False),
-    ),
+    Service.STATUS: _ORIGINAL,
+    Service.DEBIT_STATUS: (*_ORIGINAL, _MERCHANT._replace(mandatory=False)),
 }  # fmt: skip
+
+_EITHER: Final = frozenset({Service.BALANCE, Service.STATEMENT})
+"""`accountNo`, or the `bankCardToken` that stands for one."""
 
 ANSWERS: Final[dict[Service, tuple[Field, ...]]] = {
     Service.TOKEN: (Field("accessToken", Form.TEXT, 2048), Field("tokenType", Form.TEXT, 30), Field("expiresIn", Form.DIGITS, 10)),
-    Service.BINDING: (_REFERENCE, _TOKEN, _ACCOUNT),
-    Service.UNBINDING: (_REFERENCE,),
-    Service.BALANCE: (_ACCOUNT, Field("name", Form.TEXT, 140)),
+    Service.BINDING: (Field("accountToken", Form.TEXT, 128),),
+    Service.BINDING_INQUIRY: (_ACCOUNT._replace(mandatory=True),),
+    Service.UNBINDING: (),
+    Service.BALANCE: (_ACCOUNT, Field("name", Form.TEXT, 140, mandatory=False)),
     Service.STATEMENT: (),
     Service.ACCOUNT: (_BENEFICIARY, Field("beneficiaryAccountName", Form.TEXT, 100)),
     Service.INTRABANK: (_REFERENCE, Field("referenceNo"), _AMOUNT_FIELD),
@@ -102,6 +116,10 @@ ANSWERS: Final[dict[Service, tuple[Field, ...]]] = {
     Service.STATUS: (
         Field("originalPartnerReferenceNo"), Field("latestTransactionStatus", Form.DIGITS, 2), _AMOUNT_FIELD,
         Field("originalReferenceNo", Form.TEXT, 64, mandatory=False),
+    ),
+    Service.DEBIT_STATUS: (
+        Field("originalPartnerReferenceNo"), Field("latestTransactionStatus", Form.DIGITS, 2),
+        Field("transAmount", Form.AMOUNT, mandatory=False), Field("originalReferenceNo", Form.TEXT, 64, mandatory=False),
     ),
 }  # fmt: skip
 
@@ -151,6 +169,14 @@ def fault(fields: tuple[Field, ...], body: dict[str, Any]) -> FieldFault | None:
         elif not _is(field, value):
             return FieldFault(field.name, is_missing=False)
     return None
+
+
+def request_fault(service: Service, body: dict[str, Any]) -> FieldFault | None:
+    """The same for a request; one that may name an account in two ways names it in one of them at least."""
+    wrong = fault(REQUESTS[service], body)
+    if wrong is None and service in _EITHER and not any(body.get(one.name) for one in (_ACCOUNT, _HOLDERS)):
+        return FieldFault(_ACCOUNT.name, is_missing=True)
+    return wrong
 
 
 def _is(field: Field, value: Any) -> bool:

@@ -123,7 +123,7 @@ class Banked:
     @classmethod
     def joined(cls, ledger: Ledger, bank: PartnerBank, clock: SetClock, vault: PartnerVault) -> Banked:
         wire = Direct(bank)
-        name = BankName("bni", dialect_of("bni"), "ksh-client", "KSH")
+        name = BankName("bni", dialect_of("bni"), "ksh-client", "KSH", OURS)
         line = BankLine(name, wire, vault, clock)
         return cls(ledger, PaymentDesk(ledger, {"bni": line}, clock), line, bank, wire, clock, vault)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from keys.partner import PartnerVault
     from ledger.cardholder.sealing import Sealing
 
-from tests.settlement.banked import make_vault
+from tests.settlement.banked import Banked, make_vault
 from tests.settlement.saved import ALL, CODE, KSH, Saved, make_sealing
 from tests.settlement.town import (
     BNI,
@@ -73,6 +74,28 @@ def saving_keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[PartnerVault,
     """Keys towards a bank, and those that seal what is kept of it."""
     folder = tmp_path_factory.mktemp("keys")
     return make_vault(folder), make_sealing(folder)
+
+
+@pytest.fixture
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds between tries at a bank, noted instead of waited."""
+    seconds: list[float] = []
+    monkeypatch.setattr("tenacity.nap.time", SimpleNamespace(sleep=seconds.append))
+    return seconds
+
+
+@pytest.fixture(scope="session")
+def vault(saving_keys: tuple[PartnerVault, Sealing]) -> PartnerVault:
+    """Keys towards a bank."""
+    return saving_keys[0]
+
+
+@pytest.fixture
+def banked(tmp_path: Path, vault: PartnerVault) -> Iterator[Banked]:
+    """A wallet, a desk of payments, and a bank."""
+    made = Banked.make(tmp_path, vault)
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Kills a process that links, tops up, sweeps and ends, at each of its steps: `python -m tests.settlement.saving_kills FOLDER` prints how many there were.
+"""Kills a process that opens a virtual account, and one that links, tops up, sweeps and ends, at each of its steps: `python -m tests.settlement.saving_kills FOLDER` prints how many there were.
 
 A process of its own, without threads when it forks: each fork opens ledger and bank, and kills itself with SIGKILL before its n-th commit or call.
 """
@@ -28,26 +28,31 @@ STEPS_MAX = 80
 
 
 def main(folder: Path) -> int:
-    """How many steps the story has."""
+    """How many steps the stories have."""
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     vault, sealing = make_vault(folder), make_sealing(folder)
     Saved.make(folder, vault, sealing).close()
-    for cut in range(STEPS_MAX):
-        at = UnixMs(NOON + cut * (QUIET_MS + 2))
-        pid = os.fork()
-        if pid == 0:
-            story(Saved.reopened(folder, vault, sealing, at), f"c{cut}", cut)
-            os._exit(0)
-        _, status = os.waitpid(pid, 0)
-        look_after(folder, vault, sealing, UnixMs(at + QUIET_MS + 1))
-        if os.waitstatus_to_exitcode(status) == 0:
-            return cut
-        assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL, status
-    raise AssertionError("the story never ends")
+    steps, at = 0, NOON
+    for story in (opening, pocket):
+        for cut in range(STEPS_MAX):
+            pid = os.fork()
+            if pid == 0:
+                saved = Saved.reopened(folder, vault, sealing, at)
+                kill_before(saved, cut)
+                story(saved, f"c{cut}")
+                os._exit(0)
+            _, status = os.waitpid(pid, 0)
+            look_after(folder, vault, sealing, UnixMs(at + QUIET_MS + 1))
+            at = UnixMs(at + QUIET_MS + 2)
+            if os.waitstatus_to_exitcode(status) == 0:
+                break
+            assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL, status
+            steps += 1
+    return steps
 
 
-def story(saved: Saved, name: str, left: int) -> None:
-    """Link, top up, sweep, end; killed before the step of that number."""
+def kill_before(saved: Saved, left: int) -> None:
+    """Have the process killed before its commit or call of that number."""
 
     def counted(real: Any) -> Any:
         def step(one: Any) -> Any:
@@ -61,6 +66,15 @@ def story(saved: Saved, name: str, left: int) -> None:
 
     saved.banked.wire.send = counted(saved.banked.wire.send)  # type: ignore[method-assign]
     saved.banked.ledger.writer.submit = counted(saved.banked.ledger.writer.submit)  # type: ignore[method-assign]
+
+
+def opening(saved: Saved, _name: str) -> None:
+    """Open a virtual account."""
+    saved.desk.number(KSH, "bni")
+
+
+def pocket(saved: Saved, name: str) -> None:
+    """Link, top up, sweep, end."""
     saved.desk.link(KSH, "bni", CODE, ALL)
     ordinal = saved.desk.of(KSH)[0].ordinal
     assert saved.desk.move(KSH, ordinal, rupiah(10_000), f"{name}u").progress is Progress.DONE
@@ -75,6 +89,8 @@ def look_after(folder: Path, vault: PartnerVault, sealing: Sealing, at: UnixMs) 
     assert Progress.OPEN not in {one.progress for one in saved.desk.orders(KSH)}
     assert {one.state for one in saved.desk.of(KSH)} <= {LinkState.ACTIVE, LinkState.REVOKED}
     saved.check()
+    with saved.banked.bank.books.session() as session:
+        assert session.number_of_virtual_accounts() <= 1
     for one in saved.desk.of(KSH):
         if one.state is LinkState.ACTIVE:
             saved.desk.revoke(KSH, one.ordinal)

@@ -32,22 +32,9 @@ from settlement.snap.codes import Service
 from tests.settlement.banked import CONSENT, OPENED, OURS, SAVER, SHOP, Banked, make_vault, payout, top_up
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 TEN = sen_of(Rupiah(10_000))
-
-
-@pytest.fixture(scope="module")
-def vault(tmp_path_factory: pytest.TempPathFactory) -> PartnerVault:
-    return make_vault(tmp_path_factory.mktemp("vault"))
-
-
-@pytest.fixture
-def banked(tmp_path: Path, vault: PartnerVault) -> Iterator[Banked]:
-    made = Banked.make(tmp_path, vault)
-    yield made
-    made.close()
 
 
 def test_a_payout_takes_from_the_wallet_and_reaches_the_account(banked: Banked) -> None:

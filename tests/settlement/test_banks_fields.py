@@ -30,6 +30,7 @@ GOOD: dict[str, Any] = {
     "beneficiaryAccountName": "SARI", "bankCardToken": CONSENT, "partnerServiceId": "   88010", "customerNo": "12",
     "virtualAccountNo": "   8801012", "virtualAccountName": "SARI", "trxId": "T", "totalAmount": AMOUNT, "expiredDate": AT,
     "originalPartnerReferenceNo": "R", "serviceCode": "17", "authCode": "nobody",
+    "merchantId": OURS, "tokenId": "nobody",
 }  # fmt: skip
 ASKED = [service for service in REQUESTS if service not in {Service.TOKEN, Service.VA_NOTIFY}]
 EACH = [(service, field) for service in ASKED for field in REQUESTS[service]]
@@ -151,6 +152,18 @@ def test_each_header_missing_or_wrong_has_its_code(caller: Caller, service: Serv
     assert total(caller) == before
 
 
+@pytest.mark.parametrize("service", [Service.BALANCE, Service.STATEMENT])
+def test_an_account_is_named_by_its_number_or_by_a_consent_and_by_one_of_them_at_least(
+    caller: Caller, service: Service
+) -> None:
+    code = f"{int(service):02d}"
+    assert caller.ask(service, good(service, accountNo=None)) == f"200{code}00"
+    assert caller.ask(service, good(service, accountNo=OURS, bankCardToken=None)) == f"200{code}00"
+    assert caller.ask(service, good(service, accountNo=None, bankCardToken=None)) == f"400{code}02"
+    assert caller.ask(service, good(service, bankCardToken=None)) == f"403{code}15"
+    assert caller.ask(service, good(service, accountNo=None, bankCardToken="stolen")) == f"403{code}15"
+
+
 def test_an_external_id_is_used_once_a_day(caller: Caller) -> None:
     body = good(Service.BALANCE)
     assert caller.ask(Service.BALANCE, body, X_EXTERNAL_ID="777777") == "2001100"
@@ -214,6 +227,11 @@ def test_a_reference_moves_money_once(caller: Caller) -> None:
     assert (
         caller.ask(Service.INTERBANK, {**body, "amount": {"value": "1.00", "currency": "IDR"}}) == "4041818"
     )
+    asked = {"originalPartnerReferenceNo": "ONCE", "serviceCode": "18"}
+    assert [caller.ask(one, asked) for one in (Service.STATUS, Service.DEBIT_STATUS)] == [
+        "2003600",
+        "4045501",
+    ]
     with caller.bank.books.session() as session:
         clearing = session.account(CLEARING)
         assert clearing is not None

@@ -38,7 +38,7 @@ NOON = moment(datetime(2026, 11, 18, 12))  # noqa: DTZ001  the city's wall clock
 
 def body(**changes: Any) -> dict[str, Any]:
     told = {
-        "partnerServiceId": "   88010", "customerNo": "9360000900000012", "virtualAccountNo": NUMBER, "paymentRequestId": "R1",
+        "partnerServiceId": "   88010", "customerNo": "9360000900000012", "virtualAccountNo": NUMBER, "trxId": "T1", "paymentRequestId": "R1",
         "paidAmount": {"value": "50000.00", "currency": "IDR"}, "trxDateTime": "2026-11-18T11:59:00+07:00",
     }  # fmt: skip
     return {name: value for name, value in {**told, **changes}.items() if value is not None}
@@ -87,7 +87,9 @@ def code_of(notices: Notices, call: Call, bank: str = "bni") -> str:
 
 def test_a_payment_is_credited_once_however_often_it_is_told(notices: Notices, books: Ledger) -> None:
     before = books.balance(WALLET).credits_posted
-    assert code_of(notices, notice(body(), "10")) == "2002500"
+    read = fields.read_body(notices.handle("bni", notice(body(), "10")).body)
+    assert read is not None
+    assert (read["responseCode"], read["virtualAccountData"]["paymentFlagStatus"]) == ("2002500", "00")
     assert code_of(notices, notice(body(), "10")) == "4092500"  # the same call again: a replay
     assert code_of(notices, notice(body(), "11")) == "2002500"  # the bank did not hear our answer
     assert code_of(notices, notice(body(paidAmount=fields.amount(sen_of(Rupiah(1)))), "12")) == "4042518"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from keys.clock import Day
 from keys.money import Sen
 from ledger.cardholder.unit import noted
 from settlement.banks.expected import orders_of
 from settlement.night import saving_side
+from settlement.partner_bank import bank
 from settlement.partner_bank.faults import Fault
 from settlement.saving import mirror, store
 from settlement.saving.links import PREFIX
@@ -42,6 +45,31 @@ def test_a_night_brings_mirror_and_bank_together_and_they_are_not_apart(linked: 
         linked.desk.move(KSH, 1, Sen(-TEN // 2), f"d{day}")
         linked.night.mirror(Day(TODAY + day))
         assert figures(linked, Day(TODAY + day)) == [("mirror less bank", 0, 0), ("accounts not told", 0, 0)]
+
+
+def test_days_without_a_movement_leave_mirror_and_bank_together(linked: Saved) -> None:
+    """The line where a statement ended is told again, however many quiet nights lie behind it."""
+    linked.desk.move(KSH, 1, TEN, "up1")
+    for day in range(4):
+        linked.night.mirror(Day(TODAY + day))
+        assert figures(linked, Day(TODAY + day)) == [("mirror less bank", 0, 0), ("accounts not told", 0, 0)]
+        linked.pass_(86_400_000)
+    spent(linked, "X1", rupiah(3_000))
+    linked.night.mirror(Day(TODAY + 4))
+    assert figures(linked, Day(TODAY + 4)) == [("mirror less bank", 0, 0), ("accounts not told", 0, 0)]
+
+
+def test_a_long_statement_is_asked_for_page_by_page(linked: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bank, "STATEMENT_LINES_MAX", 3)
+    for number in range(8):
+        spent(linked, f"X{number}", rupiah(100))
+        linked.pass_(700)  # some of them in one second
+    asked = len(linked.banked.wire.calls)
+    linked.night.mirror(TODAY)
+    assert figures(linked, TODAY) == [("mirror less bank", 0, 0), ("accounts not told", 0, 0)]
+    assert 3 < len(linked.banked.wire.calls) - asked < 8
+    linked.night.mirror(Day(TODAY + 1))
+    assert figures(linked, Day(TODAY + 1)) == [("mirror less bank", 0, 0), ("accounts not told", 0, 0)]
 
 
 def test_a_night_run_again_finds_the_same_whatever_happened_since(linked: Saved) -> None:
@@ -84,6 +112,7 @@ def test_an_order_that_the_bank_does_not_show_is_found_and_named(linked: Saved) 
     assert (check.unexplained, order.reference in check.text) == (TEN, True)
 
 
+@pytest.mark.usefixtures("pauses")
 def test_a_bank_that_is_not_reached_is_a_named_figure_and_the_next_run_mends_it(linked: Saved) -> None:
     real = linked.banked.wire.send
     linked.banked.wire.send = silence  # type: ignore[assignment]
