@@ -41,6 +41,7 @@ from ledger.shifts.desk import ShiftDesk
 from ledger.store import Database
 from ledger.vaults.handout import HandoutDesk
 from ledger.vaults.memory import VaultMemory
+from ledger.wallets.blocked import Follower
 from ledger.wallets.desk import WalletDesk
 from ledger.wallets.loads.desk import OrderedLoads
 from settlement.calendar.cut_off import city_cut_offs
@@ -162,6 +163,8 @@ class City:
         )
         self.cardholders = Room.of(self.ledger, self.registry, self.vault, clock, outside(), around)
         self.ledger.after_closing.append(lambda _: self.cardholders.erase_expired())
+        self.following = Follower(self.ledger)
+        self.following.look()
         self.wallets = WalletDesk(self.ledger, clock)
         self.wallets.resume()
         self.ordered.sweep()
@@ -192,11 +195,13 @@ class City:
 
     def __enter__(self) -> Self:
         self.indexer.__enter__()
+        self.following.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.following.__exit__(kind, error, trace)
         self.indexer.__exit__(kind, error, trace)
         self.cardholders.close()
         if self.banking is not None:

@@ -42,6 +42,7 @@ EXCEEDS_DEBITS = int(Result.EXCEEDS_DEBITS)
 IS_DEBITS_FROZEN = int(Result.DEBITS_FROZEN)
 IS_CREDITS_FROZEN = int(Result.CREDITS_FROZEN)
 ACCOUNT_CLOSED = int(Result.ACCOUNT_CLOSED)
+IS_BLOCKED = int(Result.BLOCKED)
 EXCEEDS_CEILING = int(Result.EXCEEDS_CEILING)
 EXCEEDS_MONTH = int(Result.EXCEEDS_MONTH)
 
@@ -61,6 +62,7 @@ CLOSED = int(RuleFlag.CLOSED)
 _WITHIN_DEBITS = int(RuleFlag.CREDITS_WITHIN_DEBITS)
 _DEBITS_FROZEN = int(RuleFlag.DEBITS_FROZEN)
 _CREDITS_FROZEN = int(RuleFlag.CREDITS_FROZEN)
+_BLOCKED = int(RuleFlag.BLOCKED)
 _ALL_FLAGS = sum(RuleFlag)
 _FLAGS_ROOM = (1 << rules.CEILING_SHIFT) - 1
 _CEILING_SHIFT, _MONTHLY_SHIFT = rules.CEILING_SHIFT, rules.MONTHLY_SHIFT
@@ -148,6 +150,8 @@ def against_rules(accounts: Any, debit: Any, credit: Any, amount: Any, month: An
     reason = stopped(debit_rules, credit_rules)
     if reason != POSTED:
         return reason
+    if debit_rules & _BLOCKED:
+        return IS_BLOCKED
     if debit_rules & WITHIN_CREDITS:
         used = accounts[debit, DEBITS_POSTED] + accounts[debit, DEBITS_PENDING]
         if used > accounts[debit, CREDITS_POSTED] - amount:

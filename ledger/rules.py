@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 UNIT: Final = Rupiah(1000)
 LIMIT_BITS: Final = 26
+_FLAGS: Final = 63
 CEILING_SHIFT: Final = 8
 MONTHLY_SHIFT: Final = CEILING_SHIFT + LIMIT_BITS
 LIMIT_MAX: Final = Rupiah(UNIT * ((1 << LIMIT_BITS) - 1))
@@ -38,6 +39,7 @@ class RuleFlag(IntFlag):
     DEBITS_FROZEN = 4
     CREDITS_FROZEN = 8
     CLOSED = 16
+    BLOCKED = 32  # its card is blocked: nothing new leaves; what was held before may go where it was held for
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class AccountRules:
         """From the integer."""
         limits = (packed >> shift & (1 << LIMIT_BITS) - 1 for shift in (CEILING_SHIFT, MONTHLY_SHIFT))
         ceiling, monthly = (Rupiah(UNIT * limit) for limit in limits)
-        return cls(RuleFlag(packed & 31), ceiling, monthly)
+        return cls(RuleFlag(packed & _FLAGS), ceiling, monthly)
 
 
 def default_rules(account: AccountId) -> AccountRules:

@@ -86,6 +86,7 @@ class Result(IntEnum):
     EXCEEDS_MONTH = 18
     HOLD_EXPIRED = 19
     RULES_INVALID = 20
+    BLOCKED = 21
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,11 +136,19 @@ def all_blocks(connection: sa.Connection) -> list[Block]:
 
 def blocked_numbers(connection: sa.Connection) -> list[tuple[int, int]]:
     """Partition and number (without check digit) of the cards that are blocked."""
+    return _numbers(connection, tables.card_blocks.c.unblocked_at == 0)
+
+
+def ever_blocked_numbers(connection: sa.Connection) -> list[tuple[int, int]]:
+    """The same of the cards that ever were."""
+    return _numbers(connection, sa.true())
+
+
+def _numbers(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[tuple[int, int]]:
     blocks = tables.card_blocks
     same_card = sa.and_(cards.c.partition == blocks.c.partition, cards.c.uid == blocks.c.uid)
-    query = sa.select(blocks.c.partition, cards.c.card_number).join(cards, same_card)
-    rows = connection.execute(query.where(blocks.c.unblocked_at == 0))
-    return [(partition, number // 10) for partition, number in rows]
+    query = sa.select(blocks.c.partition, cards.c.card_number).join(cards, same_card).where(which)
+    return [(partition, number // 10) for partition, number in connection.execute(query)]
 
 
 def is_blocked(connection: sa.Connection, partition: int, number: int) -> bool:

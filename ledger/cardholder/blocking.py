@@ -17,10 +17,11 @@ from ledger.bundles.store import Block
 from ledger.cardholder import records
 from ledger.cardholder.reading import wallet
 from ledger.cardholder.records import ReplacementRow
-from ledger.cardholder.unit import noted
 from ledger.chart import Code, account_id, issuer_of, purse, split
 from ledger.errors import BlockRefused
+from ledger.rules import change
 from ledger.transfer import Flag, Kind, Transfer
+from ledger.wallets.blocked import NotedInStep, flagged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -57,7 +58,7 @@ class Blocking:
             bundles.insert_block(connection, card.partition, places, made)
             return made
 
-        made = noted(self._ledger, work)
+        made: Block = self._ledger.writer.submit(NotedInStep(wallet(card), work)).result()
         self._told()
         return made
 
@@ -96,7 +97,16 @@ class MoveValue:
             if amount > 0
             for step in _steps(account, wallet(self.new), amount, tx.received_at)
         ]
-        return [_linked(one) for one in moved[:-1]] + moved[-1:]
+        rows = [*self._around(tx, moved)]
+        return [_linked(one) for one in rows[:-1]] + rows[-1:]
+
+    def _around(self, tx: Transaction, moved: Sequence[Transfer]) -> Sequence[Transfer]:
+        """The moves, with the old wallet's flag lifted before them and set behind them."""
+        account = wallet(self.old)
+        lifted = flagged(tx, account, blocked=False) if moved else None
+        if lifted is None:
+            return moved
+        return (lifted, *moved, change(account, tx.rules(account), tx.received_at))
 
     def settle(self, posted: PostedRows, tx: Transaction) -> ReplacementRow:
         """Note what was moved; raises BlockRefused where the new wallet may not take it."""
@@ -143,11 +153,9 @@ def _steps(old: AccountId, new: AccountId, amount: Sen, at: UnixMs) -> list[Tran
     ]
 
 
-def _transfer(
-    debit: AccountId, credit: AccountId, amount: Sen, at: UnixMs, flags: Flag = Flag.NONE
-) -> Transfer:
-    return Transfer(debit, credit, amount, Kind.ADJUSTMENT, at, service_day(at), flags)
+def _transfer(debit: AccountId, credit: AccountId, amount: Sen, at: UnixMs) -> Transfer:
+    return Transfer(debit, credit, amount, Kind.ADJUSTMENT, at, service_day(at))
 
 
 def _linked(one: Transfer) -> Transfer:
-    return _transfer(one.debit, one.credit, one.amount, one.occurred_at, Flag.LINKED)
+    return replace(one, flags=one.flags | Flag.LINKED)

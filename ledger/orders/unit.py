@@ -30,6 +30,7 @@ FORGOTTEN: Final = 100
 """Old answers that a unit forgets, besides two for each that it adds: so they go faster than they come, and no commit waits long."""
 KEPT_MS: Final = 7 * 86_400_000
 """How long an answer is kept: a week, longer than any sender tries again."""
+_BLOCKED: Final = "the card is blocked: its wallet pays nothing"
 
 
 @dataclass(slots=True)
@@ -73,7 +74,7 @@ class Orders:
                 one.answer = _again(one.order, kept)
                 continue
             if takes_from(one.order, blocked):
-                one.answer = refused(CARD_BLOCKED.problem("the card is blocked: its wallet pays nothing"))
+                one.answer = refused(CARD_BLOCKED.problem(_BLOCKED))
                 continue
             try:
                 one.at, one.transfer = len(transfers), self._transfer(one.order, tx)
@@ -120,6 +121,8 @@ def _answered(order: Order, transfer: Transfer, posted: Posted, tx: Transaction)
     wallet = posted.debited if is_taken else posted.credited
     if posted.result is Result.EXCEEDS_CREDITS and is_taken:
         return refused(short(transfer.amount, wallet))
+    if posted.result is Result.BLOCKED:
+        return refused(CARD_BLOCKED.problem(_BLOCKED))
     if posted.result is not Result.POSTED:
         return refused(not_posted(posted.result))
     return done(order, transfer, posted.position, wallet, tx)

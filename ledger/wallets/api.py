@@ -46,7 +46,7 @@ CARD: Final = r"^9360[0-9]{12}$"
 _CARD, _OTHER = "9360000900000012", "9360000900000020"
 _SHOWN: Final = {
     "card": _CARD, "account": 145110000000001234, "statement": "/v1/accounts/145110000000001234/statement", "posted": 4650000,
-    "held": 0, "available": 4650000, "ceiling": 20000000, "monthly": 40000000, "frozen": [], "closed": False,
+    "held": 0, "available": 4650000, "ceiling": 20000000, "monthly": 40000000, "frozen": [], "blocked": False, "closed": False,
 }  # fmt: skip
 _ORDERED: Final = {
     "transfer": 40213,
@@ -66,7 +66,7 @@ _PAID: Final = {
 
 
 class WalletShown(BaseModel):
-    """A wallet: sums in sen, limits in rupiah (0: none), what is frozen (debits, credits), and where its statement is."""
+    """A wallet: sums in sen, limits in rupiah (0: none), what is frozen (debits, credits), whether its card is blocked, and where its statement is."""
 
     model_config = shown(_SHOWN)
 
@@ -79,6 +79,7 @@ class WalletShown(BaseModel):
     ceiling: int
     monthly: int
     frozen: list[str]
+    blocked: bool
     closed: bool
 
 
@@ -235,7 +236,8 @@ def shown_of(ledger: Ledger, card: str) -> WalletShown:
     return WalletShown(
         card=card, account=account, statement=f"/v1/accounts/{account}/statement", posted=held.net(account),
         held=held.debits_pending, available=available(held), ceiling=rules.ceiling, monthly=rules.monthly,
-        frozen=[name for name, flag in frozen.items() if flag in rules.flags], closed=RuleFlag.CLOSED in rules.flags,
+        frozen=[name for name, flag in frozen.items() if flag in rules.flags],
+        blocked=RuleFlag.BLOCKED in rules.flags, closed=RuleFlag.CLOSED in rules.flags,
     )  # fmt: skip
 
 

@@ -57,7 +57,7 @@ class _Rules:
         )
         if RuleFlag.CLOSED in self.given and not empty:
             raise WalletRefused("the wallet holds money, or money is on its way: pay it out first")
-        flags = now.flags & _BY_PEOPLE & ~self.taken | self.given
+        flags = now.flags & (_BY_PEOPLE | RuleFlag.BLOCKED) & ~self.taken | self.given
         rules = AccountRules(flags | RuleFlag.DEBITS_WITHIN_CREDITS, now.ceiling, now.monthly)
         if self.registered is not None:
             day = day_of(local(tx.received_at).date())

@@ -191,7 +191,7 @@ class Model:
 
     def _change_rules(self, row: Row) -> Result:
         wrong = row.amount != 0 or row.credit >> 56 != Code.RULES or row.kind != Kind.RULES
-        refuse_if(wrong or not 0 <= row.hold < RULES_MAX or row.hold % 256 > 31, Result.RULES_INVALID)
+        refuse_if(wrong or not 0 <= row.hold < RULES_MAX or row.hold % 256 > 63, Result.RULES_INVALID)
         self.account(row.debit).rules = row.hold
         return Result.POSTED
 
@@ -209,6 +209,7 @@ class Model:
         owed, come = credit.sums[0], credit.sums[1] + credit.sums[3]
         for wrong, result in (
             (stopped is not Result.POSTED, stopped),
+            (debit.rules & 32, Result.BLOCKED),
             (debit.rules & 1 and spent + row.amount > had, Result.EXCEEDS_CREDITS),
             (credit.rules & 2 and come + row.amount > owed, Result.EXCEEDS_DEBITS),
             (come - owed + row.amount > credit.limit(8), Result.EXCEEDS_CEILING),

@@ -63,6 +63,7 @@ def load(amount: int, credit: AccountId = PURSE, flags: Flag = Flag.NONE, hold: 
         (RuleFlag.DEBITS_FROZEN, Result.DEBITS_FROZEN, Result.POSTED),
         (RuleFlag.CREDITS_FROZEN, Result.POSTED, Result.CREDITS_FROZEN),
         (RuleFlag.DEBITS_FROZEN | RuleFlag.CREDITS_FROZEN, Result.DEBITS_FROZEN, Result.CREDITS_FROZEN),
+        (RuleFlag.BLOCKED, Result.BLOCKED, Result.POSTED),
         (RuleFlag.DEBITS_WITHIN_CREDITS, Result.EXCEEDS_CREDITS, Result.POSTED),
         (RuleFlag.CREDITS_WITHIN_DEBITS, Result.POSTED, Result.EXCEEDS_DEBITS),
     ],
@@ -98,6 +99,15 @@ def test_a_frozen_account_keeps_its_hold_until_it_is_thawed_or_the_hold_is_voide
     assert put(engine, thawed, capture) == [Result.POSTED, Result.POSTED]
 
 
+def test_what_was_held_before_an_account_was_blocked_goes_where_it_was_held_for() -> None:
+    engine = Engine()
+    hold = transfer(CASH, MERCHANT, 9, flags=Flag.PENDING)
+    blocked = change(CASH, AccountRules(RuleFlag.BLOCKED), transfer().occurred_at)
+    assert put(engine, hold, hold, blocked, hold) == [Result.POSTED] * 3 + [Result.BLOCKED]
+    assert put(engine, transfer(CASH, MERCHANT, 9, flags=Flag.POST_PENDING, hold=1)) == [Result.POSTED]
+    assert put(engine, transfer(CASH, MERCHANT, 9, flags=Flag.VOID_PENDING, hold=2)) == [Result.POSTED]
+
+
 @pytest.mark.parametrize("flag", list(RuleFlag)[1:])
 def test_law_05_an_offline_debit_is_posted_whatever_the_flags_and_says_which_rule_it_passed_over(
     flag: RuleFlag,
@@ -113,6 +123,7 @@ def test_law_05_an_offline_debit_is_posted_whatever_the_flags_and_says_which_rul
         RuleFlag.DEBITS_FROZEN: Result.DEBITS_FROZEN,
         RuleFlag.CREDITS_FROZEN: Result.CREDITS_FROZEN,
         RuleFlag.CLOSED: Result.ACCOUNT_CLOSED,
+        RuleFlag.BLOCKED: Result.BLOCKED,
     }[flag]
     assert applied.overruled.tolist() == [expected]
     assert put(engine, transfer(PURSE, OPERATOR, 7, flags=Flag.PENDING)) == [expected]
