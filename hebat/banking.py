@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from hebat.bank_commands.lines import lines, partners
 from hebat.vaults import ledger_vault
 from ledger.cardholder.sealing import Sealing
+from settlement.banks.asking import FIRST_MS, Asking
 from settlement.banks.notices import Notices, Teller
 from settlement.saving.desk import SavingBank, SavingDesk
 from settlement.saving.links import PREFIX
@@ -47,6 +48,7 @@ class Banking:
             ledger, {name: self._teller(one) for name, one in known.items() if one.public_key}, clock
         )
         self._stack = ExitStack()
+        self._clock = clock
 
     @classmethod
     def open(
@@ -61,6 +63,10 @@ class Banking:
             made = cls(ledger, known, opened, sealing, clock)
             made._stack = stack.pop_all()
         return made
+
+    def asking(self, first_ms: int = FIRST_MS) -> Asking:
+        """What asks after open orders and links while its context lasts."""
+        return Asking(self.savings.payments, self._clock, self.savings.links.resume, first_ms)
 
     def close(self) -> None:
         """Give the connections back."""

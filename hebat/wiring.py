@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
@@ -192,6 +193,10 @@ class City:
         office = StaffOffice(self.ledger.database, seal_of(self.folder.staff_key), SystemClock())
         who = self.configuration.participants
         return Desk(self.ledger, who, office, self.night, self.clock, self.cardholders.disputes)
+
+    def asking(self) -> AbstractContextManager[object]:
+        """What asks after open bank orders while the city is served; nothing where it has no bank."""
+        return nullcontext() if self.banking is None else self.banking.asking()
 
     def __enter__(self) -> Self:
         self.indexer.__enter__()

@@ -191,6 +191,9 @@ def simulate(
     seed: Annotated[int, typer.Option(help="The dice of the faults.")] = 1,
     hours: Annotated[str, typer.Option(help="When money moves, city time; 0-0 is always.")] = "0-0",
     pause_ms: Annotated[int, typer.Option(min=0, max=60_000, help="How slow each answer is.")] = 0,
+    late_seconds: Annotated[
+        float, typer.Option(min=0, help="How long an order that is under way (202) takes to its end.")
+    ] = 60,
     clock: Annotated[
         Path | None,
         typer.Option(help="A file with the time in milliseconds since 1970, for a story; else the system's."),
@@ -214,7 +217,11 @@ def simulate(
     bank = place.bank(
         books, SystemClock() if clock is None else FileClock(clock), dialect, (client_id, partner_id, key)
     )
-    bank.faults, bank.hours = faults_of(faults, seed), hours_of(hours)
+    bank.faults, bank.hours, bank.late_ms = (
+        faults_of(faults, seed),
+        hours_of(hours),
+        round(late_seconds * 1000),
+    )
     with LoopbackServer(BankApplication(bank, pause_ms / 1000), port) as server:
         logging.getLogger("uvicorn.error").setLevel(
             logging.CRITICAL

@@ -50,6 +50,7 @@ def serve(
     with (
         City(folder, configuration_of(folder), SystemClock()) as city,
         NightDoor(city),
+        city.asking(),
         LoopbackServer(application(city), settings.port if port is None else port) as server,
     ):
         Console(highlight=False).print(f"{server.address}/night  (Ctrl-C stops)")

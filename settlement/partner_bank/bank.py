@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 TRANSFER_MAX: Final = 250_000_000_00
 """BI-FAST's limit, in sen."""
 STATEMENT_LINES_MAX: Final = 200
+LATE_MS: Final = 60_000
+"""How long an order that was answered with 202 is under way: the first call after that finds it ended."""
 
 
 class NoAnswer(Exception):
@@ -70,7 +72,7 @@ class Hours:
 
 @dataclass(slots=True)
 class PartnerBank:
-    """`paths` name the services that it offers; `other_banks` the codes that it can send to."""
+    """`paths` name the services that it offers; `other_banks` the codes that it can send to; `late_ms` is how long it takes over what it answered with 202."""
 
     books: Books
     front: Front
@@ -79,6 +81,7 @@ class PartnerBank:
     faults: Faults = field(default_factory=Faults)
     hours: Hours = field(default_factory=Hours)
     other_banks: frozenset[str] = frozenset({"008", "014"})
+    late_ms: int = LATE_MS
 
     def handle(self, call: Call) -> Reply:
         """Answer a call; raises NoAnswer where the line is to drop."""
@@ -101,6 +104,7 @@ class PartnerBank:
 
     def _answered(self, call: Call, service: Service, *, late: bool = False) -> Reply:
         """One transaction: a refusal leaves nothing behind but the external id that it used up."""
+        self.finish_under_way(self.late_ms)
         now = self.clock.now()
         with self.books.session() as session:
             try:
@@ -158,23 +162,26 @@ class PartnerBank:
             "beneficiaryAccountNo": wanted.beneficiary, "sourceAccountNo": debit.number,
         }  # fmt: skip
 
-    def finish_under_way(self) -> int:
-        """Do what was taken and not done yet; how many. What is short fails."""
+    def finish_under_way(self, late_ms: int = 0) -> int:
+        """Bring what was taken at least so long ago to its end; how many. What is short by now, or no longer allowed, fails."""
+        now = self.clock.now()
         with self.books.session() as session:
-            waiting = session.under_way()
-        for kept in waiting:
-            with self.books.session() as session:
-                debit = (
-                    session.by_token(kept.client, kept.source)
-                    if kept.service is Service.DIRECT_DEBIT
-                    else session.account(kept.source)
-                )
-                to = CLEARING if kept.service is Service.INTERBANK else kept.beneficiary
-                is_good = debit is not None and debit.is_active and debit.balance >= kept.amount
-                session.keep(replace(kept, status="00" if is_good else "06"))
-                if is_good and debit is not None:
-                    session.move(kept, debit.number, to)
+            waiting = [one for one in session.under_way() if one.at + late_ms <= now]
+            for kept in waiting:
+                self._ended(kept, session, now)
         return len(waiting)
+
+    @staticmethod
+    def _ended(kept: Kept, session: Session, now: UnixMs) -> None:
+        by_consent = kept.service is Service.DIRECT_DEBIT
+        debit = session.by_token(kept.client, kept.source) if by_consent else session.account(kept.source)
+        to = CLEARING if kept.service is Service.INTERBANK else kept.beneficiary
+        if debit is None or not debit.is_active or debit.balance < kept.amount:
+            session.keep(replace(kept, status="06"))
+            return
+        done = replace(kept, status="00", at=now, day=day_of(local(now).date()))
+        session.keep(done)
+        session.move(done, debit.number, to)
 
     def _sides(self, asked: Asked, wanted: Kept, session: Session) -> tuple[Account, Account]:
         if asked.service is Service.DIRECT_DEBIT:

@@ -25,7 +25,7 @@ class Fault(StrEnum):
     TWICE = "twice"
     """The call arrives twice; the second answer is what comes back."""
     UNDER_WAY = "under-way"
-    """It is taken, and done a little later: 202."""
+    """It is taken, and ends a little later, well or not: 202."""
     GARBLED = "garbled"
     """It was done; the answer is no JSON."""
 

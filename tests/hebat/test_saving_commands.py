@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -14,7 +15,9 @@ from hebat.issuing import Issuer
 from hebat.serving import LoopbackServer
 from hebat.wiring import City
 from keys.clock import SystemClock, service_day
+from keys.money import Sen
 from ledger.cardholder.reading import wallet
+from ledger.cardholder.savings import Consent, Progress
 from tests.founding import found
 from tests.hebat.test_bank_commands import Bank, run
 
@@ -90,6 +93,31 @@ def test_an_order_that_no_bank_heard_of_is_sent_by_bank_resume_with_what_is_seal
         assert "Rp15.000 at sim is done" in run("resume", "--data", folder.root)
         assert bank.balance(SAVER) == before - 1_500_000
         saving(folder, "revoke", card)
+
+
+def test_a_city_that_is_served_asks_by_itself_after_what_a_bank_does_late(
+    place: tuple[Folder, str, Bank],
+) -> None:
+    folder, number, bank = place
+    before = bank.balance(SAVER)
+    with (
+        bank.running("--faults", "under-way=1", "--late-seconds", "1.5"),
+        City(folder, configuration_of(folder), SystemClock()) as city,
+    ):
+        assert city.banking is not None
+        card, savings = city.registry.card_numbered(int(number)), city.banking.savings
+        assert card is not None
+        savings.link(card, "sim", f"consent-{SAVER}", [Consent.TOP_UP])
+        ordinal = savings.of(card)[0].ordinal
+        with city.banking.asking(first_ms=200):
+            order = savings.move(card, ordinal, Sen(700_000), "late")
+            assert order.progress is Progress.OPEN
+            until = time.monotonic() + 30
+            while savings.orders(card)[0].progress is Progress.OPEN and time.monotonic() < until:
+                time.sleep(0.1)
+        assert savings.orders(card)[0].progress is Progress.DONE
+        savings.revoke(card, ordinal)
+    assert (bank.moved(order.reference), bank.balance(SAVER)) == (1, before - 700_000)
 
 
 def test_a_payment_into_a_virtual_account_is_in_the_wallet_once(place: tuple[Folder, str, Bank]) -> None:
