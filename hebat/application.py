@@ -55,7 +55,9 @@ def application(city: City) -> Front:
 
     _for_terminals(served, city, rooms)
     served.include_router(history_api.router(city.history, rooms.guard))
-    served.include_router(wallets_api.router(city.ledger, city.wallets, rooms.guard))
+    served.include_router(
+        wallets_api.router(city.ledger, city.wallets, rooms.payments, rooms.guard, rooms.hot)
+    )
     served.include_router(proofs_api.router(city.ledger.database, city.checkpoints, rooms.guard))
     if city.banking is not None:
         served.include_router(banks_api.router(city.banking.notices))

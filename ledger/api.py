@@ -18,6 +18,7 @@ from ledger.http.front import Front, HotRoutes
 from ledger.orders import api as orders
 from ledger.orders.desk import OrderDesk
 from ledger.wallets import api as wallets
+from ledger.wallets.paying import Payments
 from ledger.worklist import api as worklist
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Rooms:
     hot: HotRoutes
     metrics: Metrics
     desk: OrderDesk
+    payments: OrderDesk
     readiness: Readiness
 
     @classmethod
@@ -45,8 +47,9 @@ class Rooms:
         """The rooms over a ledger; `folder` is where its files lie, whose disk must have room."""
         metrics = Metrics()
         desk = OrderDesk(ledger.writer, metrics.committed)
+        payments = OrderDesk(ledger.writer, metrics.committed, unit=Payments)
         guard = Guard(Clients(ledger.database))
-        return cls(ledger, guard, HotRoutes(), metrics, desk, Readiness(ledger, folder))
+        return cls(ledger, guard, HotRoutes(), metrics, desk, payments, Readiness(ledger, folder))
 
 
 def mount(
@@ -57,7 +60,11 @@ def mount(
     front = Front(application, hot, metrics.called, tls=tls)
 
     def now() -> dict[str, float]:
-        return {"queue_length": rooms.desk.waiting, "calls_under_way": front.under_way, **state()}
+        return {
+            "queue_length": rooms.desk.waiting + rooms.payments.waiting,
+            "calls_under_way": front.under_way,
+            **state(),
+        }
 
     install_problems(application)
     application.include_router(health.router(ledger, rooms.readiness, metrics, guard, now))

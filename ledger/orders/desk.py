@@ -38,17 +38,19 @@ CLEARED_EVERY: Final = 1.0
 
 
 class OrderDesk:
-    """Takes orders on an event loop. `committed` is told of each unit: how many orders, how many seconds."""
+    """Takes orders on an event loop. `committed` is told of each unit: how many orders, how many seconds; `unit` makes one of its orders."""
 
     def __init__(
         self,
         writer: Writer,
         committed: Callable[[int, float], None],
         ticks: Callable[[], float] = time.monotonic,
+        unit: Callable[..., Orders] = Orders,
     ) -> None:
         self._writer = writer
         self._committed = committed
         self._ticks = ticks
+        self._unit = unit
         self._waiting: list[Waiting] = []
         self._blocked = BlockedWallets()
         self._under_way: dict[Orders, float] = {}
@@ -92,9 +94,9 @@ class OrderDesk:
         """Give the writer its next unit, where it may have one."""
         self._gathering = False
         while self._waiting and len(self._under_way) < UNITS_MAX:
-            taken, self._waiting = self._waiting[:UNIT_MAX], self._waiting[UNIT_MAX:]
+            taken = self._next()
             now = self._ticks()
-            unit = Orders(
+            unit = self._unit(
                 [order for order, _ in taken], self._blocked, clears=now - self._cleared_at > CLEARED_EVERY
             )
             try:
@@ -104,6 +106,20 @@ class OrderDesk:
                 continue
             self._under_way[unit] = now
             done.add_done_callback(partial(self._landed, loop, unit, taken))
+
+    def _next(self) -> list[Waiting]:
+        """The next unit's orders; of those that pay the same thing once, only the first."""
+        some, self._waiting = self._waiting[:UNIT_MAX], self._waiting[UNIT_MAX:]
+        taken: list[Waiting] = []
+        later: list[Waiting] = []
+        once: set[bytes] = set()
+        for one in some:
+            code = one[0].once
+            (later if code in once else taken).append(one)
+            if code:
+                once.add(code)
+        self._waiting = later + self._waiting
+        return taken
 
     def _landed(
         self, loop: asyncio.AbstractEventLoop, unit: Orders, taken: list[Waiting], done: answer.Answer

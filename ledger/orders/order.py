@@ -68,7 +68,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Takes from `debit` and gives to `credit`; a hold does for so many seconds. A capture or a void names its hold, and 0 captures all of it."""
+    """Takes from `debit` and gives to `credit`; a hold does for so many seconds. A capture or a void names its hold, and 0 captures all of it.
+
+    `once` names what is paid once, whoever pays it (b"": nothing such): no unit takes two of the same.
+    """
 
     caller: Caller
     act: Act
@@ -78,6 +81,7 @@ class Order:
     kind: Kind
     hold: int = 0
     seconds: int = 0
+    once: bytes = b""
 
 
 def caller_of(client: Client, key: str | None, *asked: bytes) -> Caller:

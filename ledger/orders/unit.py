@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from keys.clock import UnixMs, service_day
-from ledger.errors import HoldExceeded, HoldUnknown, KeyReused, RequestRefused
+from ledger.errors import HoldExceeded, HoldUnknown, KeyReused
 from ledger.orders import store
 from ledger.orders.answers import Answer, done, not_posted, refused, short
 from ledger.orders.blocked import BlockedWallets, takes_from
@@ -23,6 +23,8 @@ from ledger.transfer import Flag, Result, Transfer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ledger.chart import AccountId
+    from ledger.errors import LedgerError, RequestRefused
     from ledger.orders.order import Order
     from ledger.transaction import Posted, PostedRows, Transaction
 
@@ -40,12 +42,12 @@ class Planned:
     order: Order
     at: int = 0
     transfer: Transfer | None = None
-    answer: Answer | RequestRefused | None = None
+    answer: Answer | LedgerError | None = None
     is_new: bool = True
 
 
 class Orders:
-    """Implements `ledger.writer.Unit`; its answer is one `Answer` or RequestRefused an order."""
+    """Implements `ledger.writer.Unit`; its answer is one `Answer` or LedgerError an order."""
 
     def __init__(
         self, orders: Sequence[Order], blocked: BlockedWallets | None = None, *, clears: bool = False
@@ -73,8 +75,8 @@ class Orders:
                 one.is_new = False
                 one.answer = _again(one.order, kept)
                 continue
-            if takes_from(one.order, blocked):
-                one.answer = refused(CARD_BLOCKED.problem(_BLOCKED))
+            one.answer = self.barred(one.order, blocked)
+            if one.answer is not None:
                 continue
             try:
                 one.at, one.transfer = len(transfers), self._transfer(one.order, tx)
@@ -84,14 +86,29 @@ class Orders:
                 transfers.append(one.transfer)
         return transfers
 
-    def settle(self, posted: PostedRows, tx: Transaction) -> list[Answer | RequestRefused]:
+    def barred(self, order: Order, blocked: frozenset[AccountId]) -> Answer | LedgerError | None:
+        """What is said to an order before the books are asked; None where nothing is against it."""
+        return refused(CARD_BLOCKED.problem(_BLOCKED)) if takes_from(order, blocked) else None
+
+    def answered(
+        self, order: Order, transfer: Transfer, posted: Posted, tx: Transaction
+    ) -> Answer | LedgerError:
+        """What is said to an order that the books were asked for."""
+        return _answered(order, transfer, posted, tx)
+
+    @property
+    def planned_orders(self) -> list[Order]:
+        """The orders that have a transfer, in its order."""
+        return [one.order for one in self._planned if one.transfer is not None]
+
+    def settle(self, posted: PostedRows, tx: Transaction) -> list[Answer | LedgerError]:
         """Answer each order, and keep the answers of new keys."""
         answers = []
         said = []
         became = list(posted)
         for one in self._planned:
             if one.transfer is not None:
-                one.answer = _answered(one.order, one.transfer, became[one.at], tx)
+                one.answer = self.answered(one.order, one.transfer, became[one.at], tx)
             if one.is_new and isinstance(one.answer, Answer):
                 caller = one.order.caller
                 answers.append(

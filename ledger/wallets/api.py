@@ -14,6 +14,7 @@ from ledger.errors import OrderInvalid, QrRefused, ScopeMissing, StorageError, T
 from ledger.http.api import (
     ORDER_BYTES_MAX,
     Gate,
+    answered_by,
     as_response,
     body_of,
     client_of,
@@ -29,7 +30,10 @@ from ledger.orders.api import ALWAYS, HOLD_MAX, KEY_HEADER
 from ledger.orders.order import AMOUNT_MAX, caller_of, wallet_of
 from ledger.problems import BAD_REQUEST
 from ledger.rules import RuleFlag
+from ledger.wallets.desk import wallet_of_holder
 from ledger.wallets.keyed import CREATED
+from ledger.wallets.paying import Paying
+from ledger.wallets.qr import read_payment
 
 if TYPE_CHECKING:
     from fastapi.responses import Response
@@ -37,8 +41,11 @@ if TYPE_CHECKING:
     from ledger.book import Ledger
     from ledger.clients.scopes import Client
     from ledger.http.api import Guard
+    from ledger.http.front import HotRoutes
+    from ledger.orders.desk import OrderDesk
     from ledger.wallets.desk import WalletDesk
 
+PAYMENTS: Final = "/v1/wallets/payments"
 CALLS_MAX: Final = 64
 """Calls that wait for a commit."""
 CODE_CHARS_MAX: Final = 512
@@ -144,11 +151,12 @@ TransferNumber = Annotated[int, Path(ge=1, le=HOLD_MAX)]
 CardNumber = Annotated[str, Path(pattern=CARD)]
 
 
-def router(ledger: Ledger, desk: WalletDesk, guard: Guard) -> APIRouter:
-    """The routes of wallets."""
+def router(ledger: Ledger, desk: WalletDesk, payments: OrderDesk, guard: Guard, hot: HotRoutes) -> APIRouter:
+    """The routes of wallets; `payments` takes those by QR."""
     routes = APIRouter(tags=["wallets"])
     gate = Gate("wallet calls", CALLS_MAX)
-    counter = _Counter(desk, guard)
+    counter = _Counter(desk, payments, guard)
+    hot.add("POST", PAYMENTS, answered_by(counter.pay))
 
     @routes.get(
         "/v1/wallets/{card}", openapi_extra=secured(Scope.ACCOUNTS), dependencies=[guard.needs(Scope.ACCOUNTS)],
@@ -180,13 +188,12 @@ def router(ledger: Ledger, desk: WalletDesk, guard: Guard) -> APIRouter:
         return TransferDone(transfer=transfer, state=sent.state.value, amount=sent.amount)
 
     @routes.post(
-        "/v1/wallets/payments", status_code=CREATED, response_model=PaymentDone,
+        PAYMENTS, status_code=CREATED, response_model=PaymentDone,
         responses=described(*ALWAYS, WalletRefused, QrRefused), openapi_extra=_keyed(PaymentAsked),
     )  # fmt: skip
     async def post_payment(request: Request) -> Response:
         """Pay a merchant of this city by its QRIS code; a dynamic one once, whoever pays."""
-        with gate:
-            return as_response(await counter.pay(request))
+        return as_response(await counter.pay(request))
 
     return routes
 
@@ -194,8 +201,9 @@ def router(ledger: Ledger, desk: WalletDesk, guard: Guard) -> APIRouter:
 class _Counter:
     """Reads what is asked, and answers it."""
 
-    def __init__(self, desk: WalletDesk, guard: Guard) -> None:
+    def __init__(self, desk: WalletDesk, payments: OrderDesk, guard: Guard) -> None:
         self._desk = desk
+        self._payments = payments
         self._guard = guard
 
     async def order(self, request: Request) -> Reply:
@@ -218,9 +226,11 @@ class _Counter:
         wanted = read_json(body, PaymentAsked)
         caller = caller_of(client, request.headers.get("idempotency-key"), b"payment", body)
         amount = None if wanted.amount is None else Sen(wanted.amount)
-        pay = self._desk.pay_keyed
-        body = await run_in_threadpool(pay, caller, wanted.card, wanted.code, amount, Sen(wanted.tip))
-        return Reply(body, CREATED)
+        payment = read_payment(wanted.code, amount, Sen(wanted.tip))
+        answer = await self._payments.place(
+            Paying.of(caller, wanted.card, wallet_of_holder(wanted.card), payment)
+        )
+        return Reply(answer.body, answer.status)
 
     async def _asked(self, request: Request) -> tuple[Client, bytes]:
         client = await self._guard.admit(request, Scope.WALLETS)

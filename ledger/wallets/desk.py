@@ -102,7 +102,7 @@ class WalletDesk:
         given: RuleFlag = RuleFlag.NONE,
         registered: bool | None = None,
     ) -> AccountRules:
-        wallet = _wallet(card)
+        wallet = wallet_of_holder(card)
         done = self._ledger.writer.submit(_Rules(wallet, taken, given, registered)).result()
         if done.result is not Result.POSTED:
             raise WalletRefused(f"the books refuse it: {_words(done.result)}")
@@ -177,35 +177,15 @@ class WalletDesk:
         Raises QrRefused for the code, WalletRefused for the wallet.
         """
         payment = read_payment(text, amount, tip)
-        done = self._ledger.writer.submit(PayByQr(_wallet(card), payment)).result()
+        done = self._ledger.writer.submit(PayByQr(wallet_of_holder(card), payment)).result()
         if done.result is not Result.POSTED:
             raise refused(done.result)
         return payment
 
-    def pay_keyed(self, caller: Caller, card: str, text: str, amount: Sen | None, tip: Sen) -> bytes:
-        """The same for a client, under its key: the answer as JSON. Raises KeyReused too."""
-        payment = read_payment(text, amount, tip)
-
-        def said(done: Posted) -> dict[str, Any] | WalletRefused:
-            if done.result is not Result.POSTED:
-                return refused(done.result)
-            told = {
-                "merchant": payment.merchant,
-                "name": payment.name,
-                "amount": payment.amount,
-                "tip": payment.tip,
-            }
-            return {"card": card, **told, "position": done.position}
-
-        body: bytes = self._ledger.writer.submit(
-            Keyed(PayByQr(_wallet(card), payment), caller, said)
-        ).result()
-        return body
-
 
 def _sides(source: str, target: str, amount: Sen) -> tuple[AccountId, AccountId]:
     """The two wallets of a transfer; raises WalletRefused where it makes no sense."""
-    debit, credit = _wallet(source), _wallet(target)
+    debit, credit = wallet_of_holder(source), wallet_of_holder(target)
     if debit == credit:
         raise WalletRefused("both wallets are the same")
     if not 0 < amount <= AMOUNT_MAX:
@@ -213,7 +193,8 @@ def _sides(source: str, target: str, amount: Sen) -> tuple[AccountId, AccountId]
     return debit, credit
 
 
-def _wallet(card: str) -> AccountId:
+def wallet_of_holder(card: str) -> AccountId:
+    """The wallet of a card by its 16 digits; raises WalletRefused."""
     try:
         return wallet_of(card)
     except OrderInvalid as error:

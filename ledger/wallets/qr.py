@@ -71,6 +71,11 @@ def read_payment(text: str, amount: Sen | None = None, tip: Sen = _NOTHING) -> Q
     return QrPayment(int(number), code.merchant_name, paid, extra, once)
 
 
+def payable(wallet: AccountId, payment: QrPayment) -> AccountId:
+    """The merchant's account in a wallet's partition."""
+    return account_id(Code.MERCHANT_PAYABLE, split(wallet).partition, payment.merchant)
+
+
 @dataclass(slots=True)
 class PayByQr:
     """The unit of one payment. Answers what was posted."""
@@ -82,12 +87,13 @@ class PayByQr:
     def plan(self, tx: Transaction) -> Sequence[Transfer]:
         """The sale; raises WalletRefused where the code was paid before."""
         one = self.payment
-        if one.once and store.is_paid(tx.reading, one.once):
+        if one.once and store.paid_of(tx.reading, [one.once]):
             raise WalletRefused("this code was paid already: ask for a new one")
         need_unblocked(tx.reading, self.wallet)
-        merchant = account_id(Code.MERCHANT_PAYABLE, split(self.wallet).partition, one.merchant)
         now = tx.received_at
-        return (Transfer(self.wallet, merchant, one.total, Kind.SALE, now, service_day(now)),)
+        return (
+            Transfer(self.wallet, payable(self.wallet, one), one.total, Kind.SALE, now, service_day(now)),
+        )
 
     def settle(self, posted: PostedRows, tx: Transaction) -> Posted:
         """Note a code that is paid once."""

@@ -10,11 +10,13 @@ import sqlalchemy as sa
 
 from keys.clock import UnixMs
 from keys.money import Sen
-from ledger.chart import AccountId, split
+from ledger.chart import PARTITIONS, AccountId, split
 from ledger.transfer import Result
 from ledger.wallets.tables import arrivals, bills, bulk, orders, transfers
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ledger.store import Connection
 
 WHOLE = 0
@@ -129,15 +131,21 @@ def _arrival(sent: Sent) -> tuple[Any, ...]:
     )
 
 
-def is_paid(connection: Connection, code: bytes) -> bool:
-    """True where a dynamic code (its digest) was paid."""
-    key = (bills.c.partition == code[0] % 64, bills.c.code == code)
-    return connection.execute(sa.select(bills.c.position).where(*key)).first() is not None
+def paid_of(connection: Connection, codes: Sequence[bytes]) -> frozenset[bytes]:
+    """Which of some dynamic codes (their digests) were paid."""
+    places = {place_of(code) for code in codes}
+    query = sa.select(bills.c.code).where(bills.c.partition.in_(places), bills.c.code.in_(codes))
+    return frozenset(bytes(code) for (code,) in connection.execute(query))
+
+
+def place_of(code: bytes) -> int:
+    """The partition in which it is noted that a code was paid: no wallet's, for anybody may pay it."""
+    return code[0] % PARTITIONS
 
 
 def keep_paid(connection: Connection, code: bytes, debit: AccountId, position: int) -> None:
     """Note that a dynamic code was paid: nobody pays it again."""
-    values = {"partition": code[0] % 64, "code": code, "debit": debit, "position": position}
+    values = {"partition": place_of(code), "code": code, "debit": debit, "position": position}
     connection.execute(sa.insert(bills), values)
 
 

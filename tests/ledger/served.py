@@ -104,7 +104,13 @@ class Served:
         application = framework()
         application.include_router(history_api.router(History(ledger.database), self.rooms.guard))
         application.include_router(
-            wallets_api.router(ledger, WalletDesk(ledger, SystemClock()), self.rooms.guard)
+            wallets_api.router(
+                ledger,
+                WalletDesk(ledger, SystemClock()),
+                self.rooms.payments,
+                self.rooms.guard,
+                self.rooms.hot,
+            )
         )
         self.front: Front = mount(application, self.rooms)
         self.indexer = Indexer(ledger.database, lambda: ledger.head().position)
