@@ -12,6 +12,7 @@ import typer
 from hebat.errors import InputRefused
 from hebat.ledger_commands.place import DatabaseOption, DataOption, JsonOption, place_of
 from hebat.logs import configure
+from hebat.ordered_load_commands import loads_app
 from hebat.settings import LogLevel
 from keys.clock import SystemClock
 from keys.money import Sen, display, parse
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ledger.wallets.desk import WalletDesk
 
 wallet_app = typer.Typer(help="Wallets of cardholders.", no_args_is_help=True)
+wallet_app.add_typer(loads_app, name="loads")
 
 CardArgument = Annotated[str, typer.Argument(help="The card's 16 digits.")]
 InOption = Annotated[Path, typer.Option("--file", help="CSV with the columns card, rupiah, text.")]
@@ -131,6 +133,7 @@ def bulk(data: DataOption, file: InOption, out: OutOption,
 @contextmanager
 def _open(data: Path, database: str | None) -> Iterator[tuple[Ledger, WalletDesk]]:
     from ledger.book import Ledger  # noqa: PLC0415  as above
+    from ledger.wallets.blocked import Follower  # noqa: PLC0415
     from ledger.wallets.desk import WalletDesk  # noqa: PLC0415
     from settlement.calendar.cut_off import city_cut_offs  # noqa: PLC0415
 
@@ -139,6 +142,7 @@ def _open(data: Path, database: str | None) -> Iterator[tuple[Ledger, WalletDesk
         place_of(data, database).database() as found,
         Ledger.open(found, clock, city_cut_offs(found)) as ledger,
     ):
+        Follower(ledger).look()
         desk = WalletDesk(ledger, clock)
         desk.resume()
         yield ledger, desk

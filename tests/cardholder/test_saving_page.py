@@ -7,10 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hebat.fleet import Post, enrol
 from keys.clock import UnixMs
+from keys.identity import TerminalRole
+from keys.money import Rupiah, sen_of
 from ledger.cardholder.reading import wallet
 from ledger.cardholder.words import LANGUAGES
+from ledger.chart import purse
 from settlement.partner_bank.faults import Fault
+from terminals.roles.kiosk import Kiosk
+from terminals.screen.board import Tone
 from tests.cardholder.banked_town import banked_town
 from tests.cardholder.town import Holder, Town, form_key
 from tests.settlement.banked import CODE, OPENED, SAVER
@@ -64,6 +70,35 @@ def test_the_page_shows_what_the_bank_said_and_when(holder: tuple[Holder, dict[s
     assert f"•••• </span>{SAVER[-4:]}" in page
     assert "Rp1,000,000" in page
     assert "As the bank said on 18 Nov 2026" in page
+
+
+def test_money_comes_from_the_saving_account_through_the_wallet_onto_the_chip(
+    both: tuple[Town, PartnerBank], holder: tuple[Holder, dict[str, str], Issued]
+) -> None:
+    """Direct debit, wallet, an ordered load, and the card's next tap at a kiosk: one amount, moved once at each step."""
+    (town, bank), (page, key, card) = both, holder
+    ledger, number = town.city.ledger, card.identity.card_number
+    held, chip = saving_of(bank), card.chip_balance
+    amount = sen_of(Rupiah(30_000))
+    order = order_of(page.get(PAGE).text)
+    top_up = {**key, "order": order, "link": "1", "amount": "30000", "way": "in"}
+    assert page.post(f"{PAGE}/move", top_up).status_code == 303
+    assert (saving_of(bank), ledger.balance(wallet(town.known(card))).credits_posted) == (
+        held - amount,
+        amount,
+    )
+    assert page.post("/card/load", {**key, "amount": "20000"}).status_code == 303
+    assert ledger.balance(wallet(town.known(card))).debits_pending == sen_of(Rupiah(20_000))
+    tariff, post = town.city.configuration.tariffs[0], Post(3811, TerminalRole.KIOSK, 701)
+    with enrol(town.city, post, town.server.address, tariff) as kiosk:
+        panel = Kiosk(kiosk)
+        panel.press("wallet", "")
+        card.chip.leave_field()
+        board = panel.card(card.chip)
+    assert (board.tone, board.amount, card.chip_balance) == (Tone.GREEN, 20_000, chip + 20_000)
+    left = ledger.balance(wallet(town.known(card)))
+    assert (left.net(wallet(town.known(card))), left.debits_pending) == (sen_of(Rupiah(10_000)), 0)
+    assert ledger.balance(purse(number)).net(purse(number)) == sen_of(Rupiah(chip + 20_000))
 
 
 def test_money_is_ordered_once_however_often_the_button_is_pressed(

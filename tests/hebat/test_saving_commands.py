@@ -140,3 +140,27 @@ def test_a_payment_into_a_virtual_account_is_in_the_wallet_once(place: tuple[Fol
         assert "4012500" in run("pay-va", bank.folder, *order, "--notify", f"{server.address}/banks/nobody")
         assert city.ledger.balance(wallet(known)).credits_posted == holds + 4_000_000
     assert bank.balance(SAVER) == before - 4_000_000
+
+
+def test_a_load_is_ordered_listed_and_taken_back_from_a_shell(place: tuple[Folder, str, Bank]) -> None:
+    folder, card, _ = place
+
+    def loads(command: str, *more: str, code: int = 0) -> str:
+        return run("loads", command, *more, "--data", folder.root, code=code, room="wallet")
+
+    assert loads("list") == "No load waits.\n"
+    with City(folder, configuration_of(folder), SystemClock()) as city:
+        known = city.registry.card_numbered(int(card))
+        assert known is not None
+        account = wallet(known)
+        held = city.ledger.balance(account)
+    assert held.net(account) >= 1_000_000
+    assert "Rp10.000 ordered" in loads("order", card, "--rupiah", "10000")
+    (one,) = json.loads(loads("list", "--json"))
+    assert (one["card"], one["sen"], one["fate"]) == (int(card), 1_000_000, "waiting")
+    again = loads("order", card, "--rupiah", "10000", code=2)
+    assert "a load waits for this card already" in again
+    assert "the wallet has its money back" in loads("cancel", card)
+    assert "no load waits" in loads("cancel", card, code=2)
+    assert loads("list", "--card", card).endswith(", cancelled.\n")
+    assert "no card 9360000900000006" in loads("list", "--card", "9360000900000006", code=2)
