@@ -122,9 +122,13 @@ class BankServices:
             balance, lines = _page(told)
             # A page begins with the second in which the one before it ended: lines of that second come twice.
             found += lines[sum(one.at >= first for one in found) :]
-            after = moments.read(str(told.get("lastRecordDateTime", "")))
-            if told.get("hasMore") != MORE or after is None or after <= first:
+            if told.get("hasMore") != MORE:
                 return BankStatement(balance, tuple(found))
+            after = moments.read(str(told.get("lastRecordDateTime", "")))
+            if after is None or after <= first:
+                raise BankAnswerInvalid(
+                    f"{self._line.bank.name} has more lines and does not say from when on: ask for fewer days"
+                )
             first = after
         raise BankAnswerInvalid(
             f"{self._line.bank.name} tells more than {PAGES_MAX} pages: ask for fewer days"

@@ -72,6 +72,17 @@ def test_a_long_statement_is_asked_for_page_by_page(linked: Saved, monkeypatch: 
     assert figures(linked, Day(TODAY + 1)) == [("mirror less bank", 0, 0), ("accounts not told", 0, 0)]
 
 
+def test_a_statement_that_cannot_be_told_to_its_end_is_not_taken_for_whole(
+    linked: Saved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More lines in one second than a page has: the account counts as not told, and nothing is kept of the part."""
+    monkeypatch.setattr(bank, "STATEMENT_LINES_MAX", 3)
+    for number in range(5):
+        spent(linked, f"X{number}", rupiah(100))
+    linked.night.mirror(TODAY)
+    assert figures(linked, TODAY) == [("mirror less bank", 0, 0), ("accounts not told", 1, 0)]
+
+
 def test_a_night_run_again_finds_the_same_whatever_happened_since(linked: Saved) -> None:
     linked.night.mirror(TODAY)
     before = linked.desk.of(KSH)
