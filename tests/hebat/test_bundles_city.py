@@ -129,6 +129,7 @@ def test_a_blocked_cards_lock_is_kept_once_moves_no_money_and_is_told_to_staff_w
 ) -> None:
     bus, card, at = semarang.bus(1001, role), semarang.card(), semarang.scene.clock.now()
     semarang.office.blocks.block(semarang.known(card), "lost", at)
+    semarang.scene.city.following.look()  # the wallet's flag is a row too
     semarang.office.hotlist()
     bus.refresh()
     rows = sum(len(some) for some in semarang.scene.city.ledger.row_chunks())
