@@ -26,6 +26,7 @@ from hebat.keyroom.backups import keys_app
 from hebat.ledger_commands.app import ledger_app
 from hebat.ledger_commands.proofs import proof_app
 from hebat.ledger_commands.serving import serve, wait
+from hebat.load.commands import load_app
 from hebat.logs import configure
 from hebat.night_commands.running import night, settle
 from hebat.night_commands.windows import windows
@@ -67,6 +68,7 @@ app.command()(simulate)
 app.command()(sbom)
 app.command()(audit)
 app.add_typer(card_app, name="card")
+app.add_typer(load_app, name="load")
 app.add_typer(bundles_app, name="bundles")
 app.add_typer(fares_app, name="fares")
 app.add_typer(keys_app, name="keys")

@@ -15,6 +15,7 @@ from card.batch import Context, RecordStatus, TapRecord, encode_record
 from card.layout import TapKind
 from hebat import wiring
 from hebat.folder import Folder
+from hebat.load.riders import riders
 from hebat.vaults import city_vault
 from keys.clock import UnixMs
 from keys.identity import TerminalRole, read_certificate
@@ -24,14 +25,13 @@ from ledger.chart import purse
 from ledger.intake import store
 from ledger.store import read_rows
 from tests.ledger.desk import MERCHANT, OPERATOR, open_scene
-from tests.ledger.streams import holders
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from hebat.load.riders import Rider
     from ledger.intake.receive import Answer
     from tests.ledger.desk import Desk, Scene
-    from tests.ledger.streams import Holder
 
 SEEDS = range(40 if os.environ.get("HEBAT_LONG") else 4)
 BATCHES, RECORDS = 8, 14
@@ -65,7 +65,7 @@ def desks_of(scene: Scene) -> list[Desk]:
 class Crowd:
     """People with cards who do what a seed says."""
 
-    def __init__(self, seed: int, people: list[Holder], now: UnixMs) -> None:
+    def __init__(self, seed: int, people: list[Rider], now: UnixMs) -> None:
         self.dice = random.Random(seed)
         self.people = people
         self.now = now
@@ -132,7 +132,7 @@ def test_columns_and_single_records_leave_the_same_journal_and_answers(
     folder = Folder(tmp_path / "city")
     first = open_scene(folder, fresh=True)
     with first.city:
-        people = holders(first.city.vault, 9)
+        people = riders(first.city.vault, 9)
         first.city.registry.add_cards([one.registered() for one in people])
         desks = desks_of(first)
         first.city.blocks.block(people[0].registered(), "lost", first.clock.now())

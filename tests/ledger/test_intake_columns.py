@@ -17,6 +17,7 @@ from card import evidence
 from card.batch import Context, RecordStatus, TapRecord, decode_record, encode_record
 from card.errors import CardError
 from card.layout import Journey, JourneyState, TapKind
+from hebat.load.riders import riders
 from keys.clock import UnixMs
 from keys.filevault import FileVault
 from keys.kernels import stamp_of
@@ -24,7 +25,6 @@ from keys.money import Rupiah
 from keys.vault import Role
 from ledger.intake.columnar import cbor, compiled, reading
 from ledger.intake.columnar import fields as f
-from tests.ledger.streams import holders
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -43,7 +43,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     """One record of every layout, all with sequence 7."""
     vault = FileVault.create(tmp_path_factory.mktemp("keys") / "vault", "x", 16)
     vault.add_master(Role.TRANSACTION_MAC, 1, bytes(range(16)))
-    (holder,) = holders(vault, 1)
+    (holder,) = riders(vault, 1)
     holder.journey = Journey(
         JourneyState.INSIDE, AT // 1000, 3, 1, AT // 1000 - 60, Rupiah(3_500), last_terminal=1001
     )

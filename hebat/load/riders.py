@@ -1,13 +1,13 @@
-"""Signed taps by the thousand, without a chip: what the cards would have signed, from the keys that they were made with."""
+"""Cards that sign without a chip: what they would have signed, from the keys that they were made with. For rehearsals, which want taps by the thousand."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from card import evidence, tmac
 from card.apdu import Ins
-from card.batch import Context, RecordStatus, TapRecord, encode_record
+from card.batch import Context, RecordStatus, TapRecord
 from card.layout import Concession, File, Identity, Journey, LogRecord, ReaderId, TapKind, card_number
 from keys.clock import Day, UnixMs
 from keys.money import Rupiah
@@ -17,19 +17,23 @@ from ledger.intake.registry import Card
 if TYPE_CHECKING:
     from keys.vault import CardKey, Vault
 
-UID_FROM = 0x04_00_00_00_00_00_00
-VALID_UNTIL = Day(40_000)
+UID_FROM: Final = 0x04_00_00_00_00_00_00
+VALID_UNTIL: Final = Day(40_000)
+BALANCE: Final = 1_000_000
+_SPREAD: Final = 2_654_435_761
+"""Knuth's multiplier: neighbours' chips have UIDs far apart, as bought ones have."""
+_ONE_IN: Final = 5
 
 
 @dataclass
-class Holder:
-    """A card in somebody's pocket: its counter, its balance, what it signed last."""
+class Rider:
+    """A card in somebody's pocket: its counter, its balance in rupiah, what it signed last."""
 
     uid: bytes
     identity: Identity
     key: CardKey
     tmc: int = 0
-    balance: int = 1_000_000
+    balance: int = BALANCE
     last_tmv: bytes = b""
     journey: Journey = field(default_factory=Journey)
 
@@ -55,7 +59,7 @@ class Holder:
         *,
         moved_on: bool = False,
     ) -> TapRecord:
-        """What a terminal has in its outbox after this card was held to it."""
+        """What a terminal has in its outbox after this card was held to it; `amount` in rupiah."""
         signed = amount if kind.credits_card else -amount
         tmi = self._input(kind, signed, at, terminal, sequence, moved_on=moved_on)
         seen, self.tmc, self.balance = self.tmc, self.tmc + 1, self.balance + signed
@@ -93,21 +97,16 @@ class Holder:
         return b"".join(parts)
 
 
-def holders(vault: Vault, count: int, issuer: int = 9, first: int = 1_000_000) -> list[Holder]:
+def riders(vault: Vault, count: int, issuer: int = 9, first: int = 1_000_000) -> list[Rider]:
     """Cards with value on them; one in five is a pupil's."""
     version = vault.current(Role.TRANSACTION_MAC)
     made = []
     for serial in range(first, first + count):
-        uid = (UID_FROM + serial * 2_654_435_761 % (1 << 44)).to_bytes(7, "big")
-        concession = Concession.GENERAL if serial % 5 else Concession.PUPIL
+        uid = (UID_FROM + serial * _SPREAD % (1 << 44)).to_bytes(7, "big")
+        concession = Concession.GENERAL if serial % _ONE_IN else Concession.PUPIL
         identity = Identity(
             card_number(issuer, serial), issuer, 1, registered=False, concession=concession, concession_until=VALID_UNTIL,
             valid_until=VALID_UNTIL,
         )  # fmt: skip
-        made.append(Holder(uid, identity, vault.card_key(Role.TRANSACTION_MAC, version, uid)))
+        made.append(Rider(uid, identity, vault.card_key(Role.TRANSACTION_MAC, version, uid)))
     return made
-
-
-def encoded(records: list[TapRecord]) -> list[bytes]:
-    """Records as they stand in a batch."""
-    return [encode_record(record) for record in records]

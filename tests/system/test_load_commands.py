@@ -1,0 +1,105 @@
+"""A rush against a real server: what comes in beyond what it bears is sent away with a time to come back, everything is posted once, and then it is as quick as before."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+from lxml import etree
+
+from hebat.load.driving import Fleet
+from hebat.load.kit import read
+from tests.system.conftest import ROOT, hebat, ready
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TERMINALS = 200
+RUSHING = slice(0, 80)
+"""Those of the first test: more than the 64 batches that a server works on at once."""
+CLIMBING = slice(80, TERMINALS)
+BATCHES = 30
+
+
+@pytest.fixture(scope="module")
+def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """A city to rehearse in, and the address of its server, a process of its own."""
+    folder = tmp_path_factory.mktemp("rush") / "city"
+    made = hebat(
+        "load", "prepare", "--data", folder, "--cards", "1000", "--terminals", str(TERMINALS), "--batches", str(BATCHES), "--taps", "3",
+    )  # fmt: skip
+    assert made.code == 0, made.err
+    command = ready().command("serve", "--data", str(folder), "--port", "0")
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
+        assert server.stdout is not None
+        yield folder, server.stdout.readline().split("/night")[0]
+        server.send_signal(signal.SIGINT)
+        assert server.wait(30) in {0, 130}
+
+
+def posted(address: str) -> float:
+    shown = httpx2.get(f"{address}/metrics", timeout=30).text
+    return float(re.findall(r'ledger_taps_total\{result="posted"\} (\S+)', shown)[0])
+
+
+@pytest.mark.slow
+def test_beyond_what_it_bears_the_server_sheds_loses_nothing_and_recovers(
+    rehearsal: tuple[Path, str],
+) -> None:
+    folder, address = rehearsal
+    streams = read(folder)[RUSHING]
+
+    async def rush() -> list[Any]:
+        fleet = Fleet(address, streams)
+        steps = [await fleet.drive(*one) for one in ((20, 1.0, 1), (5_000, 0.2, 2), (20, 1.0, 3))]
+        await fleet.close()
+        return steps
+
+    before, beyond, after = asyncio.run(rush())
+    assert beyond.shed > 0, "80 terminals at once, and room for 64 batches"
+    assert beyond.told_when == beyond.shed, "each with a time to come back"
+    for step in (before, beyond, after):
+        assert (step.answered, step.refused, step.cut) == (step.due, [], 0)
+        assert step.posted == step.taps, "posted once, however often a terminal had to come back"
+    assert (before.shed, after.shed) == (0, 0)
+    assert posted(address) == before.taps + beyond.taps + after.taps
+    assert after.served.percentile(50) < 5 * before.served.percentile(50) + 0.05
+
+
+@pytest.mark.slow
+def test_the_command_climbs_to_the_knee_counts_every_tap_and_draws_what_it_saw(
+    rehearsal: tuple[Path, str], tmp_path: Path
+) -> None:
+    folder, address = rehearsal
+    part, drawn = tmp_path / "load", tmp_path / "load.svg"
+    part.mkdir()
+    for place in sorted((folder / "load").iterdir())[CLIMBING]:
+        (part / place.name).symlink_to(place)
+    ran = hebat(
+        "load", "run", "--data", tmp_path, "--address", address, "--from", "15", "--seconds", "0.5", "--within", "3", "--picture", drawn, "--json",
+    )  # fmt: skip
+    told = json.loads(ran.out)
+    assert told["lost"] == 0, ran.err
+    assert told["steps"][0]["what"] == "borne"
+    assert [one["answered"] - one["due"] for one in told["steps"]] == [0] * len(told["steps"])
+    assert told["posted"] == sum(one["posted"] for one in told["steps"])
+    assert ran.code in {0, 1}, "1: a machine that was busy itself"
+    assert len(etree.parse(drawn).getroot().findall("{http://www.w3.org/2000/svg}g")) == len(told["steps"])
+
+
+def test_a_folder_without_batches_and_a_server_that_is_not_there_are_said(tmp_path: Path) -> None:
+    nothing = hebat("load", "run", "--data", tmp_path)
+    assert (nothing.code, "hebat load prepare" in nothing.err) == (2, True)
+    (tmp_path / "load" / "1001").mkdir(parents=True)
+    (tmp_path / "load" / "1001" / "0000-1.cose").write_bytes(b"\0")
+    away = hebat("load", "run", "--data", tmp_path, "--address", "http://127.0.0.1:9")
+    assert (away.code, "no server answers at http://127.0.0.1:9" in away.err) == (2, True)
