@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime, time, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,6 +31,7 @@ from tests.hebat.test_participants import EXAMPLE, SHOP
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from ledger.chart import AccountId
 
@@ -114,9 +115,9 @@ def test_what_a_server_says_against_a_night_comes_with_its_code(city: City) -> N
 
 @pytest.mark.parametrize("words", [b"", b"{", b"[1]\n", b'{"day": "soon", "only_settle": 0}\n', b"x" * 5_000])
 def test_who_asks_in_no_known_way_is_let_go_and_the_next_is_heard(city: City, words: bytes) -> None:
-    with socket.socket(socket.AF_UNIX) as line:
+    with socket.socket(socket.AF_UNIX) as line, _short(city.folder.root) as name:
         line.settimeout(20)
-        line.connect(_short(city.folder.root))
+        line.connect(name)
         line.sendall(words)
         line.shutdown(socket.SHUT_WR)
         with suppress(ConnectionResetError):  # it did not read all of it
@@ -125,11 +126,14 @@ def test_who_asks_in_no_known_way_is_let_go_and_the_next_is_heard(city: City, wo
         asked(city.folder.root, Wanted(Day(60_000), only_settle=True), lambda _: None)
 
 
-def _short(folder: Path) -> str:
-    link = Path("/tmp") / f"night-{folder.stat().st_ino}"
-    if not link.is_symlink():
-        link.symlink_to(folder)
-    return str(link / SOCKET)
+@contextmanager
+def _short(folder: Path) -> Iterator[str]:
+    """The socket's name by way of its open folder: the whole of it is longer than a socket's may be."""
+    number = os.open(folder, os.O_PATH | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{number}/{SOCKET}"
+    finally:
+        os.close(number)
 
 
 def test_where_no_server_listens_nobody_answers(tmp_path: Path) -> None:

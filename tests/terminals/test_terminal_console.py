@@ -57,7 +57,7 @@ async def sold_by_keys(till: Station, vault: FileVault) -> str:
     async with console.run_test(size=(100, 32)) as pilot:
         await until(pilot, console, "Buka giliran kerja dulu")
         await pilot.press("enter")
-        await pilot.press(*"Siti", "enter")
+        await pilot.press(*"Kasir", "enter")
         await until(pilot, console, "Masukkan harga")
         await pilot.press("1")
         await pilot.press(*"5000", "enter")
@@ -67,7 +67,7 @@ async def sold_by_keys(till: Station, vault: FileVault) -> str:
         assert console.screen.has_class("green")
         await pilot.press("l", "l")
         await until(pilot, console, "Balance left")
-        assert "Siti · Taken Rp5.000" in board(console)
+        assert "Kasir · Taken Rp5.000" in board(console)
         return board(console)
 
 
@@ -83,7 +83,7 @@ def test_each_payment_gives_one_receipt_and_a_refusal_none(till: Station, vault:
         paper.set()
 
     till._receipts = put
-    till.press("open-shift", "Siti")
+    till.press("open-shift", "Kasir")
     till.press("sale", "5000")
     till.tapped(card(vault, 1_000, 2))
     till.tapped(card(vault))

@@ -140,7 +140,7 @@ def test_what_is_counted_outlives_a_till_that_is_killed(shop: Shop) -> None:
 
 def test_a_kiosk_gives_no_sale_back(shop: Shop) -> None:
     kiosk = shop.rig.terminal(KIOSKS[0])
-    kiosk.outbox.open_shift("Budi", shop.rig.clock.now())
+    kiosk.outbox.open_shift("Kasir 2", shop.rig.clock.now())
     shop.terminal.upload()
     with pytest.raises(Exception, match="may not give back"):
         kiosk.refund(shop.card.chip, Sale(TILLS[0].number, 1), "goods-returned")

@@ -222,7 +222,7 @@ def test_a_price_stays_until_it_is_paid_or_cancelled(
     device: Terminal, clock: Clock, vault: FileVault
 ) -> None:
     till = station_of(device, clock, Merchant(device))
-    till.press("open-shift", "Siti")
+    till.press("open-shift", "Kasir 1")
     till.press("sale", "60000")
     assert till.tapped(card(vault)).word == "short"
     assert till.tapped(card(vault, 70_000, 2)).word == "paid"
@@ -354,7 +354,7 @@ def page(device: Terminal, clock: Clock) -> Iterator[str]:
 
 
 def test_no_other_page_may_press_a_button(page: str) -> None:
-    press = {"action": "open-shift", "value": "Siti"}
+    press = {"action": "open-shift", "value": "Kasir 1"}
     foreign = httpx2.post(f"{page}/press", json=press, headers={"Origin": "http://evil.example"})
     assert foreign.status_code == 403
     rebound = httpx2.get(page, headers={"Host": "evil.example"})

@@ -54,12 +54,12 @@ def test_a_shift_counts_what_was_paid_what_is_open_and_cash(outbox: Outbox) -> N
 
 
 def test_a_torn_card_that_comes_back_after_closing_counts_in_the_shift_that_tapped_it(outbox: Outbox) -> None:
-    outbox.open_shift("Siti", START)
+    outbox.open_shift("Kasir 1", START)
     outbox.save(record(1), RecordState.INTENT)
     outbox.close_shift(START)
     outbox.confirm(record(1), bytes(8))
     assert sums(outbox) == {"sale": (1, 3_500)}
-    outbox.open_shift("Budi", START)
+    outbox.open_shift("Kasir 2", START)
     outbox.save(record(2), RecordState.READY)
     assert sums(outbox) == {"open": (1, 3_500)}
 
@@ -72,9 +72,9 @@ def test_one_shift_at_a_time_and_none_without_a_name(outbox: Outbox) -> None:
     for bad in ("", "   ", "x" * 41, "a\x07b"):
         with pytest.raises(ShiftRefused, match="1 to 40 letters"):
             outbox.open_shift(bad, START)
-    outbox.open_shift("Siti", START)
-    with pytest.raises(ShiftOpen, match="Siti"):
-        outbox.open_shift("Budi", START)
+    outbox.open_shift("Kasir 1", START)
+    with pytest.raises(ShiftOpen, match="Kasir 1"):
+        outbox.open_shift("Kasir 2", START)
 
 
 @given(
@@ -86,7 +86,7 @@ def test_shift_sums_are_the_records_however_the_day_goes(
 ) -> None:
     path = tmp_path_factory.mktemp("shift") / "outbox.db"
     outbox, fate, shift_of, now = Outbox(path), dict[int, str](), dict[int, int](), 1
-    outbox.open_shift("Siti", START)
+    outbox.open_shift("Kasir 1", START)
     for step in steps:
         pending = next((number for number, state in fate.items() if state == "open"), None)
         if step == "tap":
@@ -104,7 +104,7 @@ def test_shift_sums_are_the_records_however_the_day_goes(
             outbox = Outbox(path)
         elif step == "shift":
             outbox.close_shift(START)
-            now = outbox.open_shift("Budi", START)
+            now = outbox.open_shift("Kasir 2", START)
         elif step == "send":
             batch = outbox.batch(lambda first, _previous, records: b"%d:%d" % (first, len(records)))
             if batch is not None:
