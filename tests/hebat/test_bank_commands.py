@@ -20,12 +20,11 @@ from hebat.serving import listening_socket
 from ledger.book import Ledger
 from settlement.partner_bank.books import Books
 from settlement.statements.reading import Reader
+from tests.system.ready import Started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-HEBAT = [sys.executable, "-m", "hebat.cli", "bank"]
 
 
 def run(*arguments: str | Path, code: int = 0, room: str = "bank") -> str:
@@ -49,17 +48,9 @@ class Bank:
 
     @contextmanager
     def running(self, *options: str) -> Iterator[Bank]:
-        command = [
-            *HEBAT,
-            "simulate",
-            str(self.folder),
-            "--key",
-            str(self.folder / "ksh.pem"),
-            "--port",
-            str(self.port),
-            *options,
-        ]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        key = self.folder / "ksh.pem"
+        words = ("bank", "simulate", str(self.folder), "--key", str(key), "--port", str(self.port), *options)
+        with Started(*words, stdout=subprocess.PIPE) as process:
             self.process = process
             assert process.stdout is not None
             address = process.stdout.readline()
@@ -128,9 +119,8 @@ def pay(city: Path, reference: str, rupiah: int = 10_000) -> list[str]:
 
 def test_a_client_that_is_killed_in_a_payment_finds_out_what_became_of_it(city: Path, bank: Bank) -> None:
     with bank.running("--pause-ms", "3000"):
-        client = subprocess.Popen(
-            [*HEBAT, *pay(city, "KILLED")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        client = Started("bank", *pay(city, "KILLED"), **quiet)
         give_up = time.monotonic() + 30
         while not bank.moved("KILLED") and time.monotonic() < give_up:
             time.sleep(0.3)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +22,11 @@ from ledger.transfer import ROW
 from ledger.verify import verify
 from tests.ledger.conftest import postgres  # noqa: F401  its server, for these tests too
 from tests.ledger.entries import SetClock, transfer
+from tests.system.conftest import hebat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ROOT = Path(__file__).resolve().parents[2]
 REVISIONS = sorted(
     script.revision for script in ScriptDirectory(str(Path(migrations.__file__).parent)).walk_revisions()
 )
@@ -117,22 +115,17 @@ def test_a_postgresql_database_of_an_older_release_is_upgraded_with_its_data(
     check_upgraded(f"postgresql+psycopg2://postgres@/{name}?host={postgres}", revision)
 
 
-def hebat(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "hebat.cli", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-
-
 def test_an_older_ledger_is_told_to_upgrade_and_the_command_does(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     old_ledger(url, "0008")
     with pytest.raises(StorageError, match="run `hebat ledger upgrade`"):
         Ledger.open(url, CLOCK)
     ran = hebat("ledger", "upgrade", "--database", url)
-    assert (ran.returncode, f"from schema 0008 to {REVISIONS[-1]}" in ran.stdout) == (0, True), ran
-    assert "up to date" in hebat("ledger", "upgrade", "--database", url).stdout
+    assert (ran.code, f"from schema 0008 to {REVISIONS[-1]}" in ran.out) == (0, True), ran
+    assert "up to date" in hebat("ledger", "upgrade", "--database", url).out
     with Ledger.open(url, CLOCK) as ledger:
         busy = hebat("ledger", "upgrade", "--database", url)
-        assert (busy.returncode, "stop it first" in busy.stderr) == (4, True), busy
+        assert (busy.code, "stop it first" in busy.err) == (4, True), busy
         assert ledger.head().position == 4
 
 
@@ -157,5 +150,5 @@ def test_where_there_is_no_ledger_there_is_nothing_to_upgrade(tmp_path: Path) ->
     with pytest.raises(DatabaseMissing):
         migrations.migrate(f"sqlite:///{tmp_path / 'none.db'}")
     ran = hebat("ledger", "upgrade", "--database", f"sqlite:///{tmp_path / 'other.db'}")
-    assert (ran.returncode, "hebat ledger init" in ran.stderr) == (2, True), ran
+    assert (ran.code, "hebat ledger init" in ran.err) == (2, True), ran
     assert not (tmp_path / "other.db").exists()

@@ -8,7 +8,6 @@ import http.client
 import json
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -28,11 +27,11 @@ from ledger.snapshots.store import stored
 from ledger.store import Database
 from tests.founding import found
 from tests.ledger.served import BANK, order, wallet
+from tests.system.ready import Started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).resolve().parents[2]
 STOP_SECONDS_MAX = 25
 CALLERS = 8
 FLOOD = 1400
@@ -47,22 +46,12 @@ class Town:
     token: str
 
     @contextlib.contextmanager
-    def served(self) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    def served(self) -> Iterator[tuple[Started, int]]:
         """Its server's process, and the port."""
-        command = [
-            sys.executable,
-            "-u",
-            "-m",
-            "hebat.cli",
-            "serve",
-            "--data",
-            str(self.folder.root),
-            "--port",
-            "0",
-        ]
+        words = ("serve", "--data", self.folder.root, "--port", "0")
         with (
             (self.folder.root / "log").open("a") as log,
-            subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True) as process,
+            Started(*words, stdout=subprocess.PIPE, stderr=log) as process,
         ):
             try:
                 assert process.stdout is not None
@@ -222,11 +211,11 @@ def test_law_10_a_flood_is_answered_at_once_and_memory_stays(town: Town) -> None
     with town.served() as (process, port):
         fund(town, port)
         asyncio.run(flooded(town, port, "warm"))
-        resting = resident(process.pid)
+        resting = resident(process.command_pid)
         answers: Counter[tuple[int, bool]] = Counter()
         for number in range(3):
             answers += asyncio.run(flooded(town, port, f"flood-{number}"))
-        grown = resident(process.pid) - resting
+        grown = resident(process.command_pid) - resting
         process.send_signal(signal.SIGTERM)
         assert process.wait(STOP_SECONDS_MAX) == 0
     assert set(answers) == {(201, False), (429, True)}

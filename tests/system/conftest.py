@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import shutil
 import signal
 import subprocess
-import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.system.ready import Ready
+from tests.system.ready import Started, ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,14 +37,6 @@ def hebat(*arguments: str | Path) -> Ran:
     return Ran(done.returncode, done.stdout, done.stderr)
 
 
-@cache
-def ready() -> Ready:
-    """The process that commands are forked from: one for all tests of a run."""
-    made = Ready()
-    atexit.register(made.end)
-    return made
-
-
 @dataclass(frozen=True)
 class Demo:
     """A demo day that was kept."""
@@ -67,9 +56,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
-    """`hebat serve` over a city's folder, in a process of its own that starts cold: its address."""
-    command = [sys.executable, "-u", "-m", "hebat.cli", "serve", "--data", str(folder), "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    """`hebat serve` over a city's folder, in a process of its own: its address."""
+    with Started("serve", "--data", folder, "--port", "0", stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         yield process.stdout.readline().split("/night")[0]
         process.send_signal(signal.SIGINT)

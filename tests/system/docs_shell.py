@@ -17,7 +17,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
-from tests.system.conftest import ROOT, ready
+from tests.system.ready import ROOT, ready
 
 if TYPE_CHECKING:
     from pathlib import Path

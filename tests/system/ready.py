@@ -6,18 +6,24 @@ Run as `python -m tests.system.ready SOCKET`. It and all that it forked end with
 from __future__ import annotations
 
 import atexit
+import contextlib
+import fcntl
 import gc
 import importlib
 import os
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import termios
 import threading
+import time
+from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Final
+from typing import Any, Final
 
 from tests.ledger.crash.nursery import die_with_parent
 
@@ -31,6 +37,10 @@ LOADED: Final = (
 """Modules of commands, with all that they import: each takes a command up to three seconds."""
 _MESSAGE_MAX: Final = 1 << 18
 _WAITING_MAX: Final = 16
+_BEGIN_S_MAX: Final = 60
+_PEER: Final = struct.Struct("iII")
+BEFORE: Final = "HEBAT_TESTS_BEFORE"
+"""The variable with a program that is run first in the command's process."""
 
 
 class Ready:
@@ -49,11 +59,51 @@ class Ready:
         """What runs `hebat` with these arguments."""
         return [sys.executable, "-I", "-S", LAUNCHER, self._door, *arguments]
 
+    def pid_of(self, launcher: subprocess.Popen[Any]) -> int:
+        """The process of the command that a launcher stands for; waits until it is there."""
+        late = time.monotonic() + _BEGIN_S_MAX
+        while launcher.poll() is None and time.monotonic() < late:
+            with contextlib.suppress(FileNotFoundError):
+                return int(_note(self._door, launcher.pid).read_text(encoding="ascii"))
+            time.sleep(0.002)
+        raise ProcessLookupError(f"{launcher.args!r} runs no command")
+
     def end(self) -> None:
         """End the process, and take its socket away."""
         self._process.terminate()
         self._process.wait(20)
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+@cache
+def ready() -> Ready:
+    """The process that commands are forked from: one for all tests of a run, begun when it is first needed."""
+    made = Ready()
+    atexit.register(made.end)
+    return made
+
+
+class Started(subprocess.Popen[str]):
+    """A `hebat` command that goes on beside the test: it is the command that is signalled and killed, not the launcher that stands for it."""
+
+    def __init__(self, *arguments: str | Path, **options: Any) -> None:
+        command = ready().command(*map(str, arguments))
+        super().__init__(command, cwd=ROOT, text=True, **options)
+
+    @property
+    def command_pid(self) -> int:
+        """The command's own process."""
+        return ready().pid_of(self)
+
+    def send_signal(self, sig: int) -> None:
+        """Signal the command; nothing where it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.command_pid, sig)
+
+
+def _note(door: str, launcher: int) -> Path:
+    """Where the process of a launcher's command stands while it runs."""
+    return Path(f"{door}.{launcher}")
 
 
 def load() -> None:
@@ -80,8 +130,19 @@ def _serve(guest: socket.socket) -> None:
     for one in fds:
         os.close(one)
     guest.send(str(pid).encode())
+    note = _noted(guest, pid)
     _, status = os.waitpid(pid, 0)
+    note.unlink()
     guest.send(str(os.waitstatus_to_exitcode(status)).encode())
+
+
+def _noted(guest: socket.socket, pid: int) -> Path:
+    """Whoever holds the launcher can ask which process does the work."""
+    launcher, _, _ = _PEER.unpack(guest.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _PEER.size))
+    note = _note(sys.argv[1], launcher)
+    half = note.with_suffix(f"{note.suffix}-")
+    half.write_text(str(pid), encoding="ascii")
+    return half.replace(note)
 
 
 def _become(fds: list[int], folder: str, arguments: list[str], environment: list[str]) -> None:
@@ -92,6 +153,9 @@ def _become(fds: list[int], folder: str, arguments: list[str], environment: list
     for number, one in enumerate(fds):
         os.dup2(one, number)
         os.close(one)
+    if os.isatty(0):
+        with contextlib.suppress(OSError):  # somebody else's terminal stays theirs
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     os.chdir(folder)
     os.environ.clear()
     os.environ.update((name, value) for name, _, value in (one.partition("=") for one in environment))
@@ -105,6 +169,7 @@ def _run() -> int:
 
     code = 0
     try:
+        exec(os.environ.pop(BEFORE, ""), {})
         main()
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else int(ended.code is not None)

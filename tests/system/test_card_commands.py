@@ -6,7 +6,6 @@ import json
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.card.pcscd import SLOTS, WAIT_S, Pcscd
-from tests.system.conftest import ROOT, Ran, hebat
+from tests.system.conftest import Ran, hebat
+from tests.system.ready import Started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,10 +35,9 @@ def city(demo: Demo, tmp_path: Path) -> Path:
 
 
 @contextmanager
-def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+def running(*arguments: str) -> Iterator[Started]:
     """A `hebat` process that goes on until it is told to stop; it is killed where it outlives its time."""
-    command = [sys.executable, "-u", "-m", "hebat.cli", *arguments]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with Started(*arguments, stdout=subprocess.PIPE) as process:
         late = threading.Timer(LIFE_S, process.kill)
         late.start()
         try:
@@ -50,7 +49,7 @@ def running(*arguments: str) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def line_of(process: subprocess.Popen[str]) -> str:
+def line_of(process: Started) -> str:
     """The next line that a process says; empty where it has ended."""
     assert process.stdout is not None
     return process.stdout.readline().removesuffix("\n")

@@ -15,7 +15,7 @@ from tests.system.typist import PASSPHRASE, VALUES, Typist, give, shown
 
 def test_a_ceremony_echoes_nothing_and_leaves_a_signed_record(tmp_path: Path) -> None:
     root = tmp_path / "city"
-    typist = Typist("keys", "ceremony", "debit", "--data", root)
+    typist = Typist("keys", "ceremony", "debit", "--data", root, cold=True)
     typist.answer("Passphrase of the vault: ", PASSPHRASE)
     typist.answer("The same again: ", PASSPHRASE)
     arguments = Path(f"/proc/{typist.pid}/cmdline").read_bytes()

@@ -15,7 +15,8 @@ from lxml import etree
 
 from hebat.load.driving import Fleet
 from hebat.load.kit import read
-from tests.system.conftest import ROOT, hebat, ready
+from tests.system.conftest import ROOT, hebat
+from tests.system.ready import ready
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,6 @@ import shutil
 import signal
 import sqlite3
 import subprocess
-import sys
 import time
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
-from tests.system.conftest import ROOT, hebat
+from tests.system.conftest import hebat
+from tests.system.ready import Started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,8 +48,8 @@ def test_a_settled_night_run_again_says_the_same_and_that_there_are_breaks_to_lo
 def test_a_night_that_is_killed_goes_on_where_it_was(city: Path, tmp_path: Path) -> None:
     folder = tmp_path / "city"
     shutil.copytree(city, folder)
-    command = [sys.executable, "-m", "hebat.cli", "night", "--data", str(folder)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as running:
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with Started("night", "--data", folder, **quiet) as running:
         while running.poll() is None and closed_windows(folder) < 2:
             time.sleep(0.005)
         running.send_signal(signal.SIGKILL)
@@ -62,10 +62,9 @@ def test_a_night_that_is_killed_goes_on_where_it_was(city: Path, tmp_path: Path)
 
 
 @contextmanager
-def server_of(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def server_of(folder: Path) -> Iterator[tuple[Started, str]]:
     """A city served by a process of its own: that process, and its address."""
-    command = [sys.executable, "-u", "-m", "hebat.cli", "serve", "--data", str(folder), "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with Started("serve", "--data", folder, "--port", "0", stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:
             yield process, process.stdout.readline().split("/night")[0]
@@ -97,12 +96,10 @@ def test_a_night_beside_a_server_is_run_by_it_and_the_server_goes_on_answering(
 def test_a_server_that_is_killed_in_a_night_leaves_one_that_goes_on(city: Path, tmp_path: Path) -> None:
     folder = tmp_path / "city"
     shutil.copytree(city, folder)
-    command = [sys.executable, "-m", "hebat.cli", "night", "--data", str(folder)]
     with server_of(folder) as (process, _):
         before = closed_windows(folder)
-        with subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-        ) as asking:
+        pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
+        with Started("night", "--data", folder, **pipes) as asking:
             while asking.poll() is None and closed_windows(folder) == before:
                 time.sleep(0.005)
             process.kill()

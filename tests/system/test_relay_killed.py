@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -29,7 +28,7 @@ from terminals import loading
 from terminals.opening import opened
 from terminals.tap import Colour
 from tests.founding import found
-from tests.system.conftest import ROOT
+from tests.system.ready import Started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,18 +70,7 @@ class Server:
         self._folder = folder
 
     def __enter__(self) -> str:
-        command = [
-            sys.executable,
-            "-u",
-            "-m",
-            "hebat.cli",
-            "serve",
-            "--data",
-            str(self._folder.root),
-            "--port",
-            "0",
-        ]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        self._process = Started("serve", "--data", self._folder.root, "--port", "0", stdout=subprocess.PIPE)
         assert self._process.stdout is not None
         return self._process.stdout.readline().split("/night")[0]
 

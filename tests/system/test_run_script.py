@@ -133,6 +133,24 @@ def test_python_keeps_what_it_compiled_whatever_the_shell_says(
     assert "PYTHONDONTWRITEBYTECODE" not in run_script.environment()
 
 
+def test_files_of_tests_lie_in_memory_where_there_is_room_and_those_of_a_run_that_has_gone_are_taken_away(
+    run_script: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TMPDIR", raising=False)
+    monkeypatch.setattr(run_script, "MEMORY", tmp_path)
+    (tmp_path / "ksh-4194305" / "left").mkdir(parents=True)  # more than a process's number can be
+    monkeypatch.setattr(run_script, "MEMORY_MB_MIN", 1)
+    folder = run_script.files_in_memory()
+    assert folder == tmp_path / f"ksh-{os.getpid()}"
+    assert [one.name for one in tmp_path.iterdir()] == [folder.name]
+    folder.rmdir()
+    monkeypatch.setattr(run_script, "MEMORY_MB_MIN", 1 << 40)
+    assert run_script.files_in_memory() is None
+    monkeypatch.setattr(run_script, "MEMORY_MB_MIN", 1)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    assert run_script.files_in_memory() is None
+
+
 def test_an_environment_made_by_hand_is_added_to(run_script: Any) -> None:
     assert run_script.decide(None, "3.11", DIGEST, frozenset({"server"})) == ("add", {"server"})
 

@@ -12,7 +12,7 @@ import tomllib
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
@@ -29,6 +29,7 @@ from keys.ledgervault import LedgerVault
 from terminals.outbox import Outbox
 from tests.card.pcscd import until
 from tests.system.conftest import ROOT, hebat
+from tests.system.ready import Started
 from tests.terminals.depot import IDENTITY, value_of
 
 if TYPE_CHECKING:
@@ -94,12 +95,16 @@ def till(demo: Demo, tmp_path: Path) -> Path:
 def at_work(
     folder: Path, environment: dict[str, str] | None = None
 ) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """The command in a process, and its screen's address."""
-    command = [sys.executable, "-m", "hebat.cli", "terminal", "run", "--folder", str(folder), "--port", "0"]
-    away = [*command, "--ledger", "http://127.0.0.1:9"]
-    with subprocess.Popen(
-        away, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
-    ) as process:
+    """The command in a process, and its screen's address; in an environment of its own it has loaded nothing else before."""
+    words = ["terminal", "run", "--folder", str(folder), "--port", "0", "--ledger", "http://127.0.0.1:9"]
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    command = [sys.executable, "-m", "hebat.cli", *words]
+    process: subprocess.Popen[str] = (
+        subprocess.Popen(command, cwd=ROOT, text=True, env=environment, **pipes)
+        if environment
+        else Started(*words, **pipes)
+    )
+    with process:
         assert process.stdout is not None
         found = re.match(r"(http://127\.0\.0\.1:\d+)  \(terminal 2001, a merchant", process.stdout.readline())
         try:
@@ -167,7 +172,7 @@ def test_a_second_process_on_the_same_outbox_is_refused_in_a_sentence(till: Path
 def test_a_till_that_was_killed_in_its_shift_goes_on_with_it(till: Path) -> None:
     with at_work(till) as (process, address):
         httpx2.post(f"{address}/press", json={"action": "open-shift", "value": "Kasir 1"}, timeout=30)
-        os.kill(process.pid, signal.SIGKILL)
+        process.kill()
         process.wait(60)
     with at_work(till) as (_, address):
         again = httpx2.post(f"{address}/press", json={"action": "open-shift", "value": "Kasir 2"}, timeout=30)

@@ -6,12 +6,13 @@ import base64
 import os
 import pty
 import select
+import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from keys.softkey import check_value
-from tests.system.conftest import ROOT
+from tests.system.ready import BEFORE, ROOT, Started
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,13 +25,16 @@ VALUES = [bytes(range(at, at + 16)) for at in (0x31, 0x52, 0x73)]
 class Typist:
     """Somebody at a terminal of their own, who answers what is asked."""
 
-    def __init__(self, *arguments: str | Path, before: str = "") -> None:
-        """Runs `hebat`; `before` is a program that is run first, in the same process."""
-        self.pid, self._terminal = pty.fork()
-        if self.pid == 0:
-            os.chdir(ROOT)
-            program = f"{before}\nfrom hebat.cli import main\nmain()"
-            os.execv(sys.executable, [sys.executable, "-c", program, *map(str, arguments)])
+    def __init__(self, *arguments: str | Path, before: str = "", cold: bool = False) -> None:
+        """Runs `hebat`; `before` is a program that is run first, in the same process. `cold`: in a Python that starts for it."""
+        self._terminal, theirs = pty.openpty()
+        at: dict[str, Any] = dict.fromkeys(("stdin", "stdout", "stderr"), theirs)
+        if cold:
+            command = ["setsid", "--ctty", sys.executable, "-m", "hebat.cli", *map(str, arguments)]
+            self._process: subprocess.Popen[str] = subprocess.Popen(command, cwd=ROOT, text=True, **at)
+        else:
+            self._process = Started(*arguments, env=os.environ | {BEFORE: before}, **at)
+        os.close(theirs)
         self.seen = b""
         self._from = 0
 
@@ -61,7 +65,13 @@ class Typist:
         while self._read():
             pass
         os.close(self._terminal)
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self._process.wait(WAIT_S)
+
+    @property
+    def pid(self) -> int:
+        """The process that asks."""
+        started = self._process
+        return started.command_pid if isinstance(started, Started) else started.pid
 
 
 def shown(secrets: list[bytes], data: bytes) -> list[bytes]:
