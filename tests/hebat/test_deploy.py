@@ -1,0 +1,207 @@
+"""What `deploy/` gives an operator fits this release: metrics that are there, commands that are there, units that systemd takes, a proxy that keeps to TLS."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import httpx2
+import pytest
+import yaml
+
+from hebat.settings import Settings
+from keys.clock import SystemClock
+from ledger.book import Ledger
+from ledger.health.metrics import Metrics
+from tests.ledger.served import Served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+DEPLOY: Final = ROOT / "deploy"
+OPERATIONS: Final = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+METRIC: Final = re.compile(r"\bledger_[a-z_]+")
+LABELS: Final = re.compile(r"(ledger_[a-z_]+)\{([^}]*)\}|by \(([a-z, ]+)\)")
+
+
+def dashboard() -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((DEPLOY / "grafana" / "ledger.json").read_text(encoding="utf-8"))
+    return told
+
+
+def rules() -> list[dict[str, Any]]:
+    told = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text(encoding="utf-8"))
+    return [rule for group in told["groups"] for rule in group["rules"]]
+
+
+def expressions() -> list[str]:
+    panels = [target["expr"] for panel in dashboard()["panels"] for target in panel["targets"]]
+    return [*panels, *(rule["expr"] for rule in rules())]
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """What /metrics of a real server says, once a call, an order and a batch were counted."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('metrics') / 'ledger.db'}"
+    Ledger.create(url).close()
+    with Ledger.open(url, SystemClock()) as ledger, Served(ledger) as served:
+        httpx2.get(f"{served.server.address}/health")
+        served.rooms.metrics.ordered("debit", 201)
+        served.rooms.metrics.committed(3, 0.01)
+        yield httpx2.get(f"{served.server.address}/metrics").text
+
+
+def series(shown: str) -> set[str]:
+    return {re.split(r"[{ ]", line)[0] for line in shown.splitlines() if not line.startswith("#")}
+
+
+def test_every_metric_of_the_dashboard_and_the_alerts_is_one_that_the_server_shows(shown: str) -> None:
+    asked = {name for text in expressions() for name in METRIC.findall(text)}
+    assert len(asked) > 10
+    assert asked - series(shown) == set()
+
+
+def test_every_metric_that_the_server_shows_is_on_the_dashboard_or_in_an_alert(shown: str) -> None:
+    asked = {name for text in expressions() for name in METRIC.findall(text)}
+    states = {
+        name
+        for name in series(shown)
+        if "_bucket" not in name and not name.endswith(("_sum", "_count", "_created"))
+    }
+    assert states - asked == set()
+
+
+def test_labels_that_are_asked_for_are_labels_of_the_metric(shown: str) -> None:
+    known: dict[str, set[str]] = {}
+    for line in shown.splitlines():
+        for name, labels in re.findall(r"^(ledger_[a-z_]+)\{([^}]*)\}", line):
+            known.setdefault(name, set()).update(re.findall(r"(\w+)=", labels))
+    every = set().union(*known.values())
+    for text in expressions():
+        for name, labels, grouped in LABELS.findall(text):
+            if name:
+                assert set(re.findall(r"(\w+)[=!~]+\"", labels)) <= known[name], text
+            assert set(re.findall(r"\w+", grouped)) <= every, text
+
+
+def test_each_alert_has_a_row_in_the_page_of_operations_that_says_what_to_do() -> None:
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", OPERATIONS, re.MULTILINE))
+    assert {rule["alert"] for rule in rules()} == rows.keys()
+    assert all(len(what) > 40 for what in rows.values())
+    assert {rule["labels"]["severity"] for rule in rules()} == {"page", "ticket"}
+
+
+def test_an_alert_fires_on_what_it_is_for() -> None:
+    """No Prometheus is at hand here: the thresholds are held against the server's own bounds instead."""
+    by_name = {rule["alert"]: rule for rule in rules()}
+    assert Metrics().exposition()
+    slow = float(by_name["CommitsSlow"]["expr"].rpartition("> ")[2])
+    buckets = re.findall(rb'ledger_commit_seconds_bucket\{le="([^"]+)"\}', Metrics().exposition())
+    assert slow in {float(one) for one in buckets if one != b"+Inf"}, (
+        "a threshold between two buckets is a guess"
+    )
+
+
+@pytest.mark.parametrize("unit", sorted(path.name for path in (DEPLOY / "systemd").iterdir()))
+def test_systemd_takes_the_units(unit: str, tmp_path: Path) -> None:
+    program = shutil.which("systemd-analyze")
+    if program is None:
+        pytest.skip("systemd-analyze is not installed")
+    for path in (DEPLOY / "systemd").iterdir():
+        text = path.read_text(encoding="utf-8")
+        (tmp_path / path.name).write_text(
+            text.replace("/opt/hebat/bin/hebat", "/bin/true").replace(
+                "/usr/lib/postgresql/16/bin/pg_basebackup", "/bin/true"
+            )
+        )
+    done = subprocess.run(
+        [program, "verify", "--man=no", str(tmp_path / unit)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    said = [line for line in done.stderr.splitlines() if unit in line]
+    assert said == []
+
+
+def test_the_units_give_their_processes_no_more_than_they_need() -> None:
+    for path in (DEPLOY / "systemd").glob("*.service"):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        wanted = {
+            "NoNewPrivileges=yes", "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes", "PrivateDevices=yes", "UMask=0077", "LimitCORE=0",
+            "CapabilityBoundingSet=", "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6", "ProtectKernelTunables=yes", "ProtectControlGroups=yes",
+            "LockPersonality=yes", "RestrictSUIDSGID=yes", "SystemCallArchitectures=native",
+        }  # fmt: skip
+        assert wanted - set(lines) == set(), path.name
+        assert not any(line == "User=root" for line in lines)
+
+
+def test_the_units_run_commands_that_are_there_and_set_what_is_read() -> None:
+    names = {f"HEBAT_{name.upper()}" for name in Settings.model_fields} | {
+        "HEBAT_PASSPHRASE_FILE",
+        "HEBAT_TOKEN_PIN_FILE",
+    }
+    for path in (DEPLOY / "systemd").glob("*.service"):
+        text = path.read_text(encoding="utf-8")
+        assert set(re.findall(r"\bHEBAT_[A-Z_]+", text)) <= names
+        for command in re.findall(r"/opt/hebat/bin/hebat (\w+)", text):
+            assert command in {"serve", "night"}
+
+
+def blocks(text: str) -> list[str]:
+    """The server blocks of a proxy's configuration."""
+    return re.findall(r"^server \{\n.*?^\}", text, re.MULTILINE | re.DOTALL)
+
+
+def proxy() -> str:
+    return re.sub(r"#.*", "", (DEPLOY / "nginx.conf").read_text(encoding="utf-8"))
+
+
+def test_the_proxy_speaks_tls_1_2_and_1_3_alone() -> None:
+    assert re.findall(r"ssl_protocols (.+);", proxy()) == ["TLSv1.2 TLSv1.3"]
+    ciphers = re.findall(r"ssl_ciphers (.+);", proxy())[0].split(":")
+    assert all(one.startswith("ECDHE-") and ("GCM" in one or "POLY1305" in one) for one in ciphers), (
+        "forward secrecy and AEAD"
+    )
+
+
+def test_the_proxy_redirects_pages_and_refuses_programs_without_tls() -> None:
+    plain, secure = blocks(proxy())
+    assert "listen 80;" in plain
+    assert "location /v1/ { return 403; }" in plain
+    assert "return 308 https://" in plain
+    assert "proxy_pass" not in plain
+    assert "listen 443 ssl;" in secure
+
+
+def test_the_proxy_hands_on_no_word_of_a_caller_about_where_it_comes_from() -> None:
+    secure = blocks(proxy())[1]
+    assert "proxy_set_header X-Forwarded-For $remote_addr;" in secure
+    assert 'proxy_set_header Forwarded "";' in secure
+    assert "$proxy_add_x_forwarded_for" not in secure
+
+
+def test_the_proxy_shows_metrics_to_nobody_and_writes_no_address_into_a_log() -> None:
+    secure = blocks(proxy())[1]
+    assert "location = /metrics { return 404; }" in secure
+    assert all("access_log off;" in block for block in blocks(proxy()))
+
+
+def test_the_database_is_set_to_lose_nothing() -> None:
+    text = re.sub(r"#.*", "", (DEPLOY / "postgresql.conf").read_text(encoding="utf-8"))
+    told = dict(re.findall(r"^(\w+) = (.+?)\s*$", text, re.MULTILINE))
+    assert [told[name] for name in ("fsync", "synchronous_commit", "full_page_writes", "archive_mode")] == [
+        "on"
+    ] * 4
+
+
+@pytest.mark.parametrize("what", ["Every line outside", "Every log", "Advisories, and the time for each"])
+def test_the_page_of_operations_has_what_a_reviewer_asks_for(what: str) -> None:
+    section = OPERATIONS.partition(f"## {what}\n")[2].partition("\n## ")[0]
+    assert section.count("\n|") >= 4
