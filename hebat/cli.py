@@ -31,6 +31,7 @@ from hebat.logs import configure
 from hebat.night_commands.running import night, settle
 from hebat.night_commands.windows import windows
 from hebat.progress import Quiet, Shown
+from hebat.reference import reference
 from hebat.saving_commands import saving_app
 from hebat.settings import LogLevel, read_settings
 from hebat.settlement_commands.app import settlement_app
@@ -66,6 +67,7 @@ app.command()(night)
 app.command()(windows)
 app.command()(simulate)
 app.command()(sbom)
+app.command()(reference)
 app.command()(audit)
 app.add_typer(card_app, name="card")
 app.add_typer(load_app, name="load")

@@ -30,8 +30,11 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="HEBAT_", extra="ignore")
 
     port: Annotated[int, Field(ge=0, le=65_535)] = 8460
+    """The port on 127.0.0.1 that a server takes."""
     log_level: LogLevel = LogLevel.INFO
+    """How much a server tells: debug, info, warning or error."""
     database_url: str = ""
+    """The ledger's database, such as postgresql+psycopg2:///city, the same for every command of a city; without it SQLite, in the city's folder."""
     schemas: str = ""
     """A folder of ISO 20022 schemas, where they lie elsewhere than in the city's folder."""
     module: str = ""
