@@ -141,23 +141,29 @@ def _step(link: Link, answer: Any) -> Step:
         apdus = tuple(bytes.fromhex(apdu) for apdu in answer["apdus"][:COMMANDS_MAX])
         told = answer["outcome"]
         outcome = None if told is None else _outcome(link, told)
-        return Step(bytes.fromhex(answer["session"]), int(answer["step"]), apdus, outcome)
+        return Step(bytes.fromhex(answer["session"]), _whole(answer["step"]), apdus, outcome)
     except (KeyError, TypeError, ValueError, binascii.Error):
         raise UploadRefused(_OK, "the answer is no step of a load: is this a ledger's address?") from None
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int:  # no float ever touches an amount, an endless one least of all
+        raise TypeError
+    return value
 
 
 def _outcome(link: Link, told: Any) -> Outcome:
     """How the load ended; green only against the ledger's receipt. Raises ReceiptWrong."""
     colour = Colour(told["colour"])
     if colour is not Colour.GREEN:
-        return Outcome(colour, str(told["reason"]), str(told["detail"]), sequence=int(told["sequence"]))
+        return Outcome(colour, str(told["reason"]), str(told["detail"]), sequence=_whole(told["sequence"]))
     link.receipted(base64.b64decode(told["receipt"], validate=True))
-    amount, balance = Rupiah(int(told["amount"])), Rupiah(int(told["balance"]))
+    amount, balance = Rupiah(_whole(told["amount"])), Rupiah(_whole(told["balance"]))
     return Outcome(
         colour,
         str(told["reason"]),
         amount=amount,
         balance=balance,
         rules=("cash",),
-        sequence=int(told["sequence"]),
+        sequence=_whole(told["sequence"]),
     )

@@ -37,7 +37,7 @@ class Reserved:
         try:
             found = json.loads(self._path.read_text(encoding="utf-8")) if self._path.exists() else {}
             self._numbers = {str(uid): int(number) for uid, number in found.items()}
-        except (ValueError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError, OverflowError):
             raise InputRefused(
                 f"{self._path} does not say which card numbers are kept: restore it from backup"
             ) from None

@@ -94,7 +94,7 @@ def _add_static(routes: APIRouter) -> None:
         """A file of the page; the same for everybody, so that it may be kept for an hour."""
         body = static(name)
         if body is None:
-            return Response(b"", 404, HEADERS)
+            return Response("there is no such file\n", 404, HEADERS, "text/plain; charset=utf-8")
         kept = {**HEADERS, "Cache-Control": "public, max-age=3600"}
         return Response(body, 200, kept, STATIC[name])
 

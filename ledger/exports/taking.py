@@ -15,6 +15,7 @@ from ledger.engine import NOTHING, Balance, Engine
 from ledger.errors import DatabaseDamaged, ExportDamaged, ExportRefused, StorageError
 from ledger.exports import frames, manifest, store
 from ledger.exports.sending import BALANCES
+from ledger.exports.trying import Trial
 from ledger.proofs import verify as proofs
 from ledger.rows.store import JournalRows
 from ledger.store import Database
@@ -95,10 +96,12 @@ def _checked(folder: Path, sets: Sequence[TableSet]) -> Manifest:
     strange = manifest.strangers(folder, found)
     if strange:
         raise ExportDamaged(f"{strange[0]} is in the folder, and the manifest does not name it: take it away")
-    for part in found.parts:
-        manifest.check(folder, part)
-        if part.table != "balances":
-            store.table_named(sets, part.table)
+    with Trial() as trial:
+        for part in found.parts:
+            manifest.check(folder, part)
+            trial.look(folder / part.path, part.path)
+            if part.table != "balances":
+                store.table_named(sets, part.table)
     return found
 
 

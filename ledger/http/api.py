@@ -10,6 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ValidationError
+from starlette.convertors import StringConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 
 from card.batch import BATCH_BYTES_MAX
@@ -56,6 +57,15 @@ PageLimit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Rows of a page.
 PageCursor = Annotated[
     str, Query(max_length=CURSOR_CHARS_MAX, description="`next` of the page before; none for the first.")
 ]
+
+
+class Digits(StringConvertor):
+    """A part of an address that is a number: `{card:digits}` lets the names that stand in its place in other addresses be theirs, for every method."""
+
+    regex = "[0-9]+"
+
+
+register_url_convertor("digits", Digits())
 
 
 def described(*kinds: ProblemType | type[LedgerError]) -> dict[int | str, dict[str, Any]]:

@@ -140,7 +140,7 @@ class HoldShown(BaseModel):
 KEY_HEADER: Final = {
     "name": "Idempotency-Key", "in": "header", "required": True,
     "description": "A key of the caller's own for this very request (draft-ietf-httpapi-idempotency-key-header). The same request with it gets the first answer again for a week.",
-    "schema": {"type": "string", "maxLength": 66}, "example": '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
+    "schema": {"type": "string", "pattern": r"^(\"[A-Za-z0-9._:~+/=-]{1,64}\"|[A-Za-z0-9._:~+/=-]{1,64})$"}, "example": '"8e03978e-40d5-43dd-bc93-6894a57f9324"',
 }  # fmt: skip
 ALWAYS: Final = (
     TokenRefused, ScopeMissing, KeyMissing, KeyReused, KeyInUse, StorageError, BAD_REQUEST, MEDIA_TYPE, BatchTooLarge,

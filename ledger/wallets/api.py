@@ -28,7 +28,7 @@ from ledger.http.examples import asked, shown
 from ledger.orders.answers import available
 from ledger.orders.api import ALWAYS, HOLD_MAX, KEY_HEADER
 from ledger.orders.order import AMOUNT_MAX, caller_of, wallet_of
-from ledger.problems import BAD_REQUEST
+from ledger.problems import BAD_REQUEST, NOT_FOUND
 from ledger.rules import RuleFlag
 from ledger.wallets.desk import wallet_of_holder
 from ledger.wallets.keyed import CREATED
@@ -159,8 +159,8 @@ def router(ledger: Ledger, desk: WalletDesk, payments: OrderDesk, guard: Guard, 
     hot.add("POST", PAYMENTS, answered_by(counter.pay))
 
     @routes.get(
-        "/v1/wallets/{card}", openapi_extra=secured(Scope.ACCOUNTS), dependencies=[guard.needs(Scope.ACCOUNTS)],
-        responses=described(TokenRefused, ScopeMissing, OrderInvalid, BAD_REQUEST, StorageError),
+        "/v1/wallets/{card:digits}", openapi_extra=secured(Scope.ACCOUNTS), dependencies=[guard.needs(Scope.ACCOUNTS)],
+        responses=described(TokenRefused, ScopeMissing, OrderInvalid, BAD_REQUEST, NOT_FOUND, StorageError),
     )  # fmt: skip
     def get_wallet(request: Request, card: CardNumber) -> WalletShown:
         """What a card's wallet holds and may hold."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import base64
 import hashlib
 import json
@@ -43,6 +44,7 @@ from ledger.errors import (
 )
 from ledger.exports import frames, manifest
 from ledger.exports.manifest import Manifest, Part
+from ledger.exports.trying import Trial
 from ledger.history.book import _Asked
 from ledger.http import cursors
 from ledger.http.api import problem_of_any, read_json
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import polars as pl
     from pydantic import BaseModel
 
 _KINDS: Final[dict[str, type]] = {"partition": int, "block": int, "ordinal": int, "body": bytes}
@@ -169,6 +172,16 @@ def _parquet() -> bytes:
     return path.read_bytes()
 
 
+_TRIAL: Final = Trial()
+atexit.register(_TRIAL.__exit__, None, None, None)
+
+
+def _read_parquet(path: Path) -> pl.DataFrame:
+    """As an import reads it: first by a process that may die of it."""
+    _TRIAL.look(path, "x")
+    return frames.read(path, _KINDS, 2, "x")
+
+
 def _snapshots() -> Sequence[bytes]:
     return list(form.chunks(form.encoded(Snapshot(Engine().keep(), 4, bytes(32)))))
 
@@ -260,7 +273,7 @@ DECODERS: Final = [
     Decoder("records by columns", _by_columns, (), _raws),
     Decoder("view of a page", world.as_text(_VIEWS.read), (), lambda: [_VIEWS.made(7, Door.PIN).encode()]),
     Decoder("manifest", world.on_disk(manifest.NAME, _read_manifest), ExportDamaged, _manifests, "json"),
-    Decoder("Parquet", world.on_disk("x.parquet", lambda path: frames.read(path, _KINDS, 2, "x")), ExportDamaged, lambda: [_parquet()], slow=True),
+    Decoder("Parquet", world.on_disk("x.parquet", _read_parquet), ExportDamaged, lambda: [_parquet()], slow=True),
     Decoder("snapshot", _snapshot, DatabaseDamaged, _snapshots),
     Decoder("snapshot, unpacked", _unpacked_snapshot, DatabaseDamaged, lambda: [form.encoded(Snapshot(Engine().keep(), 4, bytes(32)))], slow=True),
     Decoder("bulk file", BulkFile.read, WalletRefused, lambda: [b'card,rupiah,text\r\n%d,25000,uang saku\r\n%d,0.50,"a,b"\r\n' % (card_number(9, 1), card_number(9, 2))]),

@@ -112,9 +112,7 @@ def main() -> int:
     """Until stopped, or for some rounds; 1 where something broke."""
     asked = argparse.ArgumentParser(prog="./run fuzz", description=__doc__)
     asked.add_argument("names", nargs="*", help="decoders; all by default")
-    asked.add_argument(
-        "--guided", action="store_true", help="by libFuzzer: needs `pip install atheris` in .venv"
-    )
+    asked.add_argument("--guided", action="store_true", help="by libFuzzer (the extra `guided`)")
     asked.add_argument("--seconds", type=float, default=20, help="how long a turn is")
     asked.add_argument(
         "--rounds", type=int, default=0, help="how often each has its turn; 0 is until stopped"

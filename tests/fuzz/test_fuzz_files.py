@@ -6,21 +6,22 @@ import io
 import re
 import zipfile
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from ledger.errors import ExportDamaged
 from settlement.errors import StatementRefused
 from settlement.statements.mapped import reading as mapped
 from settlement.statements.mapped.mapping import mapping_of
 from terminals.errors import FeedWrong
 from terminals.gtfs.importing import import_tariff
-from tests.fuzz import of_settlement, of_terminals
+from tests.fuzz import of_ledger, of_settlement, of_terminals, world
 from tests.terminals.feeds import V2
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 def _one_member_of(whole: bytes, name: str, change: Callable[[bytearray, int, int], None]) -> bytes:
@@ -115,3 +116,12 @@ def test_a_leap_day_is_one_of_the_year_that_has_it() -> None:
     assert _dated("20/12/2027 - 05/03/2028", "29/02") == date(2028, 2, 29)
     with pytest.raises(StatementRefused, match="no date"):
         _dated("20/12/2026 - 05/03/2027", "29/02")
+
+
+def test_parquet_that_ends_its_readers_process_is_refused_and_the_next_file_is_read() -> None:
+    endless = Path(__file__).resolve().parents[1] / "vectors" / "endless.parquet"
+    with pytest.raises(ExportDamaged, match="no reader survives"):
+        of_ledger._read_parquet(endless)
+    good = world.folder() / "good.parquet"
+    good.write_bytes(of_ledger._parquet())
+    assert len(of_ledger._read_parquet(good)) == 2

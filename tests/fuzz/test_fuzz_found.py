@@ -15,8 +15,10 @@ from card.batch import decode_frame
 from card.errors import BatchInvalid, TapRefused
 from card.virtual import VirtualCard
 from hebat.bundles import drafts
+from hebat.cards.reserving import Reserved
 from hebat.day.feed import read_feed
 from hebat.errors import FeedRefused, InputRefused
+from hebat.folder import Folder
 from hebat.keyroom import carrying
 from keys import bundle, cbor, envelope, identity, tokenbackup
 from keys.errors import CborMalformed, EnvelopeError, IdentityError, KeyBlockError, VaultLocked
@@ -28,9 +30,10 @@ from ledger.errors import ClientUnknown, ProofInvalid
 from ledger.proofs import file
 from settlement.payments import pain002
 from settlement.statements.schemas import PREFIX, Schemas
-from terminals.errors import OutboxError
+from terminals import loading
+from terminals.errors import OutboxError, UploadRefused
 from terminals.outbox import Outbox
-from tests.fuzz import of_keys, of_ledger, world
+from tests.fuzz import of_keys, of_ledger, of_terminals, world
 from tests.fuzz.table import BY_NAME
 from tests.fuzz.trial import tried
 
@@ -264,6 +267,21 @@ def test_the_vault_decoder_reaches_the_vault() -> None:
     decoder = BY_NAME["vault"]
     seeds = list(decoder.seeds())
     assert all(tried(decoder, seed) for seed in seeds)
+
+
+@pytest.mark.parametrize("field", ["amount", "balance", "sequence"])
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), 50_000.0, True, "5"])
+def test_a_load_that_ends_with_a_sum_that_is_none_is_no_answer(field: str, value: object) -> None:
+    done = json.loads(of_terminals._steps()[1])
+    done["outcome"][field] = value
+    with pytest.raises(UploadRefused, match="no step of a load"):
+        loading._step(of_terminals._link(b"{}"), done)
+
+
+def test_a_kept_card_number_without_end_is_none(tmp_path: Path) -> None:
+    (tmp_path / "card-numbers.json").write_text('{"04010203040506": Infinity}')
+    with pytest.raises(InputRefused, match="restore it"):
+        Reserved(Folder(tmp_path))
 
 
 def test_a_tariffs_name_that_no_text_can_hold_is_refused(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ EXCEPTIONS: Final[dict[str, str]] = {
     "ledger/cardholder/disputes.py:_partition": _OURS,
     "ledger/cardholder/holders.py:Holders.kept": _OURS,
     "ledger/cardholder/ways.py:ScreenCodes.read": "a Protocol: no code",
+    "ledger/exports/trying.py:main": "it runs in a process of its own, which the decoder of Parquet asks",
     "ledger/intake/columnar/posting.py:fare_of": "it reads bytes that the kernel has taken",
     "ledger/intake/outcomes.py:Outcomes.read": _OURS,
     "ledger/vaults/handout.py:HandoutDesk.hand_out": "schemathesis and tests/ledger/test_handout.py: it needs a registry",
