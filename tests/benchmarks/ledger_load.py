@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import statistics
 import sys
@@ -9,6 +10,7 @@ import threading
 import time
 from collections import deque
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
@@ -168,6 +170,21 @@ class BarePostgres:
 def bare(url: str) -> Bare:
     """The bare database of the kind that a URL names."""
     return BareSqlite(url) if url.startswith("sqlite") else BarePostgres(url)
+
+
+def cpu_seconds(database: Database) -> float:
+    """Processor time so far: this process's, and on PostgreSQL that of its backends."""
+    mine = time.process_time()
+    if database.is_sqlite:
+        return mine
+    with database.engine.connect() as connection:
+        query = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'"
+        stats = [
+            Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
+            for pid in connection.exec_driver_sql(query).scalars()
+        ]
+    ticks = sum(int(one) for stat in stats for one in stat.rpartition(")")[2].split()[11:13])
+    return mine + ticks / os.sysconf("SC_CLK_TCK")
 
 
 def compared(

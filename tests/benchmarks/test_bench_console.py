@@ -6,12 +6,10 @@ On PostgreSQL also how many rows of large tables a page makes the server read in
 from __future__ import annotations
 
 import io
-import os
 import re
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -22,6 +20,7 @@ from ledger.book import Ledger
 from settlement.breaks import tables as break_tables
 from settlement.matching import tables as matching_tables
 from settlement.tables import items, lines, settlements, statements
+from tests.benchmarks.ledger_load import cpu_seconds
 from tests.ledger.crash.cluster import Cluster
 from tests.settlement.at_desk import member, opened
 from tests.settlement.conftest import city
@@ -29,6 +28,7 @@ from tests.settlement.town import BNI, BRT, DAY, JATENG, MANDIRI, open_stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from fastapi.testclient import TestClient
     from pytest_benchmark.fixture import BenchmarkFixture
@@ -119,20 +119,6 @@ class Staffed:
             query = f"SELECT coalesce(sum(seq_tup_read), 0) FROM pg_stat_user_tables WHERE n_live_tup > {LINES // 2}"
             return int(connection.exec_driver_sql(query).scalar_one())
 
-    def cpu_seconds(self) -> float:
-        """Processor time so far: this process's, and on PostgreSQL that of its backends."""
-        mine = time.process_time()
-        if self.database.engine.dialect.name != "postgresql":
-            return mine
-        with self.database.engine.connect() as connection:
-            query = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'"
-            stats = [
-                Path(f"/proc/{pid}/stat").read_text(encoding="ascii")
-                for pid in connection.exec_driver_sql(query).scalars()
-            ]
-        ticks = sum(int(one) for stat in stats for one in stat.rpartition(")")[2].split()[11:13])
-        return mine + ticks / os.sysconf("SC_CLK_TCK")
-
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def staffed(
@@ -205,9 +191,9 @@ def test_bench_page(benchmark: BenchmarkFixture, staffed: Staffed, name: str) ->
     before = staffed.in_sequence()
     staff.get(path)
     in_sequence = staffed.in_sequence() - before
-    began = staffed.cpu_seconds()
+    began = cpu_seconds(staffed.database)
     took = sorted(seconds(lambda: staff.get(path)) for _ in range(ROUNDS))
-    cpu = (staffed.cpu_seconds() - began) / ROUNDS * 1000
+    cpu = (cpu_seconds(staffed.database) - began) / ROUNDS * 1000
     benchmark(staff.get, path)
     p95 = took[len(took) * 95 // 100] * 1000
     benchmark.extra_info["p95_ms"] = round(p95, 1)
