@@ -8,17 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from keys.clock import UnixMs
-from keys.money import Sen
+from keys.clock import UnixMs, service_day
+from keys.money import Rupiah, Sen, sen_of
 from ledger.chart import Code, account_id, split
 from ledger.clients.scopes import Party, PartyKind, Scope
+from ledger.errors import WalletRefused
+from ledger.orders.blocked import BlockedWallets
+from ledger.orders.order import caller_of
 from ledger.qris.merchant import Tip, TipKind
 from ledger.qris.writing import dynamic_code, static_code
 from ledger.rules import RuleFlag
+from ledger.transfer import Kind, Result, Transfer
 from ledger.wallets.desk import WalletDesk
 from ledger.wallets.ordering import ORDER_MS
-from tests.ledger.served import Partner, Served, card, wallet
+from ledger.wallets.paying import Paying, Payments
+from ledger.wallets.qr import read_payment
+from tests.ledger.served import BANK, Partner, Served, card, order, standing_still, wallet
 from tests.ledger.test_wallets import SHOP
+from tests.ledger.test_wallets_blocked import CLIENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,6 +164,82 @@ def test_a_merchants_code_is_paid_once_a_key_and_a_dynamic_one_once_for_all(
     check_problem(
         app.post("/v1/wallets/payments", {**static, "amount": 2 * TEN}), 409, "wallet-refused", "it: exceeds"
     )
+
+
+def test_of_many_that_pay_one_dynamic_code_at_once_one_pays(app: Partner, served: Served) -> None:
+    """They wait while the writer stands still, and come to it together: in one commit, some of them in one batch."""
+    payers = [SARI, BUDI, NEAR, NEAR + 1]
+    for payer in payers[1:]:
+        app.fund(payer, TEN)
+    before = {payer: sums(app, payer)[0] for payer in payers}
+    code = dynamic_code(SHOP, Sen(TEN), "INV-2").text()
+    with ThreadPoolExecutor(16) as pool:
+        with standing_still(served.ledger):
+            asked = [
+                pool.submit(app.post, "/v1/wallets/payments", {"card": card(payer), "code": code})
+                for payer in payers * 4
+            ]
+            until = time.monotonic() + 20
+            while served.front.under_way < len(asked) and time.monotonic() < until:
+                time.sleep(0.01)
+        answers = [one.result() for one in asked]
+    paid = [one for one in answers if one.status_code == 201]
+    assert (len(paid), len(answers)) == (1, 16)
+    for one in answers:
+        if one is not paid[0]:
+            check_problem(one, 409, "wallet-refused", "paid already")
+    left = {payer: before[payer] - sums(app, payer)[0] for payer in payers}
+    assert sorted(left.values()) == [0, 0, 0, TEN]
+    assert card(next(payer for payer, moved in left.items() if moved)) == paid[0].json()["card"]
+
+
+def test_units_of_one_commit_pay_a_dynamic_code_once(app: Partner, served: Served) -> None:
+    """Two units that the writer takes in one group: the second sees what the first has paid."""
+    app.fund(BUDI, TEN)
+    paying = read_payment(dynamic_code(SHOP, Sen(TEN), "INV-3").text())
+    units = [
+        Payments([Paying.of(caller_of(CLIENT, f"U{payer}", b""), card(payer), wallet(payer), paying)], BlockedWallets())
+        for payer in (SARI, BUDI)
+    ]  # fmt: skip
+    with standing_still(served.ledger):
+        asked = [served.ledger.writer.submit(unit) for unit in units]
+    (first,), (second,) = (one.result() for one in asked)
+    assert first.status == 201
+    assert isinstance(second, WalletRefused)
+    assert (sums(app, SARI)[0], sums(app, BUDI)[0]) == (2 * TEN, TEN)
+
+
+@pytest.mark.parametrize("limit", ["ceiling", "month"])
+def test_credits_that_come_at_once_over_http_stay_below_one_limit(
+    app: Partner, served: Served, clock: SetClock, limit: str
+) -> None:
+    """Sixteen callers, each with a connection of its own; and one sen at the boundary."""
+    rules = WalletDesk(served.ledger, clock).open(card(BUDI))
+    room, amount = sen_of(rules.ceiling), sen_of(Rupiah(3_000_000))
+    if limit == "month":  # what came in before went out again, and counts
+        for number, gone in enumerate((room, sen_of(Rupiah(5_000_000)))):
+            app.fund(BUDI, gone)
+            paid_out(served, BUDI, gone, number)
+        room = Sen(sen_of(rules.monthly) - room - sen_of(Rupiah(5_000_000)))
+    callers = [served.client(f"bank{number}", Scope.CREDITS) for number in range(16)]
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda one: one.post("/v1/credits", order(BUDI, amount, BANK)), callers))
+    fit = room // amount
+    assert sorted(one.status_code for one in answers) == [201] * fit + [422] * (16 - fit)
+    assert sums(app, BUDI) == (fit * amount, 0)
+    if room > fit * amount:
+        app.fund(BUDI, room - fit * amount)
+    beyond = app.post("/v1/credits", order(BUDI, 1, BANK))
+    check_problem(beyond, 422, "order-not-posted", f"exceeds {limit}")
+    assert sums(app, BUDI) == (room, 0)
+
+
+def paid_out(served: Served, number: int, amount: int, ordinal: int) -> None:
+    """A wallet pays out what it holds."""
+    account = wallet(number)
+    bank = account_id(Code.BANK_SETTLEMENT, split(account).partition, 9)
+    row = Transfer(account, bank, Sen(amount), Kind.PAYOUT, UnixMs(ordinal), service_day(UnixMs(ordinal)))
+    assert served.ledger.post([row])[0].result is Result.POSTED
 
 
 @pytest.mark.parametrize(("path", "body", "status", "name"), [
