@@ -126,7 +126,7 @@ def run(
 
 
 def _enrol(stack: ExitStack, city: City, address: str, progress: Progress) -> dict[Action, list[Terminal]]:
-    posts = {Action.FARE: town.buses(), Action.SALE: town.tills(), Action.LOAD: [town.kiosk()]}
+    posts = {Action.FARE: town.buses(loads=True), Action.SALE: town.tills(), Action.LOAD: [town.kiosk()]}
     terminals: dict[Action, list[Terminal]] = {action: [] for action in posts}
     with progress.step("Terminals enrolled", sum(map(len, posts.values()))) as told:
         for action, kind in posts.items():

@@ -134,10 +134,17 @@ class Play:
         terminal = self._terminals[event.action][event.terminal]
         chip.leave_field()
         if event.action is Action.FARE:
+            self._write_waiting(terminal, chip)
             return terminal.fare(chip, self._place(event))
         if event.action is Action.SALE:
             return terminal.sale(chip, event.amount)
         return terminal.load(chip, event.amount)
+
+    def _write_waiting(self, terminal: Terminal, chip: VirtualCard) -> None:
+        """What the card's holder ordered from the wallet, if something waits for it."""
+        written = terminal.write_waiting(chip)
+        if written is not None:
+            self.diary.saw("load from the wallet", written)
 
     def _place(self, event: Event) -> Place:
         stops = self._places[event.terminal]

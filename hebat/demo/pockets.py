@@ -1,13 +1,14 @@
 """The demo's other two pockets: wallets, and saving accounts at two banks that are processes of their own, host to host.
 
-In the morning some holders link an account and top their wallets up; at noon wallets pay; in the evening money goes back. A bank loses answers, has
-working hours, and is told the story's time by a file.
+In the morning some holders link an account and top their wallets up; at noon wallets pay, and some holders order a load, which the next bus that their
+card is held to writes onto the chip; in the evening money goes back. A bank loses answers, has working hours, and is told the story's time by a file.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import time
@@ -27,6 +28,7 @@ from ledger.qris.classes import MerchantClass
 from ledger.qris.merchant import Additional
 from ledger.qris.writing import Acquirer, Merchant, static_code
 from ledger.wallets.desk import WalletDesk
+from ledger.wallets.loads import store
 from ledger.wallets.qr import OUR_DOMAIN
 from settlement.partner_bank.books import CLEARING, Kept
 from settlement.snap.codes import Service
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from hebat.wiring import City
     from keys.clock import Day
     from ledger.intake.registry import Card
+    from ledger.wallets.loads.store import Fate
     from settlement.participants import Participants
     from settlement.saving.desk import SavingDesk
 
@@ -55,6 +58,9 @@ _SAVED: Final = sen_of(Rupiah(1_500_000))
 _TOP_UP, _SWEEP, _SENT, _BOUGHT, _PAID_IN = (
     sen_of(Rupiah(one)) for one in (100_000, 20_000, 5_000, 15_000, 40_000)
 )
+_LOADED: Final = Rupiah(20_000)
+LOADS: Final = 6
+"""Holders who order a load from their wallet; one whose wallet is short orders none."""
 _HOURS: Final = "5-21"
 _FAULTS: Final = "lost-after=0.2,500-after=0.1"
 _MERCHANT: Final = 502
@@ -172,6 +178,8 @@ class Pockets:
         assert city.banking is not None  # noqa: S101  its lines were added before it was opened
         self._savings: SavingDesk = city.banking.savings
         self._wallets = WalletDesk(city.ledger, clock)
+        self._orders = city.ordered
+        self._ledger = city.ledger
         self._banks = banks
         self._address = address
         self._clock = clock
@@ -186,7 +194,7 @@ class Pockets:
     def acts(self) -> list[tuple[time, Callable[[], None]]]:
         """What happens when, in order."""
         return [
-            (time(6), self._morning), (time(12), self._noon), (time(13), self._paid_in), (time(18), self._asked),
+            (time(6), self._morning), (time(12), self._noon), (time(13), self._paid_in), (time(14), self._ordered), (time(18), self._asked),
             (time(19), self._evening), (time(19, 30), self._asked), (time(21, 30), self._late),
         ]  # fmt: skip
 
@@ -212,6 +220,18 @@ class Pockets:
                 )
                 self._wallets.pay_by_qr(str(card.card_number), code, _BOUGHT)
 
+    def _ordered(self) -> None:
+        """Holders order loads from their wallets; whichever bus meets the card next writes them."""
+        for _, card in self.savers[::2][:LOADS]:
+            with suppress(WalletRefused):
+                self._orders.order(card, _LOADED)
+
+    def loads(self) -> Counter[Fate]:
+        """What became of the loads that were ordered."""
+        with self._ledger.database.transaction() as connection:
+            found = [store.loads_of(connection, card.partition, card.uid, 1) for _, card in self.savers]
+        return Counter(one.fate for loads in found for one in loads)
+
     def _paid_in(self) -> None:
         """Somebody pays into a virtual account, and the bank tells us."""
         self._banks.tell_time()
@@ -236,7 +256,8 @@ class Pockets:
             self._move(card, Sen(-_SWEEP), "sore")
 
     def _late(self) -> None:
-        """After the bank's hours: the order waits, and its money with it."""
+        """After the bank's hours: the order waits, and its money with it. What buses wrote of ordered loads is noted."""
+        self._orders.sweep()
         self._banks.tell_time()
         self._move(self.savers[-1][1], Sen(-_SENT), "malam")
 

@@ -12,6 +12,7 @@ from ledger.cardholder.savings import Progress
 from ledger.chart import Code, split
 from ledger.intake import store
 from ledger.transfer import Flag, Kind
+from ledger.wallets.loads.store import Fate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -170,9 +171,14 @@ def _pockets(done: DemoDay) -> tuple[PocketLine, ...]:
     )
     return (
         PocketLine("TapCash", len(done.cards), chips, "on the chips"),
-        PocketLine("Wallet", len(held), wallets, f"{display(into)} came from savings, {display(back)} went back"),
+        PocketLine("Wallet", len(held), wallets, _of_wallets(into, back, done.pockets.loads())),
         PocketLine("Saving", len(done.pockets.savers), savings, f"at {len(done.sides)} banks; {by[Progress.DONE]} orders done; {asked}"),
     )  # fmt: skip
+
+
+def _of_wallets(into: Sen, back: Sen, loads: Counter[Fate]) -> str:
+    moved = f"{display(into)} came from savings, {display(back)} went back"
+    return f"{moved}; {loads[Fate.WRITTEN]} loads onto the chip, {loads[Fate.WAITING]} wait for the next tap"
 
 
 def _label(code: Code) -> str:

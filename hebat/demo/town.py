@@ -45,11 +45,17 @@ PARTICIPANTS: Final = Participants(
 CONFIGURATION: Final = Configuration(PARTICIPANTS, (TRANS_SEMARANG_2022,))
 
 
-def buses() -> list[Post]:
-    """Eight validators, one a corridor."""
+def buses(*, loads: bool = False) -> list[Post]:
+    """Eight validators, one a corridor; with `loads` they write what holders order from their wallets."""
     routes = [corridor.number for corridor in corridors() if corridor.name in CORRIDORS]
     return [
-        Post(1001 + bus, TerminalRole.VALIDATOR, OPERATORS[bus * len(OPERATORS) // BUSES], routes=(route,))
+        Post(
+            1001 + bus,
+            TerminalRole.VALIDATOR,
+            OPERATORS[bus * len(OPERATORS) // BUSES],
+            routes=(route,),
+            loads=loads,
+        )
         for bus, route in enumerate(routes)
     ]
 

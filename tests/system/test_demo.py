@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ledger.transfer import Flag
+from ledger.chart import Code
+from ledger.transfer import Flag, Kind
 from tests.ledger.unguarded import unguard_file
 from tests.system.conftest import hebat
 
@@ -37,6 +38,11 @@ def test_all_three_pockets_are_used_and_two_banks_agree_with_the_books(demo: Dem
     """Holders' accounts at two banks that are processes of their own: orders done once, answers lost and asked after, one order that waits for the bank's hours."""
     tapcash, wallet, saving = demo.report["pockets"]
     assert (tapcash["count"], wallet["count"], saving["count"]) == (60, 16, 16)
+    written = demo.report["screens"]["load from the wallet"]["green"]
+    assert f"; {written} loads onto the chip, " in wallet["told"]
+    with closing(sqlite3.connect(demo.folder / "ledger.db")) as database:
+        ours = f"kind = {int(Kind.LOAD)} AND debit >> 56 = {int(Code.WALLET)} AND flags & {int(Flag.UNPOSTED)} = 0"
+        assert database.execute(f"SELECT count(*) FROM transfers WHERE {ours}").fetchone() == (written,)
     assert "orders done" in saving["told"]
     assert "0 without an answer" not in saving["told"]
     assert saving["told"].endswith("1 wait for their bank")
