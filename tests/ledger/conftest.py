@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -11,9 +12,11 @@ import pytest
 
 from hebat import embedded
 from hebat.folder import Folder
+from hebat.story_clock import StoryClock
 from keys.clock import moment
 from ledger.book import Ledger
-from tests.ledger.desk import Scene, open_scene
+from tests.founding import found
+from tests.ledger.desk import NOON, Scene, open_scene
 from tests.ledger.entries import SetClock
 
 if TYPE_CHECKING:
@@ -26,10 +29,18 @@ def clock() -> SetClock:
     return SetClock(moment(datetime(2025, 6, 2, 9, 0)))  # noqa: DTZ001  the city's wall clock
 
 
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a city that nobody has opened yet, to be copied."""
+    folder = Folder(tmp_path_factory.mktemp("founded") / "city")
+    found(folder, StoryClock(NOON))
+    return folder.root
+
+
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
+def scene(founded: Path, tmp_path: Path) -> Iterator[Scene]:
     """A new city with a terminal of each role; it holds the ledger's lease, as a server would."""
-    opened = open_scene(Folder(tmp_path / "city"), fresh=True)
+    opened = open_scene(Folder(shutil.copytree(founded, tmp_path / "city")), fresh=False)
     with opened.city:
         yield opened
 
