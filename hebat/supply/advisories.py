@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hebat.errors import InputRefused
 from hebat.supply.installed import canonical
+from keys.quoting import cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,7 +54,7 @@ def audit(packages: Sequence[Package], folder: Path) -> Audit:
         told = _read(path)
         count, newest = count + 1, max(newest, str(told.get("modified", "")))
         if not told.get("withdrawn"):
-            findings += _findings(told, by_name)
+            findings += _found(path, told, by_name)
     if not count:
         raise InputRefused(
             f"{folder} holds no advisories: name a copy of pypa/advisory-database, or of osv.dev's export"
@@ -68,16 +69,23 @@ def _files(folder: Path) -> Iterator[Path]:
     return (path for path in found if path.stem.count("-"))
 
 
+def _found(path: Path, told: dict[str, Any], by_name: dict[str, Package]) -> list[Finding]:
+    try:
+        return list(_findings(told, by_name))
+    except (AttributeError, LookupError, TypeError, ValueError, RuntimeError):
+        raise InputRefused(
+            f"{path.name} does not read as an advisory: what it affects is not told as OSV tells it; fetch it again"
+        ) from None
+
+
 def _read(path: Path) -> dict[str, Any]:
     if path.stat().st_size > OCTETS_MAX:
         raise InputRefused(f"{path.name} has more than {OCTETS_MAX >> 20} MB: no advisory does")
-    text = path.read_text(encoding="utf-8")
     try:
+        text = path.read_text(encoding="utf-8")
         told = json.loads(text) if path.suffix == ".json" else _yaml(text)
-    except ValueError as error:
-        raise InputRefused(
-            f"{path.name} does not read as an advisory: {str(error).splitlines()[0]}"
-        ) from None
+    except (ValueError, RecursionError) as error:
+        raise InputRefused(f"{path.name} does not read as an advisory: {cut(repr(str(error)))}") from None
     if not isinstance(told, dict) or "id" not in told:
         raise InputRefused(f"{path.name} does not read as an advisory: it has no id")
     return told

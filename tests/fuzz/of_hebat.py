@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Final
 
 from hebat.bank_commands.lines import partners
@@ -17,6 +18,8 @@ from hebat.folder import Folder
 from hebat.keyroom import carrying
 from hebat.settlement_commands import parties_file
 from hebat.settlement_commands.drafts import read_json
+from hebat.supply import advisories
+from hebat.supply.installed import Package
 from hebat.vaults import token_of
 from keys.errors import KeyBlockError
 from keys.vault import Role
@@ -89,6 +92,26 @@ def _day_feed(data: bytes) -> object:
     return feed.locate(StopRef("?", "", -7.0, 110.4)), feed.stops
 
 
+def _audited(data: bytes) -> object:
+    """An advisory about a package that is installed."""
+    place = world.folder() / "advisories"
+    place.mkdir(exist_ok=True)
+    (place / "PYSEC-2026-1.json").write_bytes(data)
+    return advisories.audit([Package("pypi", "cbor2", "5.9.0", "MIT")], place)
+
+
+def _advisories() -> Sequence[bytes]:
+    span = {"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "5.9.1"}, {"last_affected": "6"}]}
+    affected = {"package": {"name": "cbor2", "ecosystem": "PyPI"}, "ranges": [span], "versions": ["5.8"]}
+    told = {
+        "id": "PYSEC-2026-1",
+        "modified": "2026-11-01T00:00:00Z",
+        "aliases": ["CVE-1"],
+        "affected": [affected],
+    }
+    return [json.dumps(told).encode()]
+
+
 _FEED: Final = {
     "routes.txt": b"route_id\n1\n", "stops.txt": b"stop_id,stop_name,stop_lat,stop_lon\nS1,A,-7,110.4\n", "trips.txt": b"trip_id,route_id\nT,1\n",
     "stop_times.txt": b"trip_id,stop_id\nT,S1\n",
@@ -107,5 +130,6 @@ DECODERS: Final = [
     Decoder("recorded taps", world.on_disk("taps.csv", read_taps), HebatError, lambda: [_TAPS, _TRIPS]),
     Decoder("facts of corridors", world.on_disk("facts.json", read_facts), InputRefused, lambda: [_FACTS], "json"),
     Decoder("amount, typed", world.as_text(parse_amount), InputRefused, lambda: [b"50000", b"50.000", b"Rp50.000"]),
+    Decoder("advisory", _audited, InputRefused, _advisories, "json"),
     Decoder("wrapped key", carrying._parsed, KeyBlockError, _wrapped, "cbor"),
 ]  # fmt: skip
