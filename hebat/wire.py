@@ -11,6 +11,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from ledger import problems
+from ledger.http.front import GUARDS
 from ledger.problems import CONTENT_TYPE
 
 if TYPE_CHECKING:
@@ -155,8 +156,9 @@ def _too_long() -> Problem:
 def _raw(problem: Problem) -> bytes:
     """A problem as the bytes of an answer."""
     body = problem.encoded()
+    guards = {name.decode(): value.decode() for name, value in GUARDS.items()}
     headers: dict[str, Any] = {
-        "content-type": CONTENT_TYPE, "content-length": len(body), "connection": "close", **problem.headers,
+        "content-type": CONTENT_TYPE, "content-length": len(body), "connection": "close", **guards, **problem.headers,
     }  # fmt: skip
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return STATUS_LINE[problem.status] + lines.encode() + b"\r\n" + body

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 CALLS_MAX: Final = 1024
 """Calls that may be under way in one server."""
 NO_ROUTE: Final = "(none)"
-_ALWAYS: Final = {
+GUARDS: Final = {
     b"x-content-type-options": b"nosniff",
     b"cache-control": b"no-store",
     b"referrer-policy": b"no-referrer",
@@ -82,7 +82,7 @@ class Front:
         tls: bool = False,
     ) -> None:
         self.application = application
-        self._sure = _ALWAYS | dict([_TLS_ONLY] if tls else [])
+        self._sure = GUARDS | dict([_TLS_ONLY] if tls else [])
         self._hot = hot
         self._seen = seen
         self._calls_max = calls_max

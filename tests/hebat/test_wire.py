@@ -14,6 +14,7 @@ from hebat import wire
 from hebat.serving import LoopbackServer
 from ledger.http import api
 from ledger.http.api import install_problems, limited_body
+from ledger.http.front import GUARDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -194,3 +195,10 @@ def test_one_connection_too_many_is_sent_away_at_once(
     finally:
         for sock in kept:
             sock.close()
+
+
+def test_what_the_wire_itself_refuses_is_guarded_as_answers_of_routes_are(server: LoopbackServer) -> None:
+    with connect(server) as sock:
+        sock.sendall(b"this is no request\r\n\r\n")
+        head = until_end(sock).partition(b"\r\n\r\n")[0]
+    assert all(name + b": " + value in head for name, value in GUARDS.items())

@@ -57,16 +57,18 @@ class Quiet(HTTPServer):
 
 
 class Served:
-    """A bank behind TLS that remembers what reached it."""
+    """A bank behind TLS that remembers what reached it, and may lead elsewhere."""
 
-    def __init__(self, pem: Path) -> None:
+    def __init__(self, pem: Path, leads_to: str = "") -> None:
         self.heard: list[str] = []
         heard = self.heard
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 heard.append(f"{self.connection.version()} {self.path}")
-                self.send_response(200)
+                self.send_response(307 if leads_to else 200)
+                if leads_to:
+                    self.send_header("Location", leads_to)
                 self.send_header("Content-Length", "2")
                 self.end_headers()
                 self.wfile.write(b"{}")
@@ -109,3 +111,13 @@ def test_nothing_is_sent_to_a_bank_that_proves_nothing(folder: Path, shown: str,
         wire.send(CALL)
     wire.close()
     assert served.heard == []
+
+
+def test_a_bank_that_leads_elsewhere_is_not_followed(folder: Path) -> None:
+    elsewhere = Served(folder / "bank.pem")
+    served = Served(folder / "bank.pem", f"{elsewhere.address}/v1.0/balance-inquiry")
+    wire = HttpWire(served.address, folder / "bank.pem")
+    assert wire.send(CALL).status == 307
+    wire.close()
+    assert len(served.heard) == 1
+    assert elsewhere.heard == [], "what was signed for a bank goes to that bank alone"
