@@ -12,10 +12,12 @@ from rich.table import Table
 
 from hebat.errors import HebatError, InputRefused, LawBroken
 from hebat.folder import Folder
-from hebat.progress import Quiet, Shown
+from hebat.progress import Shown
 from hebat.settings import read_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hebat.load.driving import Step
     from hebat.load.ladder import Found, Terms
 
@@ -68,8 +70,9 @@ def run(
 
     console = Console(stderr=as_json, highlight=False, width=WIDTH)
     where = address or f"http://127.0.0.1:{read_settings().port}"
-    with (Quiet() if as_json else Shown(console)).step("Rates", 1):
-        found, posted = _found(data, where, Terms(first, seconds, within))
+    found, posted = _found(
+        data, where, Terms(first, seconds, within), lambda step: console.print(_line(step))
+    )
     if picture is not None:
         from hebat.load.picture import picture as drawn  # noqa: PLC0415  as above
 
@@ -82,7 +85,7 @@ def run(
     _judge(found, posted)
 
 
-def _found(data: Path, address: str, terms: Terms) -> tuple[Found, float]:
+def _found(data: Path, address: str, terms: Terms, told: Callable[[Step], object]) -> tuple[Found, float]:
     """What the ladder found, and how many taps the server says that it posted meanwhile."""
     import asyncio  # noqa: PLC0415  as above
 
@@ -95,12 +98,20 @@ def _found(data: Path, address: str, terms: Terms) -> tuple[Found, float]:
 
     async def whole() -> Found:
         try:
-            return await climb(fleet, terms)
+            return await climb(fleet, terms, told)
         finally:
             await fleet.close()
 
     found = asyncio.run(whole())
     return found, _posted(address) - before
+
+
+def _line(step: Step) -> str:
+    """What is said of a step as soon as it is over."""
+    return (
+        f"{step.rate:.0f} a second: {step.answered} of {step.due} batches answered, 99 of 100 within "
+        f"{step.latency.percentile(99):.2f} s, {step.shed} times sent away"
+    )
 
 
 def _posted(address: str) -> float:

@@ -90,6 +90,9 @@ def test_the_command_climbs_to_the_knee_counts_every_tap_and_draws_what_it_saw(
     )  # fmt: skip
     told = json.loads(ran.out)
     assert told["lost"] == 0, ran.err
+    assert len(re.findall(r"^\d+ a second: \d+ of \d+ batches answered", ran.err, re.MULTILINE)) == len(
+        told["steps"]
+    )
     assert told["steps"][0]["what"] == "borne"
     assert [one["answered"] - one["due"] for one in told["steps"]] == [0] * len(told["steps"])
     assert told["posted"] == sum(one["posted"] for one in told["steps"])
