@@ -21,6 +21,7 @@ from ledger.errors import BatchMalformed, LoadRefused, WalletRefused
 from ledger.intake.audit import audit
 from ledger.qris.writing import static_code
 from ledger.transfer import Kind, Result, Transfer
+from ledger.wallets.blocked import Follower
 from ledger.wallets.desk import WalletDesk
 from ledger.wallets.loads.store import Fate, loads_of
 from ledger.wallets.loads.unit import WAITS_MS
@@ -362,6 +363,7 @@ def test_a_blocked_cards_wallet_gives_nothing_by_any_way_until_the_block_is_take
             way()
     desk.send(f"T-{number}", str(other.identity.card_number), number, Sen(100))  # it takes what comes
     scene.city.blocks.unblock(known(scene, card), scene.clock.now())
+    Follower(scene.city.ledger).look()  # the city's own looks within a second
     desk.send(f"S-{number}", number, str(other.identity.card_number), Sen(100))
     desk.pay_by_qr(number, code, Sen(100))
     assert in_wallet(scene, card) == (RICH - 1, 0)
