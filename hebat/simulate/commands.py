@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,7 +53,7 @@ def simulate(
         covered += done.covered
         typer.echo(json.dumps(as_line(done)) if as_json else sentence(done))
         if done.failure is not None:
-            _explain(done, run, shrink=shrink)
+            _explain(done, partial(run, heals=done.failure.step == 0), shrink=shrink)
             raise typer.Exit(1)
     if not as_json:
         typer.echo("Faults: " + ", ".join(f"{fault} {covered[fault]}" for fault in sorted(covered)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from card.layout import AID, File
+from card.layout import AID, File, TapKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,8 +20,9 @@ class MachineStopped(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """A commit of a chip, as seen in its silicon: by how much its value changed (rupiah), and what the terminal's clock said."""
+    """A commit of a chip, as seen in its silicon: what its newest record says that it was, by how much its value changed (rupiah), and what the terminal's clock said."""
 
+    kind: TapKind
     delta: int
     at: UnixMs
     terminal: int
@@ -32,6 +33,8 @@ class Truth:
 
     def __init__(self) -> None:
         self.commits: dict[tuple[int, int], Committed] = {}
+        self.told: Callable[[int, int, Committed], object] = lambda *_: None
+        """Hears of each commit: UID, counter, what it was."""
         self._last: dict[int, tuple[int, int]] = {}
 
     def meet(self, chip: VirtualCard) -> None:
@@ -44,8 +47,14 @@ class Truth:
         before_tmc, before = self._last[id(chip)]
         if tmc != before_tmc:
             uid = int.from_bytes(chip.uid, "big")
-            self.commits[uid, tmc] = Committed(value - before, at, terminal)
             self._last[id(chip)] = (tmc, value)
+            self.commits[uid, tmc] = made = Committed(newest(chip), value - before, at, terminal)
+            self.told(uid, tmc, made)
+
+
+def newest(chip: VirtualCard) -> TapKind:
+    """What the newest record of a chip's log says that happened."""
+    return TapKind(chip.applications[AID].files[File.LOG].records[-1][0])
 
 
 def standing(chip: VirtualCard) -> tuple[int, int]:

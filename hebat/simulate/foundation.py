@@ -23,6 +23,7 @@ from hebat.issuing import Issuer
 from hebat.simulate.disk.shim import Shim
 from hebat.simulate.disk.volume import Volume
 from hebat.simulate.entropy import Entropy, seeded
+from hebat.simulate.haste import SCRYPT_COST, hurried
 from hebat.simulate.machine import client
 from hebat.simulate.network import Line, Network
 from hebat.simulate.server import Server
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 
 FOUNDED_AT: Final = moment(datetime(2026, 3, 2, 3, 30))  # noqa: DTZ001  a Monday, the city's own wall clock
 CARDS: Final = 8
-_SCRYPT_COST: Final = 16
-"""Nobody guesses the passphrase of a city that lives for seconds."""
 _HOLDERS: Final = (
     (9, Concession.GENERAL), (113, Concession.PUPIL), (8, Concession.GENERAL), (9, Concession.ELDERLY),
     (113, Concession.GENERAL), (8, Concession.GENERAL), (9, Concession.GENERAL), (113, Concession.GENERAL),
@@ -52,7 +51,7 @@ _HOLDERS: Final = (
 def posts() -> list[Post]:
     """Two buses of two operators, a merchant's till, the load kiosk, and a till whose merchant is a rogue."""
     buses, tills = town.buses(), town.tills()
-    return [buses[0], buses[-1], tills[0], town.kiosk(), tills[1]]
+    return [buses[0], buses[-1], tills[1], town.kiosk(), tills[0]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +69,14 @@ def foundation() -> Foundation:
     home = Path(mkdtemp(prefix="hebat-simulated-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     entropy, shim = Entropy("foundation"), Shim.of_process()
-    with seeded(entropy), shim.installed(entropy.draw):
+    with hurried(), seeded(entropy), shim.installed(entropy.draw):
         return _founded(home / "city", entropy, shim)
 
 
 def _founded(root: Path, entropy: Entropy, shim: Shim) -> Foundation:
     folder, clock = Folder(root, f"sqlite:///{root / 'ledger.db'}"), StoryClock(FOUNDED_AT)
     folder.make()
-    vault = FileVault.create(folder.vault, folder.passphrase(new=True), _SCRYPT_COST)
+    vault = FileVault.create(folder.vault, folder.passphrase(new=True), SCRYPT_COST)
     found_over(folder, vault, clock, "demo")
     server = Server(folder, town.CONFIGURATION, clock, shim, Volume(root))
     server.start()

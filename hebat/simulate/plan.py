@@ -33,6 +33,7 @@ class Act(StrEnum):
     UPLOAD = "upload"
     SHIFT_END = "shift end"
     NIGHT = "night"
+    STATEMENTS = "statements"
     TAMPER = "tamper"
     BREAK = "break"
     """Nothing but a fault."""
@@ -85,9 +86,14 @@ _AT_UPLOAD: Final = (
 )  # fmt: skip
 _ALONE: Final = (Fault.TERMINAL_KILLED, Fault.SERVER_KILLED, Fault.PARTITION, Fault.CLOCK_DRIFT)
 _AT_NIGHT: Final = (Fault.SERVER_KILLED_IN_COMMIT, Fault.SERVER_POWER_CUT, Fault.DISK_FULL)
+_AT_BANKS: Final = (
+    Fault.BANK_LOST_PAYMENT, Fault.BANK_PAID_TWICE, Fault.BANK_PAID_LESS, Fault.BANK_STRAY_LINE, Fault.STATEMENT_LATE,
+    Fault.STATEMENT_TWICE, *_AT_NIGHT,
+)  # fmt: skip
 _TAMPERED: Final = (Fault.AMOUNT_FALSIFIED, Fault.EVIDENCE_FORGED, Fault.NUMBERS_LEFT_OUT)
-_LOADS: Final = (20_000, 50_000, 100_000)
-_TAPS_A_DAY: Final = 30
+_LOADS: Final = (20_000, 50_000, 100_000, 1_990_000)
+_TAPS_A_DAY: Final = (15, 30, 30, 150)
+_WINDOW: Final = 2 * HOUR
 _UPLOADS_A_DAY: Final = 10
 
 
@@ -100,6 +106,7 @@ class _Planner:
         self._dice = Random(f"plan-{seed}")  # noqa: S311  a plan to be repeated, no secret
         self._chance = self._dice.choice((0.0, 0.1, 0.3, 0.6))
         """How often something goes wrong in this run."""
+        self._taps = self._dice.choice(_TAPS_A_DAY)
         self._drawn: list[Event] = []
 
     def plan(self) -> Plan:
@@ -112,8 +119,9 @@ class _Planner:
     def _day(self, midnight: UnixMs) -> None:
         for card in range(CARDS):
             self._add(midnight, (5, 6.5), Act.LOAD, KIOSK, card, self._dice.choice(_LOADS), _AT_LOAD)
-        for _ in range(_TAPS_A_DAY):
+        for _ in range(self._taps):
             self._tap(midnight)
+        self._transfer(midnight)
         for _ in range(_UPLOADS_A_DAY):
             self._add(midnight, (6, 22.5), Act.UPLOAD, self._dice.choice((*BUSES, TILL)), 0, 0, _AT_UPLOAD)
         for _ in range(3):
@@ -122,27 +130,61 @@ class _Planner:
                 self._draw(midnight, (6, 22), Act.BREAK, self._dice.randrange(4), 0, 0, fault)
         if self._chance:
             self._rogue(midnight)
+        if self._dice.random() < self._chance:
+            self._draw(midnight, (9, 20), Act.BREAK, 0, self._dice.randrange(CARDS), 0, Fault.CARD_BLOCKED)
+        self._office(midnight)
+        self._evening(midnight)
+
+    def _office(self, midnight: UnixMs) -> None:
+        """What the city changes while everything runs."""
+        for fault in (Fault.KEY_ROLLED, Fault.TARIFF_CHANGED):
+            if self._dice.random() < self._chance:
+                self._draw(midnight, (6, 21), Act.BREAK, 0, 0, 0, fault)
+
+    def _evening(self, midnight: UnixMs) -> None:
+        """Shifts end, the window is settled, banks tell what they did, and somebody looks at it."""
         for machine in range(4):
             if self._dice.random() < 0.8:  # noqa: PLR2004  the others come with the next day's
                 self._add(midnight, (22.6, 22.9), Act.SHIFT_END, machine, 0, 0, _AT_UPLOAD)
-        self._add(midnight, (23.2, 23.8), Act.NIGHT, 0, 0, 0, _AT_NIGHT)
+        # Sold before the cut-off, received after it, while the window is not closed yet.
+        late = Random(f"late-{self._seed}-{midnight}")  # noqa: S311  as above
+        sold = UnixMs(midnight + 22 * HOUR + 55 * MINUTE + late.randrange(MINUTE))
+        self._drawn.append(Event(0, sold, Act.SALE, TILL, late.randrange(CARDS), 1_234))
+        self._drawn.append(Event(0, UnixMs(sold + 10 * MINUTE), Act.UPLOAD, TILL))
+        self._add(midnight, (23.2, 23.6), Act.NIGHT, 0, 0, 0, _AT_NIGHT)
+        often = self._chance and self._dice.random() < 0.8  # noqa: PLR2004  banks have one night a day
+        self._draw(
+            midnight, (23.7, 23.9), Act.STATEMENTS, 0, 0, 0, self._dice.choice(_AT_BANKS) if often else None
+        )
+        if self._dice.random() < self._chance:
+            self._draw(midnight, (23.91, 23.99), Act.BREAK, 0, 0, 0, Fault.MATCH_UNDONE)
 
     def _rogue(self, midnight: UnixMs) -> None:
         """A merchant's till sells, and what it sends is not what it sold; one day it is found out."""
         for hour in (8, 11, 14):
-            card, amount = self._dice.randrange(CARDS), 500 * self._dice.randint(1, 10)
+            card, amount = self._dice.randrange(CARDS), self._dice.randint(100, 5_000)
             self._draw(midnight, (hour, hour + 1), Act.SALE, ROGUE, card, amount, None)
             fault = self._dice.choice(_TAMPERED)
             self._draw(midnight, (hour + 1, hour + 2), Act.TAMPER, ROGUE, 0, 0, fault)
         if self._dice.random() < 0.5:  # noqa: PLR2004  a coin
-            self._draw(midnight, (12, 22), Act.BREAK, ROGUE, 0, 0, Fault.TERMINAL_REVOKED)
+            self._draw(midnight, (9, 13), Act.BREAK, ROGUE, 0, 0, Fault.TERMINAL_REVOKED)
+        self._draw(midnight, (17, 18), Act.SALE, ROGUE, self._dice.randrange(CARDS), 777, None)
+        self._draw(midnight, (19, 20), Act.UPLOAD, ROGUE, 0, 0, None)
 
     def _tap(self, midnight: UnixMs) -> None:
         card = self._dice.randrange(CARDS)
         if self._dice.random() < 0.7:  # noqa: PLR2004  most people ride
             self._add(midnight, (5.5, 24.5), Act.FARE, self._dice.choice(BUSES), card, 0, _AT_TAP)
         else:
-            self._add(midnight, (7, 22), Act.SALE, TILL, card, 500 * self._dice.randint(1, 40), _AT_TAP)
+            self._add(midnight, (7, 22), Act.SALE, TILL, card, self._dice.randint(100, 20_000), _AT_TAP)
+
+    def _transfer(self, midnight: UnixMs) -> None:
+        """Somebody changes buses in the very second in which the window of transfers ends, and somebody a second before."""
+        for before_ms in (0, 1000):
+            card = self._dice.randrange(CARDS)
+            self._draw(midnight, (7, 20), Act.FARE, BUSES[0], card, 0, None)
+            first = self._drawn[-1]
+            self._drawn.append(replace(first, at=UnixMs(first.at + _WINDOW - before_ms), machine=BUSES[1]))
 
     def _add(
         self, midnight: UnixMs, hours: tuple[float, float], act: Act, machine: int, card: int, amount: int,

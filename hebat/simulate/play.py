@@ -9,13 +9,15 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from hebat.demo.day import release_payments
+from hebat.simulate.banking import undo
 from hebat.simulate.disk.volume import Trouble
 from hebat.simulate.faults import Fault
 from hebat.simulate.field import Field, MachineStopped
+from hebat.simulate.municipal import block_card, change_tariff, roll_key
 from hebat.simulate.network import Mishap, ServerAway
-from hebat.simulate.plan import BUSES, HOUR, KIOSK, MINUTE, ROGUE, Act, Event
+from hebat.simulate.plan import BUSES, DAY, HOUR, KIOSK, MIDNIGHT, MINUTE, ROGUE, Act, Event
 from hebat.simulate.rogue import tamper
-from hebat.simulate.watch import Breach
+from hebat.simulate.watch import NO_LAW, Breach
 from keys.clock import UnixMs
 from keys.money import Rupiah
 from ledger.errors import LedgerError
@@ -25,8 +27,11 @@ from terminals.fares import Place
 from terminals.places import corridors
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hebat.simulate.machine import Machine
     from hebat.simulate.world import World
+    from hebat.wiring import City
     from keys.clock import Day
     from terminals.places import Corridor
     from terminals.tap import Outcome
@@ -45,6 +50,12 @@ _SERVER_DISK: Final = {
     Fault.DISK_FULL: Trouble.FULL,
     Fault.DISK_SLOW: Trouble.SLOW,
 }
+_AT_BANKS: Final = frozenset(
+    {
+        Fault.BANK_LOST_PAYMENT, Fault.BANK_PAID_TWICE, Fault.BANK_PAID_LESS, Fault.BANK_STRAY_LINE, Fault.STATEMENT_LATE,
+        Fault.STATEMENT_TWICE,
+    }
+)  # fmt: skip
 _POWER: Final = frozenset({Fault.SERVER_POWER_CUT, Fault.TERMINAL_POWER_CUT})
 _CONFLICT: Final = 409
 _NIGHTS_TRIED: Final = 6
@@ -66,7 +77,7 @@ def play(world: World, event: Event) -> None:
     except Breach:
         raise
     except Exception as error:
-        raise Breach(0, f"{event.act}: {type(error).__name__}: {error}") from error
+        raise Breach(NO_LAW, f"{event.act}: {type(error).__name__}: {error}") from error
     machine.line.mishaps.clear()
     machine.volume.disarm()
     world.server.volume.disarm()
@@ -104,7 +115,8 @@ def _arm(world: World, machine: Machine, event: Event, dice: Random) -> None:
         quiet = [Mishap.NONE] * dice.choice((0, 0, 1, 2, 5))
         machine.line.mishaps = [*quiet, *[_MISHAPS[fault]] * dice.choice((1, 1, 2, 4))]
     elif fault in _SERVER_DISK:
-        world.server.volume.arm(_SERVER_DISK[fault], dice.randint(1, 12))
+        # A sync is rarer than a write: one of the next few is slow.
+        world.server.volume.arm(_SERVER_DISK[fault], dice.randint(1, 3 if fault is Fault.DISK_SLOW else 12))
     elif fault is Fault.TERMINAL_POWER_CUT:
         machine.volume.arm(Trouble.DIE, dice.randint(1, 12))
     elif fault is Fault.OUTBOX_WRITE_FAILED:
@@ -120,6 +132,8 @@ def _act(world: World, machine: Machine, event: Event, dice: Random) -> str:
         return tamper(machine, event.fault, world.watch.next_sequence(machine.number))
     if event.act is Act.NIGHT:
         return _night(world)
+    if event.act is Act.STATEMENTS:
+        return _statements(world, event, dice)
     return _break(world, machine, event, dice)
 
 
@@ -196,7 +210,8 @@ def _upload(world: World, machine: Machine, *, last: bool) -> str:
         machine.kill(world.dice, power=True)
         return "terminal's disk failed"
     except TerminalError as error:
-        _need_no_conflict(error)
+        if machine.number not in world.watch.rogues:
+            _need_no_conflict(error)
         return type(error).__name__
     return f"{done.sent} sent, {done.posted} posted, {done.duplicate} again, {done.quarantined} kept"
 
@@ -210,55 +225,119 @@ def _need_no_conflict(error: TerminalError) -> None:
 def _night(world: World) -> str:
     """The night of what is over, again after every crash until it is done."""
     days: list[Day] = []
+
+    def night(city: City) -> None:
+        for day in city.night.due():
+            city.night.settle(day)
+            release_payments(city, day, world.story.now())
+            days.append(day)
+
+    _until_done(world, night)
+    world.watch.settled += days
+    world.watch.look()
+    world.watch.day_over()
+    return f"night of {days}"
+
+
+def _statements(world: World, event: Event, dice: Random) -> str:
+    """The banks' statements of what falls due by now, taken in and matched."""
+    if not world.watch.settled:
+        return "nothing settled"
+    day, banks = world.watch.settled[-1], world.banks
+    world.need_server()
+    struck = banks.carry_out(world.server.city, world.watch.settled, day, event.fault, dice)
+    if struck and event.fault in _AT_BANKS:
+        world.covered[event.fault] += 1
+
+    def statements(city: City) -> None:
+        city.night.import_statements(day)
+        city.night.reconcile(day)
+        city.night.compare(day)
+
+    _until_done(world, statements)
+    banks.clear(world.server.city)
+    banks.look(world.server.city)
+    return f"statements of {day}, {banks.lines} lines"
+
+
+def _until_done(world: World, work: Callable[[City], None]) -> None:
+    """Work of the night, again after every crash; raises Breach where it does not end."""
     for _ in range(_NIGHTS_TRIED):
         try:
             world.need_server()
-            night = world.server.city.night
-            for day in night.due():
-                night.settle(day)
-                release_payments(world.server.city, day, world.story.now())
-                days.append(day)
-            for day in days[-1:]:
-                night.reconcile(day)
-                night.compare(day)
+            work(world.server.city)
         except (LedgerError, SettlementError, ServerAway) as error:
             if world.server.is_well and not isinstance(error, LedgerError):
                 raise Breach(9, f"the night ends with {type(error).__name__}: {error}") from error
             world.reap(power=world.server.volume.dead)
         else:
-            world.watch.look()
-            world.watch.day_over()
-            return f"night of {days}"
+            return
     raise Breach(9, "the night does not end")
 
 
 def _break(world: World, machine: Machine, event: Event, dice: Random) -> str:
+    """Nothing but a fault, or something that the city decides."""
     fault = event.fault
-    if fault is Fault.TERMINAL_KILLED:
-        machine.kill(dice, power=dice.random() < 0.5)  # noqa: PLR2004  a coin
-    elif fault is Fault.SERVER_KILLED:
-        world.server.kill(dice, power=dice.random() < 0.5)  # noqa: PLR2004  as above
-        world.need_server()
-    elif fault is Fault.PARTITION:
-        machine.line.cut_until = world.story.now() + dice.randint(1, 8) * HOUR
-    elif fault is Fault.TERMINAL_REVOKED:
-        world.server.city.registry.revoke(machine.number, world.story.now())
-        world.watch.rogues[machine.number] = world.story.now()
-    elif fault is Fault.CLOCK_DRIFT:
-        machine.clock.drift = dice.choice((-4, -1, 1, 4)) * MINUTE
+    if fault is Fault.CARD_BLOCKED:
+        return block_card(world, event.card)
+    if fault is Fault.MATCH_UNDONE:
+        done = undo(world.server.city, dice)
+        world.covered[Fault.MATCH_UNDONE] += done
+        return f"match undone: {done}"
     if fault is not None:
+        _BREAKS[fault](world, machine, dice)
         world.covered[fault] += 1
     return str(fault)
 
 
+def _kill_server(world: World, _machine: Machine, dice: Random) -> None:
+    world.server.kill(dice, power=dice.random() < 0.5)  # noqa: PLR2004  a coin
+    world.need_server()
+
+
+def _cut_off(world: World, machine: Machine, dice: Random) -> None:
+    machine.line.cut_until = world.story.now() + dice.randint(1, 8) * HOUR
+
+
+def _revoke(world: World, machine: Machine, _dice: Random) -> None:
+    world.server.city.registry.revoke(machine.number, world.story.now())
+    world.watch.rogues[machine.number] = world.story.now()
+
+
+def _drift(_world: World, machine: Machine, dice: Random) -> None:
+    machine.clock.drift = dice.choice((-4, -1, 1, 4)) * MINUTE
+
+
+_BREAKS: Final[dict[Fault, Callable[[World, Machine, Random], object]]] = {
+    Fault.TERMINAL_KILLED: lambda _, machine, dice: machine.kill(dice, power=dice.random() < 0.5),  # noqa: PLR2004  a coin
+    Fault.SERVER_KILLED: _kill_server,
+    Fault.PARTITION: _cut_off,
+    Fault.TERMINAL_REVOKED: _revoke,
+    Fault.CLOCK_DRIFT: _drift,
+    Fault.TARIFF_CHANGED: lambda world, _, dice: change_tariff(world, dice),
+    Fault.KEY_ROLLED: lambda world, _, dice: roll_key(world, dice),
+}
+
+
 def heal(world: World) -> None:
     """The end: lines and clocks are good, every card comes by once more, everybody sends what they have, and the night runs. Raises Breach."""
+    try:
+        _heal(world)
+    except Breach:
+        raise
+    except Exception as error:
+        raise Breach(NO_LAW, f"at the end: {type(error).__name__}: {error}") from error
+
+
+def _heal(world: World) -> None:
     world.entropy.begin(f"{world.seed}:heal")
     world.dice = Random(f"{world.seed}:heal")  # noqa: S311  dice of a simulation
     world.need_server()
     world.network.deliver_late()
     for machine in world.machines:
         machine.line.cut_until, machine.line.mishaps, machine.clock.drift = 0, [], 0
+    # The next morning: what was decided for the next service day is in force by then.
+    world.story.move_to(UnixMs(MIDNIGHT + ((world.story.now() - MIDNIGHT) // DAY + 1) * DAY + 5 * HOUR))
     for turn in range(2):
         for number in range(len(world.cards)):
             _come_by(world, number, turn)
@@ -270,12 +349,14 @@ def heal(world: World) -> None:
     world.watch.look()
     world.watch.day_over()
     world.watch.count(world.cards)
+    world.banks.look(world.server.city)
+    world.banks.count(world.server.city)
 
 
 def _come_by(world: World, number: int, turn: int) -> None:
     """A card is held to the kiosk and then to a bus, so that it tells what became of whatever was torn."""
     world.story.move_to(UnixMs(world.story.now() + 5 * MINUTE))
-    load = Event(0, world.story.now(), Act.LOAD, KIOSK, number, 10_000)
+    load = Event(0, world.story.now(), Act.LOAD, KIOSK, number, (10_000, 100_000)[turn])
     fare = Event(0, world.story.now(), Act.FARE, BUSES[turn], number)
     for event in (load, fare):
         with suppress(LoadDenied):
@@ -302,3 +383,4 @@ def _sent(machine: Machine) -> None:
 def _last_night(world: World) -> None:
     world.story.move_to(UnixMs((world.story.now() // (24 * HOUR) + 2) * 24 * HOUR))
     _night(world)
+    world.note(_statements(world, Event(0, world.story.now(), Act.STATEMENTS), world.dice))

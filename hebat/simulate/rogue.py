@@ -29,6 +29,12 @@ if TYPE_CHECKING:
     from hebat.simulate.machine import Machine
 
 _OK: Final = 200
+_READ: Final = 2 * 48
+_BEFORE: Final = _READ + 2
+_DEBITED: Final = _READ + 16 + 2
+_LOGGED: Final = _READ + 2 * 16 + 16 + 1
+_LEFT: Final = _LOGGED + 4
+"""Where amounts stand in what a chip signs: the value read, the debit, the log record's amount and balance."""
 _AHEAD: Final = 3
 """How many numbers are left out."""
 
@@ -69,11 +75,21 @@ def _former(machine: Machine, fault: Fault, formed: list[bool]) -> Callable[[int
 
 
 def _falsified(record: TapRecord, fault: Fault) -> bytes:
-    """A confirmed sale told otherwise: for another amount, or with a commit of the till's own making."""
+    """A confirmed sale told otherwise: for another amount, or with other bytes than the chip signed."""
     if record.status is not RecordStatus.CONFIRMED:
         return encode_record(record)
     if fault is Fault.AMOUNT_FALSIFIED:
         return encode_record(replace(record, amount=Rupiah(3 * record.amount)))
     if fault is Fault.EVIDENCE_FORGED:
-        return encode_record(replace(record, tmv=bytes(reversed(record.tmv))))
+        return encode_record(_forged(record))
     return encode_record(record)
+
+
+def _forged(record: TapRecord) -> TapRecord:
+    """A sale of three times the price, in bytes that fit together and that no chip has signed (CARD.md: identity, journey, value, debit, log)."""
+    tmi = bytearray(record.tmi)
+    before, paid = int.from_bytes(tmi[_BEFORE:][:4], "little"), -record.amount
+    more = min(3 * paid, before)
+    for at, value in ((_DEBITED, more), (_LOGGED, more), (_LEFT, before - more)):
+        tmi[at : at + 4] = value.to_bytes(4, "little")
+    return replace(record, tmi=bytes(tmi), amount=Rupiah(-more))

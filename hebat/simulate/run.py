@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from hebat.simulate.foundation import foundation
 from hebat.simulate.play import heal, play
 from hebat.simulate.watch import Breach
 from hebat.simulate.world import World
@@ -46,19 +45,25 @@ class Done:
     failure: Failure | None = None
 
 
-def run(plan: Plan, variant: Variant = nullcontext, told: Callable[[str], object] = str) -> Done:
-    """Play a plan in a city of its own; within a `variant`, with the real code broken in one place. `told` hears each line of the trace."""
-    with TemporaryDirectory(prefix="hebat-simulated-") as home, World(plan.seed, Path(home), told) as world:
+def run(
+    plan: Plan, variant: Variant = nullcontext, told: Callable[[str], object] = str, *, heals: bool = True
+) -> Done:
+    """Play a plan in a city of its own; within a `variant`, with the real code broken in one place. `told` hears each line of the trace.
+
+    Without `heals` it ends with the last event: enough for a law that broke at one.
+    """
+    foundation()  # a variant is a fault of the city that runs, not of the one that was founded
+    with variant(), World(plan.seed, told) as world:
         failure, steps = None, 0
-        with variant():
-            try:
-                for event in plan.events:
-                    steps = event.number
-                    play(world, event)
-                steps = 0
+        try:
+            for event in plan.events:
+                steps = event.number
+                play(world, event)
+            steps = 0
+            if heals:
                 heal(world)
-            except Breach as broken:
-                failure = Failure(steps, broken.law, broken.detail)
+        except Breach as broken:
+            failure = Failure(steps, broken.law, broken.detail)
         return Done(
             plan, len(plan.events), world.events, world.taps, world.watch.rows, world.digest, world.covered, failure
         )  # fmt: skip

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from hebat.application import terminals_door
+from hebat.simulate.haste import let_go
 from hebat.simulate.network import Reply, Request, ServerAway
 from hebat.wiring import City
 
@@ -78,6 +79,7 @@ class Server:
                 city.ledger.database.close()
             with suppress(Exception):
                 city.vault.close()
+        let_go(self._folder.database_url)
         if power:
             self._shim.power_cut(self.volume, dice)
         else:

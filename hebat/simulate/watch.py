@@ -7,26 +7,31 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
 from card.batch import RELAYED_FROM, decode_batch, digest
+from card.layout import TapKind
 from hebat.simulate.network import BATCHES
+from hebat.simulate.owing import Owing
+from hebat.simulate.riding import BEHIND_MS, Riding
 from keys import envelope
+from keys.clock import Day
 from ledger import journal, store
-from ledger.chart import Code, purse, split
+from ledger.chart import AccountId, Code, purse, split
 from ledger.intake import store as taken
 from ledger.intake.reasons import ExceptionKind
 from ledger.transfer import Flag, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from hebat.issuing import Issued
-    from hebat.simulate.field import Truth
+    from hebat.simulate.field import Committed, Truth
     from hebat.simulate.network import Reply, Request
     from hebat.simulate.server import Server
-    from keys.clock import Day
     from ledger.intake.store import BatchRow, ExceptionRow
     from ledger.journal import Block, Rows
+    from ledger.qris.classes import MerchantClass
 
 _OK: Final = 200
+_ANSWERED_ALIKE: Final = (BATCHES, "/v1/loads", "/v1/loads/step")
 _CARD_KINDS: Final = frozenset({Kind.FARE, Kind.SALE, Kind.LOAD, Kind.REFUND})
 _DAY_MS: Final = 86_400_000
 _CITY_MS: Final = 7 * 3_600_000
@@ -34,6 +39,10 @@ _SERVICE_MS: Final = 4 * 3_600_000
 _CUT_OFF_MS: Final = 23 * 3_600_000
 _SLOW_SECONDS: Final = 180
 """How long after it was dated a commit may reach its chip: a slow disk lies between."""
+NO_LAW: Final = 0
+"""Of what is wrong and stands in none of the laws: a wrong fare, a blocked card that was taken, a program that failed as nobody foresaw."""
+_UNREGISTERED, _REGISTERED = 2_000_000, 20_000_000
+"""What a purse may hold, in rupiah."""
 _ROUND: Final = 100
 """Sen in a rupiah: what a chip counts is never less."""
 
@@ -50,16 +59,30 @@ class Breach(Exception):
 class Watch:
     """What has been seen of the books so far, and what they must agree with."""
 
-    def __init__(self, server: Server, truth: Truth, cards: Sequence[Issued]) -> None:
+    def __init__(
+        self, server: Server, truth: Truth, cards: Sequence[Issued], merchants: Mapping[int, MerchantClass]
+    ) -> None:
         self._server = server
         self._truth = truth
         self._purses = {card.uid: purse(card.identity.card_number) for card in cards}
+        self._ceilings = {
+            purse(card.identity.card_number): _ROUND
+            * (_REGISTERED if card.identity.registered else _UNREGISTERED)
+            for card in cards
+        }
         self._position = 0
         self._block = 0
         self._head = journal.GENESIS
-        self._sums: defaultdict[int, list[int]] = defaultdict(lambda: [0, 0])
+        self._sums: defaultdict[AccountId, list[int]] = defaultdict(lambda: [0, 0])
         self._posted: dict[tuple[int, int], int] = {}
         self._closed: dict[Day, bytes] = {}
+        self.riding = Riding({card.uid: card.identity.concession for card in cards})
+        self.settled: list[Day] = []
+        """Business dates whose night has run."""
+        self.blocked: dict[int, int] = {}
+        """Cards that are blocked, and since when."""
+        self.owing = Owing(merchants)
+        self._subsidies: dict[tuple[int, int], int] = {}
         self.rogues: dict[int, int | None] = {}
         """Terminals whose word is worth nothing, and since when each is revoked: what their cards paid need not be in the books."""
         self.receipted: dict[tuple[int, int], tuple[bytes, int]] = {}
@@ -102,19 +125,44 @@ class Watch:
 
     def _row(self, row: Rows) -> None:
         flags, amount, kind = int(row["flags"]), int(row["amount"]), Kind(int(row["kind"]))
+        debit, credit = AccountId(int(row["debit"])), AccountId(int(row["credit"]))
+        if flags & Flag.PENDING and credit in self._ceilings:
+            debits, credits_ = self._sums.get(credit, (0, 0))
+            if credits_ - debits + amount > self._ceilings[credit]:
+                raise Breach(10, f"position {row['position']} promises a purse more than its ceiling")
         if flags & Flag.UNPOSTED:
             return
-        debit, credit = int(row["debit"]), int(row["credit"])
         if amount <= 0 or debit == credit:
             raise Breach(7, f"position {row['position']} moves {amount} sen from {debit} to {credit}")
         self._sums[debit][0] += amount
         self._sums[credit][1] += amount
         self._times(row)
+        self.owing.row(kind, debit, credit, amount, Day(int(row["business_date"])))
         revoked = self.rogues.get(int(row["terminal"]))
         if revoked is not None and int(row["received_at"]) > revoked:
             raise Breach(2, f"position {row['position']} is by terminal {row['terminal']}, which is revoked")
+        if kind is Kind.SUBSIDY:
+            self._subsidies[int(row["uid"]), int(row["tmc"])] = amount
         if kind in _CARD_KINDS and int(row["tmc"]):
             self._tap(row, debit, credit, amount)
+
+    def committed(self, uid: int, tmc: int, commit: Committed, contact_at: int) -> None:
+        """A chip has just committed, at a terminal that last heard of blocked cards at a moment; raises Breach."""
+        blocked = self.blocked.get(uid)
+        if commit.delta < 0 and blocked is not None and contact_at > blocked + BEHIND_MS:
+            raise Breach(NO_LAW, f"terminal {commit.terminal} took a card that its hotlist names")
+        wrong = self.riding.rode(uid, tmc, commit, contact_at) if commit.kind is TapKind.FARE else ""
+        if wrong:
+            raise Breach(NO_LAW, wrong)
+
+    def _need_subsidies(self) -> None:
+        """The city pays what a concession leaves: for each ride in the books, and for no other."""
+        wanted = {
+            name: rupiah * _ROUND for name, rupiah in self.riding.subsidies.items() if name in self._posted
+        }
+        if wanted != self._subsidies:
+            odd = dict(set(wanted.items()) ^ set(self._subsidies.items()))
+            raise Breach(NO_LAW, f"the subsidies of {sorted(odd)} are not what the concessions leave")
 
     def _times(self, row: Rows) -> None:
         """The four faces of time, by arithmetic of our own."""
@@ -159,9 +207,13 @@ class Watch:
         ledger = self._server.city.ledger
         balances = ledger.balances()
         for account, (debits, credits_) in self._sums.items():
-            held = balances.get(account)  # type: ignore[call-overload]
+            held = balances.get(account)
             if held is None or (held.debits_posted, held.credits_posted) != (debits, credits_):
-                raise Breach(8, f"{ledger.describe(account)} is not what its journal rows come to")  # type: ignore[arg-type]
+                raise Breach(8, f"{ledger.describe(account)} is not what its journal rows come to")
+        for account, ceiling in self._ceilings.items():
+            held = balances.get(account)
+            if held is not None and held.credits_posted + held.credits_pending - held.debits_posted > ceiling:
+                raise Breach(10, f"{ledger.describe(account)} holds, or is promised, more than its ceiling")
         trial = ledger.trial_balance()
         if trial.debits != trial.credits:
             raise Breach(7, f"debits {trial.debits} are not credits {trial.credits}")
@@ -206,12 +258,13 @@ class Watch:
     def twice(self, request: Request, first: Reply, again: Reply) -> None:
         """The same bytes get the same answer."""
         if (
-            request.path == BATCHES
+            request.path in _ANSWERED_ALIKE
             and first.status == _OK
             and (first.status, first.body) != (again.status, again.body)
         ):
             raise Breach(
-                3, f"the same batch was answered {first.status} and then {again.status}, with other bytes"
+                3,
+                f"the same bytes to {request.path} were answered {first.status} and then {again.status}, not alike",
             )
 
     def day_over(self) -> None:
@@ -223,6 +276,9 @@ class Watch:
             if self._closed.setdefault(window.business_date, found) != found:
                 raise Breach(9, f"the closed business date {window.business_date} has changed")
         ledger.rebuild_check()
+        self._need_subsidies()
+        if self.settled and (wrong := self.owing.wrong(self.settled[-1])):
+            raise Breach(7, wrong)
         with ledger.database.transaction() as connection:
             results = [one for batch in taken.all_batches(connection) for one in batch.results]
             kept = taken.read_quarantine(connection)

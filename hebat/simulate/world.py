@@ -17,12 +17,14 @@ from card.virtual import VirtualCard
 from hebat.demo import town
 from hebat.folder import Folder
 from hebat.logs import silenced
+from hebat.simulate.banking import Banks
 from hebat.simulate.disk.shim import Shim
 from hebat.simulate.disk.volume import Volume
 from hebat.simulate.entropy import Entropy, seeded
 from hebat.simulate.faults import Fault
 from hebat.simulate.field import Truth
 from hebat.simulate.foundation import FOUNDED_AT, foundation, posts
+from hebat.simulate.haste import hurried
 from hebat.simulate.machine import Machine
 from hebat.simulate.network import Mishap, Network
 from hebat.simulate.plan import ROGUE
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from hebat.simulate.field import Committed
+
 STARTS_MAX = 5
 _SLOW_MS = 60_000
 _STRUCK = {
@@ -50,7 +54,7 @@ _STRUCK = {
 class World:
     """Everything of one run. A context manager: while it is open, this process lives in the simulated city."""
 
-    def __init__(self, seed: int, home: Path, told: Callable[[str], object] = str) -> None:
+    def __init__(self, seed: int, told: Callable[[str], object] = str) -> None:
         self.seed = seed
         self.told = told
         self.story = StoryClock(FOUNDED_AT)
@@ -61,13 +65,18 @@ class World:
         self.trace = hashlib.sha256()
         self.exchanges = 0
         self.taps = 0
+        self.banks = Banks()
         self._stack = ExitStack()
-        self._folder = Folder(home / "city", f"sqlite:///{home / 'city' / 'ledger.db'}")
 
     def __enter__(self) -> Self:
         made = foundation()
-        shutil.copytree(made.root, self._folder.root)
+        # Always the same place, so that SQL compiled for its database stays compiled.
+        root = made.root.parent / "running"
+        shutil.rmtree(root, ignore_errors=True)
+        shutil.copytree(made.root, root)
+        self._folder = Folder(root, f"sqlite:///{root / 'ledger.db'}")
         self._stack.enter_context(silenced())
+        self._stack.enter_context(hurried())
         self._stack.enter_context(seeded(self.entropy))
         self._stack.enter_context(self.shim.installed(self.entropy.draw))
         self._stack.enter_context(mock.patch.object(SystemClock, "now", self._now))
@@ -93,7 +102,8 @@ class World:
         disk = self._mounted(root)
         self.server = Server(self._folder, town.CONFIGURATION, self.story, self.shim, disk)
         self._stack.callback(self._close)
-        self.watch = Watch(self.server, self.truth, self.cards)
+        merchants = {one.number: one.merchant_class for one in town.PARTICIPANTS.merchants.values()}
+        self.watch = Watch(self.server, self.truth, self.cards, merchants)
         self.network = Network(
             self.server.serve, self.story.now, self._struck, self.watch.answered, self.watch.twice
         )
@@ -103,8 +113,13 @@ class World:
             for folder in [self._folder.terminal(post.number)]
         ]
         self.watch.rogues[self.machines[ROGUE].number] = None
+        self.truth.told = self._committed
         self.server.start()
         self.watch.look()
+
+    def _committed(self, uid: int, tmc: int, commit: Committed) -> None:
+        at = next(one for one in self.machines if one.number == commit.terminal)
+        self.watch.committed(uid, tmc, commit, at.terminal.standing.contact_at)
 
     def _mounted(self, folder: Path) -> Volume:
         volume = Volume(folder, lambda: self.story.move_to(UnixMs(self.story.now() + _SLOW_MS)))
