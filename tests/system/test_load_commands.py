@@ -73,7 +73,7 @@ def test_beyond_what_it_bears_the_server_sheds_loses_nothing_and_recovers(
         assert step.posted == step.taps, "posted once, however often a terminal had to come back"
     assert (before.shed, after.shed) == (0, 0)
     assert posted(address) == before.taps + beyond.taps + after.taps
-    assert after.served.percentile(50) < 5 * before.served.percentile(50) + 0.05
+    assert after.served.percentile(50) < 5 * before.served.percentile(50) + 0.5
 
 
 @pytest.mark.slow
@@ -93,7 +93,7 @@ def test_the_command_climbs_to_the_knee_counts_every_tap_and_draws_what_it_saw(
     assert len(re.findall(r"^\d+ a second: \d+ of \d+ batches answered", ran.err, re.MULTILINE)) == len(
         told["steps"]
     )
-    assert told["steps"][0]["what"] == "borne"
+    assert "borne" in {one["what"] for one in told["steps"][:2]}, "a rate is tried twice"
     assert [one["answered"] - one["due"] for one in told["steps"]] == [0] * len(told["steps"])
     assert told["posted"] == sum(one["posted"] for one in told["steps"])
     assert ran.code in {0, 1}, "1: a machine that was busy itself"
