@@ -126,6 +126,7 @@ def _idempotent(evidence: Evidence) -> tuple[bool, str]:
     with city.ledger.database.transaction() as connection:
         batches = list(store.all_batches(connection))
         bodies = [read_documents(connection, batch.block)[batch.ordinal] for batch in batches[:REPLAYED_MAX]]
+    city.following.look()  # a block that another process wrote would move the head meanwhile
     head = city.ledger.head()
     same = all(
         city.intake.receive(body).results == batch.results

@@ -114,7 +114,8 @@ class Follower:
     def __exit__(self, *_: object) -> None:
         """Stop looking; the next start looks first."""
         self._closing.set()
-        self._thread.join()
+        if self._thread.ident is not None:  # a city that was opened and never entered
+            self._thread.join()
 
     def _run(self) -> None:
         while not self._closing.wait(LOOK_SECONDS):
