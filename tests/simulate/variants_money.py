@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +16,9 @@ from ledger.intake import store as intake_store
 from ledger.intake.columnar import posting as by_columns
 from ledger.intake.deciding import Decisions
 from ledger.intake.limits import limits_of
-from ledger.relay import records
 from ledger.relay.desk import LoadDesk
 from settlement.entries import entries as entries_of
 from settlement.matching import store as matching_store
-from settlement.statements import inbox as statements_inbox
-from settlement.statements.reading import digest as digest_of
 from tests.simulate.variants import broken, instead
 
 if TYPE_CHECKING:
@@ -116,15 +112,6 @@ def _stopped() -> Iterator[None]:
         yield
 
 
-@broken("a load is committed before its intent is written down")
-def _unintended() -> Iterator[None]:
-    def intend(_self: object, session: Any, intent: Any) -> None:
-        session.intended = records.intended(intent, session.context)
-
-    with instead(LoadDesk, "_intend", intend):
-        yield
-
-
 # Banks
 
 
@@ -137,16 +124,4 @@ def _matched_twice() -> Iterator[None]:
         return was(connection, [*new, *new[:1]], *rest)
 
     with instead(matching_store, "insert_matches", insert):
-        yield
-
-
-@broken("a statement is taken in as often as it comes")
-def _taken_twice() -> Iterator[None]:
-    was = digest_of
-    counted = count()
-
-    def digest(content: bytes) -> str:
-        return was(content + bytes([next(counted) % 256]))
-
-    with instead(statements_inbox, "digest", digest):
         yield
