@@ -53,7 +53,7 @@ def accounts() -> Integers:
 
 def rules(random: np.random.Generator) -> int:
     thousands: list[Rupiah] = (1000 * random.choice([0, 0, 1, 2, 5, 40], 2)).tolist()
-    flag = RuleFlag(int(random.choice([0, 0, 0, 1, 1, 2, 4, 8, 16])))
+    flag = RuleFlag(int(random.choice([0, 0, 0, 1, 1, 2, 4, 8, 16, 32])))
     return AccountRules(flag, *thousands).packed()
 
 

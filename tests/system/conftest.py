@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -30,10 +31,12 @@ class Ran:
     err: str
 
 
-def hebat(*arguments: str | Path) -> Ran:
+def hebat(*arguments: str | Path, **environment: str) -> Ran:
     """Run the command as a user would, in a process of its own; that process is forked from one that has its modules loaded."""
-    command = ready().command(*map(str, arguments))
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
+    command, around = ready().command(*map(str, arguments)), os.environ | environment
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False, env=around
+    )
     return Ran(done.returncode, done.stdout, done.stderr)
 
 

@@ -17,6 +17,7 @@ import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import termios
 import threading
 import time
@@ -159,6 +160,7 @@ def _become(fds: list[int], folder: str, arguments: list[str], environment: list
     os.chdir(folder)
     os.environ.clear()
     os.environ.update((name, value) for name, _, value in (one.partition("=") for one in environment))
+    tempfile.tempdir = None  # what was found before is another environment's
     sys.argv = ["hebat", *arguments]
     os._exit(_run())
 
