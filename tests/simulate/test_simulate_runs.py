@@ -13,6 +13,7 @@ import pytest
 from hebat.simulate.faults import Fault
 from hebat.simulate.plan import make_plan
 from hebat.simulate.run import Done, run
+from hebat.simulate.watch import Watch
 from tests.simulate.seeds import SEEDS
 
 
@@ -24,6 +25,25 @@ def runs() -> list[Done]:
 
 def test_no_law_breaks_over_the_fixed_seeds(runs: list[Done]) -> None:
     assert [(done.plan.seed, done.failure) for done in runs if done.failure is not None] == []
+
+
+@pytest.mark.parametrize(
+    ("seed", "uid", "counter"), [(10008, 0x04F1C34CEC4B2E, 2), (20002, 0x04CA8B6934A05D, 7)]
+)
+def test_a_payment_that_a_rogue_alone_could_witness_is_kept_and_the_rest_is_whole(
+    monkeypatch: pytest.MonkeyPatch, seed: int, uid: int, counter: int
+) -> None:
+    """A terminal loses its power after the chip's commit; the card's next commit is at a rogue, whose word is worth nothing."""
+    found: set[tuple[int, int]] = set()
+
+    def noted(watch: Watch) -> set[tuple[int, int]]:
+        found.update(asked := seen(watch))
+        return asked
+
+    seen = Watch._seen_by_rogues_only
+    monkeypatch.setattr(Watch, "_seen_by_rogues_only", noted)
+    assert run(make_plan(seed, 1)).failure is None
+    assert found == {(uid, counter)}
 
 
 def test_every_kind_of_fault_strikes_over_the_fixed_seeds(runs: list[Done]) -> None:
