@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from terminals.upload import Link, Uploaded
 from tests.simulate.variants import broken, instead
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 # Fares
@@ -53,28 +54,29 @@ def _unblocked() -> Iterator[None]:
 
 @broken("a torn card counts as paid")
 def _torn() -> Iterator[None]:
-    def transact(self: TapMachine, open_: Any, wish: Any) -> Any:
-        try:
-            return was(self, open_, wish)
-        finally:
-            pending = self._outbox.open_intent(open_.uid)
-            if pending is not None:
-                self._outbox.confirm(pending, bytes(8))
-
-    was = TapMachine._transact
-    with instead(TapMachine, "_transact", transact):
+    with _ended(lambda machine, _open, pending: machine._outbox.confirm(pending, bytes(8))):
         yield
 
 
 @broken("a torn card counts as not paid")
 def _untorn() -> Iterator[None]:
+    with _ended(
+        lambda machine, open_, pending: machine._outbox.void(pending, open_.seen.tmc, open_.seen.tmv)
+    ):
+        yield
+
+
+@contextmanager
+def _ended(end: Callable[[TapMachine, Any, Any], object]) -> Iterator[None]:
+    """Whatever a tap leaves open is ended, without the card."""
+
     def transact(self: TapMachine, open_: Any, wish: Any) -> Any:
         try:
             return was(self, open_, wish)
         finally:
             pending = self._outbox.open_intent(open_.uid)
             if pending is not None:
-                self._outbox.void(pending, open_.seen.tmc, open_.seen.tmv)
+                end(self, open_, pending)
 
     was = TapMachine._transact
     with instead(TapMachine, "_transact", transact):

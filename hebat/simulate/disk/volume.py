@@ -105,15 +105,16 @@ class Volume:
                 return trouble
         return None
 
+    def _begun(self, *, sync: bool) -> Trouble | None:
+        """What strikes an operation: DIE where the machine is dead, or dies of it."""
+        trouble = Trouble.DIE if self.dead else self._due(sync=sync)
+        self.dead |= trouble is Trouble.DIE
+        return trouble
+
     def write(self, path: str, offset: int, data: bytes | None) -> Said:
         """Whether a write (None: a cut) may be done; noted as pending then."""
-        if self.dead:
-            return Said.FAILED
-        trouble = self._due(sync=False)
-        if trouble is Trouble.DIE:
-            self.dead = True
-            return Said.FAILED
-        if trouble is Trouble.FAIL_WRITE:
+        trouble = self._begun(sync=False)
+        if trouble in {Trouble.DIE, Trouble.FAIL_WRITE}:
             return Said.FAILED
         if trouble is Trouble.FULL:
             return Said.FULL
@@ -122,13 +123,8 @@ class Volume:
 
     def sync(self, path: str) -> Said:
         """Whether a sync is done: what is pending is on the plate then."""
-        if self.dead:
-            return Said.FAILED
-        trouble = self._due(sync=True)
-        if trouble is Trouble.DIE:
-            self.dead = True
-            return Said.FAILED
-        if trouble is Trouble.FAIL_SYNC:
+        trouble = self._begun(sync=True)
+        if trouble in {Trouble.DIE, Trouble.FAIL_SYNC}:
             return Said.FAILED
         if trouble is Trouble.SLOW:
             self._slow()
