@@ -108,10 +108,14 @@ def download(content: bytes, name: str, media_type: str = "application/octet-str
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """An address of the console: what it needs, and who answers. `bytes_max` bounds its form."""
+    """An address of the console: what it needs, and who answers. `bytes_max` bounds its form.
+
+    `fresh` is "" or, for what changes how people get in, the page to come back to after signing in anew.
+    """
 
     method: str
     path: str
     needs: Needs
     handler: Callable[[Ask, Session | None], Answer]
     bytes_max: int = FORM_BYTES_MAX
+    fresh: str = ""

@@ -20,6 +20,7 @@ from settlement.console.match_pages import MatchPages
 from settlement.console.nights import NightPages
 from settlement.console.office_pages import OfficePages
 from settlement.console.overview import OverviewPages
+from settlement.console.own_pages import OwnPages
 from settlement.console.payment_pages import PaymentPages
 from settlement.console.rules_pages import RulesPages
 from settlement.console.worklist import WorklistPages
@@ -37,6 +38,7 @@ class Console:
         self.gate = Gate(desk.office, drawing)
         self.pages: tuple[Page, ...] = (
             *DoorPages(desk.office, drawing).pages(),
+            *OwnPages(desk.office, drawing).pages(),
             *OverviewPages(desk, drawing).pages(),
             *WorklistPages(desk, drawing).pages(),
             *BreakPages(desk, drawing).pages(),

@@ -1,4 +1,4 @@
-"""The door: signing in step by step, signing out, and one's own account."""
+"""The door: signing in step by step, and signing out."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from settlement.staff.sessions import Session
 
 INSIDE = "/console"
+PASSWORD = "/staff/password"  # noqa: S105  an address
 _TOO_MANY = HTTPStatus.UNAUTHORIZED
 
 
@@ -36,8 +37,8 @@ class DoorPages:
             Page("POST", SIGN_IN, Door.ANYBODY, self.sign_in),
             Page("GET", "/staff/code", Door.COMING, self.show_code),
             Page("POST", "/staff/code", Door.COMING, self.code),
-            Page("GET", "/staff/password", Door.COMING, self.show_password),
-            Page("POST", "/staff/password", Door.COMING, self.password),
+            Page("GET", PASSWORD, Door.COMING, self.show_password, fresh=PASSWORD),
+            Page("POST", PASSWORD, Door.COMING, self.password, fresh=PASSWORD),
             Page("GET", "/staff/authenticator", Door.COMING, self.show_authenticator),
             Page("POST", "/staff/authenticator", Door.COMING, self.authenticator),
             Page("POST", "/staff/sign-out", Door.COMING, self.sign_out),
@@ -99,7 +100,7 @@ class DoorPages:
         new = self._office.enrolment(session)
         return self._step(
             Stage.ENROL, "authenticator.html", ask, session,
-            wrong=wrong, picture=picture_of(new.address), secret=new.secret,
+            wrong=wrong, picture=picture_of(new.address), secret=new.secret, sealed="",
         )  # fmt: skip
 
     def authenticator(self, ask: Ask, session: Session | None) -> Answer:

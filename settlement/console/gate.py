@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from settlement.staff.sessions import Session
 
 SIGN_IN = "/staff/sign-in"
+ANEW = "/staff/anew"
+"""Where password and code are asked for again, before accounts are changed."""
 STEPS = {Stage.CODE: "/staff/code", Stage.CHANGE: "/staff/password", Stage.ENROL: "/staff/authenticator"}
 """Where each step of signing in goes on."""
 _log = structlog.get_logger("settlement.console")
@@ -39,6 +41,8 @@ class Gate:
             return self._refused(
                 ask, session, "This form is not from here, or it is too old: load the page again."
             )
+        if page.fresh and self._is_stale(session):
+            return to(f"{ANEW}?back={page.fresh}")
         if page.needs is Door.ANYBODY or (session is not None and page.needs is Door.COMING):
             return self._answered(page, ask, session)
         if session is None or session.stage is not Stage.IN:
@@ -48,6 +52,9 @@ class Gate:
         return self._refused(
             ask, session, f"Your roles ({', '.join(sorted(session.roles))}) do not open this."
         )
+
+    def _is_stale(self, session: Session | None) -> bool:
+        return session is not None and session.stage is Stage.IN and not self._office.is_fresh(session)
 
     @staticmethod
     def _is_own(ask: Ask, session: Session | None) -> bool:

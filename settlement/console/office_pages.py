@@ -29,11 +29,11 @@ class OfficePages(Pages):
         """Their addresses."""
         return (
             Page("GET", LOG, Right.AUDIT, self.log),
-            Page("GET", ACCOUNTS, Right.ACCOUNTS, self.accounts),
-            Page("POST", ACCOUNTS, Right.ACCOUNTS, self.add),
-            Page("POST", f"{ACCOUNTS}/{{name}}/disable", Right.ACCOUNTS, self.disable),
-            Page("POST", f"{ACCOUNTS}/{{name}}/reset", Right.ACCOUNTS, self.reset),
-            Page("POST", f"{ACCOUNTS}/{{name}}/roles", Right.ACCOUNTS, self.roles),
+            Page("GET", ACCOUNTS, Right.ACCOUNTS, self.accounts, fresh=ACCOUNTS),
+            Page("POST", ACCOUNTS, Right.ACCOUNTS, self.add, fresh=ACCOUNTS),
+            Page("POST", f"{ACCOUNTS}/{{name}}/disable", Right.ACCOUNTS, self.disable, fresh=ACCOUNTS),
+            Page("POST", f"{ACCOUNTS}/{{name}}/reset", Right.ACCOUNTS, self.reset, fresh=ACCOUNTS),
+            Page("POST", f"{ACCOUNTS}/{{name}}/roles", Right.ACCOUNTS, self.roles, fresh=ACCOUNTS),
         )
 
     def log(self, ask: Ask, session: Session | None) -> Answer:

@@ -6,17 +6,15 @@ run at a time; more callers than that wait, so that nobody can fill the memory b
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import threading
-from functools import cache
-from pathlib import Path
 from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from settlement.errors import PasswordWeak
+from settlement.staff.breached import is_breached
 
 LENGTH_MIN: Final = 12
 LENGTH_MAX: Final = 128
@@ -27,8 +25,6 @@ HASHER: PasswordHasher = PasswordHasher()
 _TURN: Final = threading.BoundedSemaphore(CHECKS_AT_ONCE)
 _KNOWN: Final = frozenset({"password", "semarang", "kartuhebat", "qwerty", "123456", "rahasia"})
 """Words of this place, and of every place: no password is one of them with figures around it."""
-_COMMONEST: Final = Path(__file__).resolve().parents[1] / "data" / "commonest_passwords.txt"
-_DIGITS: Final = 16
 
 
 def checked(name: str, password: str) -> str:
@@ -41,21 +37,10 @@ def checked(name: str, password: str) -> str:
     if (
         name.casefold() in folded
         or any(folded.strip("0123456789!.") == known for known in _KNOWN)
-        or _is_common(folded)
+        or is_breached(folded)
     ):
         raise PasswordWeak("that password is the first that anybody would try: take a few words of your own")
     return password
-
-
-def _is_common(folded: str) -> bool:
-    return hashlib.sha256(folded.encode()).hexdigest()[:_DIGITS] in _commonest()
-
-
-@cache
-def _commonest() -> frozenset[str]:
-    """Beginnings of digests of the passwords that are tried first."""
-    lines = _COMMONEST.read_text(encoding="ascii").splitlines()
-    return frozenset(line for line in lines if not line.startswith("#"))
 
 
 def digest(password: str) -> str:

@@ -19,6 +19,8 @@ from settlement.staff.roles import read_roles, rights_of
 from settlement.staff.store import SessionRow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ledger.store import Connection
     from settlement.staff.roles import Right, Roles
     from settlement.staff.store import Person
@@ -27,6 +29,8 @@ IDLE_MS: Final = 20 * 60_000
 WHOLE_MS: Final = 10 * 3_600_000
 SEEN_EVERY_MS: Final = 60_000
 """How often at most a session's use is written down."""
+FRESH_MS: Final = 10 * 60_000
+"""How long after a sign-in accounts may be changed, one's own and others': after that, password and code are asked for again."""
 DOOR_MS: Final = 10 * 60_000
 """How long the steps of signing in may take."""
 TOKEN_BYTES: Final = 32
@@ -51,6 +55,11 @@ class Session:
     roles: Roles
     stage: Stage
     person: Person
+    began_at: UnixMs
+
+    def is_fresh(self, at: UnixMs) -> bool:
+        """True while the sign-in that this session came from is young."""
+        return at - self.began_at <= FRESH_MS
 
     def may(self, right: Right) -> bool:
         """True for who is all the way in and has a role with this right."""
@@ -87,6 +96,17 @@ def begin(connection: Connection, name: str, stage: Stage, at: UnixMs, before: b
     return token
 
 
+def alive(rows: Iterable[SessionRow], at: UnixMs) -> list[SessionRow]:
+    """Those of somebody's sessions that still open something, the newest use first."""
+    open_ = [row for row in rows if row.stage == Stage.IN and not _ended(row, Stage.IN, at)]
+    return sorted(open_, key=lambda row: -row.seen_at)
+
+
+def _ended(row: SessionRow, stage: Stage, at: UnixMs) -> bool:
+    whole, idle = (WHOLE_MS, IDLE_MS) if stage is Stage.IN else (DOOR_MS, DOOR_MS)
+    return at - row.began_at > whole or at - row.seen_at > idle
+
+
 def look_up(connection: Connection, token: str, at: UnixMs) -> tuple[Session, bool] | None:
     """The session of a token, and whether its use ought to be written down; None where it is none or has ended."""
     if not 0 < len(token) <= TOKEN_CHARACTERS_MAX:
@@ -96,8 +116,7 @@ def look_up(connection: Connection, token: str, at: UnixMs) -> tuple[Session, bo
         return None
     row, person = found
     stage = Stage(row.stage)
-    whole, idle = (WHOLE_MS, IDLE_MS) if stage is Stage.IN else (DOOR_MS, DOOR_MS)
-    if person.disabled_at or at - row.began_at > whole or at - row.seen_at > idle:
+    if person.disabled_at or _ended(row, stage, at):
         return None
-    session = Session(row.digest, row.name, read_roles(person.roles), stage, person)
+    session = Session(row.digest, row.name, read_roles(person.roles), stage, person, row.began_at)
     return session, at - row.seen_at > SEEN_EVERY_MS

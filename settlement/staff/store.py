@@ -118,6 +118,15 @@ def session_of(connection: Connection, digest: bytes) -> tuple[SessionRow, Perso
     return session, Person(**{one.name: getattr(row, f"of_{one.name}") for one in fields(Person)})
 
 
+def sessions_of(connection: Connection, name: str) -> list[SessionRow]:
+    """Every session of somebody, ended ones that were not swept yet too."""
+    query = sa.select(sessions).where(sessions.c.partition == WHOLE, sessions.c.name == name)
+    return [
+        SessionRow(bytes(row.digest), row.name, row.stage, UnixMs(row.began_at), UnixMs(row.seen_at))
+        for row in connection.execute(query)
+    ]
+
+
 def see_session(connection: Connection, digest: bytes, at: UnixMs) -> None:
     """Note that a session is in use."""
     mine = (sessions.c.partition == WHOLE, sessions.c.digest == digest)

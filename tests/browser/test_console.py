@@ -147,7 +147,7 @@ def test_the_worklist_works_without_a_script(browser: Browser, demo: DemoDay) ->
 
 
 PAGES_MORE: Final = (
-    "/console/import", "/console/figures", "/console/windows", "/staff/password", "/console/payments", "/console/suggestions",
+    "/console/import", "/console/figures", "/console/windows", "/staff/password", "/staff/account", "/staff/account/authenticator", "/staff/anew", "/console/payments", "/console/suggestions",
     "/console/matches", "/console/claims", "/console/disputes", "/console/rules", "/console/calendar", "/console/book",
     "/console/parties",
 )  # fmt: skip

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+import pyotp
 import pytest
+import sqlalchemy as sa
 
 from settlement.console.calls import Door
 from settlement.staff import store
 from settlement.staff.roles import Right
+from settlement.staff.sessions import digest_of
+from settlement.staff.tables import sessions
 from tests.settlement.at_desk import (
     PASSWORD,
     Opened,
@@ -57,7 +62,7 @@ def test_no_page_but_the_door_opens_without_a_sign_in(at: Opened) -> None:
 @pytest.mark.parametrize("roles", ["maker", "checker", "auditor", "administrator"])
 def test_an_address_beyond_somebodys_roles_is_refused_and_logged(at: Opened, roles: str) -> None:
     client = member(at, roles)
-    home = "/staff/password"
+    home = "/staff/account"
     token = token_of(client.get(home).text)
     session = at.desk.office.session(client.cookies["__Host-ksh-session"])
     assert session is not None
@@ -197,3 +202,70 @@ def test_an_administrator_sees_no_money_and_two_people_do_not_share_a_session(at
     again: TestClient = browser(at)
     signed_in(at, again, "maker")
     assert again.cookies["__Host-ksh-session"] != maker.cookies["__Host-ksh-session"]
+
+
+def grown_old(at: Opened, client: TestClient) -> None:
+    """Eleven minutes pass for this session, in which it was used."""
+    digest = digest_of(client.cookies["__Host-ksh-session"])
+    with at.desk.database.writing() as connection:
+        connection.execute(
+            sa.update(sessions)
+            .where(sessions.c.digest == digest)
+            .values(began_at=sessions.c.began_at - 660_000)
+        )
+
+
+def test_what_changes_how_people_get_in_wants_password_and_code_again_after_ten_minutes(at: Opened) -> None:
+    client = member(at, "administrator")
+    sensitive = {page.path for page in at.console.pages if page.fresh}
+    assert {
+        "/staff/password", "/staff/account/sessions", "/staff/account/authenticator", "/console/accounts",
+        "/console/accounts/{name}/reset", "/console/accounts/{name}/roles", "/console/accounts/{name}/disable",
+    } == sensitive  # fmt: skip
+    token = token_of(client.get("/console/accounts").text)
+    grown_old(at, client)
+    for page in at.console.pages:
+        if page.fresh:
+            answer = client.request(page.method, example(page.path), data={"form_token": token})
+            assert (answer.status_code, answer.headers["location"]) == (303, f"/staff/anew?back={page.fresh}")
+    assert [one.name for one in at.desk.office.people()] == ["administrator"]
+    shown = client.get("/staff/anew?back=/console/accounts")
+    form = {"form_token": token_of(shown.text), "back": "/console/accounts", "password": PASSWORD}
+    assert client.post("/staff/anew", data={**form, "code": "000000"}).status_code == 401
+    done = client.post("/staff/anew", data={**form, "code": at.codes["administrator"].pop()})
+    assert (done.status_code, done.headers["location"]) == (303, "/console/accounts")
+    assert client.get("/console/accounts").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "back", ["https://evil.test", "//evil.test", "/\\evil.test", "/staff/../x", "", "/console/a?b"]
+)
+def test_who_signs_in_anew_is_led_nowhere_but_to_pages_of_this_console(at: Opened, back: str) -> None:
+    client = member(at, "maker")
+    form = {"back": back, "password": PASSWORD, "code": at.codes["maker"].pop()}
+    done = send(client, "/staff/anew", "/staff/anew", **form)
+    assert (done.status_code, done.headers["location"]) == (303, "/console")
+
+
+def test_somebody_sees_where_they_are_signed_in_and_ends_the_rest(at: Opened) -> None:
+    client, lost = member(at, "maker"), member(at, "maker")
+    page = client.get("/staff/account").text
+    assert page.count("this one") == 1
+    (other,) = re.findall(r'name="session" value="([0-9a-f]{64})"', page)
+    assert send(client, "/staff/account/sessions", "/staff/account", session=other).status_code == 303
+    assert lost.get("/night").headers["location"] == "/staff/sign-in"
+    assert client.get("/night").status_code == 200
+
+
+def test_another_authenticator_is_proved_by_its_first_code_at_the_console(at: Opened) -> None:
+    client = member(at, "maker")
+    page = client.get("/staff/account/authenticator").text
+    (sealed,) = re.findall(r'name="sealed" value="([0-9a-f]+)"', page)
+    (secret,) = re.findall(r'<code class="figures">([A-Z2-7]+)</code>', page)
+    address = "/staff/account/authenticator"
+    wrong = send(client, address, "/staff/account", sealed=sealed, code="000000")
+    assert (wrong.status_code, secret in wrong.text) == (401, True)
+    done = send(client, address, "/staff/account", sealed=sealed, code=pyotp.TOTP(secret).now())
+    assert done.status_code == 200
+    assert done.text.count("<li>") == 10
+    assert client.get("/night").status_code == 200

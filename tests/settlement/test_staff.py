@@ -22,7 +22,7 @@ from settlement.errors import (
     StaffLogBroken,
     StaffRefused,
 )
-from settlement.staff import lockout, passwords, sessions, store
+from settlement.staff import breached, lockout, passwords, sessions, store
 from settlement.staff.lockout import Subject
 from settlement.staff.log import Entry, Said, next_entry, verified
 from settlement.staff.office import StaffOffice
@@ -268,11 +268,23 @@ def test_the_database_alone_opens_no_authenticator(desk: Desk, tmp_path: Path) -
         "x" * 200,
         "Chickenwing101",
         "1qaz2wsx3edc4rfv",
+        "Qwerty123456789",
+        "ilovemyfamily",
+        "polniypizdec0211",
     ],
 )
 def test_a_weak_password_is_refused(weak: str) -> None:
     with pytest.raises(PasswordWeak):
         passwords.checked("maker", weak)
+
+
+def test_of_the_passwords_of_published_breaches_far_more_than_three_thousand_are_known_and_no_other_is_taken_for_one() -> (
+    None
+):
+    assert breached.count() == 43_152
+    assert breached.is_breached("1qaz2wsx3edc")
+    drawn = (f"words of a test {number}" for number in range(20_000))
+    assert not any(breached.is_breached(one) for one in drawn)
 
 
 @pytest.mark.parametrize("roles", ["", "king", "maker,auditor", "administrator,checker", "maker;checker"])

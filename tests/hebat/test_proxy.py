@@ -1,0 +1,295 @@
+"""The proxy of `deploy/nginx.conf`, run: what it speaks, what it refuses, what it hands on. Ports and certificate are the test's own."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import shutil
+import socket
+import ssl
+import subprocess
+import threading
+import time
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import pytest
+
+from tests.certificates import certificate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DEPLOY: Final = Path(__file__).resolve().parents[2] / "deploy"
+NAME: Final = "kartu.example"
+CONSOLE: Final = "console.kartu.example"
+BANK: Final = "127.0.0.2"
+"""The bank's network, as far as this machine goes."""
+PATIENCE: Final = 20.0
+TRIES: Final = 5
+SECRET_PATH: Final = "/t?e=00112233445566778899aabbccddeeff&c=0011223344556677"
+AROUND: Final = """
+worker_processes 1;
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/start.log notice;
+events {{ worker_connections 256; }}
+http {{
+    client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+    {shipped}
+}}
+"""
+
+
+class Echo(BaseHTTPRequestHandler):
+    """Stands where `hebat serve` stands, and keeps the heads that it was sent."""
+
+    protocol_version = "HTTP/1.1"
+    heads: list[dict[str, str]] = []  # noqa: RUF012  of the whole class, read by the tests
+
+    def do_GET(self) -> None:
+        self.heads.append(dict(self.headers.items()))
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"ok")
+
+    do_POST = do_GET  # noqa: N815  the library's name
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+class Answered(NamedTuple):
+    """What came back: status and headers."""
+
+    status: int
+    headers: http.client.HTTPMessage
+
+
+def answered(
+    line: http.client.HTTPConnection, method: str, path: str, body: bytes | None, headers: dict[str, str]
+) -> Answered:
+    with closing(line):
+        line.request(method, path, body, headers)
+        with line.getresponse() as response:
+            return Answered(response.status, response.headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """The proxy's two doors, the certificate that it shows, and its folder."""
+
+    plain: int
+    secure: int
+    certificate: Path
+    folder: Path
+
+    def context(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.certificate))
+
+    def ask(
+        self,
+        path: str,
+        method: str = "GET",
+        body: bytes | None = None,
+        source: str = "127.0.0.1",
+        **headers: str,
+    ) -> Answered:
+        """Over TLS, from an address of this machine, as a client that checks the certificate."""
+        line = http.client.HTTPSConnection(
+            "127.0.0.1", self.secure, timeout=PATIENCE, context=self.context(), source_address=(source, 0)
+        )
+        told = {name.replace("_", "-"): value for name, value in headers.items()}
+        return answered(line, method, path, body, told)
+
+    def plainly(self, path: str, host: str = NAME) -> Answered:
+        """Without TLS."""
+        line = http.client.HTTPConnection("127.0.0.1", self.plain, timeout=PATIENCE)
+        return answered(line, "GET", path, None, {"Host": host})
+
+    def shake(self, context: ssl.SSLContext) -> tuple[str, str]:
+        """Version and cipher suite of a handshake; raises ssl.SSLError or ConnectionResetError where there is none."""
+        with (
+            socket.create_connection(("127.0.0.1", self.secure), PATIENCE) as line,
+            context.wrap_socket(line, server_hostname="127.0.0.1") as secured,
+        ):
+            cipher = secured.cipher()
+            assert cipher is not None
+            return str(secured.version()), cipher[0]
+
+
+def free_port() -> int:
+    with socket.socket() as line:
+        line.bind(("127.0.0.1", 0))
+        return int(line.getsockname()[1])
+
+
+def configured(folder: Path, plain: int, secure: int, behind: int) -> str:
+    """The shipped file, with this test's ports and certificate in the place of an operator's."""
+    text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
+    snippet = (DEPLOY / "nginx-snippet.conf").read_text(encoding="utf-8")
+    text = re.sub(r"^\s*listen \[::\].*$", "", text, flags=re.MULTILINE)
+    for shipped, here in (
+        ("listen 80;", f"listen 127.0.0.1:{plain};"),
+        ("listen 443 ssl;", f"listen 127.0.0.1:{secure} ssl;"),
+        ("127.0.0.1:8460", f"127.0.0.1:{behind}"),
+        ("include /etc/nginx/snippets/hebat.conf;", snippet),
+        (f"/etc/letsencrypt/live/{NAME}/fullchain.pem", f"{folder}/proxy.pem"),
+        (f"/etc/letsencrypt/live/{NAME}/privkey.pem", f"{folder}/proxy.key"),
+        ("/var/log/nginx/", f"{folder}/"),
+        ("allow 10.0.0.0/8;", f"allow {BANK};"),
+    ):
+        assert shipped in text, shipped
+        text = text.replace(shipped, here)
+    return AROUND.format(folder=folder, shipped=text)
+
+
+@contextmanager
+def running(program: str, folder: Path, behind: int) -> Iterator[tuple[int, int]]:
+    """nginx until the end of the block: its plain and its secure port. A port that somebody else took meanwhile is drawn again."""
+    said = ""
+    for _ in range(TRIES):
+        plain, secure = free_port(), free_port()
+        (folder / "nginx.conf").write_text(configured(folder, plain, secure, behind), encoding="utf-8")
+        process = subprocess.Popen(
+            [program, "-p", str(folder), "-c", str(folder / "nginx.conf")], stderr=subprocess.PIPE, text=True
+        )
+        try:
+            if answers(process, secure):
+                yield plain, secure
+                return
+        finally:
+            process.terminate()
+            said = process.communicate(timeout=PATIENCE)[1]
+    pytest.fail(f"nginx did not start: {said}")
+
+
+def answers(process: subprocess.Popen[str], port: int) -> bool:
+    until = time.monotonic() + PATIENCE
+    while process.poll() is None and time.monotonic() < until:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            time.sleep(0.02)
+        else:
+            return True
+    return False
+
+
+@pytest.fixture(scope="module")
+def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    program = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
+    if program is None:
+        pytest.skip("nginx is not installed")
+    folder = tmp_path_factory.mktemp("proxy")
+    held = certificate(folder, "proxy", "127.0.0.1")
+    behind = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    threading.Thread(target=behind.serve_forever, daemon=True).start()
+    try:
+        with running(program, folder, behind.server_address[1]) as (plain, secure):
+            yield Proxy(plain, secure, held, folder)
+    finally:
+        behind.shutdown()
+        behind.server_close()
+
+
+def bounded(proxy: Proxy, lowest: ssl.TLSVersion, highest: ssl.TLSVersion) -> ssl.SSLContext:
+    """A client that speaks these versions alone, and takes any cipher suite for it."""
+    context = proxy.context()
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.minimum_version, context.maximum_version = lowest, highest
+    return context
+
+
+@pytest.mark.parametrize(
+    ("version", "named"), [(ssl.TLSVersion.TLSv1_2, "TLSv1.2"), (ssl.TLSVersion.TLSv1_3, "TLSv1.3")]
+)
+def test_the_proxy_speaks_tls_1_2_and_1_3(proxy: Proxy, version: ssl.TLSVersion, named: str) -> None:
+    spoken, suite = proxy.shake(bounded(proxy, version, version))
+    assert spoken == named
+    assert "GCM" in suite or "POLY1305" in suite
+    assert suite.startswith(("ECDHE-", "TLS_"))
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1])
+def test_the_proxy_refuses_older_versions(proxy: Proxy, version: ssl.TLSVersion) -> None:
+    with pytest.raises((ssl.SSLError, ConnectionResetError)) as refused:
+        proxy.shake(bounded(proxy, version, version))
+    assert "VERSION" in str(refused.value).upper(), "the proxy's own word, not this client's"
+
+
+@pytest.mark.parametrize(
+    "suite", ["ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES128-SHA256", "ECDHE-ECDSA-AES256-SHA384"]
+)
+def test_the_proxy_refuses_suites_without_authenticated_encryption(proxy: Proxy, suite: str) -> None:
+    context = bounded(proxy, ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_2)
+    context.set_ciphers(f"{suite}:@SECLEVEL=0")
+    with pytest.raises((ssl.SSLError, ConnectionResetError)) as refused:
+        proxy.shake(context)
+    assert "HANDSHAKE" in str(refused.value).upper()
+
+
+def test_without_tls_a_person_is_led_to_it_and_a_program_is_refused(proxy: Proxy) -> None:
+    for asked, led_to in ((NAME, NAME), (CONSOLE, CONSOLE), ("evil.example", NAME)):
+        led = proxy.plainly("/card?l=id", asked)
+        assert (led.status, led.headers["location"]) == (308, f"https://{led_to}/card?l=id")
+    for path in ("/v1/batches", "/v1/"):
+        refused = proxy.plainly(path)
+        assert (refused.status, refused.headers["location"]) == (403, None)
+
+
+def test_what_a_caller_writes_about_where_it_comes_from_is_not_handed_on(proxy: Proxy) -> None:
+    forged = {"X_Forwarded_For": "203.0.113.9", "X_Real_IP": "203.0.113.9", "X_Forwarded_Proto": "http"}
+    assert proxy.ask("/v1/accounts", **forged, Forwarded="for=203.0.113.9").status == 200
+    head = Echo.heads[-1]
+    assert (head["X-Forwarded-For"], head["X-Real-IP"]) == ("127.0.0.1", "127.0.0.1")
+    assert head["X-Forwarded-Proto"] == "https"
+    assert "203.0.113.9" not in str(head)
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/ready"])
+@pytest.mark.parametrize("host", [NAME, CONSOLE])
+def test_what_is_for_this_machine_alone_is_not_there_from_outside(proxy: Proxy, path: str, host: str) -> None:
+    assert proxy.ask(path, Host=host, source=BANK).status == 404
+
+
+CONSOLES: Final = ("/staff/sign-in", "/console", "/night", "/console/payments")
+
+
+@pytest.mark.parametrize("path", CONSOLES)
+def test_the_console_is_shut_to_who_is_not_on_the_banks_network(proxy: Proxy, path: str) -> None:
+    before = len(Echo.heads)
+    assert proxy.ask(path, Host=CONSOLE).status == 403
+    assert len(Echo.heads) == before, "nothing of it reached the server"
+    assert proxy.ask(path, Host=CONSOLE, source=BANK).status == 200
+
+
+def test_the_console_has_a_host_of_its_own_and_the_others_do_not_have_it(proxy: Proxy) -> None:
+    for path in CONSOLES:
+        assert proxy.ask(path, Host=NAME, source=BANK).status == 404
+    for path in ("/card", "/v1/accounts", "/t", "/"):
+        assert proxy.ask(path, Host=CONSOLE, source=BANK).status == 404
+        assert proxy.ask(path, Host=NAME).status == 200
+
+
+def test_a_body_over_its_bound_is_refused_before_it_came(proxy: Proxy) -> None:
+    before = len(Echo.heads)
+    assert proxy.ask("/v1/batches", "POST", b"", Content_Length=str(13 << 20)).status == 413
+    assert len(Echo.heads) == before
+
+
+def test_an_address_that_opens_a_page_stands_in_no_file_of_the_proxy(proxy: Proxy) -> None:
+    assert proxy.ask(SECRET_PATH).status == 200
+    assert proxy.plainly(SECRET_PATH).status == 308
+    written = b"".join(path.read_bytes() for path in proxy.folder.rglob("*") if path.is_file())
+    assert b"00112233445566778899aabbccddeeff" not in written
+
+
+def test_the_proxy_does_not_say_which_release_it_is(proxy: Proxy) -> None:
+    assert proxy.ask("/health").headers["server"] == "nginx"
