@@ -151,7 +151,27 @@ def test_the_units_run_commands_that_are_there_and_set_what_is_read() -> None:
         text = path.read_text(encoding="utf-8")
         assert set(re.findall(r"\bHEBAT_[A-Z_]+", text)) <= names
         for command in re.findall(r"/opt/hebat/bin/hebat (\w+)", text):
-            assert command in {"serve", "night"}
+            assert command in {"serve", "night", "audit"}
+
+
+def test_the_units_speak_to_this_machine_and_to_the_banks_and_to_nobody_else() -> None:
+    """What systemd lets out and in, whatever a process asks for (systemd.resource-control)."""
+    for name in ("serve", "night"):
+        lines = (DEPLOY / "systemd" / f"hebat-{name}.service").read_text(encoding="utf-8").splitlines()
+        assert "IPAddressDeny=any" in lines
+        (allowed,) = (line.partition("=")[2].split() for line in lines if line.startswith("IPAddressAllow="))
+        assert allowed[0] == "localhost"
+        assert all("/" in one and one != "0.0.0.0/0" for one in allowed[1:]), (
+            "examples of networks, for banks"
+        )
+    assert "PrivateNetwork=yes" in (DEPLOY / "systemd" / "hebat-audit.service").read_text().splitlines()
+
+
+def test_what_is_installed_is_held_against_known_weaknesses_each_day() -> None:
+    timer = (DEPLOY / "systemd" / "hebat-audit.timer").read_text(encoding="utf-8")
+    assert re.search(r"^OnCalendar=\*-\*-\* \d\d:\d\d:00 ", timer, re.MULTILINE)
+    assert "Unit=hebat-audit.service" in timer
+    assert "hebat-audit.timer" in OPERATIONS
 
 
 def blocks(text: str) -> list[str]:
