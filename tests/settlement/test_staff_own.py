@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from settlement.errors import SignInRefused
+from settlement.staff.roles import Right
 from settlement.staff.sessions import FRESH_MS, IDLE_MS, SEEN_EVERY_MS, Stage
 from tests.settlement.test_staff import NEW, Desk, cheap, desk, postgres, postgres_url
 
@@ -81,7 +82,7 @@ def test_people_see_their_own_sessions_and_end_those_that_they_choose(desk: Desk
     chosen = frozenset({desk.session(lost).digest, mine.digest, b"of nobody" * 3})
     assert desk.office.end_own_sessions(mine, chosen, HERE) == 1, "never the one that one is in"
     assert desk.office.session(lost) is None
-    assert desk.session(forgotten).may
+    assert desk.session(forgotten).may(Right.LOOK)
     assert desk.actions()[-1] == "sessions ended"
 
 
