@@ -45,7 +45,8 @@ LedgerError
  │    ├── CursorRefused      a cursor that no page of this list gave
  │    ├── OrderInvalid       an order that names no card or party, or a sum that is none
  │    ├── HoldUnknown        no hold of this client has that number
- │    └── HoldExceeded       a capture of more than is held
+ │    ├── HoldExceeded       a capture of more than is held
+ │    └── PaymentUnknown     a refund of a payment that this party never had from that wallet
  ├── QrRefused               a QR code that cannot be paid; its `QrReason` says why
  ├── WalletRefused           what a wallet, or somebody's code or file, does not allow; nothing moved
  ├── ClientUnknown           no client has that name, or one has it already
@@ -294,6 +295,10 @@ class HoldUnknown(RequestRefused):
 
 class HoldExceeded(RequestRefused):
     """A capture of more than is held."""
+
+
+class PaymentUnknown(RequestRefused):
+    """A refund of a payment that this party never had from that wallet."""
 
 
 class ClientUnknown(LedgerError):

@@ -102,6 +102,11 @@ SHORT: Final = ProblemType(
     422,
     "The wallet holds less than that; `available` says how much, in sen. Nothing moved.",
 )
+REFUNDED: Final = ProblemType(
+    "Refund exceeded",
+    422,
+    "A payment's refunds together give back at most the payment; `left` says what is left of it, in sen. Nothing moved.",
+)
 NOT_POSTED: Final = ProblemType(
     "Order not posted", 422, "The books refuse the order; `result` says why. Nothing moved."
 )
@@ -164,6 +169,7 @@ _OF: Final[dict[type[errors.LedgerError], ProblemType]] = {
     errors.OrderInvalid: ProblemType("Order invalid", 422, "The order names no card or party, or a sum that is none."),
     errors.HoldUnknown: ProblemType("Hold unknown", 404, "No hold of yours has this number."),
     errors.HoldExceeded: ProblemType("Hold exceeded", 422, "A capture takes at most what is held."),
+    errors.PaymentUnknown: ProblemType("Payment unknown", 404, "This party had no such payment from the card's wallet."),
     errors.ProofUnknown: ProblemType(
         "Proof unknown", 404, "No such transaction or checkpoint, or its business date is not closed yet."
     ),
@@ -179,7 +185,7 @@ def problem_types() -> list[ProblemType]:
     """Every kind of problem, by name."""
     own = [
         BAD_REQUEST, NOT_FOUND, METHOD_REFUSED, MEDIA_TYPE, TOO_SLOW, HEAD_TOO_LARGE, NOT_HTTP, SHORT, NOT_POSTED,
-        CARD_BLOCKED, UNREADY, UNKNOWN,
+        REFUNDED, CARD_BLOCKED, UNREADY, UNKNOWN,
     ]  # fmt: skip
     return sorted({*own, *_OF.values()}, key=lambda kind: kind.name)
 

@@ -34,7 +34,7 @@ _SUMS: Final = {"debits_posted": 350000, "credits_posted": 5000000, "debits_pend
 _LINE: Final = {
     "position": 40213, "side": "debit", "kind": "sale", "state": "posted", "amount": 350000, "counterparty": 217298682020462592,
     "counterparty_name": "merchant payable 502/07", "hold": None, "occurred_at": 1763450000000,
-    "received_at": 1763450000000, "business_date": "2026-11-18", "balance": _SUMS,
+    "received_at": 1763450000000, "business_date": "2026-11-18", "refund_of": None, "balance": _SUMS,
 }  # fmt: skip
 _STATEMENT: Final = {
     "account": 145110000000001234, "name": "wallet 936000090000001", "opening": _SUMS, "closing": _SUMS, "lines": [_LINE],
@@ -42,7 +42,7 @@ _STATEMENT: Final = {
 }  # fmt: skip
 _COLUMNS: Final = (
     "position", "received_at", "business_date", "kind", "state", "side", "amount", "counterparty", "counterparty_name",
-    "balance",
+    "balance", "refund_of",
 )  # fmt: skip
 
 
@@ -65,7 +65,7 @@ class Sums(BaseModel):
 
 
 class StatementLine(BaseModel):
-    """A transfer as the account sees it, and the account's sums right after it. Amounts in sen, moments in milliseconds since 1970."""
+    """A transfer as the account sees it, and the account's sums right after it. Amounts in sen, moments in milliseconds since 1970; `refund_of` is the position of the payment that it gives back."""
 
     model_config = shown(_LINE)
 
@@ -80,6 +80,7 @@ class StatementLine(BaseModel):
     occurred_at: int
     received_at: int
     business_date: date
+    refund_of: int | None
     balance: Sums
 
 
@@ -171,7 +172,7 @@ def _line(line: Line) -> dict[str, Any]:
         "counterparty_name": describe(line.counterparty),
         "hold": line.hold if line.flags & (Flag.POST_PENDING | Flag.VOID_PENDING) else None,
         "occurred_at": line.occurred_at, "received_at": line.received_at,
-        "business_date": date_of(line.business_date).isoformat(), "balance": _sums(sums),
+        "business_date": date_of(line.business_date).isoformat(), "refund_of": line.refund_of or None, "balance": _sums(sums),
     }  # fmt: skip
 
 

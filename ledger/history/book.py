@@ -19,6 +19,8 @@ from ledger.errors import CursorInvalid
 from ledger.history import store
 from ledger.history.blocks import last_of_day, last_received
 from ledger.history.pages import moved
+from ledger.orders.store import payments_of
+from ledger.transfer import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,6 +58,8 @@ class Line:
     terminal: int
     sequence: int
     balance: Balance
+    refund_of: int = 0
+    """The position of the payment that it gives back; 0 for what names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,12 +228,18 @@ class _View:
             return ()
         ordered = rows[::-1] if asked.newest_first else rows
         running = self.balance(int(ordered["position"][0]) - 1)
+        refunds = self._refunds(ordered)
         found, by = [], moved(ordered, store.held_amounts(self._connection, ordered))
         for row, posted, pending in zip(ordered, by.posted.tolist(), by.pending.tolist(), strict=True):
             is_debit = int(row["debit"]) == self._account
             running = _after(running, posted, pending, is_debit=is_debit)
-            found.append(_line(row, running, is_debit=is_debit))
+            found.append(_line(row, running, refunds, is_debit=is_debit))
         return tuple(reversed(found) if asked.newest_first else found)
+
+    def _refunds(self, rows: Rows) -> dict[int, int]:
+        """By position, the payments that refunds to wallets give back; a card's own refunds name their sales in its evidence."""
+        mine = rows["position"][(rows["kind"] == Kind.REFUND) & (rows["uid"] == 0)].tolist()
+        return payments_of(self._connection, mine) if mine else {}
 
 
 def _after(balance: Balance, posted: int, pending: int, *, is_debit: bool) -> Balance:
@@ -241,11 +251,12 @@ def _after(balance: Balance, posted: int, pending: int, *, is_debit: bool) -> Ba
     )  # fmt: skip
 
 
-def _line(row: np.void, balance: Balance, *, is_debit: bool) -> Line:
+def _line(row: np.void, balance: Balance, refunds: dict[int, int], *, is_debit: bool) -> Line:
     values = {name: int(row[name]) for name in row.dtype.names or ()}
     other = values["credit" if is_debit else "debit"]
     return Line(
         values["position"], AccountId(other), is_debit, Sen(values["amount"]), values["kind"], values["flags"],
         values["hold"], UnixMs(values["occurred_at"]), UnixMs(values["received_at"]), Day(values["service_day"]),
         Day(values["business_date"]), values["uid"], values["tmc"], values["terminal"], values["sequence"], balance,
+        refunds.get(values["position"], 0),
     )  # fmt: skip

@@ -291,6 +291,16 @@ def rows_at(connection: sa.Connection, partition: int, positions: Sequence[int])
     return rows[[places[position] for position in positions]]
 
 
+def row_at(connection: sa.Connection, partition: int, position: int) -> np.void | None:
+    """The journal row (ROW) of one partition at a position, from the archive too; None where there is none."""
+    asked = {"partition": partition, "positions": [position]}
+    rows = rowbytes.rows_from([tuple(row) for row in connection.execute(_rows_at(), asked)])
+    if not len(rows):
+        rows = _archived_at(connection, [position])
+        rows = rows[rows["partition"] == partition]
+    return rows[0] if len(rows) else None
+
+
 @cache
 def _rows_at() -> sa.Select[*tuple[Any, ...]]:
     return sa.select(*_ROW).where(*_at_positions())

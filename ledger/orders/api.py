@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import APIRouter, Path, Request
+from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from keys.money import Sen
@@ -19,6 +20,7 @@ from ledger.errors import (
     KeyMissing,
     KeyReused,
     OrderInvalid,
+    PaymentUnknown,
     ScopeMissing,
     StorageError,
     TokenRefused,
@@ -38,7 +40,8 @@ from ledger.http.examples import asked, shown
 from ledger.orders import order as orders
 from ledger.orders.holds import find_hold
 from ledger.orders.order import AMOUNT_MAX, NUMBER_MAX, Act, Order, caller_of
-from ledger.problems import BAD_REQUEST, CARD_BLOCKED, CONTENT_TYPE, MEDIA_TYPE, NOT_POSTED, SHORT
+from ledger.orders.refunds import SELLERS, Refund, find_payment
+from ledger.problems import BAD_REQUEST, CARD_BLOCKED, CONTENT_TYPE, MEDIA_TYPE, NOT_POSTED, REFUNDED, SHORT
 from ledger.transfer import Kind
 
 if TYPE_CHECKING:
@@ -50,8 +53,11 @@ if TYPE_CHECKING:
     from ledger.http.api import Guard
     from ledger.http.front import HotRoutes
     from ledger.orders.desk import OrderDesk
+    from ledger.orders.order import Caller
+    from ledger.store import Database
 
 HOLD_MAX: Final = (1 << 63) - 1
+POSITION_MAX: Final = HOLD_MAX
 HOLD_SECONDS: Final = 86_400
 HOLD_SECONDS_MAX: Final = 31 * 86_400
 _PARTY: Final = {"kind": "merchant", "number": 502}
@@ -81,6 +87,14 @@ class OrderAsked(BaseModel):
     card: Annotated[str, Field(pattern=r"^9360[0-9]{12}$")]
     party: PartyAsked
     amount: Annotated[int, Field(ge=1, le=AMOUNT_MAX, strict=True)]
+
+
+class CreditAsked(OrderAsked):
+    """An order that gives. A merchant or an operator gives back a payment, whole or in part, and names it by its journal position; others name none."""
+
+    model_config = asked({**_ORDER, "payment": 40213})
+
+    payment: Annotated[int, Field(ge=1, le=POSITION_MAX, strict=True)] | None = None
 
 
 class HoldAsked(OrderAsked):
@@ -146,14 +160,17 @@ ALWAYS: Final = (
     TokenRefused, ScopeMissing, KeyMissing, KeyReused, KeyInUse, StorageError, BAD_REQUEST, MEDIA_TYPE, BatchTooLarge,
     BatchMalformed, NOT_POSTED,
 )  # fmt: skip
-_BODIES: Final = {Act.DEBIT: OrderAsked, Act.CREDIT: OrderAsked, Act.HOLD: HoldAsked}
-BODIES: Final = (OrderAsked, HoldAsked, CaptureAsked)
+_BODIES: Final = {Act.DEBIT: OrderAsked, Act.CREDIT: CreditAsked, Act.HOLD: HoldAsked}
+BODIES: Final = (OrderAsked, CreditAsked, HoldAsked, CaptureAsked)
 
 
 class _Counter:
     """Places orders and answers their calls."""
 
-    def __init__(self, desk: OrderDesk, guard: Guard, answered: Callable[[str, int], None]) -> None:
+    def __init__(
+        self, desk: OrderDesk, guard: Guard, answered: Callable[[str, int], None], database: Database
+    ) -> None:
+        self._database = database
         self._desk = desk
         self._guard = guard
         self._answered = answered
@@ -165,10 +182,20 @@ class _Counter:
         caller = caller_of(client, request.headers.get("idempotency-key"), act.encode(), body)
         asked = read_json(body, _BODIES[act])
         party = Party(asked.party.kind, asked.party.number)
-        if act is Act.CREDIT:
-            return await self._placed(orders.credit(caller, asked.card, party, asked.amount))
+        if isinstance(asked, CreditAsked):
+            return await self._placed(await self._credit(caller, asked, party))
         seconds = asked.seconds if isinstance(asked, HoldAsked) else 0
         return await self._placed(orders.debit(caller, asked.card, party, asked.amount, seconds))
+
+    async def _credit(self, caller: Caller, asked: CreditAsked, party: Party) -> Order:
+        """A deposit, or a refund of a payment that is in the books."""
+        deposit = orders.credit(caller, asked.card, party, asked.amount)
+        if asked.payment is None and party.kind in SELLERS:
+            raise OrderInvalid(f"a {party.kind} gives back a payment: name it by its position, as `payment`")
+        if asked.payment is None:
+            return deposit
+        paid = await run_in_threadpool(find_payment, self._database, asked.payment, asked.card, party)
+        return Refund.of(caller, asked.card, party, asked.amount, paid)
 
     async def resolved(self, request: Request, hold: int, act: Act) -> Reply:
         """A capture, with or without a body, or a void."""
@@ -188,6 +215,7 @@ class _Counter:
         return Reply(answer.body, answer.status, CONTENT_TYPE if answer.is_problem else JSON)
 
 
+_MORE: Final = {Act.CREDIT: (PaymentUnknown, REFUNDED)}
 _SCOPES: Final = {Act.DEBIT: Scope.DEBITS, Act.CREDIT: Scope.CREDITS, Act.HOLD: Scope.HOLDS}
 
 
@@ -196,13 +224,13 @@ def router(
 ) -> APIRouter:
     """The routes of orders. `answered` is told of each order: its act and the status."""
     routes = APIRouter(tags=["wallets"])
-    counter = _Counter(desk, guard, answered)
+    counter = _Counter(desk, guard, answered, ledger.database)
     for path, act, summary in (
         ("/v1/debits", Act.DEBIT, "Take from a wallet; refused where it holds less."),
         (
             "/v1/credits",
             Act.CREDIT,
-            "Put into a wallet: a deposit from a bank or an agent, a refund of a merchant or an operator.",
+            "Put into a wallet: a deposit from a bank or an agent, or a refund of a payment by the merchant or operator that had it.",
         ),
         ("/v1/holds", Act.HOLD, "Reserve money of a wallet; refused where it holds less."),
     ):
@@ -223,7 +251,7 @@ def _add_order(
     hot.add("POST", path, answered_by(asked))
     routes.add_api_route(
         path, post_order, methods=["POST"], status_code=201, response_model=Done, name=f"post_{act}", description=summary,
-        operation_id=f"post_{act}", responses=described(*ALWAYS, SHORT, CARD_BLOCKED, OrderInvalid),
+        operation_id=f"post_{act}", responses=described(*ALWAYS, SHORT, CARD_BLOCKED, OrderInvalid, *_MORE.get(act, ())),
         openapi_extra={"parameters": [KEY_HEADER], **body_of(_BODIES[act]), **secured(_SCOPES[act])},
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Reading and writing the answers that keys stand for."""
+"""Reading and writing the answers that keys stand for, and what was given back of payments."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from keys.clock import UnixMs
-from ledger.orders.tables import order_answers
+from ledger.orders.tables import order_answers, refunds
 from ledger.tables import WHOLE
 
 if TYPE_CHECKING:
@@ -89,3 +89,16 @@ def count_answers(connection: Connection) -> int:
     """How many answers are kept."""
     query = sa.select(sa.func.count()).select_from(order_answers).where(order_answers.c.partition == WHOLE)
     return connection.execute(query).scalar_one()
+
+
+def given_back(connection: Connection, partition: int, payment: int) -> int:
+    """What the refunds of a payment came to, in sen."""
+    mine = (refunds.c.partition == partition, refunds.c.payment == payment)
+    query = sa.select(sa.func.coalesce(sa.func.sum(refunds.c.amount), 0)).where(*mine)
+    return int(connection.execute(query).scalar_one())
+
+
+def payments_of(connection: Connection, positions: Sequence[int]) -> dict[int, int]:
+    """By the position of a refund, that of the payment it gives back."""
+    query = sa.select(refunds.c.position, refunds.c.payment).where(refunds.c.position.in_(positions))
+    return {row.position: row.payment for row in connection.execute(query)}

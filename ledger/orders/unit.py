@@ -16,7 +16,8 @@ from ledger.orders.answers import Answer, done, not_posted, refused, short
 from ledger.orders.blocked import BlockedWallets, takes_from
 from ledger.orders.holds import find_hold, kind_of
 from ledger.orders.order import Act
-from ledger.orders.tables import order_answers
+from ledger.orders.refunds import GivenBack, Refund, columns_of
+from ledger.orders.tables import order_answers, refunds
 from ledger.problems import CARD_BLOCKED, problem_of
 from ledger.transfer import Flag, Result, Transfer
 
@@ -55,6 +56,7 @@ class Orders:
         self.document = b""
         self._blocked = BlockedWallets() if blocked is None else blocked
         self._planned = [Planned(order) for order in orders]
+        self._given_back: GivenBack | None = None
         self.clears = clears
         self.forgot = 0
 
@@ -69,6 +71,7 @@ class Orders:
             store.forget_these(tx.connection, late)
         transfers: list[Transfer] = []
         blocked = self._blocked.now(tx.reading)
+        self._given_back = GivenBack(tx.reading)
         for one in self._planned:
             kept = known.get(one.order.caller.name)
             if kept is not None and kept.received_at >= since:
@@ -88,6 +91,8 @@ class Orders:
 
     def barred(self, order: Order, blocked: frozenset[AccountId]) -> Answer | LedgerError | None:
         """What is said to an order before the books are asked; None where nothing is against it."""
+        if isinstance(order, Refund) and order.paid is not None and self._given_back is not None:
+            return self._given_back.take(order.paid, order.amount)
         return refused(CARD_BLOCKED.problem(_BLOCKED)) if takes_from(order, blocked) else None
 
     def answered(
@@ -106,9 +111,13 @@ class Orders:
         answers = []
         said = []
         became = list(posted)
+        back = []
         for one in self._planned:
             if one.transfer is not None:
-                one.answer = self.answered(one.order, one.transfer, became[one.at], tx)
+                done = became[one.at]
+                one.answer = self.answered(one.order, one.transfer, done, tx)
+                if isinstance(one.order, Refund) and done.result is Result.POSTED:
+                    back.append((one.order, done.position))
             if one.is_new and isinstance(one.answer, Answer):
                 caller = one.order.caller
                 answers.append(
@@ -119,8 +128,18 @@ class Orders:
                 said.append([*caller.name, caller.fingerprint.hex(), one.answer.status])
         if said:
             tx.add(order_answers, store.columns_of(answers))
-            self.document = json.dumps({"orders": said}, separators=(",", ":")).encode()
+            told = {"orders": said, **self._refunded(back, tx)}
+            self.document = json.dumps(told, separators=(",", ":")).encode()
         return [one.answer for one in self._planned if one.answer is not None]
+
+    @staticmethod
+    def _refunded(back: list[tuple[Refund, int]], tx: Transaction) -> dict[str, list[list[int]]]:
+        """Keep which payment each refund gives back; the chain's document says it too: [refund, payment] by position."""
+        if not back:
+            return {}
+        columns = columns_of(back)
+        tx.add(refunds, columns)
+        return {"refunds": [[position, one.paid.position] for one, position in back if one.paid is not None]}
 
     def _transfer(self, order: Order, tx: Transaction) -> Transfer:
         now = tx.received_at

@@ -15,6 +15,7 @@ from hebat.serving import LoopbackServer
 from keys.clock import SystemClock
 from ledger.api import Rooms, mount
 from ledger.bundles import tables as bundle_tables
+from ledger.cardholder import tables as cardholder_tables
 from ledger.clients import tables as client_tables
 from ledger.history import api as history_api
 from ledger.history import tables as history_tables
@@ -45,6 +46,7 @@ TABLES = (
     client_tables.metadata,
     order_tables.metadata,
     wallet_tables.metadata,
+    cardholder_tables.metadata,
 )
 MERCHANT: dict[str, Any] = {"kind": "merchant", "number": 502}
 BANK: dict[str, Any] = {"kind": "bank", "number": 9}
@@ -80,7 +82,8 @@ class Partner:
         return self.http.post(path, json=body, headers=headers)
 
     def fund(self, serial: int, amount: int) -> None:
-        assert self.post("/v1/credits", order(serial, amount, BANK)).status_code == 201
+        answer = self.post("/v1/credits", order(serial, amount, BANK))
+        assert answer.status_code == 201, answer.text
 
 
 @contextmanager

@@ -26,6 +26,7 @@ from ledger.orders import order as orders
 from ledger.orders.answers import Answer
 from ledger.orders.blocked import BlockedWallets
 from ledger.orders.order import caller_of, wallet_of
+from ledger.orders.refunds import Refund, find_payment
 from ledger.orders.unit import Orders
 from ledger.qris.writing import static_code
 from ledger.rules import RuleFlag
@@ -50,6 +51,7 @@ from tests.ledger.test_wallets import BANK, NOON, SHOP, bank_in, card_of, holds
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+SELLER = Party(PartyKind.MERCHANT, 502)
 RICH = sen_of(Rupiah(500_000))
 TEN = sen_of(Rupiah(10_000))
 NUMBERS = count(700_001)
@@ -122,9 +124,8 @@ def by_qr(wallets: Wallets, card: Card) -> None:
 
 
 def by_order(wallets: Wallets, card: Card, seconds: int) -> None:
-    party = Party(PartyKind.MERCHANT, 502)
     caller = caller_of(CLIENT, f"K{next(NUMBERS)}", b"")
-    asked = orders.debit(caller, str(card.card_number), party, TEN, seconds)
+    asked = orders.debit(caller, str(card.card_number), SELLER, TEN, seconds)
     (said,) = wallets.books.writer.submit(Orders([asked])).result()
     assert isinstance(said, Answer)
     if said.is_problem:
@@ -215,16 +216,17 @@ def test_what_comes_to_a_blocked_cards_wallet_comes_in(wallets: Wallets) -> None
     """Refunds, the government's payments, transfers of others: the value waits for the card that takes its place."""
     card, other = wallets.card(), wallets.card()
     number = str(card.card_number)
+    by_order(wallets, card, 0)
+    paid = find_payment(wallets.books.database, wallets.books.head().position, number, SELLER)
     wallets.blocking.block(card)
     aid = BulkFile.read(f"card,rupiah,text\n{number},10000,aid {number}\n".encode())
     assert pay_bulk(wallets.books, aid, BANK).paid == 1
-    caller = caller_of(CLIENT, f"R{number}", b"")
-    refund = orders.credit(caller, number, Party(PartyKind.MERCHANT, 502), TEN)
+    refund = Refund.of(caller_of(CLIENT, f"R{number}", b""), number, SELLER, TEN, paid)
     (said,) = wallets.books.writer.submit(Orders([refund])).result()
     assert not said.is_problem
     wallets.desk.send(f"C{number}", str(other.card_number), number, TEN)
     wallets.deposit(card, TEN)
-    assert holds(wallets.books, number) == (RICH + 4 * TEN, 0)
+    assert holds(wallets.books, number) == (RICH + 3 * TEN, 0)
 
 
 def test_a_block_that_another_process_wrote_is_followed_and_people_s_own_freeze_outlasts_it(

@@ -14,6 +14,7 @@ from ledger.cardholder.records.store import (
     holder_of,
     holders_since,
     put_holder,
+    replaced_by,
     replacement_of,
     set_registered,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "holder_of",
     "holders_since",
     "put_holder",
+    "replaced_by",
     "replacement_of",
     "set_registered",
 ]

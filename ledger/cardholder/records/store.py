@@ -164,6 +164,21 @@ def replacement_of(connection: Connection, partition: int, uid: int) -> Replacem
     return None if row is None else ReplacementRow(*row)
 
 
+def replaced_by(connection: Connection, partition: int, card_number: int) -> list[int]:
+    """The numbers of the lost cards whose place a card took."""
+    table = tables.replacements
+    its = sa.select(cards.c.uid).where(cards.c.partition == partition, cards.c.card_number == card_number)
+    uids = connection.execute(its).scalars().all()
+    lost = connection.execute(
+        sa.select(table.c.partition, table.c.uid).where(table.c.replaced_by.in_(uids))
+    ).all()
+    named = (
+        sa.select(cards.c.card_number).where(cards.c.partition == row.partition, cards.c.uid == row.uid)
+        for row in lost
+    )
+    return [number for query in named for number in connection.execute(query).scalars()]
+
+
 def add_replacement(connection: Connection, row: ReplacementRow) -> None:
     """Note what took a card's place."""
     connection.execute(sa.insert(tables.replacements), _values(row))
