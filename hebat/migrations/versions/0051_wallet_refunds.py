@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "9051"
+revision = "0051"
 down_revision = "0050"
 
 
