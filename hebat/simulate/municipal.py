@@ -27,6 +27,7 @@ def block_card(world: World, card: int) -> str:
         return "blocked already"
     city.blocks.block(known, "lost", world.story.now())
     Office.of(city).hotlist()
+    city.following.look()
     world.watch.blocked[uid] = world.story.now()
     world.covered[Fault.CARD_BLOCKED] += 1
     return "blocked"

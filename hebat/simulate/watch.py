@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final
 
 from card.batch import RELAYED_FROM, decode_batch, digest
@@ -304,18 +304,21 @@ class Watch:
                 )
             last[one.terminal] = one.last_sequence
 
-    def _seen_by_rogues_only(self) -> set[tuple[int, int]]:
-        """UID and counter of intents that lie open in quarantine, as they must: the one witness, the card's next commit, was at a rogue and is not in the books."""
+    def _seen_by_rogues_only(self) -> Counter[tuple[int, int]]:
+        """By UID and counter, intents that lie open in quarantine, as they must, and the sen that are held for each: whoever could prove that it happened (the card's next commit), or that it did not (another at its own counter), is a rogue and has not said so."""
         with self._server.city.ledger.database.transaction() as connection:
             kept = taken.read_quarantine(connection, only_open=True)
-        found = {(one.uid, one.tmc) for one in kept if one.reason is Reason.UNCONFIRMED}
-        return {
-            (uid, tmc)
-            for uid, tmc in found
-            if (uid, tmc + 1) not in self._posted
-            and (witness := self._truth.commits.get((uid, tmc + 1))) is not None
-            and witness.terminal in self.rogues
-        }
+        found = Counter[tuple[int, int]]()
+        for one in kept:
+            unsaid = self._is_unsaid(one.uid, one.tmc) or self._is_unsaid(one.uid, one.tmc + 1)
+            if one.reason is Reason.UNCONFIRMED and (one.uid, one.tmc) not in self._posted and unsaid:
+                found[one.uid, one.tmc] += max(0, one.amount)  # a load: what a card paid is held nowhere
+        return found
+
+    def _is_unsaid(self, uid: int, tmc: int) -> bool:
+        """Whether a chip made a commit at a rogue, and it is not in the books."""
+        seen = self._truth.commits.get((uid, tmc))
+        return seen is not None and seen.terminal in self.rogues and (uid, tmc) not in self._posted
 
     def count(self, cards: Sequence[Issued]) -> None:
         """At the end, with everything healed: every commit of every chip is in the books, or waits there for a witness that only a rogue was, and every purse holds what its chip does."""
@@ -342,5 +345,5 @@ class Watch:
             for account, one in ledger.balances().items()
             if split(account).code is Code.PURSE
         )
-        if open_holds:
-            raise Breach(8, f"{open_holds} sen are held, and nothing is under way")
+        if open_holds != (waiting := sum(unseen.values())):
+            raise Breach(8, f"{open_holds} sen are held, and {waiting} sen of loads are under way")

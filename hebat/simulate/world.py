@@ -33,6 +33,8 @@ from hebat.simulate.watch import Breach, Watch
 from hebat.story_clock import StoryClock
 from keys.clock import SystemClock, UnixMs
 from ledger import expiry
+from ledger.history import indexing
+from ledger.wallets import blocked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,8 +82,9 @@ class World:
         self._stack.enter_context(seeded(self.entropy))
         self._stack.enter_context(self.shim.installed(self.entropy.draw))
         self._stack.enter_context(mock.patch.object(SystemClock, "now", self._now))
-        # The thread that looks for holds that are over would look by the real clock: the story asks for it instead.
-        self._stack.enter_context(mock.patch.object(expiry, "LOOK_SECONDS", 1e6))
+        # Threads that look for something would look by the real clock: the story asks for it instead.
+        for place, name in ((expiry, "LOOK_SECONDS"), (blocked, "LOOK_SECONDS"), (indexing, "PAUSE_SECONDS")):
+            self._stack.enter_context(mock.patch.object(place, name, 1e6))
         self._stack.callback(stamina.set_testing, False)
         stamina.set_testing(True, attempts=4)
         self.truth = Truth()

@@ -28,7 +28,14 @@ from card.purse import Change
 from keys import envelope
 from keys.errors import EnvelopeError, KeyRetired, SignatureWrong
 from keys.vault import Role
-from ledger.errors import BatchMalformed, LoadRefused, LoadSessionGone, Overloaded, SignatureRefused
+from ledger.errors import (
+    BatchMalformed,
+    LedgerError,
+    LoadRefused,
+    LoadSessionGone,
+    Overloaded,
+    SignatureRefused,
+)
 from ledger.intake.bounds import CLOCK_SECONDS_MAX
 from ledger.intake.loads import need_load_right
 from ledger.relay import records, rolling, store
@@ -121,14 +128,12 @@ class LoadDesk:
         if again is not None:
             return again
         session = LoadSession(admitted, self._ticks() + SESSION_SECONDS)
-        for older in self._register(session):
-            self._end(older)
+        self._end_all(self._register(session))
         return session.begun(self._flow(session))
 
     def _give_way(self, terminal: int, request: LoadRequest) -> None:
         """End what this terminal or card had under way, so that a refund that was torn can be asked for again at once."""
-        for older in self._taken_out(terminal, request.uid, request.request):
-            self._end(older)
+        self._end_all(self._taken_out(terminal, request.uid, request.request))
 
     def _taken_out(self, terminal: int, uid: bytes, but: int = 0) -> list[LoadSession]:
         with self._lock:
@@ -203,15 +208,30 @@ class LoadDesk:
             raise SignatureRefused(f"the signature is not terminal {certificate.terminal}'s") from None
 
     def sweep(self) -> int:
-        """End sessions whose time is over; how many."""
+        """End sessions whose time is over; how many. One that cannot be ended now, as on a full disk, keeps nobody from anything else: it is tried again later."""
         now = self._ticks()
         with self._lock:
             late = [one for one in self._sessions.values() if one.deadline <= now]
             for one in late:
                 del self._sessions[one.token]
-        for one in late:
-            self._end(one)
+        try:
+            self._end_all(late)
+        except LedgerError as error:
+            _log.warning("loads whose time is over are not ended yet", error=str(error))
         return len(late)
+
+    def _end_all(self, sessions: Sequence[LoadSession]) -> None:
+        """End these sessions, which are taken out already; those that could not be ended are under way still, until somebody ends them. Raises what the first of them raised."""
+        for ended, session in enumerate(sessions):
+            try:
+                self._end(session)
+            except BaseException:
+                again = self._ticks() + SESSION_SECONDS
+                with self._lock:
+                    for left in sessions[ended:]:
+                        left.deadline = again
+                        self._sessions[left.token] = left
+                raise
 
     def _end(self, session: LoadSession) -> None:
         """Whatever the session was doing is over; its record says what is known."""

@@ -27,6 +27,7 @@ from ledger.errors import (
     LoadRefused,
     LoadSessionGone,
     LoadStepRefused,
+    NotWritten,
     Overloaded,
     SignatureRefused,
 )
@@ -260,6 +261,43 @@ def test_a_load_that_a_kiosk_keeps_open_ends_by_itself_and_frees_its_hold(scene:
     kiosk.load(card)
     check_whole(scene, card)
     assert card.chip_balance == 20_000
+
+
+@pytest.mark.parametrize("again", ["time", "load"])
+def test_a_load_whose_end_a_full_disk_would_not_take_is_ended_as_soon_as_it_does(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, again: str
+) -> None:
+    """Three cards left three kiosks; nobody else waits for them, and none of their holds stays."""
+    ticks, city = [0.0], scene.city
+    loads = Loads(city.ledger, city.registry, city.intake.intents, scene.clock)
+    desk = LoadDesk(city.ledger, city.intake, loads, city.vault, scene.clock, lambda: ticks[0])
+    kiosks, cards = (
+        [Kiosk(scene, number, desk) for number in (3101, 3102, 3103)],
+        [scene.card() for _ in "123"],
+    )
+    for kiosk, card in zip(kiosks, cards, strict=True):
+        kiosk.begin(card)
+    ticks[0] = SESSION_SECONDS
+    with monkeypatch.context() as full:
+        full.setattr(Intake, "take_relayed", lambda *_: (_ for _ in ()).throw(NotWritten("the disk is full")))
+        kiosk, card = Kiosk(scene, 3104, desk), scene.card()
+        step = kiosk.begin(card)
+        if again == "load":
+            with pytest.raises(NotWritten):
+                kiosks[0].begin(cards[1])
+    assert kiosk.until(step, card.chip, 9).outcome is not None
+    assert [books(scene, one) for one in cards] == [
+        (0, 20_000),
+        (0, 20_000 + 20_000 * (again == "load")),
+        (0, 20_000),
+    ]
+    ticks[0] += SESSION_SECONDS
+    if again == "time":
+        desk.sweep()
+    else:
+        assert kiosks[0].load(cards[1]).colour == "green"
+    assert desk.open_sessions == (again == "load")
+    check_whole(scene, card, *cards)
 
 
 def test_there_are_never_more_loads_under_way_than_the_limit(

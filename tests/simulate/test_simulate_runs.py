@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 
 from hebat.simulate.faults import Fault
-from hebat.simulate.plan import make_plan
+from hebat.simulate.plan import Plan, make_plan
 from hebat.simulate.run import Done, run
 from hebat.simulate.watch import Watch
 from tests.simulate.seeds import SEEDS
@@ -28,21 +28,27 @@ def test_no_law_breaks_over_the_fixed_seeds(runs: list[Done]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seed", "uid", "counter"), [(10008, 0x04F1C34CEC4B2E, 2), (20002, 0x04CA8B6934A05D, 7)]
+    ("plan", "uid", "counter"),
+    [
+        (make_plan(10008, 1), 0x04F1C34CEC4B2E, 2),
+        (make_plan(20002, 1), 0x04CA8B6934A05D, 7),
+        (make_plan(500_000, 4).only([7, 75, 111], [75]), 0x04FCF9926255CF, 2),
+    ],
+    ids=["a fare", "another fare", "a load that did not happen, and its hold"],
 )
-def test_a_payment_that_a_rogue_alone_could_witness_is_kept_and_the_rest_is_whole(
-    monkeypatch: pytest.MonkeyPatch, seed: int, uid: int, counter: int
+def test_an_intent_that_a_rogue_alone_could_witness_is_kept_and_the_rest_is_whole(
+    monkeypatch: pytest.MonkeyPatch, plan: Plan, uid: int, counter: int
 ) -> None:
-    """A terminal loses its power after the chip's commit; the card's next commit is at a rogue, whose word is worth nothing."""
+    """A terminal stops at the chip's commit, before or behind it; the commit that would tell which is at a rogue, whose word is worth nothing."""
     found: set[tuple[int, int]] = set()
 
-    def noted(watch: Watch) -> set[tuple[int, int]]:
+    def noted(watch: Watch) -> Counter[tuple[int, int]]:
         found.update(asked := seen(watch))
         return asked
 
     seen = Watch._seen_by_rogues_only
     monkeypatch.setattr(Watch, "_seen_by_rogues_only", noted)
-    assert run(make_plan(seed, 1)).failure is None
+    assert run(plan).failure is None
     assert found == {(uid, counter)}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _sqlite3
 import ctypes
+import gc
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -120,6 +121,8 @@ class Shim:
 
     def need_closed(self, volume: Volume) -> None:
         """Raise RuntimeError where a file of a machine that is off is open still."""
+        if any(one is volume for one, _ in self._open.values()):
+            gc.collect()  # statements that only a traceback still holds
         left = [path for one, path in self._open.values() if one is volume]
         if left:
             raise RuntimeError(f"open still: {left}")
