@@ -99,16 +99,12 @@ class BankServices:
         told = self._asked(
             Service.BALANCE, {"partnerReferenceNo": self._numbered(), **_named(account, token)}
         )
-        infos = told.get("accountInfos")
-        first = infos[0] if isinstance(infos, list) and infos and isinstance(infos[0], dict) else {}
-        balance = fields.sen_of(first.get("amount"))
-        available = fields.sen_of(first.get("availableBalance"))
-        if balance is None:
-            raise BankAnswerInvalid(
-                f"{self._line.bank.name} tells no balance of {account[-4:]:>4}: ask it again"
-            )
+        self._need_ours("accountNo", told.get("accountNo") or account, account)
+        (first, *_) = told["accountInfos"]
+        balance, available = (fields.sen_of(first.get(name)) for name in ("amount", "availableBalance"))
+        assert balance is not None  # noqa: S101  its form was checked
         return BankBalance(
-            account, str(told.get("name", "")), balance, balance if available is None else available
+            account, told.get("name") or "", balance, balance if available is None else available
         )
 
     def statement(self, account: str, first: UnixMs, last: UnixMs, token: str = "") -> BankStatement:
@@ -141,16 +137,27 @@ class BankServices:
             "beneficiaryBankCode": bank_code,
             "beneficiaryAccountNo": account,
         }
-        return str(self._asked(Service.ACCOUNT, asked)["beneficiaryAccountName"])
+        told = self._asked(Service.ACCOUNT, asked)
+        self._need_ours("beneficiaryAccountNo", told["beneficiaryAccountNo"], account)
+        return str(told["beneficiaryAccountName"])
 
     def open_virtual_account(self, service_id: str, customer: str, name: str, reference: str) -> str:
         """A virtual account for one customer: payments to it are told to us. The same reference opens it once."""
         number = service_id + customer
-        self._asked(Service.VIRTUAL_ACCOUNT, {
+        told = self._asked(Service.VIRTUAL_ACCOUNT, {
             "partnerServiceId": service_id, "customerNo": customer, "virtualAccountNo": number, "virtualAccountName": name,
             "trxId": reference,
         })  # fmt: skip
+        data = told.get("virtualAccountData") or {"virtualAccountNo": number}
+        self._need_ours("virtualAccountNo", data["virtualAccountNo"], number)
         return number
+
+    def _need_ours(self, name: str, told: str, asked: str) -> None:
+        """Raises BankAnswerInvalid where an answer speaks of another account than was asked about."""
+        if told.strip() != asked.strip():
+            raise BankAnswerInvalid(
+                f"{self._line.bank.name} answers with another {name} than was asked about: nothing of it is taken"
+            )
 
     def _asked(self, service: Service, body: dict[str, Any]) -> dict[str, Any]:
         told: dict[str, Any] = {}
@@ -185,24 +192,18 @@ def _named(account: str, token: str) -> dict[str, str]:
 
 def _page(told: dict[str, Any]) -> tuple[Sen, list[BankMovement]]:
     """A page of a statement: the balance behind its period's last line, and its lines; raises BankAnswerInvalid."""
-    lines, balances = told.get("detailData", []), told.get("balance")
-    held = balances[0] if isinstance(balances, list) and balances else None
-    last = held.get("endingBalance", held.get("amount")) if isinstance(held, dict) else None
-    balance = fields.sen_of(last)
-    if balance is None or not isinstance(lines, list):
-        raise BankAnswerInvalid("the statement has no balance or no lines: ask the bank again")
-    return balance, [_movement(one) for one in lines]
+    held = told["balance"][0]
+    balance = fields.sen_of(held.get("endingBalance") or held.get("amount"))
+    if balance is None:
+        raise BankAnswerInvalid("the statement has no balance: ask the bank again")
+    return balance, [_movement(one) for one in told.get("detailData") or ()]
 
 
-def _movement(told: Any) -> BankMovement:
-    if not isinstance(told, dict):
-        raise BankAnswerInvalid("a line of the statement is no object: ask the bank again")
-    amount, at = fields.sen_of(told.get("amount")), moments.read(str(told.get("transactionDate", "")))
-    if amount is None or at is None or told.get("type") not in {"CREDIT", "DEBIT"}:
-        raise BankAnswerInvalid("a line of the statement lacks its amount, date or type: ask the bank again")
-    detail = told.get("detailInfo")
-    reference = detail.get("partnerReferenceNo", "") if isinstance(detail, dict) else ""
+def _movement(told: dict[str, Any]) -> BankMovement:
+    """A line whose fields' forms were checked; raises BankAnswerInvalid for one that is neither of the two types."""
+    amount, at = fields.sen_of(told["amount"]), moments.read(told["transactionDate"])
+    if amount is None or at is None or told["type"] not in {"CREDIT", "DEBIT"}:
+        raise BankAnswerInvalid("a line of the statement is neither CREDIT nor DEBIT: ask the bank again")
+    reference = (told.get("detailInfo") or {}).get("partnerReferenceNo") or ""
     signed = Sen(amount if told["type"] == "CREDIT" else -amount)
-    return BankMovement(
-        at, signed, str(told.get("remark", "")), str(told.get("transactionId", "")), str(reference)
-    )
+    return BankMovement(at, signed, told.get("remark") or "", told.get("transactionId") or "", reference)

@@ -32,15 +32,23 @@ class Form(Enum):
     AMOUNT = auto()
     """An object of `value` ("12345678.00") and `currency` ("IDR")."""
     MOMENT = auto()
+    OBJECT = auto()
+    """An object of the field's parts."""
+    LIST = auto()
+    """A list of such objects."""
+
+
+_NESTED: Final = frozenset({Form.AMOUNT, Form.OBJECT, Form.LIST})
 
 
 class Field(NamedTuple):
-    """A field: its characters at most (an amount has its own), and whether it must be there."""
+    """A field: its characters at most (an amount has its own), whether it must be there, and what an object or each of a list has in it."""
 
     name: str
     form: Form = Form.TEXT
     characters: int = 64
     mandatory: bool = True
+    parts: tuple[Field, ...] = ()
 
 
 class FieldFault(NamedTuple):
@@ -97,6 +105,12 @@ REQUESTS: Final[dict[Service, tuple[Field, ...]]] = {
     Service.DEBIT_STATUS: (*_ORIGINAL, _MERCHANT._replace(mandatory=False)),
 }  # fmt: skip
 
+_LINE: Final = (
+    _AMOUNT_FIELD, _DATE, Field("type", Form.TEXT, 6), Field("remark", Form.TEXT, 256, mandatory=False),
+    Field("transactionId", mandatory=False),
+    Field("detailInfo", Form.OBJECT, mandatory=False, parts=(_REFERENCE._replace(mandatory=False),)),
+)  # fmt: skip
+"""A line of a statement."""
 _EITHER: Final = frozenset({Service.BALANCE, Service.STATEMENT})
 """`accountNo`, or the `bankCardToken` that stands for one."""
 
@@ -105,13 +119,22 @@ ANSWERS: Final[dict[Service, tuple[Field, ...]]] = {
     Service.BINDING: (Field("accountToken", Form.TEXT, 128),),
     Service.BINDING_INQUIRY: (_ACCOUNT._replace(mandatory=True),),
     Service.UNBINDING: (),
-    Service.BALANCE: (_ACCOUNT, Field("name", Form.TEXT, 140, mandatory=False)),
-    Service.STATEMENT: (),
+    Service.BALANCE: (
+        _ACCOUNT, Field("name", Form.TEXT, 140, mandatory=False),
+        Field("accountInfos", Form.LIST, parts=(_AMOUNT_FIELD, Field("availableBalance", Form.AMOUNT, mandatory=False))),
+    ),
+    Service.STATEMENT: (
+        Field("balance", Form.LIST, parts=(Field("endingBalance", Form.AMOUNT, mandatory=False), _AMOUNT_FIELD._replace(mandatory=False))),
+        Field("detailData", Form.LIST, mandatory=False, parts=_LINE),
+        Field("hasMore", Form.TEXT, 1, mandatory=False), Field("lastRecordDateTime", Form.MOMENT, 25, mandatory=False),
+    ),
     Service.ACCOUNT: (_BENEFICIARY, Field("beneficiaryAccountName", Form.TEXT, 100)),
     Service.INTRABANK: (_REFERENCE, Field("referenceNo"), _AMOUNT_FIELD),
     Service.INTERBANK: (_REFERENCE, Field("referenceNo"), _AMOUNT_FIELD),
     Service.DIRECT_DEBIT: (_REFERENCE, Field("referenceNo")),
-    Service.VIRTUAL_ACCOUNT: (),
+    Service.VIRTUAL_ACCOUNT: (
+        Field("virtualAccountData", Form.OBJECT, mandatory=False, parts=(Field("virtualAccountNo", Form.TEXT, 28),)),
+    ),
     Service.VA_NOTIFY: (),
     Service.STATUS: (
         Field("originalPartnerReferenceNo"), Field("latestTransactionStatus", Form.DIGITS, 2), _AMOUNT_FIELD,
@@ -162,12 +185,26 @@ def fault(fields: tuple[Field, ...], body: dict[str, Any]) -> FieldFault | None:
         if value is None or value == "":
             if field.mandatory:
                 return FieldFault(field.name, is_missing=True)
-        elif field.form is Form.AMOUNT:
-            wrong = _amount_fault(field.name, value)
+        elif field.form in _NESTED:
+            wrong = (
+                _amount_fault(field.name, value) if field.form is Form.AMOUNT else _parts_fault(field, value)
+            )
             if wrong is not None:
                 return wrong
         elif not _is(field, value):
             return FieldFault(field.name, is_missing=False)
+    return None
+
+
+def _parts_fault(field: Field, value: Any) -> FieldFault | None:
+    """The first part that is wrong of an object, or of the objects of a list; a list that must be there has one at least."""
+    objects = value if field.form is Form.LIST else [value]
+    if not isinstance(objects, list) or (field.mandatory and not objects):
+        return FieldFault(field.name, is_missing=objects == [])
+    for one in objects:
+        wrong = fault(field.parts, one) if isinstance(one, dict) else FieldFault("", is_missing=False)
+        if wrong is not None:
+            return FieldFault(f"{field.name}.{wrong.name}".rstrip("."), wrong.is_missing)
     return None
 
 

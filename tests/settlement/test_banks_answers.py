@@ -12,7 +12,8 @@ from settlement.partner_bank.faults import Fault
 from settlement.snap import fields
 from settlement.snap.calls import Reply
 from settlement.snap.codes import MOVING, STATUS_OF, Service
-from settlement.snap.fields import ANSWERS, Field, Form
+from settlement.snap.fields import ANSWERS, Field
+from tests.settlement import bad_values
 from tests.settlement.banked import Banked, payout, top_up
 
 if TYPE_CHECKING:
@@ -39,16 +40,7 @@ def payment(service: Service, reference: str) -> Payment:
 
 def wrong(field: Field) -> list[object]:
     """What a field may not be; None for one that is not there."""
-    found: list[object] = [None, ""] if field.mandatory else []
-    if field.form is Form.AMOUNT:
-        amounts = (
-            {"value": "1", "currency": "IDR"},
-            {"currency": "IDR"},
-            {"value": "10000.00", "currency": "USD"},
-        )
-        return [*found, 7, [], *amounts]  # fmt: skip
-    found += [7, True, [], {"a": 1}, "1" * (field.characters + 1), "line\nbreak"]
-    return found + (["1a"] if field.form is Form.DIGITS else [])
+    return [*bad_values.missing(field), *bad_values.malformed(field)]
 
 
 class Spoilt:

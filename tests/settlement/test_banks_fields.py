@@ -12,8 +12,9 @@ from settlement.partner_bank.books import CLEARING
 from settlement.snap import calls, fields, moments, signatures
 from settlement.snap.calls import Call
 from settlement.snap.codes import Service
-from settlement.snap.fields import REQUESTS, Field, Form
+from settlement.snap.fields import REQUESTS, Field
 from tests.ledger.entries import SetClock
+from tests.settlement import bad_values
 from tests.settlement.banked import CONSENT, NOON, OPENED, OURS, SAVER, SECRET, SHOP, make_bank, make_vault
 
 if TYPE_CHECKING:
@@ -114,22 +115,9 @@ def test_each_field_missing_malformed_or_oversized_has_its_code(
 ) -> None:
     before = total(caller)
     missing, wrong = f"400{int(service):02d}02", f"400{int(service):02d}01"
-    if field.mandatory:
-        assert caller.ask(service, good(service, **{field.name: None})) == missing
-        assert caller.ask(service, good(service, **{field.name: ""})) == missing
-    malformed: list[object] = [7, True, [], {"a": 1}]
-    if field.form is Form.AMOUNT:
-        malformed = [7, [], {"value": "1", "currency": "IDR"}, {"value": "9" * 14 + ".00", "currency": "IDR"},
-            {"value": "1.00", "currency": "USD"}]  # fmt: skip
-        assert caller.ask(service, good(service, **{field.name: {"currency": "IDR"}})) == missing
-        assert caller.ask(service, good(service, **{field.name: {"value": "1.00"}})) == missing
-    else:
-        malformed += ["1" * (field.characters + 1), "line\nbreak"]
-        malformed += ["12a"] if field.form is Form.DIGITS else []
-        malformed += ["2026-11-18"] if field.form is Form.MOMENT else []
-    assert [caller.ask(service, good(service, **{field.name: one})) for one in malformed] == [wrong] * len(
-        malformed
-    )
+    for codes, values in ((missing, bad_values.missing(field)), (wrong, bad_values.malformed(field))):
+        told = [caller.ask(service, good(service, **{field.name: one})) for one in values]
+        assert told == [codes] * len(values), list(zip(values, told, strict=True))
     assert total(caller) == before
 
 

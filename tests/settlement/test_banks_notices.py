@@ -18,8 +18,8 @@ from settlement.banks.notices import Notices, Teller
 from settlement.snap import calls, fields, moments, signatures
 from settlement.snap.calls import Call
 from settlement.snap.codes import Service
-from settlement.snap.fields import Form
 from tests.ledger.entries import SetClock
+from tests.settlement import bad_values
 from tests.settlement.banked import AT_BANK, WALLET
 
 if TYPE_CHECKING:
@@ -116,12 +116,14 @@ def test_a_notice_proves_who_sent_it_and_when(notices: Notices) -> None:
 
 @pytest.mark.parametrize("field", fields.REQUESTS[Service.VA_NOTIFY], ids=lambda field: field.name)
 def test_each_field_is_looked_at(notices: Notices, field: fields.Field) -> None:
-    wrong: object = "x" * (field.characters + 1)
     code = code_of(notices, notice(body(**{field.name: None}), "30"))
     assert code == "4002502" if field.mandatory else code in {"2002500", "4092500"}
-    malformed = {"value": "1", "currency": "IDR"} if field.form is Form.AMOUNT else wrong
-    assert code_of(notices, notice(body(**{field.name: malformed}), "31")) == "4002501"
-    assert code_of(notices, notice(body(**{field.name: 7}), "31")) == "4002501"
+    for expected, values in (
+        ("4002502", bad_values.missing(field)),
+        ("4002501", bad_values.malformed(field)),
+    ):
+        told = [code_of(notices, notice(body(**{field.name: one}), "31")) for one in values]
+        assert told == [expected] * len(values), list(zip(values, told, strict=True))
 
 
 def test_an_account_that_may_not_take_it_is_told_and_nothing_moves(notices: Notices, books: Ledger) -> None:
