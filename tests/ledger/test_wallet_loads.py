@@ -1,4 +1,4 @@
-"""Loads ordered from a wallet: held there, written by the card's next tap, torn at every exchange, given back when they are over; and those that order themselves."""
+"""Loads ordered from a wallet: held there, written by the card's next tap, torn at every exchange, given back when they are over; and those that order themselves. All of it on both databases."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from ledger.wallets.blocked import Follower
 from ledger.wallets.desk import WalletDesk
 from ledger.wallets.loads.store import Fate, loads_of
 from ledger.wallets.loads.unit import WAITS_MS
+from tests.ledger.conftest import new_postgres_url
 from tests.ledger.desk import OPERATOR, Desk, Scene, open_scene
 from tests.ledger.kiosk import Kiosk
 from tests.ledger.test_relay import COMMIT_STEP, books, restarted
@@ -45,9 +46,13 @@ NUMBERS = count(3101)
 DAY_MS = 86_400_000
 
 
-@pytest.fixture(scope="module")
-def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    opened = open_scene(Folder(tmp_path_factory.mktemp("ordered") / "city"), fresh=True)
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    """One city for all tests here, on each database in turn."""
+    on_server = request.param == "postgresql"
+    database = new_postgres_url(request.getfixturevalue("postgres"), empty=True) if on_server else ""
+    opened = open_scene(Folder(tmp_path_factory.mktemp("ordered") / "city", database), fresh=True)
+    assert opened.city.ledger.database.is_sqlite is not on_server
     with opened.city as city:
         yield opened
         found = audit(city.ledger.database, city.registry, city.intake.assessor)
