@@ -1,7 +1,7 @@
 """The demo's other two pockets: wallets, and saving accounts at two banks that are processes of their own, host to host.
 
 In the morning some holders link an account and top their wallets up; at noon wallets pay, and some holders order a load, which the next bus that their
-card is held to writes onto the chip; in the evening money goes back. A bank loses answers, has working hours, and is told the story's time by a file.
+card is held to writes onto the chip, others let loads order themselves below a threshold; in the evening money goes back. A bank loses answers, has working hours, and is told the story's time by a file.
 """
 
 from __future__ import annotations
@@ -61,6 +61,11 @@ _TOP_UP, _SWEEP, _SENT, _BOUGHT, _PAID_IN = (
 _LOADED: Final = Rupiah(20_000)
 LOADS: Final = 6
 """Holders who order a load from their wallet; one whose wallet is short orders none."""
+LOADS_MAX: Final = 9
+"""Loads of one card that the report looks at: more than a day may have."""
+STANDING: Final = 6
+"""Holders whose wallet loads their card by itself, whenever it holds less than `_BELOW`, `_DAILY` a day at most."""
+_BELOW, _DAILY = Rupiah(30_000), Rupiah(40_000)
 _HOURS: Final = "5-21"
 _FAULTS: Final = "lost-after=0.2,500-after=0.1"
 _MERCHANT: Final = 502
@@ -221,16 +226,20 @@ class Pockets:
                 self._wallets.pay_by_qr(str(card.card_number), code, _BOUGHT)
 
     def _ordered(self) -> None:
-        """Holders order loads from their wallets; whichever bus meets the card next writes them."""
+        """Holders order loads from their wallets, once or once and for all; whichever bus meets the card next writes them."""
         for _, card in self.savers[::2][:LOADS]:
             with suppress(WalletRefused):
                 self._orders.order(card, _LOADED)
+        for _, card in self.savers[1::2][:STANDING]:
+            self._orders.stand(card, _BELOW, _LOADED, _DAILY)
 
-    def loads(self) -> Counter[Fate]:
-        """What became of the loads that were ordered."""
+    def loads(self) -> Counter[tuple[Fate, bool]]:
+        """What became of the loads that were ordered, and whether a standing order made them."""
         with self._ledger.database.transaction() as connection:
-            found = [store.loads_of(connection, card.partition, card.uid, 1) for _, card in self.savers]
-        return Counter(one.fate for loads in found for one in loads)
+            found = [
+                store.loads_of(connection, card.partition, card.uid, LOADS_MAX) for _, card in self.savers
+            ]
+        return Counter((one.fate, one.automatic) for loads in found for one in loads)
 
     def _paid_in(self) -> None:
         """Somebody pays into a virtual account, and the bank tells us."""

@@ -176,9 +176,13 @@ def _pockets(done: DemoDay) -> tuple[PocketLine, ...]:
     )  # fmt: skip
 
 
-def _of_wallets(into: Sen, back: Sen, loads: Counter[Fate]) -> str:
+def _of_wallets(into: Sen, back: Sen, loads: Counter[tuple[Fate, bool]]) -> str:
     moved = f"{display(into)} came from savings, {display(back)} went back"
-    return f"{moved}; {loads[Fate.WRITTEN]} loads onto the chip, {loads[Fate.WAITING]} wait for the next tap"
+    itself = loads[Fate.WRITTEN, True]
+    written, waiting = (loads[fate, False] + loads[fate, True] for fate in (Fate.WRITTEN, Fate.WAITING))
+    return (
+        f"{moved}; {written} loads onto the chip, {itself} of them automatic, {waiting} wait for the next tap"
+    )
 
 
 def _label(code: Code) -> str:

@@ -41,6 +41,11 @@ def test_all_three_pockets_are_used_and_two_banks_agree_with_the_books(demo: Dem
     written = demo.report["screens"]["load from the wallet"]["green"]
     assert f"; {written} loads onto the chip, " in wallet["told"]
     with closing(sqlite3.connect(demo.folder / "ledger.db")) as database:
+        by_itself = "SELECT count(*) FROM wallet_loads WHERE automatic = 1 AND fate = 'written'"
+        automatic = database.execute(by_itself).fetchone()[0]
+    assert 0 < automatic < written
+    assert f"chip, {automatic} of them automatic, " in wallet["told"]
+    with closing(sqlite3.connect(demo.folder / "ledger.db")) as database:
         ours = f"kind = {int(Kind.LOAD)} AND debit >> 56 = {int(Code.WALLET)} AND flags & {int(Flag.UNPOSTED)} = 0"
         assert database.execute(f"SELECT count(*) FROM transfers WHERE {ours}").fetchone() == (written,)
     assert "orders done" in saving["told"]
