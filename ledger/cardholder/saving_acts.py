@@ -81,10 +81,12 @@ class SavingActs(Acts):
         linked = {one.bank for one in links if one.state in {LinkState.ACTIVE, LinkState.ASKED}}
         numbers = savings.numbers(card)
         given = {bank for bank, _ in numbers}
+        shown = self._room.reading.shown(card)
         return self.page(
             asked, "saving.html", status, links=links, orders=savings.orders(card)[:ORDERS_SHOWN], numbers=numbers, message=message,
             free=[one for one in savings.banks() if one[1] not in linked], unnumbered=[one for one in savings.banks() if one[1] not in given],
-            consents=list(Consent), order=secrets.token_hex(KEY_BYTES), wallet=self._room.reading.shown(card).wallet,
+            consents=list(Consent), order=secrets.token_hex(KEY_BYTES), wallet=shown.wallet,
+            held=shown.leaving + shown.ordered,
         )  # fmt: skip
 
 

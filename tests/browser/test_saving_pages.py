@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ledger.cardholder.words import LANGUAGES
+from keys.money import Rupiah, sen_of
+from ledger.cardholder.words import LANGUAGES, words
 from tests.browser.test_cardholder_pages import WIDTH, open_card, phone, picture, violations
 from tests.cardholder.banked_town import banked_town
 from tests.cardholder.test_saving_page import AGREED, EN, PAGE, order_of
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
     from hebat.issuing import Issued
     from tests.cardholder.town import Town
+
+
+LINES = "one => new Set([...one.getClientRects()].map(each => Math.round(each.top))).size"
 
 
 @pytest.fixture(scope="module")
@@ -63,4 +67,9 @@ def test_saving_and_load_fit_an_old_phone_and_can_be_read_by_everybody(
         open_card(page, town, saver, language)
         check_good(page, town, language)
         page.goto(f"{town.server.address}{PAGE}?l={language}")
+        lines = page.locator(".saving h2 .whole").evaluate(LINES)
+        assert lines == 1  # a number is not broken over two
+        told = page.locator(".saving .order .note").inner_text()
+        for sum_ in (30_000, 10_000, 20_000):  # held in all, available, on hold
+            assert words(language).money(sen_of(Rupiah(sum_))) in told
         picture(page, "cardholder-saving") if language == "id" else None

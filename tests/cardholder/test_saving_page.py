@@ -89,6 +89,7 @@ def test_money_comes_from_the_saving_account_through_the_wallet_onto_the_chip(
     )
     assert page.post("/card/load", {**key, "amount": "20000"}).status_code == 303
     assert ledger.balance(wallet(town.known(card))).debits_pending == sen_of(Rupiah(20_000))
+    assert "Wallet: Rp30,000. Available Rp10,000, on hold Rp20,000." in page.get(PAGE).text
     tariff, post = town.city.configuration.tariffs[0], Post(3811, TerminalRole.KIOSK, 701)
     with enrol(town.city, post, town.server.address, tariff) as kiosk:
         panel = Kiosk(kiosk)
@@ -96,6 +97,7 @@ def test_money_comes_from_the_saving_account_through_the_wallet_onto_the_chip(
         card.chip.leave_field()
         board = panel.card(card.chip)
     assert (board.tone, board.amount, card.chip_balance) == (Tone.GREEN, 20_000, chip + 20_000)
+    assert "Wallet: Rp10,000.<" in page.get(PAGE).text  # nothing is held any more
     left = ledger.balance(wallet(town.known(card)))
     assert (left.net(wallet(town.known(card))), left.debits_pending) == (sen_of(Rupiah(10_000)), 0)
     assert ledger.balance(purse(number)).net(purse(number)) == sen_of(Rupiah(chip + 20_000))
