@@ -48,9 +48,7 @@ class Dialect:
         return self.base + own
 
 
-_READ_IN: Final = (
-    "the bank's developer portal as FACTS has it; check it against the contract before going live"
-)
+_READ_IN: Final = "the bank's developer portal; check it against the contract before going live"
 
 DIALECTS: Final = {
     one.name: one

@@ -19,6 +19,7 @@ from hebat.schema import TABLES
 from hebat.serving import listening_socket
 from ledger.book import Ledger
 from settlement.partner_bank.books import Books
+from settlement.partner_bank.faults import Fault
 from settlement.statements.reading import Reader
 from tests.system.ready import Started
 
@@ -150,6 +151,49 @@ def test_a_bank_that_drops_the_line_is_asked_afterwards(city: Path, bank: Bank) 
         (parsed,) = Reader().read(out.read_bytes()).statements
         assert parsed.closing == told["sen"]
         assert parsed.closing - parsed.opening == parsed.movement == -1_000_000 * len(parsed.lines)
+
+
+# What a bank does wrong, whether its books have moved the money then, and what is known once it does nothing wrong any more.
+WRONG = {
+    "500-before": (0, "unknown"), "500-after": (1, "done"), "lost-before": (0, "unknown"), "lost-after": (1, "done"), "twice": (1, "done"),
+    "under-way": (0, "done"), "garbled": (1, "done"),
+}  # fmt: skip
+
+
+def test_each_thing_that_a_bank_does_wrong_leaves_a_payment_unknown_and_asking_ends_it(
+    city: Path, bank: Bank
+) -> None:
+    """Over real sockets. What never reached the bank is sent again only once the lost call is too old for it to be accepted."""
+    assert {*WRONG, "none"} == set(Fault)
+    for fault, (moved, _) in WRONG.items():
+        with bank.running("--faults", f"{fault}=1", "--late-seconds", "3600"):
+            assert json.loads(run(*pay(city, fault.upper(), 1_000)))["state"] == "unknown", fault
+        assert bank.moved(fault.upper()) == moved, fault
+    with bank.running("--late-seconds", "0"):
+        run("resume", "--data", city)
+    listed = {one["reference"]: one["state"] for one in json.loads(run("payments", "--data", city, "--json"))}
+    for fault, (_, state) in WRONG.items():
+        assert (listed[fault.upper()], bank.moved(fault.upper())) == (state, int(state == "done")), fault
+
+
+def test_a_bank_that_answers_too_late_is_asked_again_and_paid_once(city: Path, bank: Bank) -> None:
+    with bank.running("--pause-ms", "2500"):
+        said = json.loads(run(*pay(city, "SLOW"), "--seconds", "1"))
+        assert said["state"] in {"planned", "sent", "unknown"}  # the token's answer may be late already
+    with bank.running():
+        assert json.loads(run(*pay(city, "SLOW")))["state"] == "done"
+    assert bank.moved("SLOW") == 1
+
+
+def test_a_bank_that_is_closed_moves_nothing_until_it_opens(city: Path, bank: Bank) -> None:
+    hour = time.gmtime(time.time() + 7 * 3600).tm_hour
+    later = (hour + 2) % 24
+    with bank.running("--hours", f"{later}-{later + 1}"):
+        assert json.loads(run(*pay(city, "CLOSED")))["state"] == "planned"
+    assert bank.moved("CLOSED") == 0
+    with bank.running("--hours", f"{hour}-{(hour + 2) % 24 or 24}" if hour < 22 else "0-0"):
+        assert "CLOSED: Rp10.000 at sim is done" in run("resume", "--data", city)
+    assert bank.moved("CLOSED") == 1
 
 
 def test_a_users_mistake_is_one_line(city: Path, tmp_path: Path) -> None:

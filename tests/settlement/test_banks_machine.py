@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,13 +17,15 @@ from keys.clock import UnixMs
 from ledger.book import Ledger
 from settlement.banks.desk import QUIET_MS
 from settlement.banks.payment import OPEN, State
-from settlement.errors import PaymentInvalid
+from settlement.errors import BankSilent, PaymentInvalid
 from settlement.partner_bank.books import Books
 from settlement.partner_bank.faults import Fault
-from settlement.snap.codes import MOVING
+from settlement.snap.codes import MOVING, Service
 from tests.settlement.banked import AT_BANK, OPENED, OURS, Banked, make_vault, payout, top_up
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from settlement.banks.payment import Payment
     from settlement.snap.calls import Call, Reply
 
@@ -37,6 +40,12 @@ class PowerCut(BaseException):
     """The client's process is gone."""
 
 
+def across(reference: str, rupiah: int) -> Payment:
+    """To somebody's account at another bank."""
+    sides = {"beneficiary": "8881234", "beneficiary_bank": "014", "beneficiary_name": "NASABAH 1234"}
+    return replace(payout(reference, rupiah), service=Service.INTERBANK, **sides)  # type: ignore[arg-type]
+
+
 class ClientAndBank(RuleBasedStateMachine):
     """A wallet's money goes out to accounts and comes in from a saver, over a bad line."""
 
@@ -48,6 +57,7 @@ class ClientAndBank(RuleBasedStateMachine):
         self.banked = Banked.make(self.folder, VAULT)
         self.payments: dict[str, Payment] = {}
         self.cuts: list[bool] = []
+        self.deaf = False
         self._watch()
 
     def _watch(self) -> None:
@@ -60,21 +70,30 @@ class ClientAndBank(RuleBasedStateMachine):
             reply = real(call)
             if cut:
                 raise PowerCut
+            if self.deaf and self.banked.bank.paths[call.path] not in MOVING:
+                raise BankSilent("what was asked is answered, and nobody hears it")
             return reply
 
         self.banked.wire.send = send  # type: ignore[method-assign]
 
-    @rule(target=references, out=st.booleans(), rupiah=st.integers(1, 600_000), faults=FAULTS, late=st.booleans(), cut=st.sampled_from([None, None, None, False, True]))  # fmt: skip
-    def pay(self, out: bool, rupiah: int, faults: list[Fault], late: bool, cut: bool | None) -> object:
+    @rule(target=references, make=st.sampled_from([payout, across, top_up]), rupiah=st.integers(1, 600_000), faults=FAULTS, late=st.booleans(), cut=st.sampled_from([None, None, None, False, True]))  # fmt: skip
+    def pay(
+        self,
+        make: Callable[[str, int], Payment],
+        rupiah: int,
+        faults: list[Fault],
+        late: bool,
+        cut: bool | None,
+    ) -> object:
         reference = f"P{len(self.payments) + 1}"
-        payment = (payout if out else top_up)(reference, rupiah)
+        payment = make(reference, rupiah)
         self.banked.bank.faults.script(faults)
         self.banked.wire.delays = int(late)
         self.cuts = [] if cut is None else [cut]
         try:
             self.banked.desk.pay(payment)
         except PaymentInvalid:
-            assert out
+            assert make is not top_up
             return multiple()  # the wallet is short: nothing was planned
         except PowerCut:
             self.client_starts_again()
@@ -83,10 +102,12 @@ class ClientAndBank(RuleBasedStateMachine):
         self.cuts = []
         return reference
 
-    @rule(reference=references, faults=FAULTS)
-    def look_after(self, reference: str, faults: list[Fault]) -> None:
+    @rule(reference=references, faults=FAULTS, deaf=st.booleans())
+    def look_after(self, reference: str, faults: list[Fault], deaf: bool) -> None:
         self.banked.bank.faults.script(faults)
+        self.deaf = deaf
         self.banked.desk.advance(reference)
+        self.deaf = False
 
     @rule(reference=consumes(references))
     def pay_the_same_again(self, reference: str) -> None:
