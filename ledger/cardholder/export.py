@@ -7,17 +7,24 @@ from typing import TYPE_CHECKING, Any, Final
 from card.layout import TapKind
 from keys.clock import date_of, local
 from keys.money import Sen, plain
+from ledger.cardholder.reading import wallet
+from ledger.history.book import LINES_MAX as PAGE_MAX
+from ledger.history.book import History, state_of
 from ledger.intake import store as intake
+from ledger.transfer import Kind
 
 if TYPE_CHECKING:
     from keys.clock import UnixMs
     from ledger.cardholder.disputes import Dispute
     from ledger.cardholder.holders import Kept
     from ledger.cardholder.room import Room
+    from ledger.history.book import Line
     from ledger.intake.registry import Card
     from ledger.intake.store import TapRow
 
 TAPS_MAX: Final = 20_000
+LINES_MAX: Final = 20_000
+"""Movements of the wallet."""
 FORMAT: Final = "ksh-cardholder-1"
 
 
@@ -35,6 +42,7 @@ def exported(room: Room, card: Card) -> dict[str, Any]:
         },
         "holder": _holder(room.holders.kept(card)),
         "taps": [_tap(row) for row in rows],
+        "wallet": [_line(one) for one in _lines(room, card)],
         "reports": [_report(one) for one in room.disputes.of(card)],
     }  # fmt: skip
 
@@ -59,6 +67,29 @@ def _tap(row: TapRow) -> dict[str, Any]:
         "counter": row.tmc, "kind": TapKind(row.kind).name.lower(), "amount": plain(Sen(row.amount)),
         "balance_after": plain(Sen(row.balance_after)), "at": _moment(row.occurred_at), "route": row.route, "stop": row.stop,
         "rules": row.rules.split(), "terminal": row.terminal, "business_date": date_of(row.business_date).isoformat(),
+    }  # fmt: skip
+
+
+def _lines(room: Room, card: Card) -> list[Line]:
+    """The wallet's movements, newest first; what changes its rules moves nothing."""
+    history, account = History(room.ledger.database), wallet(card)
+    found: list[Line] = []
+    cursor = ""
+    while len(found) < LINES_MAX:
+        page = history.statement(account, cursor=cursor, limit=PAGE_MAX, newest_first=True)
+        found += [one for one in page.lines if one.kind != Kind.RULES]
+        cursor = page.cursor
+        if not cursor:
+            break
+    return found[:LINES_MAX]
+
+
+def _line(one: Line) -> dict[str, Any]:
+    """A movement; a refund names the payment that it gives back by its number."""
+    return {
+        "number": one.position, "kind": Kind(one.kind).name.lower(), "state": state_of(one.flags),
+        "amount": plain(Sen(-one.amount if one.is_debit else one.amount)), "at": _moment(one.received_at),
+        "refund_of": one.refund_of or None, "business_date": date_of(one.business_date).isoformat(),
     }  # fmt: skip
 
 

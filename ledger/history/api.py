@@ -18,6 +18,7 @@ from ledger.books.api import Account, account_json, read_account
 from ledger.chart import describe
 from ledger.clients.scopes import Scope
 from ledger.errors import AccountUnknown, CursorInvalid, ScopeMissing, StorageError, TokenRefused
+from ledger.history.book import state_of
 from ledger.http.api import AccountNumber, client_of, described, secured
 from ledger.http.cursors import CURSOR_CHARS_MAX, PAGE, PAGE_MAX
 from ledger.http.examples import shown
@@ -158,17 +159,11 @@ def _wants_csv(request: Request, asked: Format | None) -> bool:
     return request.headers.get("accept", "").split(",")[0].split(";")[0].strip().lower() == CSV
 
 
-def _state(flags: int) -> str:
-    if flags & Flag.PENDING:
-        return "held"
-    return "given back" if flags & Flag.VOID_PENDING else "posted"
-
-
 def _line(line: Line) -> dict[str, Any]:
     sums = line.balance
     return {
         "position": line.position, "side": "debit" if line.is_debit else "credit", "kind": Kind(line.kind).name.lower(),
-        "state": _state(line.flags), "amount": line.amount, "counterparty": line.counterparty,
+        "state": state_of(line.flags), "amount": line.amount, "counterparty": line.counterparty,
         "counterparty_name": describe(line.counterparty),
         "hold": line.hold if line.flags & (Flag.POST_PENDING | Flag.VOID_PENDING) else None,
         "occurred_at": line.occurred_at, "received_at": line.received_at,

@@ -20,7 +20,7 @@ from ledger.history import store
 from ledger.history.blocks import last_of_day, last_received
 from ledger.history.pages import moved
 from ledger.orders.store import payments_of
-from ledger.transfer import Kind
+from ledger.transfer import Flag, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,6 +124,13 @@ class History:
                 begin = min(max(after, 0), end)
                 asked = _Asked(begin, end, end + 1 if newest_first else begin, newest_first)
             return view.page(asked, min(max(limit, 1), LINES_MAX))
+
+
+def state_of(flags: int) -> str:
+    """What a line is, in words: held, given back (a hold's), or posted."""
+    if flags & Flag.PENDING:
+        return "held"
+    return "given back" if flags & Flag.VOID_PENDING else "posted"
 
 
 def _position(block: Block | None) -> int:

@@ -244,6 +244,23 @@ def test_personal_data_is_sealed_at_rest_and_can_be_taken_away(town: Town) -> No
     assert b"Wulandari" not in kept
 
 
+def test_a_holder_takes_the_wallets_movements_and_a_refund_says_what_it_gives_back(town: Town) -> None:
+    card, shop = town.card(), partner(town, "shop-of-refunds")
+    number = str(card.identity.card_number)
+    order = {"card": number, "party": {"kind": "merchant", "number": 502}, "amount": 250_000}
+    fund = {**order, "party": {"kind": "bank", "number": 9}}
+    assert shop.post("/v1/credits", fund).status_code == 201
+    payment = shop.post("/v1/debits", order).json()["position"]
+    assert shop.post("/v1/credits", {**order, "amount": 100_000, "payment": payment}).status_code == 201
+    holder, _ = in_view(town, card)
+    told = json.loads(holder.get("/card/data.json").content)["wallet"]
+    assert [(one["kind"], one["amount"], one["refund_of"]) for one in told] == [
+        ("refund", "1000.00", payment), ("sale", "-2500.00", None), ("deposit", "2500.00", None),
+    ]  # fmt: skip
+    assert told[1]["number"] == payment
+    assert {one["state"] for one in told} == {"posted"}
+
+
 def test_a_holder_is_forgotten_a_year_after_the_cards_validity_and_not_before(tmp_path: Path) -> None:
     with Town.open(tmp_path / "city") as town:
         card = town.card()
