@@ -13,7 +13,6 @@ maker). NXP, "The use of higher data rates in applications", table 12: 1 kB read
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Final
@@ -22,9 +21,8 @@ from card.apdu import Ins, unwrap
 from card.trace import Exchange
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
-    from card.transport import Transport
 
 CARRIER_MHZ: Final = 13.56
 """fc: carrier periods in a microsecond."""
@@ -259,40 +257,3 @@ def modelled_ms(
     costs = [cost_of(exchange, link, chip) for exchange in exchanges]
     air, work = sum(cost.air_ms for cost in costs), sum(cost.chip_ms for cost in costs)
     return Cost(air, work, activation_us(link) / 1000)
-
-
-class Slowed:
-    """A Transport that takes as long as a real card would by the model: activation before the first exchange, then each exchange's time.
-
-    `sleep` takes seconds. Whatever the card behind it takes itself comes on top, so that this errs on the slow side.
-    """
-
-    def __init__(
-        self,
-        card: Transport,
-        link: Link = DEFAULT_LINK,
-        chip: Mapping[Work, Figure] = CHIP,
-        sleep: Callable[[float], None] = time.sleep,
-    ) -> None:
-        self._card = card
-        self._link = link
-        self._chip = chip
-        self._sleep = sleep
-        self._active = False
-
-    @property
-    def uid(self) -> bytes:
-        """The card's own seven bytes."""
-        return self._card.uid
-
-    def transmit(self, apdu: bytes) -> bytes:
-        """Exchange at a real card's pace; raises what the card's transport raises, after the time that the command took."""
-        answer = b""
-        try:
-            answer = self._card.transmit(apdu)
-        finally:
-            cost = cost_of(Exchange(apdu, answer, 0), self._link, self._chip)
-            begin = 0.0 if self._active else activation_us(self._link) / 1000
-            self._active = bool(answer)
-            self._sleep((begin + cost.total_ms) / 1000)
-        return answer

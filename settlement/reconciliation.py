@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from keys.money import Sen, display
-from settlement.breaks.classifying import Break, Known, Paid, classify
+from settlement.breaks.classifying import Known, Paid, classify
 from settlement.matching.engine import match
 from settlement.matching.kept import NewMatch
 from settlement.matching.sides import expected_of, told_of
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from keys.clock import Day
+    from settlement.breaks.model import Break
     from settlement.matching.days import BusinessDays
     from settlement.matching.engine import Found
     from settlement.matching.rules import RuleSet

@@ -15,14 +15,16 @@ from keys.money import Sen
 from ledger.transfer import Result
 from settlement.breaks import store as breaks
 from settlement.breaks.causes import Facts, name_causes
-from settlement.breaks.classifying import Break, Reason
 from settlement.breaks.evidence.store import late_taps
 from settlement.breaks.kept import What
+from settlement.breaks.model import Break, Reason
 from settlement.breaks.suspense import store as suspense
 from settlement.breaks.suspense.entries import entering, leaving
 from settlement.errors import MatchRefused
 from settlement.matching import store
 from settlement.matching.days import tolerant
+from settlement.matching.finding import store as finding
+from settlement.matching.loading import store as loading
 from settlement.matching.proposing import store as suggestions
 from settlement.matching.suggesting import suggest
 from settlement.payments import store as payments
@@ -75,12 +77,12 @@ def compute(ledger: Books, calendar: BusinessDays) -> Read:
     calendar = tolerant(calendar)
     with ledger.database.transaction() as connection:
         generation, rules = store.generation(connection), store.rules_in_force(connection)
-        items, lines = store.open_items(connection), store.open_lines(connection)
-        covered, refused = store.covered(connection), store.refused(connection)
+        items, lines = loading.open_items(connection), loading.open_lines(connection)
+        covered, refused = loading.covered(connection), store.refused(connection)
 
         def paid(references: Collection[str]) -> dict[str, tuple[int, Sen]]:
-            proven = store.matches_since(connection, references)
-            amounts = store.items_with(connection, sorted(proven)).select("reference", "amount").rows()
+            proven = finding.matches_since(connection, references)
+            amounts = loading.items_with(connection, sorted(proven)).select("reference", "amount").rows()
             return {reference: (proven[reference].number, Sen(amount)) for reference, amount in amounts}
 
         result = reconcile(items, lines, rules, calendar, covered, refused, paid)
@@ -144,7 +146,7 @@ class Keep:
             connection, self.read.result.each_match(), self.night, self.by, at, self.read.rules
         )
         changed = len(made) > 0
-        every = [*self.read.result.breaks, *(fee_break(one) for one in store.with_difference(connection))]
+        every = [*self.read.result.breaks, *(fee_break(one) for one in finding.with_difference(connection))]
         changed |= keep_breaks(tx, every, self.read.facts, self.night)
         became = list(posted)
         for one, entry in zip(self._leaving, became, strict=False):

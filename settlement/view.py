@@ -11,7 +11,7 @@ from keys.money import Sen
 from settlement import store
 from settlement.breaks import store as breaks
 from settlement.breaks.suspense import store as suspense
-from settlement.matching import store as matching
+from settlement.matching.finding import store as finding
 from settlement.night.store import three_way_of
 from settlement.payments import store as payments
 from settlement.positions.model import Purpose
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from ledger.store import Connection, Database
     from settlement.breaks.kept import KeptBreak, Sums
     from settlement.items import Item
+    from settlement.kept import KeptPosition, PaymentFile, Settlement
     from settlement.matching.kept import KeptMatch
     from settlement.night.model import ThreeWay
     from settlement.payments.model import Outcome, Report
     from settlement.positions.model import BankNet, DayLine
     from settlement.statements.kept import BankLine, KeptFile, KeptStatement
-    from settlement.store import KeptPosition, PaymentFile, Settlement
 
 _TAKEN: Final = {Verdict.ACCEPTED, Verdict.NOTED}
 _FOR_EVER: Final = 2**62
@@ -95,7 +95,7 @@ def view(database: Database, day: Day) -> NightView | None:
             tuple(statements.files_of(connection, day)),
             tuple(statements.statements_of(connection, day)),
             tuple(statements.lines_of(connection, day)),
-            tuple(matching.matches_of(connection, day)),
+            tuple(finding.matches_of(connection, day)),
             tuple(breaks.breaks_of(connection, day)),
             suspense.sums(connection, day),
             three_way_of(connection, day),

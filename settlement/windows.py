@@ -20,9 +20,9 @@ from settlement import store
 from settlement.calendar.cut_off import city_cut_offs
 from settlement.entries import entries
 from settlement.items import items
+from settlement.kept import KeptPosition, Record, Settlement
 from settlement.payments.files import payment_files
 from settlement.positions.netting import nets
-from settlement.store import KeptPosition, Record, Settlement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

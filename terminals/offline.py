@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 
 HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 24 * HOUR_MS
-ROOM_DAYS: Final = 30
-"""How long records may wait on a terminal without loss; after that they are still kept, and the terminal says so."""
 WARNING_DAYS: Final = 25
+"""How long records may wait for the ledger before the terminal says so; none is ever lost by its age."""
 DRIFT_MS_MAX: Final = 10 * 60_000
 """A clock that is further off than this decides no fare: transfer windows and concessions hang on it."""
 SET_BACK_MS_MAX: Final = 5 * 60_000

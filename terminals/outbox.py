@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from terminals.shifts import Shift
 
 RECORDS_MAX: Final = 100_000
-RECORDS_WARNING: Final = 90_000
 BATCH_RECORDS: Final = 500
 BATCH_BYTES: Final = 96 * 1024
 """What one batch carries at most: half a minute on a line of 3 kB/s."""
@@ -97,11 +96,6 @@ class Outbox:
     def waiting(self) -> int:
         """How many records the ledger has not confirmed."""
         return self._count
-
-    @property
-    def nearly_full(self) -> bool:
-        """True where an upload is due before the outbox is full."""
-        return self._count >= RECORDS_WARNING
 
     @property
     def next_sequence(self) -> int:

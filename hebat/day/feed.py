@@ -33,7 +33,6 @@ class Stop:
     name: str
     latitude: float
     longitude: float
-    in_feed: bool = True
 
 
 class Feed:
@@ -94,7 +93,7 @@ class Feed:
 
     def _add(self, ref: StopRef, latitude: float, longitude: float) -> Stop:
         number = self._count + len(self._added) + 1
-        fresh = Stop(number, ref.stop_id, ref.name, latitude, longitude, in_feed=False)
+        fresh = Stop(number, ref.stop_id, ref.name, latitude, longitude)
         return self._added.setdefault((latitude, longitude), fresh)
 
 

@@ -10,7 +10,7 @@ from hebat.demo.pockets import BANKS, OPENING
 from hebat.demo.statements import Account, Movement, camt053, mt940
 from keys.clock import date_of
 from keys.money import Rupiah, Sen, sen_of
-from settlement.breaks.classifying import Reason
+from settlement.breaks.model import Reason
 from settlement.items import ORDERS, ItemKind
 
 if TYPE_CHECKING:

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from hebat.load.riders import Rider
 
 FIRST_TERMINAL: Final = 1001
-TERMINALS_MIN: Final = 2
-TERMINALS_MAX: Final = 2_000
 BATCHES_MAX: Final = 200_000
 TAPS_MAX: Final = 500
 _TILL_EVERY: Final = 4

@@ -57,8 +57,8 @@ class Wanted:
 
     def filters(self, desks: Desks, today: Day) -> Filters:
         """The same as the desk asks for them; raises InputRefused for a word that is none."""
-        from settlement.breaks.classifying import Reason  # noqa: PLC0415  loads with SQLAlchemy
         from settlement.breaks.kept import Age, Cause, Filters  # noqa: PLC0415
+        from settlement.breaks.model import Reason  # noqa: PLC0415  loads with SQLAlchemy
 
         _known("reason", self.reason, list(Reason))
         _known("cause", self.cause, [cause for cause in Cause if cause])

@@ -17,8 +17,9 @@ from keys.money import Sen
 from ledger.chart import Code, split
 from settlement.calendar.city import city_calendar
 from settlement.errors import MatchRefused
-from settlement.matching import store as matching
 from settlement.matching.desk import MatchingDesk
+from settlement.matching.finding import store as finding
+from settlement.matching.loading import store as loading
 from settlement.rulebook.book import Rulebook
 from settlement.view import view
 
@@ -131,8 +132,8 @@ class Banks:
             return
         first, last = Day(min(self._known) - 1), Day(max(self._known) + 30)
         with city.ledger.database.transaction() as connection:
-            items, lines = matching.all_between(connection, first, last)
-            kept = [one for one in matching.matches_touching(connection, first, last) if one.holds]
+            items, lines = loading.all_between(connection, first, last)
+            kept = [one for one in finding.matches_touching(connection, first, last) if one.holds]
         members = Counter(member for one in kept for member in (*one.items, *one.lines))
         twice = [member for member, count in members.items() if count > 1]
         if twice:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from keys.clock import Day
-from settlement.breaks.classifying import Reason
 from settlement.breaks.kept import Age, Span
+from settlement.breaks.model import Reason
 from settlement.matching.days import business_days_between
 
 if TYPE_CHECKING:

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 from keys.clock import Day, date_of
 from keys.money import Rupiah, Sen, display, sen_of
-from settlement.breaks.classifying import Reason
 from settlement.breaks.kept import Cause, Severity
+from settlement.breaks.model import Reason
 from settlement.matching.days import business_days_between
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from settlement.breaks.classifying import Break
+    from settlement.breaks.model import Break
     from settlement.matching.days import BusinessDays
 
 HIGH_FROM: Final = sen_of(Rupiah(10_000_000))

@@ -1,110 +1,26 @@
-"""What matching leaves over, each with a reason, its evidence and the difference in sen. Pure, and the same every time.
+"""What matching leaves over, sorted by reason. Pure, and the same every time.
 
-| reason | what is there |
-|---|---|
-| AMOUNT_DIFFERS | item and line share the reference, not the amount |
-| WRONG_BANK | the item's reference stands on another bank's statement |
-| AMBIGUOUS | more than one candidate: people decide |
-| DUPLICATE_LINE | the bank told the same line twice |
-| RETURNED | a line takes back one that a match counts as paid |
-| UNDONE | a person undid the match of this item or line |
-| FEE | a match holds, but the bank kept a fee, or cut off sen, that the books do not have |
-| MISSING_ON_STATEMENT | the bank's statements reach the item's due day and do not show it |
-| UNEXPECTED_ON_STATEMENT | nothing of ours explains the line: it goes to the bank's suspense account |
-
-An item whose due day no statement has reached yet is no break: it waits.
+See `breaks.model` for the reasons. An item whose due day no statement has reached yet is no break: it waits.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from keys.clock import Day, date_of
 from keys.money import Sen, display
-from settlement.matching.sides import Expected, Told
+from settlement.breaks.model import Break, Left, Reason, undone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from settlement.matching.sides import Expected, Told
     from settlement.statements.kept import LineKey
 
 CANDIDATES_TOLD: Final = 5
-NO_DAY: Final = Day(0)
-
-
-class Reason(StrEnum):
-    """Why something is left over."""
-
-    AMOUNT_DIFFERS = "amount differs"
-    WRONG_BANK = "wrong bank"
-    AMBIGUOUS = "ambiguous"
-    DUPLICATE_LINE = "duplicate line"
-    RETURNED = "returned"
-    UNDONE = "match undone"
-    FEE = "fee kept by the bank"
-    MISSING_ON_STATEMENT = "missing on statement"
-    UNEXPECTED_ON_STATEMENT = "unexpected on statement"
-
-
-@dataclass(frozen=True, slots=True)
-class Break:
-    """An item, a line, or one of each that do not agree; or a match with a difference. `evidence` is a sentence for people.
-
-    `match` is the number of the match that a FEE is about, `off` its difference.
-    """
-
-    reason: Reason
-    item: Expected | None
-    line: Told | None
-    evidence: str
-    match: int = 0
-    off: Sen = Sen(0)
-    of_bank: int = 0
-    of_day: Day = NO_DAY
-
-    @property
-    def break_id(self) -> str:
-        """The same for the same item, line, match and reason, whenever it is found."""
-        parts = [
-            self.reason.value,
-            self.item.reference if self.item else "",
-            str(self.line.key) if self.line else "",
-            *([str(self.match)] if self.match else []),
-        ]
-        return f"BRK-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:12]}"
-
-    @property
-    def bank(self) -> int:
-        """The bank whose account it touches: the line's, else the item's, else the match's."""
-        return self.line.bank if self.line else self.item.bank if self.item else self.of_bank
-
-    @property
-    def since(self) -> Day:
-        """From which day its age counts: the line's value date, else the item's due day, else the match's night."""
-        return self.line.day if self.line else self.item.due if self.item else self.of_day
-
-    @property
-    def shown(self) -> Sen:
-        """What its line shows; 0 without one."""
-        return self.line.amount if self.line else Sen(0)
-
-    @property
-    def difference(self) -> Sen:
-        """What the bank shows less what was expected."""
-        return Sen(self.shown - (self.item.amount if self.item else 0) + self.off)
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """Everything that was not matched: breaks, and items that no statement could show yet."""
-
-    breaks: tuple[Break, ...]
-    waiting: tuple[Expected, ...]
 
 
 Paid = Callable[[Collection[str]], Mapping[str, tuple[int, Sen]]]
@@ -194,31 +110,29 @@ def _same_reference(items: Sequence[Expected], lines: Sequence[Told]) -> list[Br
     by_reference: dict[str, list[Told]] = defaultdict(list)
     for line in lines:
         by_reference[line.given].append(line)
-    found: list[Break] = []
-    for item in items:
-        claims = by_reference.get(item.told or item.reference, [])
-        if len(claims) == 1 and (claims[0].bank, claims[0].amount) == (item.bank, item.amount):
-            found += undone(item, "a person said that it and its line do not belong together")
-            found += undone(claims[0], "a person said that it and its item do not belong together")
-        elif len(claims) == 1:
-            found.append(_differs(item, claims[0]))
-        elif claims:
-            named = ", ".join(str(line.key) for line in claims[:CANDIDATES_TOLD])
-            found.append(
-                Break(
-                    Reason.AMBIGUOUS,
-                    item,
-                    None,
-                    f"could be line {named}: more than one carries its reference",
-                )
-            )
-            found += [
-                _of_line(
-                    Reason.AMBIGUOUS, line, f"one of {len(claims)} lines with reference {item.reference}"
-                )
-                for line in claims
-            ]
-    return found
+    claims = [(item, by_reference.get(item.told or item.reference, [])) for item in items]
+    return [one for item, claim in claims for one in _claimed(item, claim)]
+
+
+def _claimed(item: Expected, lines: Sequence[Told]) -> list[Break]:
+    """What is to be said of an item whose reference stands on some lines, perhaps none."""
+    if not lines:
+        return []
+    if len(lines) == 1:
+        (line,) = lines
+        if (line.bank, line.amount) != (item.bank, item.amount):
+            return [_differs(item, line)]
+        return [
+            *undone(item, "a person said that it and its line do not belong together"),
+            *undone(line, "a person said that it and its item do not belong together"),
+        ]
+    named = ", ".join(str(line.key) for line in lines[:CANDIDATES_TOLD])
+    which = f"could be line {named}: more than one carries its reference"
+    rival = f"one of {len(lines)} lines with reference {item.reference}"
+    return [
+        Break(Reason.AMBIGUOUS, item, None, which),
+        *(_of_line(Reason.AMBIGUOUS, line, rival) for line in lines),
+    ]
 
 
 def _returned(lines: Sequence[Told], known: Known) -> list[Break]:
@@ -256,13 +170,6 @@ def _unexpected(line: Told) -> Break:
     return _of_line(
         Reason.UNEXPECTED_ON_STATEMENT, line, f"{carried}; the bank says: {line.text[:100] or '-'}"
     )
-
-
-def undone(side: Expected | Told, evidence: str) -> list[Break]:
-    """The break of an item or a line whose match was undone."""
-    if isinstance(side, Told):
-        return [Break(Reason.UNDONE, None, side, evidence)]
-    return [Break(Reason.UNDONE, side, None, evidence)]
 
 
 def _of_line(reason: Reason, line: Told, evidence: str) -> Break:

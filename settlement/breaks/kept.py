@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from keys.clock import Day, UnixMs
     from keys.money import Sen
     from ledger.chart import AccountId
-    from settlement.breaks.classifying import Reason
+    from settlement.breaks.model import Reason
     from settlement.people import Person
     from settlement.statements.kept import LineKey
 

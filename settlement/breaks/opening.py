@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 from settlement.breaks import store
 from settlement.breaks.causes import Named, severity
-from settlement.breaks.classifying import undone
 from settlement.breaks.kept import Cause, What
-from settlement.matching import store as matching
+from settlement.breaks.model import undone
+from settlement.matching.loading import store as loading
 from settlement.matching.sides import told_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ledger.writer import Transaction
-    from settlement.breaks.classifying import Break
     from settlement.breaks.kept import Severity
+    from settlement.breaks.model import Break
     from settlement.people import Person
     from settlement.statements.kept import LineKey
 
@@ -54,6 +54,6 @@ def close_of(
             tx.connection, found.break_id, closed_night=tx.business_date, proposal=0 if alone else proposal
         )
         store.note(tx.connection, found.break_id, What.CLOSED, why, by, tx.received_at)
-    told = told_of(matching.lines_with(tx.connection, bereft))
+    told = told_of(loading.lines_with(tx.connection, bereft))
     opened = [one for line in told for one in undone(line, f"its item went another way: {why}")]
     open_breaks(tx, [(one, Cause.NONE, severity(one, Cause.NONE)) for one in opened], by)

@@ -8,11 +8,12 @@ import sqlalchemy as sa
 
 from keys.clock import Day, UnixMs
 from keys.money import Sen
-from settlement.breaks.classifying import Reason
 from settlement.breaks.kept import Cause, Event, KeptBreak, Severity, Totals, What
+from settlement.breaks.model import Reason
 from settlement.breaks.tables import breaks, events, files
 from settlement.matching.store import line_values
 from settlement.people import Person
+from settlement.portions import portions
 from settlement.statements.kept import LineKey
 from settlement.tables import WHOLE, statements
 
@@ -20,11 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from settlement.breaks.causes import Named
-    from settlement.breaks.classifying import Break
     from settlement.breaks.kept import Filters, Span
+    from settlement.breaks.model import Break
 
 NO_LINE: Final = LineKey("", 0, 0)
-_KEYS_MAX: Final = 400
 _SAID: Final = 4_000
 
 
@@ -55,8 +55,7 @@ def open_ids(connection: sa.Connection) -> set[str]:
 def known(connection: sa.Connection, break_ids: Sequence[str]) -> dict[str, KeptBreak]:
     """Those of some breaks that are kept, open or closed, by id."""
     found: dict[str, KeptBreak] = {}
-    for start in range(0, len(break_ids), _KEYS_MAX):
-        some = break_ids[start : start + _KEYS_MAX]
+    for some in portions(break_ids):
         query = sa.select(breaks).where(breaks.c.partition == WHOLE, breaks.c.break_id.in_(some))
         found |= {row.break_id: _kept(row) for row in connection.execute(query)}
     return found
@@ -81,8 +80,8 @@ def open_of(
     found: dict[str, KeptBreak] = {}
     # Asked for apart, so that an index serves each.
     for column, keys in ((breaks.c.reference, references), (place, [tuple(line) for line in lines])):
-        for start in range(0, len(keys), _KEYS_MAX):
-            here = column.in_(keys[start : start + _KEYS_MAX])
+        for some in portions(keys):
+            here = column.in_(some)
             query = sa.select(breaks).where(
                 breaks.c.partition == WHOLE, breaks.c.closed_night.is_(None), here
             )

@@ -116,23 +116,6 @@ class BankCalendar:
         self._place(self.first + place)
         return Day(self.first + place)
 
-    def bank_days_between(self, first: Day, last: Day) -> int:
-        """How many bank days lie after `first`, up to and including `last`: n where `last` is T+n of `first`.
-
-        Negative where `last` comes before `first`. Raises CalendarEnds.
-        """
-        return int(self._passed[self._place(last)] - self._passed[self._place(first)])
-
-    def bank_days_between_columns(
-        self, first: NDArray[np.int64], last: NDArray[np.int64]
-    ) -> NDArray[np.int64]:
-        """`bank_days_between` for columns of days; raises CalendarEnds where any lies outside."""
-        for days in (first, last):
-            if days.size:
-                self._place(int(days.min()))
-                self._place(int(days.max()))
-        return np.asarray(self._passed[last - self.first] - self._passed[first - self.first], dtype=np.int64)
-
     def with_overrides(self, overrides: Iterable[DayOverride]) -> BankCalendar:
         """The same calendar with these decisions in place of the ones that it has."""
         return BankCalendar(self.first, self.last, self.holidays.values(), overrides)

@@ -11,7 +11,8 @@ from settlement.errors import StatementRefused
 from settlement.staff.roles import Right
 from settlement.statements import store
 from settlement.statements.desk import StatementDesk
-from settlement.statements.inbox import TakeIn, received
+from settlement.statements.folder import received
+from settlement.statements.inbox import TakeIn
 from settlement.statements.kept import Verdict
 from settlement.statements.model import FILE_BYTES_MAX
 

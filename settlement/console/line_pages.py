@@ -16,7 +16,7 @@ from settlement.console.evidence import record_of, signed_fields
 from settlement.console.lines import store
 from settlement.console.pages import Pages, number_of
 from settlement.errors import MatchRefused
-from settlement.matching import store as matching
+from settlement.matching.finding import store as finding
 from settlement.matching.kept import SuggestionState
 from settlement.staff.roles import Right
 from settlement.statements.kept import LineKey
@@ -58,7 +58,7 @@ class LinePages(Pages):
             line = store.line_of(connection, key)
             if line is None:
                 return self._missing(ask, session, "No statement that was taken in has this line.")
-            match = matching.match_of_line(connection, key)
+            match = finding.match_of_line(connection, key)
             waiting = [] if match else store.suggestions_of(connection, key, SuggestionState.WAITING)
             told: dict[str, Any] = {
                 "match": match,
@@ -85,7 +85,7 @@ class LinePages(Pages):
         assert session is not None  # noqa: S101  as above
         key = line_key(ask)
         with self._desk.database.transaction() as connection:
-            match = matching.match_of_line(connection, key)
+            match = finding.match_of_line(connection, key)
         if match is None:
             raise MatchRefused("this line is not matched: somebody undid it before you")
         entry = said(session, ask, "match undone", f"match {match.number}", ask.said("why"))
@@ -121,7 +121,7 @@ class LinePages(Pages):
             item = store.item_of(connection, reference)
             if item is None:
                 return self._missing(ask, session, "Nothing is expected under this reference.")
-            match = matching.match_of_item(connection, reference)
+            match = finding.match_of_item(connection, reference)
             rows = store.transfers_of(connection, item)
         return self._drawing.page(
             "item.html", ask, session, item=item, match=match, rows=rows, bank=self._desk.bank(item.bank),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from keys.clock import date_of, day_of, local
 from ledger.http import cursors
 from settlement import store
-from settlement.breaks.classifying import Reason
+from settlement.breaks.model import Reason
 from settlement.breaks.suspense import store as suspense
 from settlement.console.calls import Page, download
 from settlement.console.nightly import store as nightly

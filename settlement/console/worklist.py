@@ -12,7 +12,7 @@ from ledger.errors import CursorRefused
 from ledger.http import cursors
 from ledger.intake.reasons import ExceptionKind
 from ledger.intake.reasons import Reason as Quarantined
-from settlement.breaks.classifying import Reason
+from settlement.breaks.model import Reason
 from settlement.console import store
 from settlement.console.calls import Page
 from settlement.console.nights import TONES

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ledger.chart import AccountId
     from ledger.engine import Balance
     from ledger.store import Connection, Window
-    from settlement.store import Settlement
+    from settlement.kept import Settlement
 
     Integers = npt.NDArray[np.int64]
     Rows = npt.NDArray[np.void]

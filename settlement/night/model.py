@@ -79,11 +79,6 @@ class ThreeWay:
         """True where the books agree with themselves."""
         return not any(check.unexplained for check in self.of(Side.BOOKS))
 
-    @property
-    def is_explained(self) -> bool:
-        """True where every figure is zero or explained."""
-        return not any(check.unexplained for check in self.checks)
-
     def of(self, side: Side) -> tuple[Check, ...]:
         """The figures of one side."""
         return tuple(check for check in self.checks if check.side is side)

@@ -24,7 +24,8 @@ from settlement.payments.reports import TakeReport
 from settlement.positions.summing import Summing
 from settlement.reconciling import run_matching
 from settlement.statements.desk import StatementDesk
-from settlement.statements.inbox import TakeIn, files_in, incoming
+from settlement.statements.folder import files_in, incoming
+from settlement.statements.inbox import TakeIn
 from settlement.statements.schemas import Schemas
 from settlement.view import report, view
 

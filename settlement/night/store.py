@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from keys.clock import Day
 from keys.money import Sen
 from ledger.tables import blocks
-from settlement.breaks.classifying import Reason
+from settlement.breaks.model import Reason
 from settlement.breaks.tables import breaks
 from settlement.matching.tables import match_items, matches
 from settlement.night.model import ThreeWay

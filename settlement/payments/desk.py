@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from keys.clock import Day, UnixMs
     from ledger.store import Connection, Database
     from settlement.items import Item
+    from settlement.kept import PaymentFile
     from settlement.payments.model import Outcome, Report
     from settlement.statements.schemas import Schemas
-    from settlement.store import PaymentFile
 
     Also = Callable[[Connection], object]
 

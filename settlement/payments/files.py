@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keys.money import Sen
+from settlement.kept import PaymentFile
 from settlement.payments import pain001, table
 from settlement.payments.table import template_of
 from settlement.rulebook.model import RuleKind
 from settlement.statements.reading import digest
-from settlement.store import PaymentFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from settlement.store import PaymentFile
+    from settlement.kept import PaymentFile
 
 
 @contextmanager

@@ -10,7 +10,8 @@ from settlement.rulebook.book import Rulebook
 from settlement.rulebook.model import RuleKind
 from settlement.statements import store
 from settlement.statements.dialects import BY_NAME, STRICT, dialect_of
-from settlement.statements.inbox import TakeIn, file_of, received
+from settlement.statements.folder import file_of
+from settlement.statements.inbox import TakeIn
 from settlement.statements.mapped.mapping import mapping_of
 from settlement.statements.reading import Reader
 from settlement.statements.schemas import Schemas
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from ledger.store import Database
     from settlement.participants import Participants
     from settlement.statements.dialects import Dialect
-    from settlement.statements.inbox import Incoming
+    from settlement.statements.folder import Incoming
     from settlement.statements.kept import KeptFile
     from settlement.statements.mapped.mapping import Mapping
 
@@ -62,10 +63,6 @@ class StatementDesk:
     def take(self, path: Path, night: Day, mapping: str = "") -> KeptFile:
         """Take a file in; the verdict. Raises OSError where it cannot be read."""
         return self._keep(file_of(path, self.reader(mapping).read), night)
-
-    def take_bytes(self, name: str, content: bytes, night: Day, mapping: str = "") -> KeptFile:
-        """The same for a file that was sent."""
-        return self._keep(received(name, content, self.reader(mapping).read), night)
 
     def _keep(self, file: Incoming, night: Day) -> KeptFile:
         unit = TakeIn(file, self._participants, night)

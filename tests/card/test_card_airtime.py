@@ -16,7 +16,6 @@ from card.airtime import (
     CHIP,
     Link,
     Rate,
-    Slowed,
     Work,
     activation_us,
     air_us,
@@ -27,7 +26,6 @@ from card.airtime import (
     work_of,
 )
 from card.apdu import Ins, wrap
-from card.errors import CardLost
 from card.layout import Journey, TapKind
 from card.purse import Change
 from card.trace import Exchange, Recorder, name_of
@@ -253,27 +251,3 @@ def test_each_step_up_in_rate_makes_a_fare_shorter(card: VirtualCard, vault: Fil
     exchanges = fare(card, vault)
     totals = [modelled_ms(exchanges, Link(rate)).total_ms for rate in Rate]
     assert totals == sorted(totals, reverse=True)
-
-
-# A card at a real card's pace
-
-
-def test_a_slowed_card_sleeps_what_the_model_says(card: VirtualCard, vault: FileVault) -> None:
-    slept: list[float] = []
-    recorder = Recorder(Slowed(card, sleep=slept.append))
-    purse.open_card(recorder, vault, Role.DEBIT)
-    assert len(slept) == len(recorder.exchanges)
-    assert sum(slept) * 1000 == pytest.approx(modelled_ms(recorder.exchanges).total_ms)
-    assert recorder.uid == card.uid
-
-
-def test_a_slowed_card_that_was_lost_is_activated_again(card: VirtualCard) -> None:
-    slept: list[float] = []
-    slowed = Slowed(card, sleep=slept.append)
-    card.tear(2, acts=False)
-    slowed.transmit(wrap(Ins.GET_VERSION))
-    with pytest.raises(CardLost):
-        slowed.transmit(wrap(Ins.GET_VERSION))
-    slowed.transmit(wrap(Ins.GET_VERSION))
-    assert slept[2] == pytest.approx(slept[0])
-    assert slept[1] < slept[0] - activation_us() / 1_000_000

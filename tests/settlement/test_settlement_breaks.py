@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from keys.clock import Day
 from keys.money import Sen
 from settlement.breaks.causes import Facts, LateTaps, name_causes
-from settlement.breaks.classifying import Reason
 from settlement.breaks.kept import Cause, Severity
+from settlement.breaks.model import Reason
 from settlement.matching.days import Weekdays
 from settlement.matching.rules import SHIPPED
 from settlement.reconciliation import Reconciliation, reconcile

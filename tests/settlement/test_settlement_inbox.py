@@ -13,7 +13,7 @@ from keys.clock import UnixMs
 from keys.money import Sen
 from settlement.errors import StatementTooLarge
 from settlement.rulebook.model import RuleKind
-from settlement.statements import inbox, store
+from settlement.statements import folder, store
 from settlement.statements.desk import StatementDesk
 from settlement.statements.kept import KeptFile, Verdict
 from settlement.statements.reading import digest
@@ -106,7 +106,12 @@ def test_a_notification_is_kept_and_books_nothing(stage: Stage) -> None:
     assert [line.repeated for line in seen(stage).lines] == [False]
 
 
-def test_a_table_without_balances_goes_on_from_the_statement_before(stage: Stage) -> None:
+def taken(desk: StatementDesk, path: Path, content: bytes) -> KeptFile:
+    path.write_bytes(content)
+    return desk.take(path, DAY)
+
+
+def test_a_table_without_balances_goes_on_from_the_statement_before(stage: Stage, tmp_path: Path) -> None:
     desk = StatementDesk(stage.ledger.database, stage.participants)
     mapping = {
         "header": ["Date", "Amount"], "columns": {"booking_date": 1, "amount": 2, "text": 3}, "account": "0099001122",
@@ -116,24 +121,24 @@ def test_a_table_without_balances_goes_on_from_the_statement_before(stage: Stage
     )
     stage.put("1.xml", statement(0, 1_000, INTEREST))
     assert verdicts(stage) == {"1.xml": Verdict.ACCEPTED}
-    kept = desk.take_bytes("2.csv", b"Date,Amount,Text\n19/11/2026,5.00,setoran\n", DAY)
+    kept = taken(desk, tmp_path / "2.csv", b"Date,Amount,Text\n19/11/2026,5.00,setoran\n")
     assert (kept.verdict, kept.format) == (Verdict.ACCEPTED, "mapping plain 1")
     with stage.ledger.database.transaction() as connection:
         last = store.last_statement(connection, 9)
     assert last is not None
     assert (last.opening, last.closing, last.chain) == (2_050, 2_550, 2)
     assert (
-        desk.take_bytes("3.csv", b"Date,Amount,Text\n19/11/2026,5.00,setoran \n", DAY).verdict
+        taken(desk, tmp_path / "3.csv", b"Date,Amount,Text\n19/11/2026,5.00,setoran \n").verdict
         is Verdict.DUPLICATE
     )
 
 
-def test_staff_may_choose_another_dialect_for_a_bank(stage: Stage) -> None:
+def test_staff_may_choose_another_dialect_for_a_bank(stage: Stage, tmp_path: Path) -> None:
     desk = StatementDesk(stage.ledger.database, stage.participants)
     content = mt940(Account("BNI", "0099001122", DATE, 1, Sen(500), [])).replace(b"IDR5,00", b"IDR5")
-    assert desk.take_bytes("1.sta", content, DAY).verdict is Verdict.REFUSED
+    assert taken(desk, tmp_path / "1.sta", content).verdict is Verdict.REFUSED
     desk.rulebook.add(RuleKind.DIALECT, "0009", "BTN", author="maker", reason="no commas", at=UnixMs(0))
-    assert desk.take_bytes("1.sta", content, DAY).verdict is Verdict.ACCEPTED
+    assert taken(desk, tmp_path / "1.sta", content).verdict is Verdict.ACCEPTED
 
 
 def test_the_same_file_again_is_the_same_and_under_another_name_a_duplicate(stage: Stage) -> None:
@@ -195,7 +200,7 @@ def test_a_file_whose_second_statement_is_wrong_is_refused_whole(stage: Stage) -
 def test_law_10_a_file_over_the_limit_is_refused_by_its_size_alone(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "FILE_BYTES_MAX", 100)
+    monkeypatch.setattr(folder, "FILE_BYTES_MAX", 100)
     stage.put("big.xml", statement(0, 0))
     assert verdicts(stage) == {"big.xml": Verdict.REFUSED}
 
@@ -203,11 +208,11 @@ def test_law_10_a_file_over_the_limit_is_refused_by_its_size_alone(
 def test_law_10_a_folder_of_too_many_files_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "FILES_MAX", 2)
+    monkeypatch.setattr(folder, "FILES_MAX", 2)
     for number in range(3):
         (tmp_path / f"{number}.xml").write_bytes(b"x")
     with pytest.raises(StatementTooLarge, match="3 files"):
-        inbox.incoming(tmp_path)
+        folder.incoming(tmp_path)
 
 
 def test_a_file_whose_name_is_no_text_is_taken_in_all_the_same(stage: Stage) -> None:
@@ -218,7 +223,7 @@ def test_a_file_whose_name_is_no_text_is_taken_in_all_the_same(stage: Stage) -> 
 def test_hidden_files_and_folders_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / ".part").write_bytes(b"x")
     (tmp_path / "old").mkdir()
-    assert inbox.incoming(tmp_path) == inbox.incoming(tmp_path / "nowhere") == []
+    assert folder.incoming(tmp_path) == folder.incoming(tmp_path / "nowhere") == []
 
 
 def seen(stage: Stage) -> NightView:

@@ -12,7 +12,7 @@ from hebat.demo.statements import Movement
 from keys.clock import Day
 from keys.money import Sen
 from ledger.chart import Code, Partition, account_id
-from settlement.breaks.classifying import Reason
+from settlement.breaks.model import Reason
 from settlement.errors import MatchRefused, MatchUnknown, PersonInvalid, RulesInvalid
 from settlement.matching.kept import ACCEPTED, BY_HAND, SuggestionState
 from settlement.matching.rules import SHIPPED, parse

@@ -19,8 +19,8 @@ from tests.settlement.town import BNI, DATE, DAY, JATENG
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from settlement.breaks.classifying import Reason
     from settlement.breaks.kept import KeptBreak, Sums
+    from settlement.breaks.model import Reason
     from settlement.items import Item
     from settlement.statements.kept import BankLine
     from tests.settlement.town import Stage

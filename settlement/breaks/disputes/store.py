@@ -51,17 +51,6 @@ def of_break(connection: sa.Connection, break_id: str) -> tuple[Dispute, ...]:
     return tuple(dispute_of_row(row) for row in connection.execute(query))
 
 
-def due(connection: sa.Connection, until: Day, limit: int) -> list[Dispute]:
-    """Open disputes whose deadline is a day or before, the nearest first."""
-    here = (
-        disputes.c.partition == WHOLE,
-        disputes.c.state == DisputeState.OPEN.value,
-        disputes.c.deadline <= until,
-    )
-    query = sa.select(disputes).where(*here).order_by(disputes.c.deadline, disputes.c.break_id).limit(limit)
-    return [dispute_of_row(row) for row in connection.execute(query)]
-
-
 def dispute_of_row(row: Any) -> Dispute:
     """A dispute of its row."""
     return Dispute(

@@ -18,7 +18,8 @@ from settlement.breaks.suspense import store as suspense
 from settlement.breaks.suspense.entries import entry, suspense_account
 from settlement.errors import BreakRefused, BreakUnknown, MakerIsChecker
 from settlement.matching import store as matching
-from settlement.matching.desk import undo
+from settlement.matching.acts import undo
+from settlement.matching.finding import store as finding
 from settlement.matching.kept import ADJUSTED, NewMatch
 
 if TYPE_CHECKING:
@@ -222,6 +223,6 @@ class Decide:
             matching.explain_match(connection, found.match, 0)
             breaks.change(connection, found.break_id, closed_night=None)
             breaks.note(connection, found.break_id, What.REOPENED, f"proposal {number}", self.by, at)
-        elif (made := matching.match_by_proposal(connection, before)) is not None:
+        elif (made := finding.match_by_proposal(connection, before)) is not None:
             undo(tx, made, self.by, f"proposal {number} took back the entry of proposal {before}: {self.why}")
         matching.next_generation(connection)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from keys.clock import Day
+from settlement.matching.finding.store import matches_where
 from settlement.matching.kept import SuggestionState
 from settlement.matching.proposing.store import suggestion_of_row
-from settlement.matching.store import matches_where
 from settlement.matching.tables import matches, suggestions
 from settlement.statements.store import line_of_row
 from settlement.store import item_of_row

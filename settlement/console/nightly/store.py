@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from settlement.breaks import store as breaks_store
 from settlement.breaks.tables import breaks
-from settlement.matching import store as matching
+from settlement.matching.finding import store as finding
 from settlement.matching.tables import match_items
 from settlement.positions.model import Purpose
 from settlement.store import item_of_row, position_of_row
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from ledger.store import Connection
     from settlement.breaks.kept import KeptBreak
     from settlement.items import Item
+    from settlement.kept import KeptPosition
     from settlement.matching.kept import KeptMatch
-    from settlement.store import KeptPosition
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def items_page(connection: Connection, day: Day, behind: str, limit: int) -> lis
     )
     found = [item_of_row(row) for row in connection.execute(query)]
     references = [one.reference for one in found]
-    proofs = matching.matches_since(connection, references)
+    proofs = finding.matches_since(connection, references)
     broken = {one.reference for one in breaks_store.open_of(connection, references, [])}
     return [Expected(one, proofs.get(one.reference), one.reference in broken) for one in found]
 
