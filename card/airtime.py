@@ -18,10 +18,11 @@ from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Final
 
 from card.apdu import Ins, unwrap
-from card.trace import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from card.trace import Exchange
 
 
 CARRIER_MHZ: Final = 13.56
