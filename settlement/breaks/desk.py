@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from keys.clock import Day, date_of
 from ledger.transfer import Result
 from settlement.breaks import store
-from settlement.breaks.acting import Act, Check, Do, said_text
+from settlement.breaks.acting import Act, said_text
 from settlement.breaks.disputes import store as disputes
 from settlement.breaks.kept import (
     FILE_BYTES_MAX,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from ledger.chart import AccountId
     from ledger.writer import Transaction
+    from settlement.breaks.acting import Check, Do
     from settlement.breaks.kept import Dispute, KeptBreak, Proposal
 
 
