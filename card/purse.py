@@ -13,14 +13,13 @@ from card import client, tmac
 from card.apdu import Ins, Status
 from card.channel import CommMode
 from card.errors import CardForeign, CardRefused, SessionBroken, StatusError
-from card.layout import AID, RECORD_BYTES, File, Identity, Journey, LogRecord, ReaderId, TapKind
+from card.layout import AID, File, Identity, Journey, LogRecord, ReaderId, TapKind
 from keys.money import Rupiah
-from keys.vault import Role
 
 if TYPE_CHECKING:
     from card.transport import Transport
     from keys.clock import UnixMs
-    from keys.vault import Vault
+    from keys.vault import Role, Vault
 
 _TMAC_CONTENT_BYTES: Final = 12
 
@@ -188,10 +187,11 @@ def open_card(transport: Transport, vault: Vault, role: Role) -> OpenCard:
     Raises CardForeign, CardLost, EvidenceError (a layout that this software does not know), SessionBroken.
     """
     seen = seen_now(transport)
-    return OpenCard(transport.uid, _authenticated(transport, vault, role), seen)
+    return OpenCard(transport.uid, authenticated(transport, vault, role), seen)
 
 
-def _authenticated(transport: Transport, vault: Vault, role: Role) -> client.Session:
+def authenticated(transport: Transport, vault: Vault, role: Role) -> client.Session:
+    """A session under a role's key, the newest version that the card knows. Raises CardForeign, CardLost, StatusError."""
     for version in vault.versions(role):
         key = vault.card_key(role, version, transport.uid)
         try:
@@ -208,7 +208,7 @@ def seen_now(transport: Transport) -> Seen:
 
     Raises CardForeign where the card has no application of this city, CardLost.
     """
-    _select(transport)
+    select_city(transport)
     try:
         content = client.read_free(transport, File.TMAC)
     except StatusError as error:
@@ -219,63 +219,9 @@ def seen_now(transport: Transport) -> Seen:
     return Seen(tmc, content[4:] if tmc else b"")
 
 
-def _select(transport: Transport) -> None:
+def select_city(transport: Transport) -> None:
+    """Select this city's application; raises CardForeign where the card has none, CardLost."""
     try:
         client.select(transport, AID)
     except StatusError as error:
         raise CardForeign("this card is not a Kartu Semarang Hebat") from error
-
-
-def newest_record(transport: Transport, vault: Vault, role: Role) -> LogRecord | None:
-    """The last thing that happened to a card that `seen_now` has looked at, by its own log; None for a fresh card."""
-    return next(iter(_records(transport, vault, role, count=1)), None)
-
-
-def last_records(
-    transport: Transport, vault: Vault, role: Role = Role.READ, count: int = 0
-) -> list[LogRecord]:
-    """The card's log, newest first, under a role's key; empty for a fresh card. Count 0 is all. Raises as `open_card`."""
-    _select(transport)
-    return _records(transport, vault, role, count)
-
-
-@dataclass(frozen=True, slots=True)
-class Inspection:
-    """What a card tells somebody who may only look: whose it is, its log, newest first, and its transaction counter."""
-
-    identity: Identity
-    records: list[LogRecord]
-    seen: Seen
-
-    @property
-    def locked(self) -> bool:
-        """True where a terminal locked the card: any later transaction would have ended that."""
-        return bool(self.records) and self.records[0].kind is TapKind.LOCK
-
-    @property
-    def balance(self) -> Rupiah:
-        """What the purse held after the newest transaction; a card without one holds nothing."""
-        return self.records[0].balance_after if self.records else Rupiah(0)
-
-
-def inspected(transport: Transport, vault: Vault, role: Role = Role.READ) -> Inspection:
-    """Read identity and log under a role's key, and change nothing. Raises as `open_card`."""
-    seen = seen_now(transport)
-    session = _authenticated(transport, vault, role)
-    identity = Identity.decode(session.read(File.IDENTITY, CommMode.MAC))
-    return Inspection(identity, _logged(session, 0), seen)
-
-
-def _records(transport: Transport, vault: Vault, role: Role, count: int) -> list[LogRecord]:
-    return _logged(_authenticated(transport, vault, role), count)
-
-
-def _logged(session: client.Session, count: int) -> list[LogRecord]:
-    try:
-        data = session.read_records(File.LOG, CommMode.MAC, count)
-    except StatusError as error:
-        if error.status != Status.BOUNDARY_ERROR:
-            raise
-        return []
-    records = [LogRecord.decode(data[at : at + RECORD_BYTES]) for at in range(0, len(data), RECORD_BYTES)]
-    return records[::-1]

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 from card import client, files, management, ndef
 from card.apdu import Ins, wrap
 from card.errors import SessionBroken
+from card.far import FarSession, Script, proven, whole
 from card.layout import AID
 from card.personalise import PICC_LEVEL, key_of
-from card.relay import FarSession, Script, proven, whole
 from keys.errors import VaultError
 from keys.vault import Role
 

@@ -21,7 +21,7 @@ from card.batch import (
     STEP_CONTENT_TYPE,
     WAITING_CONTENT_TYPE,
 )
-from card.relay import carried
+from card.far import carried
 from keys.money import Rupiah
 from terminals.errors import LoadDenied, Offline, ReceiptWrong, UploadRefused
 from terminals.tap import Colour, Outcome

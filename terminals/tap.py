@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from card import evidence, purse
+from card import evidence, inspecting, purse
 from card.batch import Context, RecordStatus, TapRecord
 from card.errors import CardError, CardForeign, CardLost, CardRefused, SessionBroken, StatusError
 from card.layout import TapKind
@@ -24,8 +24,9 @@ from terminals.outbox import RecordState
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from card.inspecting import Inspection
     from card.layout import LogRecord
-    from card.purse import Change, Inspection, Intent, OpenCard
+    from card.purse import Change, Intent, OpenCard
     from card.transport import Transport
     from keys.vault import Vault
     from terminals.locking import Admission
@@ -105,7 +106,7 @@ class TapMachine:
 
         def looked() -> Outcome:
             self._need_taken(card, self._admission.need_unblocked)
-            found = purse.inspected(card, self._vault, role)
+            found = inspecting.inspected(card, self._vault, role)
             if found.locked:
                 self._admission.need_released(found.records[0])
             seen.append(found)
@@ -119,7 +120,7 @@ class TapMachine:
         open_ = purse.open_card(card, self._vault, role)
         if not open_.locked:
             return open_
-        self._admission.need_released(purse.newest_record(card, self._vault, role))
+        self._admission.need_released(inspecting.newest_record(card, self._vault, role))
         return purse.open_card(card, self._vault, role)
 
     def _need_taken(self, card: Transport, need: Callable[[bytes], None]) -> None:
@@ -175,7 +176,7 @@ class TapMachine:
         if seen.tmc == pending.tmc - 1:
             self._outbox.void(pending, seen.tmc, seen.tmv)
             return None
-        newest = purse.newest_record(card, self._vault, role)
+        newest = inspecting.newest_record(card, self._vault, role)
         if seen.tmc == pending.tmc and newest is not None and _is_ours(newest, pending):
             self._outbox.confirm(pending, seen.tmv)
             if pending.kind is TapKind.LOCK:  # nobody paid, and what was wanted now is still to be decided

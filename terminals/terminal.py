@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from card.batch import TapRecord
-    from card.purse import Inspection, OpenCard
+    from card.inspecting import Inspection
+    from card.purse import OpenCard
     from card.transport import Transport
     from keys.clock import Clock
     from keys.vault import Vault

@@ -18,11 +18,13 @@ import httpx2
 from rich.console import Console
 from rich.table import Table
 
-from card import relay
-from card.airtime import CHIP, Link, Rate, cost_of, modelled_ms, work_of
+from card import far, relay
+from card.airtime import Link, Rate, cost_of, modelled_ms
+from card.chip_time import CHIP, work_of
+from card.inspecting import last_records
 from card.layout import NEVER, Concession, Identity, TapKind, card_number
 from card.personalise import personalise
-from card.purse import Change, last_records
+from card.purse import Change
 from card.trace import Recorder, name_of
 from card.virtual import VirtualCard
 from hebat.story_clock import StoryClock
@@ -133,7 +135,7 @@ class _Bench:
         """Load cash as the ledger does it; the way between ledger and kiosk is no part of what is measured."""
         change = Change(TapKind.LOAD, _LOAD, None, _TERMINAL, 1, self.clock.now(), 1)
         key = self.vault.card_key(Role.LOAD, 1, card.uid)
-        return relay.driven(relay.loaded(card.uid, [key], change, lambda _identity: None), card)
+        return far.driven(relay.loaded(card.uid, [key], change, lambda _identity: None), card)
 
     def lose_an_answer(self) -> None:
         """A sale whose commit the card carries out, and whose answer is lost."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from card import purse
+from card import inspecting, purse
 from card.errors import CardForeign
 from hebat.cards.recognising import Kind, Recognised, recognise
 from hebat.vaults import city_vault
@@ -78,7 +78,7 @@ def read_city_card(card: Transport, vault: Vault) -> CityCard:
     Raises CardForeign, CardLost, EvidenceError, SessionBroken, StatusError.
     """
     open_ = purse.open_card(card, vault, Role.DEBIT)
-    records = purse.last_records(card, vault, Role.DEBIT)
+    records = inspecting.last_records(card, vault, Role.DEBIT)
     return CityCard(card.uid, open_.identity, open_.journey, open_.balance, open_.seen.tmc, tuple(records))
 
 

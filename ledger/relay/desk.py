@@ -24,6 +24,7 @@ from card.batch import (
 )
 from card.batch import digest as digest_of
 from card.errors import CardError, CardLocked
+from card.far import Far, authenticated
 from card.purse import Change
 from keys import envelope
 from keys.errors import EnvelopeError, KeyRetired, SignatureWrong
@@ -55,8 +56,8 @@ from ledger.relay.unit import Intend
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from card.far import Script
     from card.purse import Evidence, Intent, Seen
-    from card.relay import Script
     from keys.clock import Clock
     from keys.vault import CardKey, Vault
     from ledger.book import Ledger
@@ -265,14 +266,14 @@ class LoadDesk:
         return self._write(session.terminal, record)
 
     def _load(self, session: LoadSession) -> Script[Told]:
-        seen, secured = yield from relay.authenticated(Role.LOAD.key_no, self._keys(session.card))
+        seen, secured = yield from authenticated(Role.LOAD.key_no, self._keys(session.card))
         if session.admitted.request.locks:
-            return (yield from self._lock_card(session, relay.Far(session.uid, secured, seen)))
+            return (yield from self._lock_card(session, Far(session.uid, secured, seen)))
         before = earlier(self._intake, session, seen, self._clock.now())
         if before is not None:
             return self._settled(session, seen, before)
         need_settled(self._intake, session, seen)
-        far = relay.Far(session.uid, secured, seen)
+        far = Far(session.uid, secured, seen)
         change = self._change(session)
         intent, last = yield from relay.staged(
             far, change, lambda identity: need_in_date(identity, change.at)
@@ -282,7 +283,7 @@ class LoadDesk:
         evidence = yield from relay.committed(far, intent, last)
         return self._posted(session, intent, evidence)
 
-    def _lock_card(self, session: LoadSession, far: relay.Far) -> Script[Told]:
+    def _lock_card(self, session: LoadSession, far: Far) -> Script[Told]:
         """Lock a blocked card, once; whatever it says, it is shown as blocked."""
         try:
             intent, last = yield from relay.locking(far, self._change(session))

@@ -16,7 +16,7 @@ from keys.errors import VaultError
 from ledger.intake.key_versions import ACCESS, PHONE, PLACES, newest
 
 if TYPE_CHECKING:
-    from card.relay import Script
+    from card.far import Script
     from card.rolling import Level
     from keys.vault import Role, Vault
     from ledger.intake.registry import Card, Registry

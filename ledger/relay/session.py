@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from card.apdu import ISO_DATA_MAX
 from card.batch import RELAYED_FROM, Context
-from card.relay import BATCH_MAX
+from card.far import BATCH_MAX
 from keys import cbor
 from keys.errors import CborMalformed
 from ledger.errors import BatchMalformed, LoadStepRefused, Overloaded
@@ -16,7 +16,7 @@ from ledger.relay.told import Step, Told
 
 if TYPE_CHECKING:
     from card.batch import TapRecord
-    from card.relay import Script
+    from card.far import Script
     from keys.identity import TerminalCertificate
     from ledger.intake.loads import Admitted
     from ledger.intake.registry import Card

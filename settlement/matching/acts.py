@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from settlement.people import Person
     from settlement.statements.kept import LineKey
 
-
 MEMBERS_MAX: Final = 500
 """Items and lines of one match."""
 

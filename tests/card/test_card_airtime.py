@@ -13,19 +13,17 @@ from hypothesis import strategies as st
 from card import purse
 from card.airtime import (
     CARRIER_MHZ,
-    CHIP,
     Link,
     Rate,
-    Work,
     activation_us,
     air_us,
     blocks_of,
     cost_of,
     frame_us,
     modelled_ms,
-    work_of,
 )
 from card.apdu import Ins, wrap
+from card.chip_time import CHIP, Work, work_of
 from card.layout import Journey, TapKind
 from card.purse import Change
 from card.trace import Exchange, Recorder, name_of

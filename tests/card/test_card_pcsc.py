@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from card import pcsc, purse
+from card import inspecting, pcsc, purse
 from card.apdu import GET_UID
 from card.errors import (
     Acted,
@@ -75,7 +75,7 @@ def test_a_card_is_personalised_loaded_and_debited_through_a_reader(pcscd: Pcscd
         personalise(card, vault, IDENTITY)
         loaded = transact(card, vault, TapKind.LOAD, 50_000, 1)
         paid = transact(card, vault, TapKind.FARE, 3_500, 2)
-        newest = purse.newest_record(card, vault, Role.READ)
+        newest = inspecting.newest_record(card, vault, Role.READ)
     assert (loaded.tmc, paid.tmc, value(chip)) == (1, 2, 46_500)
     assert newest is not None
     assert (newest.kind, newest.balance_after) == (TapKind.FARE, 46_500)

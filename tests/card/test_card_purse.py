@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from card import client, evidence, purse
+from card import client, evidence, inspecting, purse
 from card.apdu import Status
 from card.errors import CardForeign, CardRefused, EvidenceError, StatusError
 from card.layout import AID, File, Journey, JourneyState, LogRecord, TapKind
@@ -125,7 +125,7 @@ def test_the_read_key_sees_the_log_and_not_the_purse(card: VirtualCard, vault: F
     load(card, vault, 50_000)
     for sequence in range(2, 14):
         ride(card, vault, 100, sequence)
-    records = purse.last_records(card, vault)
+    records = inspecting.last_records(card, vault)
     assert [record.sequence for record in records] == list(range(13, 3, -1))
     client.select(card, AID)
     session = client.authenticate(card, Role.READ.key_no, vault.card_key(Role.READ, 1, card.uid))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from card import client, management, ndef, purse
+from card import client, inspecting, management, ndef, purse
 from card.applications import ApplicationSettings
 from card.errors import CardError, CardForeign
 from card.layout import AID, File, Journey, TapKind
@@ -97,7 +97,7 @@ def fare(card: Transport, vault: FileVault) -> object:
 FLOWS: dict[str, Callable[[Transport, FileVault], object]] = {
     "fare": fare,
     "look": lambda card, _vault: purse.seen_now(card),
-    "log": purse.last_records,
+    "log": inspecting.last_records,
     "personalise": lambda card, vault: personalise(card, vault, IDENTITY, "https://kartu.example/t"),
     "phone": lambda card, _vault: ndef.read_address(card),
     "version": lambda card, _vault: management.version(client.free(card)),

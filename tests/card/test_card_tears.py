@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from card import purse
+from card import inspecting, purse
 from card.errors import Acted, CardLost
 from card.layout import AID, File, Journey, TapKind
 from card.purse import Change
@@ -57,7 +57,7 @@ def test_a_torn_card_has_committed_whole_or_not_at_all_and_says_which(
     committed = after.tmc == before.tmc + 1
     assert committed == (cut == exchanges and acts)
     assert value(card) == START + (moved if committed else 0)
-    newest = purse.newest_record(card, vault, FLOWS[kind][0]) if kind is TapKind.FARE else None
+    newest = inspecting.newest_record(card, vault, FLOWS[kind][0]) if kind is TapKind.FARE else None
     if newest is not None:
         assert (newest.kind is kind) == committed
     proof = transact(card, vault, kind, 3)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from card import d40, ev1, ev2, ndef, purse, relay
+from card import d40, ev1, ev2, far, ndef, purse
 from card.apdu import Ins, wrap
 from card.applications import parse_application
 from card.batch import decode_batch, decode_record, encode_record
@@ -127,7 +127,7 @@ def _opened(card: Transport) -> object:
 
 def _far(data: bytes) -> object:
     """What a kiosk says that the card answered, batch by batch."""
-    script = relay.authenticated(0, [world.vault().card_key(Role.DEBIT, 1, bytes(7))])
+    script = far.authenticated(0, [world.vault().card_key(Role.DEBIT, 1, bytes(7))])
     rest = pieces(data)
     asked = next(script)
     while True:
@@ -188,7 +188,7 @@ def _d40() -> Channel:
 
 def _relayed(data: bytes) -> object:
     """What a kiosk hands on of a load's first answers, in a session that the ledger holds."""
-    session = relay.FarSession(ev2.SessionKeys(bytes(16), bytes(16)), bytes(4))
+    session = far.FarSession(ev2.SessionKeys(bytes(16), bytes(16)), bytes(4))
     session.command(Ins.READ_DATA, bytes(7))
     return session.opened(data)
 

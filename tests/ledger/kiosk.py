@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import cbor2
 
-from card import relay
+from card import far
 from card.batch import LOAD_CONTENT_TYPE, LOCK_CONTENT_TYPE, ORDERED_CONTENT_TYPE, STEP_CONTENT_TYPE
 from keys.identity import TerminalRole
 
@@ -57,7 +57,7 @@ class Kiosk:
 
     def go_on(self, step: Step, chip: VirtualCard) -> Step:
         """Carry one batch to the card, and its answers back."""
-        self.sent.append(self.answered(step, relay.carried(chip, step.apdus)))
+        self.sent.append(self.answered(step, far.carried(chip, step.apdus)))
         return self.line.step(self.sent[-1])
 
     def until(self, step: Step, chip: VirtualCard, number: int) -> Step:

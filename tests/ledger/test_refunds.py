@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import cbor2
 import pytest
 
-from card import relay
+from card import far
 from card.batch import REFUND_CONTENT_TYPE
 from card.layout import TapKind
 from keys.identity import read_certificate
@@ -180,7 +180,7 @@ def test_a_refund_torn_at_any_exchange_is_given_once_when_the_card_comes_again(
     sale = till.sell(card)
     step = till.until(till.ask(card, sale), card.chip, number)
     if acts:
-        relay.carried(card.chip, step.apdus)
+        far.carried(card.chip, step.apdus)
     till.line.step(till.answered(step, []))
     told = till.refund(card, sale)
     assert (told.colour, told.amount, card.chip_balance) == ("green", PRICE, 50_000)
@@ -195,7 +195,7 @@ def test_a_refund_that_landed_unheard_is_not_given_again_after_another_tap(scene
     card, bus = paid_card(scene), scene.desk(1101)
     sale = till.sell(card)
     step = till.until(till.ask(card, sale), card.chip, COMMIT_STEP)
-    relay.carried(card.chip, step.apdus)
+    far.carried(card.chip, step.apdus)
     till.line.step(till.answered(step, []))
     bus.tap(card, TapKind.FARE, 3_500)
     told = till.refund(card, sale)
@@ -214,7 +214,7 @@ def test_a_ledger_that_dies_in_a_refund_gives_it_once(scene: Scene, till: Till, 
     sale = till.sell(card)
     step = till.until(till.ask(card, sale), card.chip, COMMIT_STEP)
     if acts:
-        relay.carried(card.chip, step.apdus)
+        far.carried(card.chip, step.apdus)
     till.line = restarted(scene)
     told = till.refund(card, sale)
     assert (told.colour, card.chip_balance, earned(scene, card)) == ("green", 50_000, 0)

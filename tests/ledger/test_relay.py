@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import cbor2
 import pytest
 
-from card import relay
+from card import far
 from card.apdu import Ins
 from card.batch import LOAD_CONTENT_TYPE, RELAYED_FROM, STEP_CONTENT_TYPE
 from card.channel import CommMode
@@ -114,9 +114,9 @@ def test_a_kiosks_folder_holds_no_load_key_and_cannot_load(
     assert not city.vault.shows_in(b"".join(kiosk.sent))
     card.chip.leave_field()
     key = device.card_key(Role.READ, 1, card.chip.uid)
-    _, session = relay.driven(relay.authenticated(Role.READ.key_no, [key]), card.chip)
+    _, session = far.driven(far.authenticated(Role.READ.key_no, [key]), card.chip)
     credit = session.command(Ins.CREDIT, bytes((File.PURSE,)), CommMode.FULL, (20_000).to_bytes(4, "little"))
-    assert relay.carried(card.chip, [credit])[0][-2:] != OK
+    assert far.carried(card.chip, [credit])[0][-2:] != OK
     assert card.chip_balance == 20_000
 
 
@@ -141,7 +141,7 @@ def test_what_a_card_heard_once_it_does_not_take_again(scene: Scene, kiosk: Kios
         heard += step.apdus
         step = kiosk.go_on(step, card.chip)
     card.chip.leave_field()
-    assert len(relay.carried(card.chip, heard)) < len(heard)
+    assert len(far.carried(card.chip, heard)) < len(heard)
     for apdu in heard:
         card.chip.transmit(apdu)
     assert card.chip_balance == 20_000
@@ -155,7 +155,7 @@ def test_a_message_that_is_lost_on_its_way_back_is_answered_again_word_for_word(
     step = kiosk.line.begin(body)
     assert kiosk.line.begin(body) == step
     while step.apdus:
-        body = kiosk.answered(step, relay.carried(card.chip, step.apdus))
+        body = kiosk.answered(step, far.carried(card.chip, step.apdus))
         step = kiosk.line.step(body)
         assert kiosk.line.step(body) == step
     check_whole(scene, card)
@@ -182,7 +182,7 @@ def test_a_kiosk_that_changes_a_command_on_its_way_to_the_card_gets_nothing(
         step = kiosk.until(kiosk.begin(card), card.chip, 3)
         apdus = list(step.apdus)
         apdus[place] = apdus[place][:6] + bytes((apdus[place][6] ^ 1,)) + apdus[place][7:]
-        body = kiosk.answered(step, relay.carried(card.chip, apdus))
+        body = kiosk.answered(step, far.carried(card.chip, apdus))
         told = kiosk.line.step(body).outcome
         assert told is not None
         assert told.colour != "green"
@@ -205,7 +205,7 @@ def test_a_kiosk_that_says_the_card_refused_when_it_did_not_pays_all_the_same(
     """It keeps the commit's answer to itself: the hold stays until the card tells, and the card tells at the next tap."""
     card, bus = scene.card(), scene.desk(1101)
     step = kiosk.until(kiosk.begin(card), card.chip, COMMIT_STEP)
-    relay.carried(card.chip, step.apdus)
+    far.carried(card.chip, step.apdus)
     told = kiosk.line.step(kiosk.answered(step, [b"\x91\x00" + bytes(8), b"\x91\xee"])).outcome
     assert told is not None
     assert (told.colour, card.chip_balance, books(scene, card)) == ("amber", 20_000, (0, 20_000))
@@ -323,7 +323,7 @@ def test_a_ledger_that_dies_at_any_step_loads_at_most_once_and_its_books_close(
     if acts and step.apdus:
         kiosk.go_on(step, card.chip)
     elif step.apdus:
-        relay.carried(card.chip, step.apdus)
+        far.carried(card.chip, step.apdus)
     kiosk.line = restarted(scene)
     if step.apdus:
         with pytest.raises(LoadSessionGone):

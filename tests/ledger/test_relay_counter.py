@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from card import relay
+from card import far
 from ledger.store import read_documents
 from tests.ledger.test_relay import COMMIT_STEP, books, check_whole, kiosk
 
@@ -24,12 +24,12 @@ def test_a_forged_counter_is_found_before_the_commit_and_holds_nobodys_cash(
     """A torn load that landed, and a TMAC file of the kiosk's own that says otherwise: the next load does not begin, and the true card settles both."""
     card = scene.card()
     step = kiosk.until(kiosk.begin(card), card.chip, COMMIT_STEP)
-    relay.carried(card.chip, step.apdus)
+    far.carried(card.chip, step.apdus)
     kiosk.line.step(kiosk.answered(step, []))
     card.chip.leave_field()
     assert (card.chip_balance, books(scene, card)) == (20_000, (0, 20_000))
     step = kiosk.begin(card)
-    answers = relay.carried(card.chip, step.apdus)
+    answers = far.carried(card.chip, step.apdus)
     step = kiosk.line.step(kiosk.answered(step, [answers[0], shown + b"\x91\x00", answers[2]]))
     while step.apdus:
         step = kiosk.go_on(step, card.chip)
@@ -53,7 +53,7 @@ def test_no_counter_but_the_cards_own_passes_for_it(scene: Scene, kiosk: Kiosk) 
     for counter in (0, 1, 2, 4, 5, 2**32 - 2):
         card.chip.leave_field()
         step = kiosk.begin(card)
-        answers = relay.carried(card.chip, step.apdus)
+        answers = far.carried(card.chip, step.apdus)
         forged = counter.to_bytes(4, "little") + answers[1][4:]
         step = kiosk.line.step(kiosk.answered(step, [answers[0], forged, answers[2]]))
         while step.apdus:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from card import purse, relay
+from card import far, inspecting
 from card.batch import LOCK_CONTENT_TYPE, RELAYED_FROM
 from card.layout import AID, File, Journey, TapKind
 from hebat.folder import Folder
@@ -90,7 +90,7 @@ def test_a_blocked_card_is_locked_by_whatever_a_kiosk_asks_for_it_and_its_holder
     with scene.city.ledger.database.transaction() as connection:
         newest = last_number(connection, BundleKind.HOTLIST)
     card.chip.leave_field()
-    [record] = purse.last_records(card.chip, scene.city.vault)
+    [record] = inspecting.last_records(card.chip, scene.city.vault)
     assert (record.kind, record.reference, record.amount) == (TapKind.LOCK, newest, 0)
     check_whole(scene, card)
 
@@ -120,7 +120,7 @@ def test_a_ledger_that_is_killed_while_it_locks_knows_of_the_lock_when_the_card_
     for one, sent in ((card, True), (other, False)):
         step = kiosk.line.begin(kiosk.asked(one.chip.uid, 0, LOCK_CONTENT_TYPE))
         step = kiosk.until(step, one.chip, COMMIT_STEP if sent else 2)
-        relay.carried(one.chip, step.apdus if sent else [])
+        far.carried(one.chip, step.apdus if sent else [])
         kiosk.line = restarted(scene)
     for one in (card, other):
         assert kiosk.lock(one).reason == "blocked"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from card import client, management, relay
+from card import client, far, management
 from card.layout import AID
 from keys.vault import KeyName, Purpose
 from ledger.errors import LoadStepRefused
@@ -88,7 +88,7 @@ def test_a_kiosk_that_says_the_keys_are_new_already_is_found_out_by_the_card(
     scene: Scene, kiosk: Kiosk, card: Issued
 ) -> None:
     step = at(kiosk, card)
-    answers = relay.carried(card.chip, step.apdus)
+    answers = far.carried(card.chip, step.apdus)
     answers[2:7] = [b"\x02" + OK] * 5
     finish(kiosk, card, kiosk.line.step(kiosk.answered(step, answers)))
     assert on_chip(card) == known(scene, card)[0] == NEW[:1] + OLD[1:]
@@ -101,7 +101,7 @@ def test_a_kiosk_that_lies_about_the_master_key_changes_nothing(
 ) -> None:
     for lie in (b"\x02", b"\x09", b"", b"\x01\x01"):
         step = at(kiosk, card)
-        answers = relay.carried(card.chip, step.apdus)
+        answers = far.carried(card.chip, step.apdus)
         answers[1] = lie + OK
         finish(kiosk, card, kiosk.line.step(kiosk.answered(step, answers)))
         assert (on_chip(card), known(scene, card)) == (OLD, (bytes(OLD), b""))
@@ -112,7 +112,7 @@ def test_a_kiosk_that_keeps_the_change_of_the_master_key_to_itself_cannot_have_i
     scene: Scene, kiosk: Kiosk, card: Issued
 ) -> None:
     step = at(kiosk, card, TO_CHANGE)
-    answers = relay.carried(card.chip, [*step.apdus[:5], step.apdus[6]])
+    answers = far.carried(card.chip, [*step.apdus[:5], step.apdus[6]])
     answers.insert(5, OK)
     finish(kiosk, card, kiosk.line.step(kiosk.answered(step, answers)))
     assert on_chip(card) == OLD[:1] + NEW[1:]
@@ -129,7 +129,7 @@ def test_a_command_for_a_key_with_one_bit_changed_is_refused_by_the_card(
         before = on_chip_while_open(card)
         apdus = list(step.apdus)
         apdus[place] = apdus[place][:7] + bytes((apdus[place][7] ^ 1,)) + apdus[place][8:]
-        finish(kiosk, card, kiosk.line.step(kiosk.answered(step, relay.carried(card.chip, apdus))))
+        finish(kiosk, card, kiosk.line.step(kiosk.answered(step, far.carried(card.chip, apdus))))
         after = on_chip(card)
         assert after[1 + place :] == before[1 + place :]
         assert after[0] == 1

@@ -15,6 +15,7 @@ from settlement.errors import StatementRefused
 from settlement.statements import mt940
 from settlement.statements.dialects import BTN, EUROPEAN, Dialect, Mend, dialect_of, end_to_end_of
 from settlement.statements.model import Remark
+from settlement.statements.mt940_fields import Field
 from settlement.statements.reading import read
 from tests.settlement.town import DATE
 
@@ -123,7 +124,7 @@ def test_amounts_and_dates_of_a_line_are_those_that_the_library_finds(
     grammar = library.models.Transactions(options=library.Options.all())
     tag = grammar.tags[61]
     told = tag(grammar, tag.parse(grammar, field))
-    line = mt940._line(mt940._Field("61", field, 1), "IDR", "", EUROPEAN)
+    line = mt940._line(Field("61", field, 1), "IDR", "", EUROPEAN)
     assert line.amount == told["amount"].amount * 100
     assert (line.value_date, line.booking_date) == (day, booked)
     assert told["date"] == day

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import httpx2
 
-from card import purse
+from card import inspecting, purse
 from card.layout import Concession, TapKind
 from hebat import laws
 from hebat.demo import town
@@ -225,7 +225,7 @@ class Rig:
         """A card's transactions by its own log, by counter; the field is left before and after."""
         card.chip.leave_field()
         newest = purse.seen_now(card.chip).tmc
-        records = purse.last_records(card.chip, self.city.vault)
+        records = inspecting.last_records(card.chip, self.city.vault)
         card.chip.leave_field()
         return {newest - age: record for age, record in enumerate(records)}
 

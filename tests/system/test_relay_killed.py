@@ -11,8 +11,8 @@ import cbor2
 import pytest
 
 from card.batch import LOAD_CONTENT_TYPE
+from card.far import carried
 from card.layout import Concession
-from card.relay import carried
 from hebat.application import application
 from hebat.demo import town
 from hebat.fleet import Post, enrol

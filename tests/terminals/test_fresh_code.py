@@ -9,7 +9,7 @@ import httpx2
 import zxingcpp
 from PIL import Image
 
-from card import purse
+from card import inspecting
 from hebat.application import application
 from hebat.cardholding import SignedCodes
 from hebat.serving import LoopbackServer
@@ -40,7 +40,7 @@ def painted(size: int, path: str) -> Image.Image:
 
 def code_of(rig: Rig, post: Post, card: Issued) -> str:
     """What a terminal signs after it looked at a card."""
-    found = purse.inspected(card.chip, rig.city.vault)
+    found = inspecting.inspected(card.chip, rig.city.vault)
     card.chip.leave_field()
     return rig.terminal(post).fresh_code(found)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import cbor2
 import pytest
 
-from card import relay
+from card import far
 from card.batch import STEP_CONTENT_TYPE
 from keys import envelope
 from keys.money import Rupiah
@@ -75,7 +75,7 @@ def test_an_answer_that_is_no_step_loads_nothing(
 def test_the_cards_answers_go_back_signed_and_green_needs_the_ledgers_receipt(
     kiosk: Terminal, shared_vault: FileVault, ledger: Ledger
 ) -> None:
-    ledger.steps = [step(1, relay.selecting()), step(2, [], green(ledger))]
+    ledger.steps = [step(1, far.selecting()), step(2, [], green(ledger))]
     outcome = kiosk.load(card(shared_vault), AMOUNT)
     assert (outcome.colour, outcome.balance, outcome.sequence) == (Colour.GREEN, 70_000, 5)
     sent = envelope.parse(ledger.bodies[1])
@@ -91,7 +91,7 @@ def test_green_without_the_ledgers_receipt_is_amber(
     outcome = green(Ledger() if wrong == "other key" else ledger, 7 if wrong == "other terminal" else 1001)
     if wrong == "none":
         outcome["receipt"] = ""
-    ledger.steps = [step(1, relay.selecting()), step(2, [], outcome)]
+    ledger.steps = [step(1, far.selecting()), step(2, [], outcome)]
     shown = kiosk.load(card(shared_vault), AMOUNT)
     assert (shown.colour, shown.reason) == (Colour.AMBER, "tap-again")
 
@@ -99,7 +99,7 @@ def test_green_without_the_ledgers_receipt_is_amber(
 def test_a_ledger_that_goes_on_and_on_is_left(
     kiosk: Terminal, shared_vault: FileVault, ledger: Ledger
 ) -> None:
-    ledger.steps = [step(number, relay.selecting()) for number in range(1, STEPS_MAX + 10)]
+    ledger.steps = [step(number, far.selecting()) for number in range(1, STEPS_MAX + 10)]
     assert kiosk.load(card(shared_vault), AMOUNT).colour is Colour.AMBER
     assert len(ledger.bodies) == STEPS_MAX + 1
 
@@ -108,6 +108,6 @@ def test_a_ledger_that_goes_on_and_on_is_left(
 def test_a_ledger_that_forgot_the_load_is_amber_for_the_card_may_have_been_loaded(
     kiosk: Terminal, shared_vault: FileVault, ledger: Ledger, status: str
 ) -> None:
-    ledger.steps = [step(1, relay.selecting())]
+    ledger.steps = [step(1, far.selecting())]
     ledger.mishaps = ["", status]
     assert kiosk.load(card(shared_vault), AMOUNT).colour is Colour.AMBER
