@@ -11,7 +11,6 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
-from rich.console import Console
 
 from card.errors import CardError
 from hebat import embedded
@@ -30,6 +29,7 @@ from hebat.load.commands import load_app
 from hebat.logs import configure
 from hebat.night_commands.running import night, settle
 from hebat.night_commands.windows import windows
+from hebat.printed import console
 from hebat.progress import Quiet, Shown
 from hebat.reference import reference
 from hebat.saving_commands import saving_app
@@ -48,9 +48,10 @@ from settlement.errors import SettlementError
 from terminals.errors import TerminalError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from hebat.progress import Progress
 
-WIDTH: Final = 118
 DEMO_DAY: Final = "2026-11-18"
 """A Wednesday: schools are open, so pupils ride at their concession."""
 _ERRORS: Final = (HebatError, KeysError, CardError, LedgerError, TerminalError, SettlementError)
@@ -103,10 +104,8 @@ def main() -> None:
 
 
 def _console(*, machine: bool) -> tuple[Console, Progress]:
-    console = Console(stderr=machine, highlight=False)
-    if not console.is_terminal:
-        console.width = WIDTH  # a pipe has no width of its own
-    return console, Quiet() if machine else Shown(console)
+    out = console(machine=machine)
+    return out, Quiet() if machine else Shown(out)
 
 
 def _data_folder(stack: ExitStack, keep: Path | None, *, postgresql: bool = False) -> Folder:
@@ -141,7 +140,7 @@ def demo(
     from hebat.demo.report import make_report  # noqa: PLC0415
     from hebat.demo.screen import show, show_members  # noqa: PLC0415
 
-    console, progress = _console(machine=as_json)
+    out, progress = _console(machine=as_json)
     chosen = read_settings().port if port is None else port
     configure(LogLevel.ERROR)  # the attackers' refusals are part of the report
     with ExitStack() as stack:
@@ -153,10 +152,10 @@ def demo(
             typer.echo(json.dumps(report.as_json(), indent=1))
         else:
             address = done.address if serve else f"http://127.0.0.1:{chosen}"
-            show(report, console, address, scannable=serve)
+            show(report, out, address, scannable=serve)
             if serve or keep:
-                show_members(done.staff, console, address)
-            console.print(_how_to_look(keep, serve=serve))
+                show_members(done.staff, out, address)
+            out.print(_how_to_look(keep, serve=serve))
         if serve:
             wait()
         if not report.sound:
@@ -188,7 +187,7 @@ def day(
     from hebat.day.report import show  # noqa: PLC0415  as above
     from hebat.day.run import run  # noqa: PLC0415
 
-    console, progress = _console(machine=as_json)
+    out, progress = _console(machine=as_json)
     configure(LogLevel.ERROR)
     with ExitStack() as stack:
         folder = _data_folder(stack, keep)
@@ -198,7 +197,7 @@ def day(
         if as_json:
             typer.echo(json.dumps(report.as_json(), indent=1))
         else:
-            show(report, console)
+            show(report, out)
         if not report.sound:
             raise typer.Exit(1)
 

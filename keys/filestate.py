@@ -13,7 +13,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, NoReturn, Self
 
 from keys.errors import KeyMisused, VaultError, VaultLocked, VaultRolledBack
-from keys.inventory import Inventory, Listed
+from keys.inventory import Inventory
+from keys.listed import Listed
 from keys.sealedfile import COST, SealedFile
 from keys.vault import KeyName, Purpose, Role
 

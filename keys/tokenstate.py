@@ -13,7 +13,8 @@ import cbor2
 from pkcs11 import Attribute, ObjectClass
 
 from keys.errors import KeyMisused, TokenError, VaultRolledBack, VaultSwapped
-from keys.inventory import Inventory, Listed
+from keys.inventory import Inventory
+from keys.listed import Listed
 from keys.pkcs11token import STATE, asking, label_of, newest, open_session
 
 if TYPE_CHECKING:

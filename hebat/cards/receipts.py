@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from hebat.cards import naming
 from hebat.cards.reading import LOCKED_UNTIL
-from hebat.cards.showing import console, facts
+from hebat.cards.showing import facts
+from hebat.printed import console
 from terminals.tap import Colour
 
 if TYPE_CHECKING:

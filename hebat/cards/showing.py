@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from rich.console import Console
 from rich.table import Table
 
 from card.layout import AID, NEVER, JourneyState
 from hebat.cards import naming
+from hebat.printed import console
 
 if TYPE_CHECKING:
     from card.layout import Journey, LogRecord
@@ -18,18 +18,9 @@ if TYPE_CHECKING:
     from hebat.cards.recognising import Recognised
     from keys.clock import Day
 
-WIDTH: Final = 118
 LABEL_WIDTH: Final = 12
 """So that the values of several lists stand below each other."""
 OUR_NAME: Final = "Kartu Semarang Hebat"
-
-
-def console() -> Console:
-    """Standard output; a pipe, which has no width of its own, gets one."""
-    made = Console(highlight=False, soft_wrap=False)
-    if not made.is_terminal:
-        made.width = WIDTH
-    return made
 
 
 def facts(rows: list[tuple[str, str]]) -> Table:

@@ -6,12 +6,12 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-
+from hebat.printed import titled
 from keys.money import Sen, display
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,44 +95,8 @@ class Report:
 
 def show(report: Report, console: Console) -> None:
     """Print the report."""
-    names = sorted({name for line in report.days for name in line.fates})
-    table = _table(
-        f"\n{report.file}",
-        "service day",
-        "rows",
-        *names,
-        "fares in the file",
-        "fares by the rules",
-        "fares in the journal",
-    )
-    for line in report.days:
-        counts = (str(line.fates.get(name, 0)) for name in names)
-        table.add_row(
-            line.day, str(line.rows), *counts, *map(display, (line.filed, line.expected, line.posted))
-        )
-    totals = [sum(line.fates.get(name, 0) for line in report.days) for name in names]
-    table.add_section()
-    rows = str(sum(line.rows for line in report.days))
-    table.add_row(
-        "sum", rows, *map(str, totals), *map(display, (report.filed, report.expected, report.posted))
-    )
-    console.print(table)
-    verdicts = _table("\nFares by the rules against the file", "verdict", "rows")
-    counted = sum((Counter(line.verdicts) for line in report.days), Counter[str]())
-    for name, count in counted.most_common():
-        verdicts.add_row(name, str(count))
-    console.print(verdicts)
-    issuers = _table(
-        "\nIssuers", "bank", "paid to the operator", "loaded onto cards", "statement lines matched"
-    )
-    for issuer in report.issuers:
-        issuers.add_row(issuer.bank, display(issuer.fares), display(issuer.loads), str(issuer.matched))
-    console.print(issuers)
-    laws = _table("\nThe laws", "", "law", "figure")
-    laws.columns[1].justify = laws.columns[2].justify = "left"
-    for number, name, held, figure in report.laws:
-        laws.add_row("[green]held[/green]" if held else "[red]BROKEN[/red]", f"{number} {name}", figure)
-    console.print(laws)
+    for table in (_days(report), _verdicts(report), _issuers(report), _laws(report)):
+        console.print(table)
     console.print(
         f"\n{report.cards} cards, {report.records} records uploaded, {report.stops_in_feed} stops in the feed"
         f" ({report.stops_of_the_file} more taken from the file), {report.breaks} breaks, chain head {report.head}"
@@ -145,10 +109,42 @@ def show(report: Report, console: Console) -> None:
     console.print(f"{verdict}, {report.seconds} s")
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
-    )
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if not number else "right", overflow="fold")
+def _days(report: Report) -> Table:
+    """Each service day: what became of its rows, and its fares three ways."""
+    names = sorted({name for line in report.days for name in line.fates})
+    fares = ("fares in the file", "fares by the rules", "fares in the journal")
+    table = titled(f"\n{report.file}", "service day", "rows", *names, *fares)
+    for line in report.days:
+        counts = (str(line.fates.get(name, 0)) for name in names)
+        table.add_row(
+            line.day, str(line.rows), *counts, *map(display, (line.filed, line.expected, line.posted))
+        )
+    table.add_section()
+    rows = sum(line.rows for line in report.days)
+    totals = [sum(line.fates.get(name, 0) for line in report.days) for name in names]
+    sums = map(display, (report.filed, report.expected, report.posted))
+    table.add_row("sum", str(rows), *map(str, totals), *sums)
+    return table
+
+
+def _verdicts(report: Report) -> Table:
+    table = titled("\nFares by the rules against the file", "verdict", "rows")
+    counted = sum((Counter(line.verdicts) for line in report.days), Counter[str]())
+    for name, count in counted.most_common():
+        table.add_row(name, str(count))
+    return table
+
+
+def _issuers(report: Report) -> Table:
+    figures = ("paid to the operator", "loaded onto cards", "statement lines matched")
+    table = titled("\nIssuers", "bank", *figures)
+    for issuer in report.issuers:
+        table.add_row(issuer.bank, display(issuer.fares), display(issuer.loads), str(issuer.matched))
+    return table
+
+
+def _laws(report: Report) -> Table:
+    table = titled("\nThe laws", "", "law", "figure", words=3)
+    for number, name, held, figure in report.laws:
+        table.add_row("[green]held[/green]" if held else "[red]BROKEN[/red]", f"{number} {name}", figure)
     return table

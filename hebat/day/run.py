@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import resource
 import time
-from collections import Counter, defaultdict
-from dataclasses import dataclass
+from collections import Counter
 from datetime import date, datetime, timedelta
 from datetime import time as wall_time
 from typing import TYPE_CHECKING, Final
@@ -15,95 +13,37 @@ from hebat import laws
 from hebat.application import application
 from hebat.bundles.office import first_bundles
 from hebat.day import town
-from hebat.day.fates import Fate, Ruling, fates
-from hebat.day.feed import Feed, Stop, read_feed
-from hebat.day.pricing import Priced, price, routes_of
+from hebat.day.fates import Fate
 from hebat.day.report import DayLine, IssuerLine, Report
 from hebat.day.riders import Riders, taps_of
-from hebat.day.trips import Trip, read_trips
+from hebat.day.source import Input, read_input, write_rows
 from hebat.demo import banks
 from hebat.demo.day import release_payments
 from hebat.demo.pockets import OPENING
 from hebat.demo.statements import Account
-from hebat.errors import InputRefused, TapsRefused
-from hebat.fares.tariffs import read_tariff
 from hebat.fleet import enrol
 from hebat.founding import found
 from hebat.issuing import Issuer
 from hebat.serving import LoopbackServer
 from hebat.story_clock import StoryClock
 from hebat.wiring import City
-from keys.clock import Day, date_of, day_of, local, moment
+from keys.clock import Day, date_of, day_of, moment
 from keys.money import Rupiah, Sen, sen_of
 from ledger.chart import Code
 from ledger.transfer import Flag, Kind
 from settlement.view import view
-from terminals.fares.words import words
-from terminals.gtfs.importing import Naming
 
 if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
+    from hebat.day.trips import Trip
     from hebat.folder import Folder
     from hebat.progress import Progress
-    from terminals.fares import Tariff
 
-VERSION: Final = "day-of-feed"
 FOUNDED_AT: Final = wall_time(3, 30)
 LAST_UPLOAD_AT: Final = wall_time(23, 59, 30)
 SEED: Final = 2023
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """A file of trips and its feed, read and sorted out."""
-
-    path: Path
-    feed: Feed
-    by_day: dict[date, list[Trip]]
-    places: dict[int, tuple[Stop, Stop | None]]
-    rulings: dict[int, Ruling]
-    routes: dict[int, int]
-    tariff: Tariff
-    priced: Priced
-
-
-def read_input(taps: Path, gtfs: Path, wanted: date | None) -> Input:
-    """Read everything before anything runs.
-
-    Raises TapsRefused (line and column, also for a stop that neither the feed nor the row itself places), FeedRefused,
-    InputRefused where the file has no trip on the wanted day, or the feed has no fares that can be used.
-    """
-    feed, trips = read_feed(gtfs), read_trips(taps)
-    by_day: dict[date, list[Trip]] = defaultdict(list)
-    for trip in trips:
-        on = local(trip.tap_in_at).date()
-        if wanted in {None, on}:
-            by_day[on].append(trip)
-    if not by_day:
-        raise InputRefused(f"{taps} has no trip on {wanted}: choose a --date within the file")
-    chosen = [trip for day in by_day.values() for trip in day]
-    places = {trip.line: _located(trip, feed, taps) for trip in chosen}
-    rulings = fates(chosen, places)
-    tariff = read_tariff(gtfs, Naming(VERSION, day_of(min(by_day))))
-    routes = routes_of(chosen, feed, places, tariff)
-    priced = price(taps_of(chosen, rulings, places, routes), chosen, rulings, tariff)
-    return Input(taps, feed, dict(sorted(by_day.items())), places, rulings, routes, tariff, priced)
-
-
-def _located(trip: Trip, feed: Feed, path: Path) -> tuple[Stop, Stop | None]:
-    tap_in = feed.locate(trip.tap_in)
-    if tap_in is None:
-        raise TapsRefused(str(path), trip.line, "tapInStops", _nowhere(trip.tap_in.stop_id))
-    tap_out = feed.locate(trip.tap_out) if trip.tap_out is not None else None
-    if tap_out is None and trip.tap_out is not None:
-        raise TapsRefused(str(path), trip.line, "tapOutStops", _nowhere(trip.tap_out.stop_id))
-    return tap_in, tap_out
-
-
-def _nowhere(stop: str) -> str:
-    return f"stop {stop!r} is not in the feed and the row gives no position: add the stop to the feed, or its position"
 
 
 class _Run:
@@ -224,7 +164,7 @@ def run(
     # What came in after the last cut-off settles with the next business date.
     clock.move_to(moment(datetime.combine(last + timedelta(days=1), LAST_UPLOAD_AT)))
     running.nights_until(day_of(last + timedelta(days=1)))
-    _write_rows(folder, source)
+    write_rows(folder, source)
     with progress.step("The eleven laws", 1) as told:
         findings = laws.look(laws.Evidence(city, riders.cards, riders.records))
         told(1)
@@ -233,23 +173,6 @@ def run(
         running.breaks, sen_of(source.priced.provisional), city.journeys.held(), tuple((one.law, one.name, one.held, one.figure) for one in findings),
         city.ledger.head().digest.hex(), round(time.monotonic() - started, 1),
     )  # fmt: skip
-
-
-def _write_rows(folder: Folder, source: Input) -> None:
-    """Every input row with its fate, its fare, and the rules that made it, so that none is unexplained."""
-    with (folder.root / "rows.csv").open("w", encoding="utf-8", newline="") as file:
-        out = csv.writer(file)
-        out.writerow(["line", "transID", "fate", "payAmount sen", "fare sen", "rules", "why", "verdict"])
-        for trips in source.by_day.values():
-            for trip in trips:
-                amount = "" if trip.amount is None else sen_of(trip.amount)
-                row = source.priced.rows[trip.line]
-                rules = " ".join(f"{step.code}={step.amount:+d}" for step in row.steps)
-                why = "; ".join(words(step, "en") for step in row.steps)
-                fate = source.rulings[trip.line].fate.value
-                out.writerow(
-                    [trip.line, trip.trip_id, fate, amount, sen_of(row.price), rules, why, row.verdict.value]
-                )
 
 
 def _memory_mib() -> int:

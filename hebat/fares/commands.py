@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from hebat.cards.options import JsonOption  # noqa: TC001  Typer reads it
@@ -18,6 +17,7 @@ from hebat.fares.differences import changed, differences
 from hebat.fares.semarang import feed_of, read_facts
 from hebat.fares.taps import answered, read_taps
 from hebat.fares.tariffs import SUFFIX, read_tariff, write_tariff
+from hebat.printed import console
 from hebat.wording import some
 from keys.clock import SystemClock, date_of, day_of, local
 from terminals.errors import FeedWrong
@@ -46,14 +46,6 @@ FromOption = Annotated[
     typer.Option("--from", formats=["%Y-%m-%d"], help="The first service day; feed_start_date without it."),
 ]
 LanguageOption = Annotated[str, typer.Option("--language", help=f"Of the words: {', '.join(LANGUAGES)}.")]
-WIDTH = 118
-
-
-def _console() -> Console:
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = WIDTH
-    return console
 
 
 @fares_app.command("import")
@@ -163,7 +155,7 @@ def explain(
             str(one.decision.amount),
             why,
         )
-    _console().print(table)
+    console().print(table)
 
 
 def _told(one: Answered, language: str) -> dict[str, object]:

@@ -5,24 +5,25 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from hebat.errors import InputRefused
 from hebat.folder import Folder
 from hebat.logs import configure
+from hebat.printed import console
 from hebat.progress import Quiet, Shown
 from hebat.settings import named_database, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from rich.console import Console
+
     from hebat.progress import Progress
     from ledger.store import Database
 
-WIDTH: Final = 118
 
 DataOption = Annotated[Path, typer.Option("--data", help="The city's data folder.")]
 PerhapsDataOption = Annotated[
@@ -73,7 +74,5 @@ def place_of(data: Path | None, database: str | None) -> Place:
 def console_of(*, machine: bool) -> tuple[Console, Progress]:
     """Where to print, and how progress is shown: for machines on standard error, without bars. Logs follow HEBAT_LOG_LEVEL."""
     configure(read_settings().log_level)
-    console = Console(stderr=machine, highlight=False)
-    if not console.is_terminal:
-        console.width = WIDTH  # a pipe has no width of its own
-    return console, Quiet() if machine else Shown(console)
+    out = console(machine=machine)
+    return out, Quiet() if machine else Shown(out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path  # noqa: TC003  Typer reads the annotation
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -12,6 +12,7 @@ from rich.table import Table
 
 from hebat.errors import HebatError, InputRefused, LawBroken
 from hebat.folder import Folder
+from hebat.printed import WIDTH
 from hebat.progress import Shown
 from hebat.settings import read_settings
 
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from hebat.load.driving import Step
     from hebat.load.ladder import Found, Terms
 
-WIDTH: Final = 118
 load_app = typer.Typer(help="Rehearse a rush: how much a server bears, and what it does beyond.", no_args_is_help=True)  # fmt: skip
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
-
+from hebat.printed import titled
 from keys.money import Sen, display
 
 if TYPE_CHECKING:
@@ -33,23 +32,13 @@ def show(told: dict[str, Any], console: Console, file: str = "") -> None:
         show_three_way(told["three_way"], console, file)
 
 
-def table(title: str, *columns: str, left: int = 1) -> Table:
-    """A plain table; the first columns are words, the others figures."""
-    made = Table(
-        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 3, 0, 0)
-    )
-    for number, column in enumerate(columns):
-        made.add_column(column, justify="left" if number < left else "right", overflow="fold")
-    return made
-
-
 def _money(sen: int) -> str:
     return display(Sen(sen))
 
 
 def show_days(days: list[dict[str, Any]], console: Console) -> None:
     """The window's transfers by service day."""
-    made = table("\nThe window, by service day", "service day", "transfer", "count", "sum", left=2)
+    made = titled("\nThe window, by service day", "service day", "transfer", "count", "sum", words=2, gap=3)
     for one in days:
         day = f"{one['service_day']} (late)" if one["late"] else one["service_day"]
         made.add_row(day, one["kind"], str(one["transfers"]), _money(one["amount"]))
@@ -58,7 +47,7 @@ def show_days(days: list[dict[str, Any]], console: Console) -> None:
 
 def show_nets(nets: list[dict[str, Any]], console: Console) -> None:
     """The multilateral net."""
-    made = table("\nThe banks' net", "bank", "others owe it", "it owes", "net")
+    made = titled("\nThe banks' net", "bank", "others owe it", "it owes", "net", gap=3)
     for one in nets:
         made.add_row(one["bank"], _money(one["owed"]), _money(one["owes"]), _money(one["net"]))
     made.add_section()
@@ -89,8 +78,15 @@ def _reports(told: dict[str, Any], console: Console, file: str) -> None:
 
 def _breaks(breaks: list[dict[str, Any]], waiting: int, console: Console, file: str) -> None:
     if breaks:
-        made = table(
-            f"\n{len(breaks)} breaks to look at", "id", "reason", "bank", "evidence", "difference", left=4
+        made = titled(
+            f"\n{len(breaks)} breaks to look at",
+            "id",
+            "reason",
+            "bank",
+            "evidence",
+            "difference",
+            words=4,
+            gap=3,
         )
         for one in breaks[:_BREAKS_SHOWN]:
             made.add_row(one["id"], one["reason"], one["bank"], one["evidence"], _money(one["difference"]))
@@ -102,8 +98,16 @@ def _breaks(breaks: list[dict[str, Any]], waiting: int, console: Console, file: 
 
 def show_three_way(checks: list[dict[str, Any]], console: Console, file: str = "") -> None:
     """The three-way report: each figure, and what explains it."""
-    made = table(
-        "\nThree ways", "", "what", "figure that must be zero", "over", "figure", "unexplained", left=3
+    made = titled(
+        "\nThree ways",
+        "",
+        "what",
+        "figure that must be zero",
+        "over",
+        "figure",
+        "unexplained",
+        words=3,
+        gap=3,
     )
     for one in checks:
         sen = one["unit"] == "sen"

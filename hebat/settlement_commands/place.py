@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from hebat.folder import Folder, no_city
-from hebat.ledger_commands.place import WIDTH
+from hebat.printed import console
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,12 +50,9 @@ def tell(document: Any) -> None:
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
     """Print a table; the columns in `right` hold figures."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = WIDTH  # a pipe has no width of its own
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    console.print(table)
+    console().print(table)

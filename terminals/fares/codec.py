@@ -17,6 +17,7 @@ from keys.errors import CborMalformed
 from keys.money import Rupiah
 from terminals.errors import TariffWrong
 from terminals.fares.checks import check
+from terminals.fares.fields import DAY_MAX, Fields
 from terminals.fares.tariff import (
     AMOUNT_MAX,
     WEEKLY_CAP_MAX,
@@ -39,10 +40,6 @@ if TYPE_CHECKING:
 
 FORMAT: Final = 2
 NAME_CHARS_MAX: Final = 48
-TEXT_CHARS_MAX: Final = 64
-ROWS_MAX: Final = 10_000
-DAYS_MAX: Final = 1_000
-_DAY_MAX: Final = 0xFFFF
 _DAY_SECONDS: Final = 86_400
 _MINUTES_MAX: Final = 24 * 60
 _SECONDS_MAX: Final = 2 * _DAY_SECONDS
@@ -109,7 +106,7 @@ def decode(body: bytes, number: int = 0) -> Tariff:
 
     Raises TariffWrong, naming the part and the row.
     """
-    found = _Fields(cbor.decoded(body) if is_this_format(body) else None, "tariff")
+    found = Fields(cbor.decoded(body) if is_this_format(body) else None, "tariff")
     found.need({"format", "name", "valid_from", "prioritised", "holidays", "policy", *_PARTS})
     if found.whole("format", 255) != FORMAT:
         raise TariffWrong("format", f"this software reads format {FORMAT}: update it")
@@ -121,7 +118,7 @@ def decode(body: bytes, number: int = 0) -> Tariff:
     rows = {part: found.rows(part) for part in _PARTS}
     tariff = Tariff(
         f"{name}#{number}" if number else name,
-        Day(found.whole("valid_from", _DAY_MAX)),
+        Day(found.whole("valid_from", DAY_MAX)),
         prioritised=found.flag("prioritised"),
         holidays=frozenset(found.days("holidays")),
         policy=_policy(found.values["policy"]),
@@ -133,62 +130,8 @@ def decode(body: bytes, number: int = 0) -> Tariff:
     return tariff
 
 
-class _Fields:
-    """A map or a row whose values are taken one by one; every complaint names where it is."""
-
-    def __init__(self, values: Any, where: str, count: int = 0) -> None:
-        if not isinstance(values, list if count else dict) or (count and len(values) != count):
-            raise TariffWrong(where, f"a row of {count} is expected" if count else "a map is expected")
-        self.values: Any = values
-        self._where = where
-
-    def need(self, names: set[str]) -> None:
-        if set(self.values) != names:
-            raise TariffWrong(self._where, f"it must hold {', '.join(sorted(names))}, nothing else")
-
-    def _wrong(self, name: Any, wanted: str) -> TariffWrong:
-        return TariffWrong(f"{self._where}, {name}", f"{wanted} is expected")
-
-    def text(self, name: Any, most: int = TEXT_CHARS_MAX) -> str:
-        value = self.values[name]
-        if not isinstance(value, str) or len(value) > most:
-            raise self._wrong(name, f"a text of at most {most} characters")
-        return value
-
-    def whole(self, name: Any, most: int, least: int = 0) -> int:
-        value = self.values[name]
-        if type(value) is not int or not least <= value <= most:
-            raise self._wrong(name, f"a whole number from {least} to {most}")
-        return value
-
-    def flag(self, name: Any) -> bool:
-        value = self.values[name]
-        if not isinstance(value, bool):
-            raise self._wrong(name, "yes or no")
-        return value
-
-    def texts(self, name: Any) -> list[str]:
-        value = self.values[name]
-        if not isinstance(value, list) or len(value) > ROWS_MAX:
-            raise self._wrong(name, f"a list of at most {ROWS_MAX}")
-        return [_Fields([one], f"{self._where}, {name}", 1).text(0) for one in value]
-
-    def days(self, name: Any) -> list[Day]:
-        value = self.values[name]
-        whole = isinstance(value, list) and all(type(one) is int and 0 <= one <= _DAY_MAX for one in value)
-        if not whole or len(value) > DAYS_MAX or sorted(set(value)) != value:
-            raise self._wrong(name, f"at most {DAYS_MAX} days in order")
-        return list(map(Day, value))
-
-    def rows(self, name: str) -> list[_Fields]:
-        value, count = self.values[name], _WIDTHS[name]
-        if not isinstance(value, list) or len(value) > ROWS_MAX:
-            raise self._wrong(name, f"a list of at most {ROWS_MAX} rows")
-        return [_Fields(row, f"{name}, row {place}", count) for place, row in enumerate(value, 1)]
-
-
 def _policy(values: Any) -> Policy:
-    found = _Fields(values, "policy")
+    found = Fields(values, "policy")
     found.need({"medium", "classes", "gated", "calendar_days", *_MINUTES, *_FARES})
     fares = {
         name: tuple((row.text(0), Rupiah(row.whole(1, most))) for row in found.rows(name))
@@ -207,11 +150,7 @@ def _policy(values: Any) -> Policy:
     )
 
 
-_WIDTHS: Final = {
-    "products": 5, "legs": 8, "transfers": 7, "categories": 3, "media": 3, "frames": 4, "services": 7, "networks": 2,
-    "areas": 2, "classes": 2, "daily_caps": 2, "weekly_caps": 2, "degraded": 2,
-}  # fmt: skip
-_MAKERS: Final[dict[str, Callable[[_Fields], Any]]] = {
+_MAKERS: Final[dict[str, Callable[[Fields], Any]]] = {
     "products": lambda row: Product(
         row.text(0), row.text(1), row.text(2), Rupiah(row.whole(3, AMOUNT_MAX, -AMOUNT_MAX)), row.text(4)
     ),
@@ -228,13 +167,13 @@ _MAKERS: Final[dict[str, Callable[[_Fields], Any]]] = {
         row.text(0), row.text(1), row.whole(2, _DAY_SECONDS), row.whole(3, _DAY_SECONDS)
     ),
     "services": lambda row: Days(
-        row.text(0), row.whole(1, 127), Day(row.whole(2, _DAY_MAX)), Day(row.whole(3, _DAY_MAX)),
+        row.text(0), row.whole(1, 127), Day(row.whole(2, DAY_MAX)), Day(row.whole(3, DAY_MAX)),
         _follows(row), frozenset(row.days(5)), frozenset(row.days(6)),
     ),
 }  # fmt: skip
 
 
-def _follows(row: _Fields) -> Follows:
+def _follows(row: Fields) -> Follows:
     try:
         return Follows(row.text(4))
     except ValueError:

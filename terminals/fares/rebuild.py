@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from card.journey import JourneyState
 from card.layout import TapKind
 from keys.money import Rupiah
+from terminals.fares.conditions import ride_ended_by
 from terminals.fares.decision import FareDecision, FareRefused, Step
-from terminals.fares.rides import decide, ride_ended_by, tap_in, tap_out, unfinished
+from terminals.fares.rides import decide, tap_in, tap_out, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

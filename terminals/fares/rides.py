@@ -8,11 +8,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from card.journey import OUT_SECONDS_MAX, STOP_MAX, TERMINAL_MASK, Journey, JourneyState
+from card.journey import OUT_SECONDS_MAX, TERMINAL_MASK, Journey, JourneyState
 from keys.clock import UnixMs, service_day
 from keys.money import Rupiah
 from terminals.fares.bill import Bill
-from terminals.fares.decision import FareDecision, FareRefused, Step
+from terminals.fares.conditions import (
+    continues,
+    need_no_passback,
+    need_not_out_already,
+    networks_differ,
+    reverses,
+    seconds_of,
+    stop_of,
+    too_long,
+)
+from terminals.fares.decision import FareDecision, Step
 from terminals.fares.prices import Leg
 from terminals.fares.rider import Rider
 from terminals.fares.transfers import Window, transferred
@@ -40,13 +50,13 @@ def decide(
     quote = rider.boarding(Leg(place.route_number, place.stop_number, 0, at))
     if not journey.known:
         return FareDecision(journey, (*rider.steps_of(quote), *_without_journey()))
-    _need_no_passback(tariff, journey, at, place)
+    need_no_passback(tariff, journey, at, place)
     bill = Bill(tariff, journey)
     if journey.state is _INSIDE:
         _close_unfinished(bill, rider, journey)
     bill.start(service_day(at))
     steps, window = transferred(
-        tariff, rider, _window(journey), quote, starts=_seconds(at), ends=_seconds(at)
+        tariff, rider, _window(journey), quote, starts=seconds_of(at), ends=seconds_of(at)
     )
     charged = bill.charge(rider.category, *steps)
     return FareDecision(_begun(bill, at, place, _OUTSIDE, window.plus(charged)), tuple(bill.steps))
@@ -62,11 +72,11 @@ def tap_in(tariff: Tariff, identity: Identity, journey: Journey, at: UnixMs, pla
     if not journey.known:
         return FareDecision(journey, (*rider.steps_of(rider.degraded(leg)), *_without_journey()))
     if journey.state is _INSIDE:
-        _need_no_passback(tariff, journey, at, place)
+        need_no_passback(tariff, journey, at, place)
     bill = Bill(tariff, journey)
     bill.note("tap-in")
     dearest = rider.dearest(leg).amount
-    if _continues(tariff, journey, at, place):
+    if continues(tariff, journey, at, place):
         bill.note("continuation")
         due = Rupiah(max(0, dearest - journey.ride_paid))
         return FareDecision(
@@ -79,7 +89,7 @@ def tap_in(tariff: Tariff, identity: Identity, journey: Journey, at: UnixMs, pla
             ),
             tuple(bill.steps),
         )
-    if journey.state is _INSIDE and _reverses(tariff, journey, at, place):
+    if journey.state is _INSIDE and reverses(tariff, journey, at, place):
         bill.note("entry-again")  # the gate did not open, or its answer was lost: the ride begins once
     elif journey.state is _INSIDE:
         _close_unfinished(bill, rider, journey)
@@ -98,13 +108,13 @@ def tap_out(tariff: Tariff, identity: Identity, journey: Journey, at: UnixMs, pl
     if not journey.known:
         return FareDecision(journey, (*bill.steps, *_without_journey()))
     if journey.state is not _INSIDE:
-        _need_no_passback(tariff, journey, at, place)
-        _need_not_out_already(tariff, journey, at, place)
+        need_no_passback(tariff, journey, at, place)
+        need_not_out_already(tariff, journey, at, place)
         return _without_tap_in(bill, rider, journey, at, place)
-    if _too_long(tariff, journey, at) or _networks_differ(tariff, journey, place):
+    if too_long(tariff, journey, at) or networks_differ(tariff, journey, place):
         _close_unfinished(bill, rider, journey)
         return _without_tap_in(bill, rider, journey, at, place)
-    if _reverses(tariff, journey, at, place):
+    if reverses(tariff, journey, at, place):
         bill.note("reversal")
         return FareDecision(_ended(journey, bill, at, place, _window(journey)), tuple(bill.steps))
     leg = Leg(
@@ -125,7 +135,7 @@ def _of_ride(
     if journey.ride_paid:
         credit = Step("continuation", Rupiah(-min(journey.ride_paid, quote.amount)))
         return (*rider.steps_of(quote), credit), _window(journey)
-    return transferred(tariff, rider, _window(journey), quote, starts=journey.tap_in_at, ends=_seconds(at))
+    return transferred(tariff, rider, _window(journey), quote, starts=journey.tap_in_at, ends=seconds_of(at))
 
 
 def unfinished(tariff: Tariff, identity: Identity, journey: Journey) -> tuple[Step, ...]:
@@ -135,11 +145,6 @@ def unfinished(tariff: Tariff, identity: Identity, journey: Journey) -> tuple[St
     bill = Bill(tariff, journey)
     _close_unfinished(bill, Rider.of(tariff, identity, _moment(journey.tap_in_at), in_date=False), journey)
     return tuple(bill.steps)
-
-
-def ride_ended_by(tariff: Tariff, journey: Journey) -> int:
-    """The last second (Unix) at which an open ride may be tapped out."""
-    return journey.tap_in_at + 60 * tariff.policy.ride_minutes
 
 
 def _for_companion(tariff: Tariff, journey: Journey, at: UnixMs, place: Place) -> FareDecision:
@@ -170,7 +175,7 @@ def _begun(
 ) -> Journey:
     """The journey after a tap that begins a ride, or is one."""
     return Journey(
-        state, _seconds(at), _stop(place), place.route_number, window.started_at, window.paid, window.transfers,
+        state, seconds_of(at), stop_of(place), place.route_number, window.started_at, window.paid, window.transfers,
         window.group, bill.day_total, bill.week_total, place.vehicle & TERMINAL_MASK, provisional=provisional,
     )  # fmt: skip
 
@@ -179,68 +184,16 @@ def _ended(
     journey: Journey, bill: Bill, at: UnixMs, place: Place, window: Window, paid: Rupiah = _NOTHING
 ) -> Journey:
     """The journey after a tap-out."""
-    since = min(max(1, _seconds(at) - journey.tap_in_at), OUT_SECONDS_MAX)
+    since = min(max(1, seconds_of(at) - journey.tap_in_at), OUT_SECONDS_MAX)
     return Journey(
         _OUTSIDE, journey.tap_in_at, journey.tap_in_stop, journey.tap_in_route, window.started_at, window.paid,
         window.transfers, window.group, bill.day_total, bill.week_total, place.vehicle & TERMINAL_MASK,
-        journey.tap_in_at + since, _stop(place), paid,
+        journey.tap_in_at + since, stop_of(place), paid,
     )  # fmt: skip
 
 
 def _window(journey: Journey) -> Window:
     return Window(journey.window_started_at, journey.window_paid, journey.transfers, journey.group)
-
-
-def _need_no_passback(tariff: Tariff, journey: Journey, at: UnixMs, place: Place) -> None:
-    since = _seconds(at) - journey.last_tap_at
-    here = journey.last_terminal == place.vehicle & TERMINAL_MASK
-    if here and 0 <= since < 60 * tariff.policy.passback_minutes:
-        raise FareRefused(
-            "passback", "the card was tapped here a moment ago: pay for a companion, or with another card"
-        )
-
-
-def _need_not_out_already(tariff: Tariff, journey: Journey, at: UnixMs, place: Place) -> None:
-    """At another gate of the stop where the card was just tapped out: somebody else, or one whose gate did not open."""
-    since = _seconds(at) - journey.tap_out_at
-    here = bool(journey.tap_out_at and place.stop_number) and journey.tap_out_stop == _stop(place)
-    if here and 0 <= since < 60 * tariff.policy.reversal_minutes:
-        raise FareRefused(
-            "passback",
-            "the card was tapped out at this stop a moment ago: if the gate is shut, ask the staff",
-        )
-
-
-def _continues(tariff: Tariff, journey: Journey, at: UnixMs, place: Place) -> bool:
-    """Whether a tap-in goes on with the ride that ended at this stop minutes ago."""
-    since = _seconds(at) - journey.tap_out_at
-    here = bool(place.stop_number) and journey.tap_out_stop == _stop(place) and bool(journey.tap_in_stop)
-    within = 0 <= since < 60 * tariff.policy.continuation_minutes
-    fresh = journey.ride_paid and not _too_long(tariff, journey, at)
-    return journey.state is _OUTSIDE and bool(journey.tap_out_at and fresh) and here and within
-
-
-def _reverses(tariff: Tariff, journey: Journey, at: UnixMs, place: Place) -> bool:
-    here = bool(place.stop_number) and journey.tap_in_stop == _stop(place) and not journey.ride_paid
-    return here and _seconds(at) - journey.tap_in_at < 60 * tariff.policy.reversal_minutes
-
-
-def _too_long(tariff: Tariff, journey: Journey, at: UnixMs) -> bool:
-    return _seconds(at) > ride_ended_by(tariff, journey)
-
-
-def _networks_differ(tariff: Tariff, journey: Journey, place: Place) -> bool:
-    """Whether a card was tapped in on one network and out on another: two rides, each half known."""
-    ins, out = tariff.prices.network(journey.tap_in_route), tariff.prices.network(place.route_number)
-    return ins is not None and out is not None and ins != out
-
-
-def _stop(place: Place) -> int:
-    return place.stop_number if place.stop_number <= STOP_MAX else 0
-
-
-def _seconds(at: UnixMs) -> int:
-    return at // 1000
 
 
 def _moment(seconds: int) -> UnixMs:

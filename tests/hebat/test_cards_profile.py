@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 from card.airtime import Rate
-from hebat.cards.profile import UNCONFIRMED, Flow, profile, show
+from hebat.cards.profile import show
+from hebat.cards.profiling import UNCONFIRMED, Flow, profile
 
 EXCHANGES = {
     "load": 11,

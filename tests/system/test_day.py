@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hebat.day.fates import Fate
-from hebat.day.run import read_input
+from hebat.day.source import read_input
 from tests.system.conftest import hebat
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hebat.day.run import Input
+    from hebat.day.source import Input
     from tests.system.conftest import Ran
 
 DAY = "2023-04-08"
