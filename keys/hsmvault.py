@@ -1,23 +1,17 @@
 """A vault in a PKCS#11 token (OASIS PKCS #11 v2.40), through python-pkcs11: keys are sensitive and cannot be extracted.
 
-`keys.tokenstate` opens and changes it, `keys.tokenkey` derives card keys inside it; here keys come in, are made, are wrapped once, and are used.
-
-A key that comes in while the token holds a transport key is wrapped under it before it is made non-extractable, for good: that copy, which only a vault
-with the same transport key opens, is what a backup holds and what another city may get. Without a transport key there is no copy.
+`keys.tokenstate` opens and changes it, `keys.tokenkey` derives card keys inside it, `keys.tokencopies` wraps keys once; here keys come in, are made, and are used.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-import cbor2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
-from pkcs11.exceptions import PKCS11Error
 
 from keys.cmac import BLOCK
-from keys.errors import KeyBlockError, KeyMisused
 from keys.inventory import check_made_here, check_size
 from keys.pkcs11token import (
     ED25519,
@@ -25,13 +19,11 @@ from keys.pkcs11token import (
     TokenSigner,
     asking,
     cbc,
-    check_value_of,
     label_of,
-    template_of,
 )
 from keys.softkey import CHECK_VALUE_BYTES, check_value
-from keys.tokenkey import CardKeys
-from keys.vault import TRANSPORT, KeyInfo, KeyName, Purpose, Role
+from keys.tokencopies import TokenCopies
+from keys.vault import KeyInfo, KeyName, Purpose, Role
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -39,11 +31,9 @@ if TYPE_CHECKING:
 _SIGNER_VERSION: Final = 0
 _OCTETS_32: Final = b"\x04\x20"
 """DER: an octet string of 32 bytes, as EC_POINT is written."""
-_WRAPPED: Final = "ksh-wrapped/"
-"""Label, before the key's own, of the data object that holds a key's wrapped copies."""
 
 
-class HsmVault(CardKeys):
+class HsmVault(TokenCopies):
     """A vault in a token; make one with `create`, open one with `open`, and `close` it. A context manager."""
 
     # Keys in, and made
@@ -78,10 +68,6 @@ class HsmVault(CardKeys):
             )
             self._close_up(name, purpose, made)
             return self._noted(name, purpose)
-
-    def _noted(self, name: KeyName, purpose: Purpose) -> KeyInfo:
-        check = check_value_of(self._object(name), purpose)
-        return self._inventory.add(name, purpose, check)
 
     def generate_signing_key(self, label: str) -> None:
         """Make an Ed25519 key inside this token; raises KeyMisused where the label is taken.
@@ -149,86 +135,6 @@ class HsmVault(CardKeys):
         """Take a version out of use for good; raises KeyMissing, KeyMisused where no other version is in use."""
         with self._changing():
             self._inventory.retire(role, version)
-
-    # Wrapped copies
-
-    def _wrapper(self, purpose: Purpose | None = None) -> KeyName | None:
-        """The newest transport key; none for a transport key, which never leaves."""
-        if purpose is Purpose.TRANSPORT:
-            return None
-        newest = self._inventory.next_version(TRANSPORT) - 1
-        return KeyName(TRANSPORT, newest) if newest else None
-
-    def _template(self, name: KeyName, purpose: Purpose) -> dict[Attribute, Any]:
-        """As the key is born: it can be wrapped until `_close_up`, where there is a transport key for that."""
-        wrappable = self._wrapper(purpose) is not None
-        return template_of(name, purpose) | {Attribute.EXTRACTABLE: wrappable}
-
-    def _close_up(self, name: KeyName, purpose: Purpose, born: Any) -> None:
-        """Wrap a key that was just born, keep the copy, and make the key one that cannot be extracted: PKCS#11 knows no way back."""
-        under = self._wrapper(purpose)
-        if under is None:
-            return
-        self._keep_copy(name, under, born)
-        born[Attribute.EXTRACTABLE] = False
-
-    def _keep_copy(self, name: KeyName, under: KeyName, key: Any) -> None:
-        copy: bytes = self._object(under).wrap_key(key, mechanism=Mechanism.AES_KEY_WRAP)
-        label = _WRAPPED + label_of(name)
-        for older in list(self._session.get_objects({Attribute.LABEL: label})):
-            older.destroy()
-        self._session.create_object(
-            {
-                Attribute.CLASS: ObjectClass.DATA,
-                Attribute.TOKEN: True,
-                Attribute.PRIVATE: True,
-                Attribute.LABEL: label,
-                Attribute.VALUE: cbor2.dumps([*under, copy]),
-            }
-        )
-
-    def wrapped(self, name: KeyName) -> tuple[KeyName, bytes] | None:
-        """A key's copy from its birth, and the transport key that opens it; None where there was none then. Raises KeyMissing."""
-        self._inventory.info(name)
-        with asking("show a wrapped key"):
-            found = list(self._session.get_objects({Attribute.LABEL: _WRAPPED + label_of(name)}))
-            if not found:
-                return None
-            label, version, copy = cbor2.loads(found[0][Attribute.VALUE])
-        return KeyName(label, version), copy
-
-    def wrap(self, name: KeyName, under: KeyName) -> bytes:
-        """The copy that was made of a key at its birth, where it is under this transport key; raises KeyMissing, KeyMisused."""
-        self._usable(under, Purpose.TRANSPORT)
-        copy = self.wrapped(name)
-        if copy is None or copy[0] != under:
-            raise KeyMisused(
-                f"{name.label} version {name.version} lies in a token and cannot leave it: it was not made while "
-                f"{under.label} version {under.version} was the newest transport key; enter its components in the other vault"
-            )
-        return copy[1]
-
-    def unwrap(self, name: KeyName, purpose: Purpose, wrapped: bytes, under: KeyName) -> KeyInfo:
-        """Take a wrapped key in, unwrapped inside the token; raises KeyMissing, KeyMisused, KeyBlockError."""
-        check_made_here(purpose)
-        self._usable(under, Purpose.TRANSPORT)
-        with self._changing():
-            self._make_room(name, purpose)
-            made = self._opened_copy(
-                wrapped, under, store=True, label=label_of(name), template=self._template(name, purpose)
-            )
-            self._close_up(name, purpose, made)
-            return self._noted(name, purpose)
-
-    def _opened_copy(self, wrapped: bytes, under: KeyName, **how: Any) -> Any:
-        try:
-            return self._object(under).unwrap_key(
-                ObjectClass.SECRET_KEY, KeyType.AES, wrapped, mechanism=Mechanism.AES_KEY_WRAP, **how
-            )
-        except PKCS11Error:
-            raise KeyBlockError(
-                f"the wrapped key does not open under {under.label} version {under.version}: it was changed, or wrapped for another vault"
-            ) from None
 
     # Keys in use
 

@@ -1,19 +1,17 @@
-"""`hebat bank`: add a line, ask, pay, look after what is open; `simulate` and `statement` are a bank's own side."""
+"""`hebat bank`: add a line, ask, pay, look after what is open; a bank's own side is in `simulating`."""
 
 from __future__ import annotations
 
 import json
-import logging
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from hebat.bank_commands import simulating
 from hebat.errors import InputRefused
 from hebat.ledger_commands.place import DatabaseOption, DataOption, JsonOption, place_of
-from hebat.ledger_commands.serving import wait
 from hebat.logs import configure
 from hebat.settings import LogLevel
 from keys.clock import SystemClock
@@ -35,15 +33,6 @@ SecretOption = Annotated[Path, typer.Option("--secret", help="A file with the se
 PublicOption = Annotated[
     Path, typer.Option("--key", help="Where to write our public key, which the bank is told.")
 ]
-ClientKeyOption = Annotated[
-    Path | None,
-    typer.Option("--key", help="The client's public key, PEM; without it the folder is made, and no more."),
-]
-FolderArgument = Annotated[
-    Path, typer.Argument(help="The bank's own folder: books, accounts.csv, client.secret.")
-]
-OutOption = Annotated[Path, typer.Option("--out", help="Where to write it.")]
-DayOption = Annotated[datetime, typer.Option("--date", formats=["%Y-%m-%d"], help="Which day.")]
 SecondsOption = Annotated[float, typer.Option("--seconds", min=0.1, help="How long to wait for an answer.")]
 
 
@@ -87,19 +76,8 @@ def add(
         )
     public_key = "" if bank_key is None else _read(bank_key).decode("utf-8", "replace")
     partner = lines.Partner(
-        name,
-        code,
-        dialect,
-        address,
-        client_id,
-        partner_id,
-        account,
-        authority,
-        title,
-        service_id,
-        public_key,
-        merchant_id,
-    )
+        name, code, dialect, address, client_id, partner_id, account, authority, title, service_id, public_key, merchant_id,
+    )  # fmt: skip
     public = lines.add(folder, partner, secret_file.read_bytes().strip())
     key.write_text(public, encoding="utf-8")
     typer.echo(f"{name}: added. Tell the bank the public key in {key}.")
@@ -175,102 +153,7 @@ def resume(
     )
 
 
-@bank_app.command()
-def simulate(
-    folder: FolderArgument,
-    key: ClientKeyOption = None,
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="The port on 127.0.0.1; 0 takes a free one.")
-    ] = 0,
-    dialect: Annotated[str, typer.Option(help="standard, bni, bca or bri.")] = "standard",
-    client_id: Annotated[str, typer.Option(help="The client that it lets in.")] = "ksh-client",
-    partner_id: Annotated[str, typer.Option(help="The client's partner id.")] = "KSH",
-    faults: Annotated[
-        str, typer.Option(help="Shares of payments that go wrong, such as lost-after=0.1,twice=0.05.")
-    ] = "",
-    seed: Annotated[int, typer.Option(help="The dice of the faults.")] = 1,
-    hours: Annotated[str, typer.Option(help="When money moves, city time; 0-0 is always.")] = "0-0",
-    pause_ms: Annotated[int, typer.Option(min=0, max=60_000, help="How slow each answer is.")] = 0,
-    late_seconds: Annotated[
-        float, typer.Option(min=0, help="How long an order that is under way (202) takes to its end.")
-    ] = 60,
-    clock: Annotated[
-        Path | None,
-        typer.Option(help="A file with the time in milliseconds since 1970, for a story; else the system's."),
-    ] = None,
-) -> None:
-    """Run a partner bank that speaks SNAP strictly on 127.0.0.1 until Ctrl-C, and fails as it is told to."""
-    from hebat.bank_commands.simulated import BankFolder, faults_of, hours_of  # noqa: PLC0415  as above
-    from hebat.serving import LoopbackServer  # noqa: PLC0415
-    from hebat.story_clock import FileClock  # noqa: PLC0415
-    from settlement.partner_bank.asgi import BankApplication  # noqa: PLC0415
-
-    place = BankFolder(folder)
-    place.make()
-    books = place.books()
-    if key is None:
-        typer.echo(
-            f"{folder}: made. Give {place.secret.name} to `hebat bank add --secret`, then start it with --key."
-        )
-        books.close()
-        return
-    bank = place.bank(
-        books, SystemClock() if clock is None else FileClock(clock), dialect, (client_id, partner_id, key)
-    )
-    bank.faults, bank.hours, bank.late_ms = (
-        faults_of(faults, seed),
-        hours_of(hours),
-        round(late_seconds * 1000),
-    )
-    with LoopbackServer(BankApplication(bank, pause_ms / 1000), port) as server:
-        logging.getLogger("uvicorn.error").setLevel(
-            logging.CRITICAL
-        )  # a line that drops on purpose is no error
-        typer.echo(f"{server.address}  (Ctrl-C stops)")
-        wait()
-    books.close()
-
-
-@bank_app.command("pay-va")
-def pay_va(
-    folder: FolderArgument,
-    number: Annotated[str, typer.Option(help="The virtual account.")],
-    payer: Annotated[str, typer.Option(help="The account at this bank that pays.")],
-    rupiah: Annotated[str, typer.Option(help="How much.")],
-    request: Annotated[str, typer.Option(help="The bank's own id: the same one pays once, and tells again.")],
-    notify: Annotated[str, typer.Option(help="Where the client hears of it, such as http://127.0.0.1:8460/banks/bni.")],
-    account: Annotated[str, typer.Option(help="The client's account.")] = "1000000001",
-    partner_id: Annotated[str, typer.Option(help="The client's partner id.")] = "KSH",
-    clock: Annotated[Path | None, typer.Option(help="As for simulate.")] = None,
-) -> None:  # fmt: skip
-    """At a simulated bank, pay into a virtual account and tell the client."""
-    from hebat.bank_commands.simulated import BankFolder  # noqa: PLC0415  as above
-    from hebat.story_clock import FileClock  # noqa: PLC0415
-
-    place, amount = BankFolder(folder), parse(rupiah)
-    time = SystemClock() if clock is None else FileClock(clock)
-    typer.echo(place.pay_into((request, number, payer, account, amount), notify, partner_id, time))
-
-
-@bank_app.command()
-def statement(
-    folder: FolderArgument,
-    out: OutOption,
-    day: DayOption,
-    form: Annotated[str, typer.Option("--format", help="mt940 or camt053.")] = "camt053",
-    account: Annotated[str, typer.Option(help="Whose.")] = "1000000001",
-) -> None:
-    """Write an account's day at a simulated bank as the bank's statement."""
-    from hebat.bank_commands import simulated  # noqa: PLC0415  as above
-
-    place = simulated.BankFolder(folder)
-    if not place.accounts.exists():
-        raise InputRefused(f"{folder} is no bank's folder: make one with `hebat bank simulate {folder}`")
-    books = place.books()
-    content = simulated.statement(books, account, day.date(), form)
-    books.close()
-    out.write_bytes(content)
-    typer.echo(f"{out}: {len(content)} bytes.")
+simulating.add_to(bank_app)
 
 
 def _read(path: Path) -> bytes:

@@ -41,7 +41,7 @@ EXCEPTIONS: Final[dict[str, str]] = {
     "hebat/night_commands/door.py:_heard": _OWNER,
     "hebat/night_commands/door.py:_wanted": _OWNER,
     "keys/backup.py:restore": _OWNER,
-    "keys/hsmvault.py:HsmVault.wrapped": _OWNER,
+    "keys/tokencopies.py:TokenCopies.wrapped": _OWNER,
     "keys/partner.py:_loaded": _OWNER,
     "keys/pkcs11token.py:newest": _OWNER,
     "keys/ticket.py:fingerprint": _ALIKE,
