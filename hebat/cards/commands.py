@@ -27,7 +27,10 @@ from hebat.errors import InputRefused
 from hebat.folder import Folder
 
 if TYPE_CHECKING:
-    from hebat.cards.field import Presence, Readers
+    from pathlib import Path
+
+    from hebat.cards.field import Hand, Presence, Readers
+    from hebat.cards.reading import CityCard
 
 SNAPSHOT_SECONDS = 2.0
 """How long readers may take to say whether a card is there."""
@@ -116,6 +119,16 @@ def info(
     )
 
 
+def _city_card(data: Path, how: Hand) -> tuple[CityCard, Names]:
+    """The card of this city that is held to the reader, and what its issuer and stops are called."""
+    from hebat.cards import reading  # noqa: PLC0415  as above
+
+    folder = Folder(data)
+    vault, names = reading.vault_of(folder), Names.of(folder)
+    with in_field(how) as held:
+        return reading.require_city_card(held.transport, vault), names
+
+
 @card_app.command()
 def read(
     data: DataOption,
@@ -126,12 +139,9 @@ def read(
     show_secrets: SecretsOption = False,
 ) -> None:
     """Show whose card this is, and its balance."""
-    from hebat.cards import reading, showing  # noqa: PLC0415  as above
+    from hebat.cards import showing  # noqa: PLC0415  as above
 
-    folder = Folder(data)
-    vault, names = reading.vault_of(folder), Names.of(folder)
-    with in_field(hand(reader, timeout, trace, show_secrets)) as held:
-        found = reading.require_city_card(held.transport, vault)
+    found, names = _city_card(data, hand(reader, timeout, trace, show_secrets))
     if as_json:
         document = showing.city_json(found)
         del document["log"]
@@ -150,12 +160,9 @@ def log(
     show_secrets: SecretsOption = False,
 ) -> None:
     """Show the card's last ten transactions, newest first."""
-    from hebat.cards import reading, showing  # noqa: PLC0415  as above
+    from hebat.cards import showing  # noqa: PLC0415  as above
 
-    folder = Folder(data)
-    vault, names = reading.vault_of(folder), Names.of(folder)
-    with in_field(hand(reader, timeout, trace, show_secrets)) as held:
-        found = reading.require_city_card(held.transport, vault)
+    found, names = _city_card(data, hand(reader, timeout, trace, show_secrets))
     if as_json:
         _print_json(showing.city_json(found)["log"])
     else:

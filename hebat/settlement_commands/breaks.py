@@ -13,8 +13,7 @@ import typer
 from hebat.errors import InputRefused
 from hebat.settlement_commands import working
 from hebat.settlement_commands.desks import looking
-from hebat.settlement_commands.matching import day_or_today
-from hebat.settlement_commands.place import DataOption, JsonOption, show_table, tell
+from hebat.settlement_commands.place import DataOption, JsonOption, day_or_today, show_table, tell
 from keys.clock import Day, date_of, local
 from keys.money import Sen, display, plain
 

@@ -9,44 +9,35 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hebat.errors import InputRefused
+from hebat.settlement_commands import suggestions
 from hebat.settlement_commands.desks import acting, looking
+from hebat.settlement_commands.match_forms import key_text, line_key, match_json
 from hebat.settlement_commands.place import (
     AuthorOption,
     DataOption,
     JsonOption,
     ReasonOption,
+    day_or_today,
     show_table,
     tell,
 )
-from keys.clock import SystemClock, date_of, day_of, local
+from hebat.settlement_commands.suggestions import LimitOption, NumbersArgument, show_match
+from keys.clock import day_of, local
 from keys.money import display
 
 if TYPE_CHECKING:
-    from keys.clock import Day
-    from settlement.matching.kept import KeptMatch, Suggestion
     from settlement.matching.trying import Changes, Would
-    from settlement.statements.kept import LineKey
 
 match_app = typer.Typer(
     help="Matches: run the rules, try others, undo, decide on suggestions.", no_args_is_help=True
 )
 
-NumbersArgument = Annotated[
-    list[int],
-    typer.Argument(min=1, help="Numbers that the list shows; one that cannot be done stops the rest."),
-]
 NumberArgument = Annotated[int, typer.Argument(min=1, help="The number that the list shows.")]
 DateOption = Annotated[
     datetime | None,
     typer.Option("--date", formats=["%Y-%m-%d"], help="The night's business date; today without it."),
 ]
-LimitOption = Annotated[int, typer.Option("--limit", min=1, max=500, help="How many at most.")]
 RulesArgument = Annotated[Path, typer.Argument(help="Rules as JSON; begin with what `match rules` prints.")]
-
-
-def day_or_today(day: datetime | None) -> Day:
-    """The day that was named, or the city's today."""
-    return day_of(day.date() if day else local(SystemClock().now()).date())
 
 
 def _text(path: Path) -> str:
@@ -114,7 +105,7 @@ def _changes(found: Changes) -> dict[str, Any]:
             "match": one.number,
             "rule": one.rule,
             "items": one.items,
-            "lines": [_key(line) for line in one.lines],
+            "lines": [key_text(line) for line in one.lines],
         }
 
     return {
@@ -180,7 +171,7 @@ def show(number: NumberArgument, data: DataOption, as_json: JsonOption = False) 
     for name in one.items:
         typer.echo(f"  item {name}")
     for line in one.lines:
-        typer.echo(f"  line {_key(line)}")
+        typer.echo(f"  line {key_text(line)}")
     if one.difference:
         typer.echo(f"  difference {display(one.difference)}: {one.evidence}")
     if one.undone_by:
@@ -198,7 +189,7 @@ def undo(
     """Undo matches: they stay as undone, their items and lines are open, and no rule puts them together again."""
     with acting(data) as desks:
         for number in numbers:
-            _said(desks.matching.undo(number, author, reason), "undone", as_json=as_json)
+            show_match(desks.matching.undo(number, author, reason), "undone", as_json=as_json)
 
 
 @match_app.command()
@@ -217,77 +208,7 @@ def pair(
     """Match items and lines by hand. A difference between them becomes a break."""
     keys = [line_key(text) for text in lines or []]
     with acting(data) as desks:
-        _said(desks.matching.pair(items or [], keys, author, reason), "made", as_json=as_json)
+        show_match(desks.matching.pair(items or [], keys, author, reason), "made", as_json=as_json)
 
 
-def line_key(text: str) -> LineKey:
-    """A line's place from its text; raises InputRefused."""
-    from settlement.statements.kept import LineKey  # noqa: PLC0415  loads with SQLAlchemy
-
-    digest, _, rest = text.partition("/")
-    statement, _, number = rest.partition("/")
-    if len(digest) != 64 or not (statement.isdecimal() and number.isdecimal()):  # noqa: PLR2004  SHA-256
-        raise InputRefused(f"{text[:80]!r} is no line: digest/statement/number, as `breaks show` prints it")
-    return LineKey(digest, int(statement), int(number))
-
-
-@match_app.command()
-def suggestions(data: DataOption, limit: LimitOption = 50, as_json: JsonOption = False) -> None:
-    """List pairs that may well belong together, and wait for a person."""
-    with looking(data) as desks:
-        found = desks.matching.suggestions(limit=limit)
-    if as_json:
-        tell([_suggestion_json(one) for one in found])
-        return
-    if not found:
-        typer.echo("No suggestion waits.")
-        return
-    rows = [[str(one.number), f"{one.score} %", one.reference, str(one.line), one.evidence] for one in found]
-    show_table(["number", "likely", "item", "line", "what speaks for it"], rows, right=["number", "likely"])
-
-
-@match_app.command()
-def accept(
-    numbers: NumbersArgument, data: DataOption, author: AuthorOption, as_json: JsonOption = False
-) -> None:
-    """Make the matches that suggestions propose."""
-    with acting(data) as desks:
-        for number in numbers:
-            _said(desks.matching.accept(number, author), "made", as_json=as_json)
-
-
-@match_app.command()
-def reject(numbers: NumbersArgument, data: DataOption, author: AuthorOption, reason: ReasonOption) -> None:
-    """Say no to suggestions, for good."""
-    with acting(data) as desks:
-        for number in numbers:
-            desks.matching.reject(number, author, reason)
-            typer.echo(f"Suggestion {number} is rejected and will not come back.")
-
-
-def _said(one: KeptMatch, what: str, *, as_json: bool) -> None:
-    if as_json:
-        tell(match_json(one))
-    else:
-        typer.echo(f"Match {one.number} is {what}: {', '.join((*one.items, *map(str, one.lines)))}.")
-
-
-def _key(line: LineKey) -> str:
-    return f"{line.sha256}/{line.statement}/{line.number}"
-
-
-def match_json(one: KeptMatch) -> dict[str, Any]:
-    """A match for machines: amounts in sen, times in Unix milliseconds."""
-    return {
-        "match": one.number, "bank": one.bank, "items": list(one.items), "lines": [_key(line) for line in one.lines], "rule": one.rule,
-        "rules": one.rules, "confidence": one.confidence, "difference": one.difference, "evidence": one.evidence,
-        "night": date_of(one.night).isoformat(), "made_by": one.made_by, "made_at": one.made_at, "proposal": one.proposal,
-        "undone_by": one.undone_by, "undone_at": one.undone_at, "undone_why": one.undone_why,
-    }  # fmt: skip
-
-
-def _suggestion_json(one: Suggestion) -> dict[str, Any]:
-    return {
-        "suggestion": one.number, "item": one.reference, "line": _key(one.line), "score": one.score, "evidence": one.evidence,
-        "state": one.state.value,
-    }  # fmt: skip
+suggestions.add_to(match_app)

@@ -5,12 +5,19 @@ from __future__ import annotations
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hebat.errors import InputRefused
 from hebat.settlement_commands.drafts import read_json
+from hebat.settlement_commands.payment_forms import (
+    file_json,
+    payments_json,
+    rejected_json,
+    release_json,
+    report_json,
+)
 from hebat.settlement_commands.place import (
     AuthorOption,
     DataOption,
@@ -20,15 +27,14 @@ from hebat.settlement_commands.place import (
     show_table,
     tell,
 )
-from keys.clock import SystemClock, date_of, day_of, local
+from keys.clock import SystemClock, date_of, day_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from keys.clock import Day
-    from ledger.store import Connection, Database
+    from ledger.store import Database
     from settlement.payments.desk import PaymentDesk
-    from settlement.payments.model import Release
 
 payments_app = typer.Typer(
     help="Payment files: list, make, release, and what banks report.", no_args_is_help=True
@@ -65,9 +71,9 @@ def list_(
 
     with city_database(data) as database, database.transaction() as connection:
         told = (
-            _rejected(connection)
+            rejected_json(connection)
             if rejected
-            else [_file_json(connection, one) for one in store.files(connection, limit)]
+            else [file_json(connection, one) for one in store.files(connection, limit)]
         )
     if as_json:
         tell(told)
@@ -92,28 +98,10 @@ def list_(
 def show(window: WindowOption, bank: BankOption, data: DataOption, as_json: JsonOption = False) -> None:
     """Show a file's payments: to whom, by which rail, when, for what fee, and what became of each."""
     from keys.money import display  # noqa: PLC0415  as above
-    from settlement.payments import store  # noqa: PLC0415
-    from settlement.payments.city import city_rails  # noqa: PLC0415
-    from settlement.rulebook.book import Rulebook  # noqa: PLC0415
-    from settlement.store import items_of  # noqa: PLC0415
 
     day = day_of(window.date())
     with city_database(data) as database:
-        rules = city_rails(Rulebook(database))
-        with database.transaction() as connection:
-            found = [
-                item for item in items_of(connection, day) if item.bank == bank and item.rail is not None
-            ]
-            outcomes = store.outcomes(connection, [item.reference for item in found])
-    told: list[dict[str, Any]] = [
-        {
-            "reference": item.reference, "name": item.name, "amount_sen": -item.amount, "rail": item.rail.name,
-            "due": date_of(item.due).isoformat(), "fee_sen": rules.fee(item.rail, day),
-            "status": outcomes[item.reference].status.value if item.reference in outcomes else "",
-            "reason": outcomes[item.reference].reason if item.reference in outcomes else "",
-        }
-        for item in found if item.rail is not None
-    ]  # fmt: skip
+        told = payments_json(database, day, bank)
     if as_json:
         tell(told)
         return
@@ -136,7 +124,7 @@ def make(window: WindowOption, bank: BankOption, data: DataOption, author: Autho
     with _desk(data) as (desk, database), database_name(database, day, bank) as name:
         made = desk.make(day, bank, by=author, at=SystemClock().now())
     if as_json:
-        tell(_release_json(made))
+        tell(release_json(made))
     else:
         typer.echo(
             f"{name} is made by {made.made_by}. Another one releases it: hebat settlement payments release."
@@ -154,7 +142,7 @@ def release(window: WindowOption, bank: BankOption, data: DataOption, author: Au
             {"reference": one.reference, "meant": date_of(one.meant).isoformat(), "executed": date_of(one.executed).isoformat()}
             for one in done.late
         ]  # fmt: skip
-        tell(_release_json(done.release) | {"late": late})
+        tell(release_json(done.release) | {"late": late})
         return
     made = done.release
     typer.echo(f"{name} is released by {made.released_by} (made by {made.made_by}).")
@@ -176,7 +164,7 @@ def status(files: FilesArgument, data: DataOption, as_json: JsonOption = False) 
             report, outcomes = desk.report(path.name[:255], path.read_bytes(), SystemClock().now())
             told.append((report, outcomes))
     if as_json:
-        tell([_report_json(report, outcomes) for report, outcomes in told])
+        tell([report_json(report, outcomes) for report, outcomes in told])
     for report, outcomes in () if as_json else told:
         if report.reason:
             typer.echo(
@@ -222,62 +210,3 @@ def database_name(database: Database, day: Day, bank: int) -> Iterator[str]:
     with database.transaction() as connection:
         names = [file.name for file in payment_files_of(connection, day) if file.bank == bank]
     yield names[0] if names else ""
-
-
-def _file_json(connection: Connection, one: Any) -> dict[str, Any]:
-    from keys.money import Sen, display  # noqa: PLC0415  as above
-    from settlement.payments import store  # noqa: PLC0415
-    from settlement.store import items_of  # noqa: PLC0415
-
-    found = store.release_of(connection, one.business_date, one.bank)
-    payments = [
-        item.reference
-        for item in items_of(connection, one.business_date)
-        if item.bank == one.bank and item.rail
-    ]
-    said = [outcome.status.value for outcome in store.outcomes(connection, payments).values()]
-    counts = {name: said.count(name) for name in dict.fromkeys(said)}
-    return {
-        "window": date_of(one.business_date).isoformat(), "bank": one.bank, "file": one.name, "sha256": one.sha256,
-        "payments": one.payments, "total_sen": one.total, "shown": display(Sen(one.total)),
-        "state": _state(found), "release": None if found is None else _release_json(found),
-        "outcomes": ", ".join(f"{count} {name}" for name, count in counts.items()),
-    }  # fmt: skip
-
-
-def _state(found: Release | None) -> str:
-    if found is None:
-        return "waits for one who makes it"
-    if not found.is_released:
-        return f"made by {found.made_by}"
-    return f"released by {found.released_by}"
-
-
-def _rejected(connection: Connection) -> list[dict[str, Any]]:
-    from keys.money import Sen, display  # noqa: PLC0415  as above
-    from settlement.payments import store  # noqa: PLC0415
-
-    return [
-        {
-            "reference": item.reference, "bank": item.bank, "name": item.name, "amount_sen": -item.amount,
-            "shown": display(Sen(-item.amount)), "reason": outcome.reason, "report": outcome.sha256,
-        }
-        for item, outcome in store.rejected(connection)
-    ]  # fmt: skip
-
-
-def _release_json(found: Release) -> dict[str, Any]:
-    return {
-        "window": date_of(found.business_date).isoformat(), "bank": found.bank, "sha256": found.sha256,
-        "made_by": found.made_by, "made_at": local(found.made_at).isoformat(), "released_by": found.released_by,
-        "released_at": None if found.released_at is None else local(found.released_at).isoformat(),
-    }  # fmt: skip
-
-
-def _report_json(report: Any, outcomes: Any) -> dict[str, Any]:
-    return {
-        "name": report.name, "sha256": report.sha256, "refused": report.reason, "line": report.line,
-        "payments": [
-            {"reference": one.reference, "status": one.status.value, "reason": one.reason} for one in outcomes
-        ],
-    }  # fmt: skip

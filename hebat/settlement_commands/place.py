@@ -12,10 +12,13 @@ from rich.table import Table
 
 from hebat.folder import Folder, no_city
 from hebat.printed import console
+from keys.clock import SystemClock, day_of, local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
+    from keys.clock import Day
     from ledger.store import Database
 
 DataOption = Annotated[Path, typer.Option("--data", help="The city's data folder.")]
@@ -56,3 +59,8 @@ def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: 
     for row in rows:
         table.add_row(*row)
     console().print(table)
+
+
+def day_or_today(day: datetime | None) -> Day:
+    """The day that was named, or the city's today."""
+    return day_of(day.date() if day else local(SystemClock().now()).date())

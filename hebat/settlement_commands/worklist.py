@@ -10,13 +10,13 @@ import typer
 
 from hebat.errors import InputRefused
 from hebat.folder import Folder
-from hebat.settlement_commands.matching import day_or_today
 from hebat.settlement_commands.place import (
     AuthorOption,
     DataOption,
     JsonOption,
     ReasonOption,
     city_database,
+    day_or_today,
     show_table,
     tell,
 )
