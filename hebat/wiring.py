@@ -127,52 +127,78 @@ class City:
         make_keys(self.vault)  # a city of an earlier release has none yet
         self.authority = TerminalAuthority(self.vault, AUTHORITY_LABEL, clock)
         self.root = folder.root_certificate.read_bytes()
-        database = Database(folder.database_url)
-        database.check()
-        with database.transaction() as connection:
-            require_newest(connection)
-        self.ledger = Ledger.open(database, clock, city_cut_offs(database))
+        self.ledger = self._opened_ledger()
+        database = self.ledger.database
         VaultMemory(database).note(self.vault)
         self.registry = Registry(database, self.root)
         self.shelf, self.blocks = Shelf(database), Blocks(database)
-        tariffs = KnownTariffs(configuration.tariffs, self.shelf, self.vault)
+        self._tariffs = KnownTariffs(configuration.tariffs, self.shelf, self.vault)
+        self._open_to_terminals()
+        self._open_loads()
+        self._keep_proofs_and_history()
+        self._open_to_holders()
+        self._open_wallets()
+        rules = FareRules(self._tariffs, self.shelf, self.vault)
+        self.journeys = Journeys(self.ledger, self.registry, rules, clock)
+        self.take_parties(configuration)
+
+    def _opened_ledger(self) -> Ledger:
+        database = Database(self.folder.database_url)
+        database.check()
+        with database.transaction() as connection:
+            require_newest(connection)
+        return Ledger.open(database, self.clock, city_cut_offs(database))
+
+    def _open_to_terminals(self) -> None:
+        """What terminals ask the ledger for: certificates, figures of a shift, newer keys; and where their batches come in."""
+        database, clock = self.ledger.database, self.clock
         ledger_key = self.vault.public_key(LEDGER_LABEL)
         self.enrolment = EnrolmentDesk(database, self.registry, self.authority, self.root, ledger_key, clock)
         self.shifts = ShiftDesk(database, self.registry, clock)
         self.handout = HandoutDesk(self.registry, self.vault, self.vault, clock)
-        self.intake = Intake(self.ledger, self.registry, self.vault, tariffs, clock)
+        self.intake = Intake(self.ledger, self.registry, self.vault, self._tariffs, clock)
+
+    def _open_loads(self) -> None:
+        """Loads at kiosks, and those that holders order from their wallets."""
+        clock = self.clock
         loads = Loads(self.ledger, self.registry, self.intake.intents, clock)
         ticks = clock.ticks if isinstance(clock, StoryClock) else time.monotonic
         self.desk = LoadDesk(self.ledger, self.intake, loads, self.vault, clock, ticks)
         self.ordered = OrderedLoads(self.ledger, self.registry, self.intake.intents, clock)
         self.desk.ordered = self.ordered.uids
         self.intake.after_batch.append(self.ordered.look)
-        self.checkpoints = checkpoints_of(folder, database, self.vault)
+
+    def _keep_proofs_and_history(self) -> None:
+        """Checkpoints that anybody can check, and the index that pages read; both go on with each closing."""
+        self.checkpoints = checkpoints_of(self.folder, self.ledger.database, self.vault)
         self.checkpoints.make_all()
-        self.history = History(database)
-        self.indexer = Indexer(database, lambda: self.ledger.head().position)
+        self.history = History(self.ledger.database)
+        self.indexer = Indexer(self.ledger.database, lambda: self.ledger.head().position)
         self.ledger.after_closing += [
             lambda _: self.checkpoints.make_all(),
             lambda _: self.indexer.catch_up(),
         ]
-        answered = read_settings().answer_bank_days
-        town = Town(tariffs, self.registry, configuration.participants, Rulebook(database), answered)
-        self.banking = Banking.open(folder, self.ledger, Sealing(self.vault), clock)
+
+    def _open_to_holders(self) -> None:
+        """The banks' lines, and the pages of those who hold a card."""
+        who, answered = self.configuration.participants, read_settings().answer_bank_days
+        town = Town(self._tariffs, self.registry, who, Rulebook(self.ledger.database), answered)
+        self.banking = Banking.open(self.folder, self.ledger, Sealing(self.vault), self.clock)
         savings = None if self.banking is None else self.banking.savings
-        around = Surroundings(
-            town, SignedCodes(self.registry), town, Office.of(self).hotlist, ledger_key, self.ordered, savings
-        )
-        self.cardholders = Room.of(self.ledger, self.registry, self.vault, clock, outside(), around)
+        codes, hotlist = SignedCodes(self.registry), Office.of(self).hotlist
+        ledger_key = self.vault.public_key(LEDGER_LABEL)
+        around = Surroundings(town, codes, town, hotlist, ledger_key, self.ordered, savings)
+        self.cardholders = Room.of(self.ledger, self.registry, self.vault, self.clock, outside(), around)
         self.ledger.after_closing.append(lambda _: self.cardholders.erase_expired())
+
+    def _open_wallets(self) -> None:
+        """Payments between wallets, resumed; blocked cards followed; orders that ran out given back."""
         self.following = Follower(self.ledger)
         self.following.look()
-        self.wallets = WalletDesk(self.ledger, clock)
+        self.wallets = WalletDesk(self.ledger, self.clock)
         self.wallets.resume()
         self.ordered.sweep()
         self.ledger.after_closing.append(lambda _: self.ordered.sweep())
-        rules = FareRules(tariffs, self.shelf, self.vault)
-        self.journeys = Journeys(self.ledger, self.registry, rules, clock)
-        self.take_parties(configuration)
 
     def take_parties(self, configuration: Configuration) -> None:
         """Let nights from here on pay those who take part now: a city that stays open hears of changes by this."""

@@ -10,6 +10,8 @@ from keys.clock import date_of, local
 from settlement.view import report, view
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from hebat.wiring import City
     from keys.clock import Day
     from settlement.view import NightView
@@ -35,13 +37,7 @@ def as_told(city: City, business_date: Day) -> dict[str, Any]:
         "closed_at": local(night.settlement.closed_at).isoformat(timespec="seconds"),
         "head": night.settlement.head.hex(),
         "figures": {**asdict(report(night)), "business_date": date_of(business_date).isoformat()},
-        "positions": [
-            {
-                "purpose": one.purpose.name.lower(), "bank": names.get(one.bank, f"{one.bank:04d}"), "party": one.name,
-                "gross": one.gross, "refunds": one.refunds, "fee": one.fee, "net": one.net,
-            }
-            for one in night.positions
-        ],
+        "positions": _positions(night, names),
         "nets": [
             {"bank": names[one.bank], "owed": one.owed, "owes": one.owes, "net": one.net} for one in night.nets
         ],
@@ -50,13 +46,7 @@ def as_told(city: City, business_date: Day) -> dict[str, Any]:
             {"name": one.name, "payments": one.payments, "total": one.total, "sha256": one.sha256}
             for one in night.payment_files
         ],
-        "breaks": [
-            {
-                "id": one.break_id, "reason": one.reason.value, "bank": names.get(one.bank, ""),
-                "difference": one.difference, "evidence": one.evidence,
-            }
-            for one in night.open_breaks
-        ],
+        "breaks": _breaks(night, names),
         "rejected": [
             {"reference": item.reference, "amount": -item.amount, "bank": names.get(item.bank, ""), "reason": one.reason}
             for item, one in night.unpaid
@@ -64,6 +54,26 @@ def as_told(city: City, business_date: Day) -> dict[str, Any]:
         "reports_refused": [{"name": one.name, "reason": one.reason} for one in night.reports_refused],
         "three_way": _three_way(night),
     }  # fmt: skip
+
+
+def _positions(night: NightView, names: Mapping[int, str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "purpose": one.purpose.name.lower(), "bank": names.get(one.bank, f"{one.bank:04d}"), "party": one.name,
+            "gross": one.gross, "refunds": one.refunds, "fee": one.fee, "net": one.net,
+        }
+        for one in night.positions
+    ]  # fmt: skip
+
+
+def _breaks(night: NightView, names: Mapping[int, str]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": one.break_id, "reason": one.reason.value, "bank": names.get(one.bank, ""),
+            "difference": one.difference, "evidence": one.evidence,
+        }
+        for one in night.open_breaks
+    ]  # fmt: skip
 
 
 def _service_days(night: NightView) -> list[dict[str, Any]]:

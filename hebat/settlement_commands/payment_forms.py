@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def file_json(connection: Connection, one: Any) -> dict[str, Any]:
     """A payment file with its release, and how many of its payments ended how; amounts in sen."""
-    from keys.money import Sen, display  # noqa: PLC0415  as above
+    from keys.money import Sen, display  # noqa: PLC0415  SQLAlchemy loads only where it is needed
     from settlement.payments import store  # noqa: PLC0415
     from settlement.store import items_of  # noqa: PLC0415
 

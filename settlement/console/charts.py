@@ -60,48 +60,59 @@ def bars(
     `shown` words a value beside another, whose unit it takes: the axis' step, so that all labels of an axis have one unit.
     Negative values hang below the axis.
     """
-    high = max([0, *(one.value for one in values)])
-    low = min([0, *(one.value for one in values)])
-    step = step_of(max(high - low, 1))
-    top, bottom = -(-high // step) * step or (0 if low else step), low // step * step
-    plot_height, plot_width = HEIGHT - TOP - BOTTOM, width - LEFT - RIGHT
-
-    def y(value: int) -> int:
-        return TOP + (top - value) * plot_height // (top - bottom)
-
-    parts = [_axis(y(value), shown(value, step), width) for value in range(bottom, top + 1, step)]
-    every = -(-len(values) // LABELS_MAX) or 1
-    for number, one in enumerate(values):
-        x0 = LEFT + number * plot_width // len(values)
-        x1 = LEFT + (number + 1) * plot_width // len(values)
-        gap = (x1 - x0) // 5
-        upper, lower = sorted((y(one.value), y(0)))
-        parts.append(
-            Markup(
-                '<rect class="{}" x="{}" y="{}" width="{}" height="{}"><title>{}: {}</title></rect>'
-            ).format(
-                tone,
-                x0 + gap,
-                upper,
-                max(x1 - x0 - 2 * gap, 1),
-                lower - upper,
-                one.label,
-                shown(one.value, 1),
-            )
-        )
-        if number % every == 0:
-            parts.append(
-                Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>').format(
-                    (x0 + x1) // 2, HEIGHT - 9, one.label[:NARROW]
-                )
-            )
+    axis = _axis_of(values)
+    lines = [
+        _line(axis.y(one), shown(one, axis.step), width)
+        for one in range(axis.bottom, axis.top + 1, axis.step)
+    ]
+    drawn = [
+        part for number in range(len(values)) for part in _column(values, number, axis, shown, tone, width)
+    ]
     return Markup(
         '<svg class="chart" viewBox="0 0 {w} {h}" role="img" aria-labelledby="{n}-title {n}-desc">'
         '<title id="{n}-title">{title}</title><desc id="{n}-desc">{told}</desc>{parts}</svg>'
-    ).format(w=width, h=HEIGHT, n=escape(name), title=title, told=told, parts=Markup("").join(parts))
+    ).format(
+        w=width, h=HEIGHT, n=escape(name), title=title, told=told, parts=Markup("").join([*lines, *drawn])
+    )
 
 
-def _axis(y: int, label: str, width: int) -> Markup:
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """The upright axis: from `bottom` to `top` in steps, all whole."""
+
+    bottom: int
+    top: int
+    step: int
+
+    def y(self, value: int) -> int:
+        """Where a value stands on the picture."""
+        return TOP + (self.top - value) * (HEIGHT - TOP - BOTTOM) // (self.top - self.bottom)
+
+
+def _axis_of(values: Sequence[Bar]) -> _Axis:
+    high, low = max([0, *(one.value for one in values)]), min([0, *(one.value for one in values)])
+    step = step_of(max(high - low, 1))
+    return _Axis(low // step * step, -(-high // step) * step or (0 if low else step), step)
+
+
+def _column(
+    values: Sequence[Bar], number: int, axis: _Axis, shown: Callable[[int, int], str], tone: str, width: int
+) -> list[Markup]:
+    """The bar of a value, and its label where there is room for one."""
+    one, room = values[number], width - LEFT - RIGHT
+    x0, x1 = (LEFT + place * room // len(values) for place in (number, number + 1))
+    gap = (x1 - x0) // 5
+    upper, lower = sorted((axis.y(one.value), axis.y(0)))
+    bar = Markup('<rect class="{}" x="{}" y="{}" width="{}" height="{}"><title>{}: {}</title></rect>').format(
+        tone, x0 + gap, upper, max(x1 - x0 - 2 * gap, 1), lower - upper, one.label, shown(one.value, 1)
+    )
+    if number % (-(-len(values) // LABELS_MAX)):
+        return [bar]
+    label = Markup('<text x="{}" y="{}" text-anchor="middle">{}</text>')
+    return [bar, label.format((x0 + x1) // 2, HEIGHT - 9, one.label[:NARROW])]
+
+
+def _line(y: int, label: str, width: int) -> Markup:
     return Markup(
         '<line class="axis" x1="{}" x2="{}" y1="{}" y2="{}"></line><text x="{}" y="{}" text-anchor="end">{}</text>'
     ).format(LEFT, width - RIGHT, y, y, LEFT - 6, y + 4, label)

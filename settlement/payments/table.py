@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 VALUES: Final = (
     "number", "message", "reference", "account", "name", "bank", "bic", "amount", "date", "rail", "text", "our_account",
 )  # fmt: skip
-_FIELDS: Final = frozenset({"columns", "delimiter", "decimal", "encoding", "header", "date_format", "rails"})
+_PLAIN_FIELDS: Final = ("delimiter", "decimal", "encoding", "header", "date_format")
+_FIELDS: Final = frozenset({"columns", "rails", *_PLAIN_FIELDS})
 COLUMNS_MAX: Final = 60
 _FORMULA: Final = ("=", "+", "-", "@", "\t")
 
@@ -69,28 +70,27 @@ def template_of(told: Any) -> Template:
     columns = told.get("columns")
     if not isinstance(columns, list) or not 0 < len(columns) <= COLUMNS_MAX:
         raise RuleRefused(f"columns: a list of 1 to {COLUMNS_MAX}")
-    plain_fields: dict[str, Any] = {
-        name: told[name]
-        for name in ("delimiter", "decimal", "encoding", "header", "date_format")
-        if name in told
-    }
-    wrong = next(
-        (
-            name
-            for name, value in plain_fields.items()
-            if not isinstance(value, bool if name == "header" else str)
-        ),
-        "",
-    )
-    if wrong:
-        raise RuleRefused(
-            f"{wrong} is {quoted(plain_fields[wrong])}: {'true or false' if wrong == 'header' else 'a text'}"
-        )
     made = Template(
         tuple(_column(one) for one in columns),
         rails=tuple(sorted(_rails(told.get("rails", {})).items())),
-        **plain_fields,
+        **_plain_fields(told),
     )
+    _check(made)
+    return made
+
+
+def _plain_fields(told: dict[str, Any]) -> dict[str, Any]:
+    """The fields that are one text, or yes and no; raises RuleRefused."""
+    found: dict[str, Any] = {name: told[name] for name in _PLAIN_FIELDS if name in told}
+    for name, value in found.items():
+        if not isinstance(value, bool if name == "header" else str):
+            wanted = "true or false" if name == "header" else "a text"
+            raise RuleRefused(f"{name} is {quoted(value)}: {wanted}")
+    return found
+
+
+def _check(made: Template) -> None:
+    """Raises RuleRefused where a bank could not read such a table."""
     rules = (
         (len(made.delimiter) == 1, "delimiter: one character"),
         (made.decimal in {".", ","} and made.decimal != made.delimiter, "decimal: a point or a comma, not the delimiter"),
@@ -101,7 +101,6 @@ def template_of(told: Any) -> Template:
     for holds, words in rules:
         if not holds:
             raise RuleRefused(words)
-    return made
 
 
 def _column(told: Any) -> Column:

@@ -17,8 +17,6 @@ from terminals.screen.feed import events
 from terminals.screen.words import LANGUAGES, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from terminals.station import Station
 
 HOSTS: Final = ["127.0.0.1", "localhost"]
@@ -47,20 +45,10 @@ def screen(station: Station, stop: threading.Event | None = None) -> FastAPI:
     served.add_middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
     ended = stop or threading.Event()
 
-    def own(request: Request) -> None:
-        """No other page of this browser may press a button (its Origin is not ours); raises HTTPException."""
-        origin = request.headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
-            raise HTTPException(403, "only the terminal's own page may do this")
-
     @served.get("/events")
     def get_events() -> StreamingResponse:
-        def feed() -> Iterator[str]:
-            yield from events(station, ended)
-
-        return StreamingResponse(
-            feed(), media_type="text/event-stream", headers={"Cache-Control": "no-store"}
-        )
+        feed = events(station, ended)
+        return StreamingResponse(feed, media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
     @served.get("/words")
     def get_words() -> JSONResponse:
@@ -68,7 +56,7 @@ def screen(station: Station, stop: threading.Event | None = None) -> FastAPI:
 
     @served.post("/press")
     def post_press(request: Request, press: Press) -> Response:
-        own(request)
+        _need_own(request)
         try:
             station.press(press.action, press.value)
         except TerminalError as error:
@@ -76,14 +64,21 @@ def screen(station: Station, stop: threading.Event | None = None) -> FastAPI:
             return JSONResponse(told, _UNPROCESSABLE, HEADERS)
         return Response(status_code=204, headers=HEADERS)
 
-    @served.get("/")
-    @served.get("/{name}")
-    def get_file(name: str = "page.html") -> Response:
-        if name not in _FILES:
-            raise HTTPException(404, "there is no such page")
-        file, kind = _FILES[name]
-        return Response(
-            files("terminals").joinpath("screen", file).read_bytes(), media_type=kind, headers=HEADERS
-        )
-
+    served.get("/")(_file)
+    served.get("/{name}")(_file)
     return served
+
+
+def _need_own(request: Request) -> None:
+    """No other page of this browser may press a button (its Origin is not ours); raises HTTPException."""
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+        raise HTTPException(403, "only the terminal's own page may do this")
+
+
+def _file(name: str = "page.html") -> Response:
+    if name not in _FILES:
+        raise HTTPException(404, "there is no such page")
+    file, kind = _FILES[name]
+    content = files("terminals").joinpath("screen", file).read_bytes()
+    return Response(content, media_type=kind, headers=HEADERS)
