@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ledger.transfer import Transfer
     from ledger.writer import Posted, Transaction
     from settlement.books import Books
-    from settlement.breaks.kept import Suspended
+    from settlement.breaks.suspense.kept import Suspended
     from settlement.matching.days import BusinessDays
     from settlement.matching.kept import KeptMatch, Likely
     from settlement.reconciliation import Reconciliation

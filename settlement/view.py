@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from keys.clock import Day
     from ledger.store import Connection, Database
-    from settlement.breaks.kept import KeptBreak, Sums
+    from settlement.breaks.kept import KeptBreak
+    from settlement.breaks.suspense.kept import Sums
     from settlement.items import Item
     from settlement.kept import KeptPosition, PaymentFile, Settlement
     from settlement.matching.kept import KeptMatch

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from hebat.settlement_commands.desks import Desks
-    from settlement.breaks.kept import BreakFolder, Filters, KeptBreak
+    from settlement.breaks.filters import Filters
+    from settlement.breaks.kept import BreakFolder, KeptBreak
 
 breaks_app = typer.Typer(
     help="Breaks: look, take, comment, propose, approve, dispute, export.", no_args_is_help=True
@@ -56,7 +57,8 @@ class Wanted:
 
     def filters(self, desks: Desks, today: Day) -> Filters:
         """The same as the desk asks for them; raises InputRefused for a word that is none."""
-        from settlement.breaks.kept import Age, Cause, Filters  # noqa: PLC0415
+        from settlement.breaks.filters import Filters  # noqa: PLC0415
+        from settlement.breaks.kept import Age, Cause  # noqa: PLC0415
         from settlement.breaks.model import Reason  # noqa: PLC0415  loads with SQLAlchemy
 
         _known("reason", self.reason, list(Reason))

@@ -16,7 +16,8 @@ from keys.money import display
 
 if TYPE_CHECKING:
     from settlement.breaks.desk import BreaksDesk
-    from settlement.breaks.kept import Dispute, Proposal
+    from settlement.breaks.disputes.kept import Dispute
+    from settlement.breaks.proposals.kept import Proposal
 
 BreakArgument = Annotated[str, typer.Argument(help="The break's id, as the list shows it.")]
 BreaksArgument = Annotated[list[str], typer.Argument(help="Ids of breaks, as the list shows them.")]
@@ -193,7 +194,7 @@ def end_dispute(
     outcome: Annotated[str, typer.Option("--outcome", help="What came out.")],
 ) -> None:
     """Say how the open dispute of a break ended."""
-    from settlement.breaks.kept import DisputeState  # noqa: PLC0415  as above
+    from settlement.breaks.disputes.kept import DisputeState  # noqa: PLC0415  as above
 
     if how not in {"won", "lost", "withdrawn"}:
         raise InputRefused("a dispute ends as won, lost or withdrawn")

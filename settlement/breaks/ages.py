@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from keys.clock import Day
-from settlement.breaks.kept import Age, Span
+from settlement.breaks.filters import Span
+from settlement.breaks.kept import Age
 from settlement.breaks.model import Reason
 from settlement.matching.days import business_days_between
 

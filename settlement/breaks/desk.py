@@ -10,16 +10,9 @@ from ledger.transfer import Result
 from settlement.breaks import store
 from settlement.breaks.acting import Act, said_text
 from settlement.breaks.disputes import store as disputes
-from settlement.breaks.kept import (
-    FILE_BYTES_MAX,
-    FILES_MAX,
-    NAME_CHARACTERS_MAX,
-    DisputeState,
-    ProposalKind,
-    ProposalState,
-    Severity,
-    What,
-)
+from settlement.breaks.disputes.kept import DisputeState
+from settlement.breaks.kept import FILE_BYTES_MAX, FILES_MAX, NAME_CHARACTERS_MAX, Severity, What
+from settlement.breaks.proposals.kept import ProposalKind, ProposalState
 from settlement.breaks.proposals.unit import Decide, Propose
 from settlement.breaks.reading import BreaksReading
 from settlement.errors import BreakRefused, BreakUnknown, FileRefused
@@ -31,7 +24,9 @@ if TYPE_CHECKING:
     from ledger.chart import AccountId
     from ledger.writer import Transaction
     from settlement.breaks.acting import Check, Do
-    from settlement.breaks.kept import Dispute, KeptBreak, Proposal
+    from settlement.breaks.disputes.kept import Dispute
+    from settlement.breaks.kept import KeptBreak
+    from settlement.breaks.proposals.kept import Proposal
 
 
 class BreaksDesk(BreaksReading):

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from keys.clock import Day, UnixMs
     from keys.money import Sen
-    from ledger.chart import AccountId
+    from settlement.breaks.disputes.kept import Dispute
     from settlement.breaks.model import Reason
+    from settlement.breaks.proposals.kept import Proposal
+    from settlement.breaks.suspense.kept import Suspended
     from settlement.people import Person
     from settlement.statements.kept import LineKey
 
@@ -119,88 +121,6 @@ class Event:
     sha256: str
 
 
-class ProposalKind(StrEnum):
-    """What an entry is for."""
-
-    WRITE_OFF = "write-off"
-    """Against fee income of the bank: the city bears the difference, or keeps it."""
-    ADJUSTMENT = "adjustment"
-    """Against an account of the chart that a person names."""
-    REVERSAL = "reversal"
-    """Takes an approved entry back; its break and its match are open again."""
-
-
-class ProposalState(StrEnum):
-    """What became of a proposal."""
-
-    WAITING = "waiting"
-    APPROVED = "approved"
-    REJECTED = "rejected"
-    WITHDRAWN = "withdrawn"
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """An entry that one person proposes and another approves; `position` is its place in the journal once it is approved."""
-
-    number: int
-    break_id: str
-    kind: ProposalKind
-    debit: AccountId
-    credit: AccountId
-    amount: Sen
-    why: str
-    proposed_by: Person
-    proposed_at: UnixMs
-    state: ProposalState
-    decided_by: str
-    decided_at: UnixMs
-    decided_why: str
-    position: int
-
-
-class DisputeState(StrEnum):
-    """What became of a dispute."""
-
-    OPEN = "open"
-    WON = "won"
-    LOST = "lost"
-    WITHDRAWN = "withdrawn"
-
-
-@dataclass(frozen=True, slots=True)
-class Dispute:
-    """A claim against a bank or party, with a deadline (a business day); its evidence is the break's files."""
-
-    break_id: str
-    ordinal: int
-    against: str
-    claim: str
-    deadline: Day
-    opened_by: Person
-    opened_at: UnixMs
-    state: DisputeState
-    closed_by: str
-    closed_at: UnixMs
-    outcome: str
-
-
-@dataclass(frozen=True, slots=True)
-class Suspended:
-    """A line in suspense: the positions of its two entries (`left_position` 0 while it is in), and why it left."""
-
-    number: int
-    line: LineKey
-    bank: int
-    amount: Sen
-    entered_position: int
-    entered_at: UnixMs
-    night: Day
-    left_position: int
-    left_at: UnixMs
-    why: str
-
-
 @dataclass(frozen=True, slots=True)
 class BreakFolder:
     """A break with everything that belongs to it."""
@@ -210,52 +130,3 @@ class BreakFolder:
     proposals: tuple[Proposal, ...]
     disputes: tuple[Dispute, ...]
     suspense: Suspended | None
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """Breaks of some reasons whose age counts from `first` (None: ever) to `last`."""
-
-    reasons: tuple[Reason, ...]
-    first: Day | None
-    last: Day
-
-
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """Which breaks are asked for; 0, "", () and False ask for all. `spans` are of `ages.spans_of`."""
-
-    bank: int = 0
-    reason: str = ""
-    cause: str = ""
-    owner: str = ""
-    unowned: bool = False
-    severity: int = 0
-    text: str = ""
-    closed: bool = False
-    spans: tuple[Span, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Counts and sums in sen of the breaks that filters ask for: `difference` as it is, `size` of its absolute values."""
-
-    count: int
-    difference: Sen
-    size: Sen
-
-
-@dataclass(frozen=True, slots=True)
-class Sums:
-    """Where the lines of all statements, or of those that one night accepted, stand; `movement` must be the sum of the others."""
-
-    movement: Sen
-    matched: Sen
-    in_breaks: Sen
-    in_suspense: Sen
-    unplaced: int
-
-    @property
-    def adds_up(self) -> bool:
-        """Whether every line is in exactly one place."""
-        return not self.unplaced and self.matched + self.in_breaks + self.in_suspense == self.movement

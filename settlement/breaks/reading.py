@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING
 
 from settlement.breaks import ages, store
 from settlement.breaks.disputes import store as disputes
-from settlement.breaks.kept import (
-    PAGE_MAX,
-    Age,
-    BreakFolder,
-    Filters,
-    ProposalState,
-)
+from settlement.breaks.filters import Filters
+from settlement.breaks.kept import PAGE_MAX, Age, BreakFolder
 from settlement.breaks.proposals import store as proposals
+from settlement.breaks.proposals.kept import ProposalState
 from settlement.breaks.proposals.unit import found_break
 from settlement.breaks.store import NO_LINE
 from settlement.breaks.suspense import store as suspense
@@ -27,7 +23,10 @@ if TYPE_CHECKING:
     from keys.clock import Day
     from keys.money import Sen
     from settlement.books import Books
-    from settlement.breaks.kept import KeptBreak, Proposal, Sums, Totals
+    from settlement.breaks.filters import Totals
+    from settlement.breaks.kept import KeptBreak
+    from settlement.breaks.proposals.kept import Proposal
+    from settlement.breaks.suspense.kept import Sums
     from settlement.matching.days import BusinessDays
 
     Behind = tuple[int, str]

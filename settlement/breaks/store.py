@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from keys.clock import Day, UnixMs
 from keys.money import Sen
-from settlement.breaks.kept import Cause, Event, KeptBreak, Severity, Totals, What
+from settlement.breaks.filters import Totals
+from settlement.breaks.kept import Cause, Event, KeptBreak, Severity, What
 from settlement.breaks.model import Reason
 from settlement.breaks.tables import breaks, events, files
 from settlement.matching.store import line_values
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from settlement.breaks.causes import Named
-    from settlement.breaks.kept import Filters, Span
+    from settlement.breaks.filters import Filters, Span
     from settlement.breaks.model import Break
 
 NO_LINE: Final = LineKey("", 0, 0)

@@ -6,8 +6,10 @@ import mimetypes
 from typing import TYPE_CHECKING, Final
 
 from ledger.chart import describe
-from settlement.breaks.kept import FILE_BYTES_MAX, DisputeState, ProposalKind, ProposalState, Severity, What
+from settlement.breaks.disputes.kept import DisputeState
+from settlement.breaks.kept import FILE_BYTES_MAX, Severity, What
 from settlement.breaks.proposals.accounts import TARGETS, target
+from settlement.breaks.proposals.kept import ProposalKind, ProposalState
 from settlement.breaks.store import NO_LINE
 from settlement.console.acting import breaks_desk, said
 from settlement.console.calls import Page, download, to

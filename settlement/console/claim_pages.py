@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from keys.clock import Day, date_of, day_of
 from ledger.http import cursors
-from settlement.breaks.kept import DisputeState
+from settlement.breaks.disputes.kept import DisputeState
 from settlement.console.acting import breaks_desk, said
 from settlement.console.calls import Page, to
 from settlement.console.claims import store

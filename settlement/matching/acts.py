@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from ledger.transfer import Transfer
     from ledger.writer import Posted, Transaction
-    from settlement.breaks.kept import Suspended
+    from settlement.breaks.suspense.kept import Suspended
     from settlement.matching.kept import KeptMatch, Suggestion
     from settlement.matching.sides import Expected, Told
     from settlement.people import Person

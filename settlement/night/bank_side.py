@@ -13,7 +13,7 @@ from settlement.night.model import Check, Named, Side, Unit, listed
 if TYPE_CHECKING:
     from keys.clock import Day
     from ledger.store import Connection
-    from settlement.breaks.kept import Sums
+    from settlement.breaks.suspense.kept import Sums
 
 
 def compare(connection: Connection, day: Day) -> list[Check]:

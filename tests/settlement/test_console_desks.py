@@ -19,7 +19,7 @@ from ledger.cardholder.disputes import Reason as Reported
 from ledger.intake import tables as intake
 from ledger.intake.registry import Card
 from settlement.breaks.explanations.store import Of, explanation_of
-from settlement.breaks.kept import Filters
+from settlement.breaks.filters import Filters
 from settlement.console.acting import breaks_desk, matching_desk
 from settlement.staff import store
 from settlement.view import view

@@ -9,7 +9,7 @@ import pytest
 
 from hebat.demo.statements import Account, Movement, camt053
 from keys.money import Sen
-from settlement.breaks.kept import ProposalState
+from settlement.breaks.proposals.kept import ProposalState
 from settlement.console.acting import breaks_desk
 from settlement.console.import_pages import plain_name
 from settlement.staff import store

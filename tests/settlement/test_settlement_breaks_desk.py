@@ -12,18 +12,12 @@ from hebat.demo.statements import Movement
 from keys.clock import Day, day_of
 from keys.money import Sen
 from ledger.chart import AccountId, Code, Partition, account_id
-from settlement.breaks.kept import (
-    FILE_BYTES_MAX,
-    Age,
-    Cause,
-    DisputeState,
-    Filters,
-    ProposalState,
-    Severity,
-    What,
-)  # fmt: skip
+from settlement.breaks.disputes.kept import DisputeState
+from settlement.breaks.filters import Filters
+from settlement.breaks.kept import FILE_BYTES_MAX, Age, Cause, Severity, What
 from settlement.breaks.model import Reason
 from settlement.breaks.proposals.accounts import target
+from settlement.breaks.proposals.kept import ProposalState
 from settlement.errors import BreakRefused, BreakUnknown, FileRefused, MakerIsChecker, MatchRefused
 from tests.settlement.town import BNI, DAY, SHOP, STALL
 from tests.settlement.worked import STRAY, Worked

@@ -19,7 +19,8 @@ from hebat.schema import TABLES
 from keys.money import Sen
 from ledger.book import Ledger
 from ledger.chart import Code, Partition, account_id
-from settlement.breaks.kept import Filters, ProposalState
+from settlement.breaks.filters import Filters
+from settlement.breaks.proposals.kept import ProposalState
 from settlement.errors import BreakRefused, MatchRefused
 from tests.settlement.town import BNI, open_stage
 from tests.settlement.worked import Worked

@@ -10,7 +10,7 @@ from hebat.demo.statements import Account, Movement, camt053
 from keys.clock import Day
 from keys.money import Sen
 from settlement.breaks.desk import BreaksDesk
-from settlement.breaks.kept import Filters
+from settlement.breaks.filters import Filters
 from settlement.matching.days import Weekdays
 from settlement.matching.desk import MatchingDesk
 from settlement.view import view
@@ -19,8 +19,9 @@ from tests.settlement.town import BNI, DATE, DAY, JATENG
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from settlement.breaks.kept import KeptBreak, Sums
+    from settlement.breaks.kept import KeptBreak
     from settlement.breaks.model import Reason
+    from settlement.breaks.suspense.kept import Sums
     from settlement.items import Item
     from settlement.statements.kept import BankLine
     from tests.settlement.town import Stage

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from keys.clock import Day, UnixMs
-from settlement.breaks.kept import Dispute, DisputeState
+from settlement.breaks.disputes.kept import Dispute, DisputeState
 from settlement.breaks.tables import disputes
 from settlement.people import Person
 from settlement.tables import WHOLE

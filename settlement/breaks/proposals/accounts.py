@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ledger.chart import AccountId, Code, Partition, account_id, describe, split
-from settlement.breaks.kept import ProposalKind
+from settlement.breaks.proposals.kept import ProposalKind
 from settlement.breaks.suspense.entries import bank_account, fee_account, sides, suspense_account
 from settlement.errors import BreakRefused
 
 if TYPE_CHECKING:
     from keys.money import Sen
-    from settlement.breaks.kept import KeptBreak, Proposal, Suspended
+    from settlement.breaks.kept import KeptBreak
+    from settlement.breaks.proposals.kept import Proposal
+    from settlement.breaks.suspense.kept import Suspended
 
 TARGETS: Final = (
     Code.MERCHANT_PAYABLE, Code.OPERATOR_PAYABLE, Code.AGENT_CASH, Code.SUBSIDY_RECEIVABLE, Code.FEE_INCOME, Code.SUSPENSE,

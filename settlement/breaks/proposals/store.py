@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from keys.clock import UnixMs
 from keys.money import Sen
 from ledger.chart import AccountId
-from settlement.breaks.kept import Proposal, ProposalKind, ProposalState
+from settlement.breaks.proposals.kept import Proposal, ProposalKind, ProposalState
 from settlement.breaks.tables import proposals
 from settlement.people import Person
 from settlement.tables import WHOLE

@@ -10,9 +10,10 @@ from keys.money import display
 from ledger.chart import describe
 from ledger.transfer import Result
 from settlement.breaks import store as breaks
-from settlement.breaks.kept import ProposalKind, ProposalState, What
+from settlement.breaks.kept import What
 from settlement.breaks.opening import close_of
 from settlement.breaks.proposals import accounts, store
+from settlement.breaks.proposals.kept import ProposalKind, ProposalState
 from settlement.breaks.store import NO_LINE
 from settlement.breaks.suspense import store as suspense
 from settlement.breaks.suspense.entries import entry, suspense_account
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
     from ledger.chart import AccountId
     from ledger.transfer import Transfer
     from ledger.writer import Posted, Transaction
-    from settlement.breaks.kept import KeptBreak, Proposal, Suspended
+    from settlement.breaks.kept import KeptBreak
     from settlement.breaks.proposals.accounts import Draft
+    from settlement.breaks.proposals.kept import Proposal
+    from settlement.breaks.suspense.kept import Suspended
     from settlement.people import Person
 
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from keys.clock import Day, UnixMs
 from keys.money import Sen
-from settlement.breaks.kept import Sums, Suspended
+from settlement.breaks.suspense.kept import Sums, Suspended
 from settlement.breaks.tables import breaks, suspense
 from settlement.matching.store import line_values
 from settlement.matching.tables import match_lines

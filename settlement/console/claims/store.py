@@ -9,8 +9,8 @@ import sqlalchemy as sa
 
 from ledger.cardholder import records, tables
 from ledger.cardholder.disputes import OPEN, Dispute
+from settlement.breaks.disputes.kept import DisputeState
 from settlement.breaks.disputes.store import dispute_of_row
-from settlement.breaks.kept import DisputeState
 from settlement.breaks.tables import breaks, disputes
 from settlement.tables import WHOLE
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ledger.store import Connection
-    from settlement.breaks.kept import Dispute as Claim
+    from settlement.breaks.disputes.kept import Dispute as Claim
 
 _ROW = [tables.disputes.c[name] for name in records.DisputeRow.__slots__]
 
