@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING
 from card.airtime import Link, Rate, cost_of
 from card.chip_time import CHIP, work_of
 from card.trace import name_of
+from hebat import printed
 from hebat.cards.profiling import RUNS, Flow, profile
-from hebat.printed import console, titled
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
 
-def show(as_json: bool, rate: Rate = Rate.KBIT_106, runs: int = RUNS, out: Console | None = None) -> None:
+def show(as_json: bool, rate: Rate = Rate.KBIT_106, runs: int = RUNS, console: Console | None = None) -> None:
     """Print the profile of every flow, and of a fare exchange by exchange at `rate`; one JSON document with `as_json`."""
-    screen = out or console()
+    screen = console or printed.console()
     flows = profile(runs)
     if as_json:
         document = {"rate": int(rate), "runs": runs, "flows": [flow.as_json(rate) for flow in flows]}
@@ -39,7 +39,7 @@ def show(as_json: bool, rate: Rate = Rate.KBIT_106, runs: int = RUNS, out: Conso
 
 def _overview(flows: list[Flow]) -> Table:
     rates = [f"{int(rate)} kbit/s" for rate in Rate]
-    table = titled("\nTaps, in milliseconds", "flow", "exchanges", "sent", "received", *rates, "host")
+    table = printed.titled("\nTaps, in milliseconds", "flow", "exchanges", "sent", "received", *rates, "host")
     for flow in flows:
         modelled = [f"{flow.cost(rate).total_ms:.1f}" for rate in Rate]
         sizes = (len(flow.exchanges), flow.sent, flow.received)
@@ -49,7 +49,7 @@ def _overview(flows: list[Flow]) -> Table:
 
 def _detail(flow: Flow, rate: Rate) -> Table:
     title = f"\n{flow.name} at {int(rate)} kbit/s, in milliseconds"
-    table = titled(title, "exchange", "sent", "received", "air", "chip", "together")
+    table = printed.titled(title, "exchange", "sent", "received", "air", "chip", "together")
     whole = flow.cost(rate)
     table.add_row("activation", "", "", f"{whole.activation_ms:.2f}", "", f"{whole.activation_ms:.2f}")
     for one in flow.exchanges:

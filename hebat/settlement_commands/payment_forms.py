@@ -74,7 +74,7 @@ def rejected_json(connection: Connection) -> list[dict[str, Any]]:
             "reference": item.reference, "bank": item.bank, "name": item.name, "amount_sen": -item.amount,
             "shown": display(Sen(-item.amount)), "reason": outcome.reason, "report": outcome.sha256,
         }
-        for item, outcome in store.rejected_json(connection)
+        for item, outcome in store.rejected(connection)
     ]  # fmt: skip
 
 
