@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import shutil
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 
+from tests.commands_once import make_commands_once
 from tests.secrecy.plugin import SecretWatch
 from tests.shared_data import shared_data
 
@@ -38,12 +40,19 @@ def load_run(path: Path) -> Any:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Look once for what is missing; watch every secret from here on, but where time is measured."""
+    make_commands_once()
     config.stash[MISSING] = load_run(ROOT / "run").left_out()
     if not config.getoption("benchmark_only", default=False):
         config.pluginmanager.register(SecretWatch(config), "secret-watch")
 
 
 MISSING = pytest.StashKey[list[Any]]()
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: the collector need not look at it again, time after time, to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(trylast=True)

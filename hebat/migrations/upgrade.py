@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -47,8 +48,9 @@ def migrate(url: str) -> tuple[str, str]:
         return before, newest()
 
 
+@cache
 def newest() -> str:
-    """The newest revision that this release has."""
+    """The newest revision that this release has; looked for once, as all steps are loaded for it."""
     return str(ScriptDirectory(str(Path(__file__).parent)).get_current_head())
 
 

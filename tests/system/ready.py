@@ -26,6 +26,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Final
 
+from tests.commands_once import make_commands_once
 from tests.ledger.crash.nursery import die_with_parent
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -111,8 +112,12 @@ def load() -> None:
     """What takes commands long to load."""
     for name in LOADED:
         importlib.import_module(name)
+    from typer.main import get_command  # noqa: PLC0415  what `make_commands_once` has put there
+
+    from hebat.cli import app  # noqa: PLC0415
     from ledger import warming  # noqa: PLC0415
 
+    get_command(app)
     warming.warm()
     gc.collect()
     gc.freeze()  # what is loaded is not looked at again: forks go on sharing its memory
@@ -188,6 +193,7 @@ def _run() -> int:
 def main() -> None:
     """Load everything, then fork on demand until who started this ends."""
     die_with_parent()
+    make_commands_once()
     load()
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
         door.bind(sys.argv[1])
