@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from card.layout import TapKind
 from keys.clock import date_of, local
 from keys.money import Sen, plain
-from ledger.cardholder.reading import wallet
-from ledger.history.book import LINES_MAX as PAGE_MAX
-from ledger.history.book import History, state_of
+from ledger.cardholder.movements import lines_of
+from ledger.history.book import state_of
 from ledger.intake import store as intake
 from ledger.transfer import Kind
 
@@ -42,7 +41,7 @@ def exported(room: Room, card: Card) -> dict[str, Any]:
         },
         "holder": _holder(room.holders.kept(card)),
         "taps": [_tap(row) for row in rows],
-        "wallet": [_line(one) for one in _lines(room, card)],
+        "wallet": [_line(one) for one in lines_of(room, card, LINES_MAX)],
         "reports": [_report(one) for one in room.disputes.of(card)],
     }  # fmt: skip
 
@@ -68,20 +67,6 @@ def _tap(row: TapRow) -> dict[str, Any]:
         "balance_after": plain(Sen(row.balance_after)), "at": _moment(row.occurred_at), "route": row.route, "stop": row.stop,
         "rules": row.rules.split(), "terminal": row.terminal, "business_date": date_of(row.business_date).isoformat(),
     }  # fmt: skip
-
-
-def _lines(room: Room, card: Card) -> list[Line]:
-    """The wallet's movements, newest first; what changes its rules moves nothing."""
-    history, account = History(room.ledger.database), wallet(card)
-    found: list[Line] = []
-    cursor = ""
-    while len(found) < LINES_MAX:
-        page = history.statement(account, cursor=cursor, limit=PAGE_MAX, newest_first=True)
-        found += [one for one in page.lines if one.kind != Kind.RULES]
-        cursor = page.cursor
-        if not cursor:
-            break
-    return found[:LINES_MAX]
 
 
 def _line(one: Line) -> dict[str, Any]:

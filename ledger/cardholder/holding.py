@@ -122,6 +122,7 @@ def acts_of(view: View, *, saving: bool = False) -> list[tuple[str, str]]:
     first = [("/card/saving", "act-saving")] if saving else []
     return [
         *first,
+        ("/card/wallet", "act-wallet"),
         ("/card/load", "act-load"),
         ("/card/block", "act-block"),
         ("/card/data", "act-data"),

@@ -15,6 +15,7 @@ from ledger.cardholder.answers import Answer, Asked
 from ledger.cardholder.entry import Entry
 from ledger.cardholder.holding import Holding
 from ledger.cardholder.loading import Loading
+from ledger.cardholder.movements import Movements
 from ledger.cardholder.pages import HEADERS, STATIC, static
 from ledger.cardholder.saving_acts import SavingActs
 from ledger.cardholder.words import chosen
@@ -68,6 +69,7 @@ def router(room: Room) -> APIRouter:
     add("POST", "/card/load", loading.order)
     add("POST", "/card/load/cancel", loading.cancel)
     add("POST", "/card/load/automatic", loading.stand)
+    add("GET", "/card/wallet", Movements(room, acts).page)
     add("GET", "/card/register", acts.register_form)
     add("POST", "/card/register", acts.register)
     add("GET", "/card/data", acts.data)

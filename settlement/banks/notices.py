@@ -126,6 +126,7 @@ class Notices:
             raise _Refused(UNAUTHORISED, "Signature")
         if _needed(call, calls.PARTNER) != teller.partner_id:
             raise _Refused(UNAUTHORISED, "Partner")
+        _needed(call, calls.CHANNEL)
         external_id = _needed(call, calls.EXTERNAL_ID)
         if (
             not (external_id.isascii() and external_id.isdigit())

@@ -50,7 +50,7 @@ def saver(town: Town) -> Issued:
 
 
 def check_good(page: Page, town: Town, language: str) -> None:
-    for path in (PAGE, "/card/load"):
+    for path in (PAGE, "/card/load", "/card/wallet"):
         page.goto(f"{town.server.address}{path}?l={language}")
         assert violations(page) == [], path
         assert page.evaluate("document.documentElement.scrollWidth") <= WIDTH, path
@@ -73,3 +73,6 @@ def test_saving_and_load_fit_an_old_phone_and_can_be_read_by_everybody(
         for sum_ in (30_000, 10_000, 20_000):  # held in all, available, on hold
             assert words(language).money(sen_of(Rupiah(sum_))) in told
         picture(page, "cardholder-saving") if language == "id" else None
+        page.goto(f"{town.server.address}/card/wallet?l={language}")
+        assert page.locator(".orders li").count() == 2  # in from the bank and back; the load is held
+        picture(page, "cardholder-wallet") if language == "id" else None

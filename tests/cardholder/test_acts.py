@@ -17,6 +17,7 @@ from ledger.cardholder.blocking import LATE_MS
 from ledger.cardholder.disputes import Outcome, Reason
 from ledger.cardholder.holders import RETENTION_DAYS, Person, Purpose
 from ledger.cardholder.reading import wallet
+from ledger.cardholder.words import words
 from ledger.chart import purse
 from ledger.clients.scopes import Scope
 from ledger.errors import BlockRefused, DisputeRefused
@@ -105,7 +106,7 @@ def test_a_found_card_on_a_phone_can_be_looked_at_and_nothing_else(town: Town) -
     assert "Block a lost card" not in page
     for path in ("/card/block", "/card/register", "/card/erase"):
         assert holder.post(path, {**PERSON, "key": key}).status_code == 403
-    for path in ("/card/block", "/card/register", "/card/data", "/card/data.json"):
+    for path in ("/card/block", "/card/register", "/card/data", "/card/data.json", "/card/wallet"):
         assert holder.get(path).status_code == 403
     assert town.city.blocks.of(town.known(card)) is None
 
@@ -244,7 +245,9 @@ def test_personal_data_is_sealed_at_rest_and_can_be_taken_away(town: Town) -> No
     assert b"Wulandari" not in kept
 
 
-def test_a_holder_takes_the_wallets_movements_and_a_refund_says_what_it_gives_back(town: Town) -> None:
+def test_a_holder_sees_and_takes_the_wallets_movements_and_a_refund_says_what_it_gives_back(
+    town: Town,
+) -> None:
     card, shop = town.card(), partner(town, "shop-of-refunds")
     number = str(card.identity.card_number)
     order = {"card": number, "party": {"kind": "merchant", "number": 502}, "amount": 250_000}
@@ -258,6 +261,18 @@ def test_a_holder_takes_the_wallets_movements_and_a_refund_says_what_it_gives_ba
         ("refund", "1000.00", payment), ("sale", "-2500.00", None), ("deposit", "2500.00", None),
     ]  # fmt: skip
     assert told[1]["number"] == payment
+    page = holder.get("/card/wallet").text
+    at = words("en").moment(town.scene.clock.now())
+    assert f"for the payment of Rp2,500 on {at}" in page
+    assert [page.index(one) for one in ("+Rp1,000", "\u2212Rp2,500", "+Rp2,500")] == sorted(
+        page.index(one) for one in ("+Rp1,000", "\u2212Rp2,500", "+Rp2,500")
+    )
+    assert '<p class="big">Rp1,000</p>' in page
+    assert "on hold" not in page
+    assert shop.post("/v1/holds", {**order, "amount": 40_000, "seconds": 60}).status_code == 201
+    page = holder.get("/card/wallet").text
+    assert "Available Rp600, on hold Rp400." in page
+    assert page.count("<li><span") == 3  # a hold moved nothing yet
     assert {one["state"] for one in told} == {"posted"}
 
 

@@ -107,7 +107,7 @@ def test_a_notice_proves_who_sent_it_and_when(notices: Notices) -> None:
         code_of(notices, Call("POST", PATH, changed.headers, changed.body.replace(b"50000", b"90000")))
         == "4012500"
     )
-    for name in (calls.TIMESTAMP, calls.SIGNATURE, calls.PARTNER, calls.EXTERNAL_ID):
+    for name in (calls.TIMESTAMP, calls.SIGNATURE, calls.PARTNER, calls.EXTERNAL_ID, calls.CHANNEL):
         assert code_of(notices, notice(good, "20", headers={name: ""})) == "4002502"
     for wrong in ("1a", "1" * 37):
         assert code_of(notices, notice(good, wrong)) == "4002501"
