@@ -16,10 +16,11 @@ import structlog
 from hebat.application import application
 from hebat.demo import town
 from hebat.folder import Folder
-from hebat.serving import LoopbackServer
+from hebat.serving import LoopbackServer, take_short_turns
 from hebat.wiring import City
 from keys.clock import SystemClock
 from ledger.intake.receive import Intake
+from ledger.warming import warm
 from ledger.writer import Writer
 
 
@@ -39,7 +40,9 @@ def _profiled(owner: Any, name: str, profile: cProfile.Profile) -> None:
 
 
 def main() -> None:
-    """Serve until the input ends; logs go to the standard error."""
+    """Serve until the input ends, begun as `hebat ledger serve` begins: what is compiled is loaded before the first tap. Logs go to the standard error."""
+    take_short_turns()
+    warm()
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     folder = Folder(Path(sys.argv[1]), sys.argv[2])
     profiles = {name: cProfile.Profile(time.thread_time) for name in ("intake", "prepare", "commit")}
