@@ -19,6 +19,7 @@ from ledger.bulk.spans import Spans
 from ledger.intake.columnar import fields as f
 from ledger.intake.columnar.columns import Columns
 from ledger.intake.columnar.counters import Counters
+from ledger.intake.columnar.moving import moved
 
 _RECORDS = 2
 """One row alone is laid out like a column, which would be another kind of array."""
@@ -40,6 +41,7 @@ def _warm_intake() -> None:
     cardmacs.transaction_macs(
         bytes(16), 0, 0, uids, at[f.TMC], columns.octets, at[f.TMI_AT], at[f.TMI_END] + 16
     )
+    moved(columns.at, rows, columns.places, zeros, zeros, zeros, zeros, 0, 0)
     counters = Counters()
     counters.read(rows, zeros)
     counters.take(columns.places + 1, columns.at[f.TMC], columns.plain)

@@ -23,27 +23,37 @@ SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)  # no flags, no header exten
 TRAILER: Final = b"\xff\xff"
 _COUNT = 2
 _LENGTH = 4
+_INTEGER: Final = 4
+_BIGINT: Final = 8
 
 
 class Field(NamedTuple):
-    """A column as bytes, one value behind the other, and how long each value is."""
+    """A column: `width` octets an integer, whose values these are; 0 for byte strings, one behind the other, whose lengths they are."""
 
+    width: int
+    values: Integers
     octets: Octets
-    lengths: Integers
+
+
+_NONE: Final = np.zeros(0, np.uint8)
 
 
 def integers(values: Integers, width: int) -> Field:
-    """A column of big-endian integers, each `width` bytes long (4 or 8); raises OverflowError where one does not fit."""
-    narrow = values.astype(f">i{width}")
-    if width < 8 and (narrow != values).any():  # noqa: PLR2004  bytes of a 64-bit integer
+    """A column of integers, each `width` bytes long (4 or 8); raises OverflowError where one does not fit."""
+    if width == _INTEGER and (values.astype(np.int32) != values).any():
         raise OverflowError(f"a value does not fit {width} bytes")
-    return Field(narrow.view(np.uint8), np.full(len(values), width, np.int64))
+    return Field(width, values, _NONE)
+
+
+def spans(octets_: Octets, lengths: Integers) -> Field:
+    """A column of byte strings, one behind the other, and how long each is."""
+    return Field(0, lengths, octets_)
 
 
 def octets(values: Sequence[bytes]) -> Field:
     """A column of byte strings."""
     lengths = np.fromiter(map(len, values), np.int64, len(values))
-    return Field(np.frombuffer(b"".join(values), np.uint8), lengths)
+    return spans(np.frombuffer(b"".join(values), np.uint8), lengths)
 
 
 def texts(values: Sequence[str]) -> Field:
@@ -53,12 +63,15 @@ def texts(values: Sequence[str]) -> Field:
 
 def tuples(fields: Sequence[Field], order: Integers) -> tuple[Octets, Integers]:
     """The tuples of some columns of equal length, in an order of rows; and where each begins."""
-    starts = np.stack([np.cumsum(field.lengths) - field.lengths for field in fields])
-    lengths = np.stack([field.lengths for field in fields])
-    starts += np.cumsum([0, *(len(field.octets) for field in fields[:-1])])[:, None]
-    widths = lengths.sum(axis=0)[order] + (_COUNT + _LENGTH * len(fields))
+    table = np.stack([field.values for field in fields])
+    fixed = np.array([field.width for field in fields], np.int64)
+    loose = np.flatnonzero(fixed == 0)
+    lengths = table[loose]
+    sizes = lengths.sum(axis=1)
+    starts = np.cumsum(lengths, axis=1) - lengths + (np.cumsum(sizes) - sizes)[:, None]
+    widths = lengths.sum(axis=0)[order] + (_COUNT + _LENGTH * len(fields) + int(fixed.sum()))
     out = np.empty(int(widths.sum()), np.uint8)
-    _assemble(out, np.concatenate([field.octets for field in fields]), starts, lengths, order)
+    _assemble(out, np.concatenate([field.octets for field in fields]), table, fixed, starts, order)
     return out, np.cumsum(widths) - widths
 
 
@@ -95,36 +108,58 @@ def integers_of(tuples: bytes | memoryview, columns: int) -> Integers:
 
 
 @njit(cache=True, nogil=True)
+def _bigint(out: Any, at: int, value: int) -> None:
+    """A 64-bit integer behind its length; the stores are written out, which the compiler turns into one."""
+    out[at], out[at + 1], out[at + 2], out[at + 3] = 0, 0, 0, 8
+    out[at + 4], out[at + 5] = (value >> 56) & 0xFF, (value >> 48) & 0xFF
+    out[at + 6], out[at + 7] = (value >> 40) & 0xFF, (value >> 32) & 0xFF
+    out[at + 8], out[at + 9] = (value >> 24) & 0xFF, (value >> 16) & 0xFF
+    out[at + 10], out[at + 11] = (value >> 8) & 0xFF, value & 0xFF
+
+
+@njit(cache=True, nogil=True)
+def _short(out: Any, at: int, value: int) -> None:
+    """Four octets: a length, or a 32-bit integer."""
+    out[at], out[at + 1] = (value >> 24) & 0xFF, (value >> 16) & 0xFF
+    out[at + 2], out[at + 3] = (value >> 8) & 0xFF, value & 0xFF
+
+
+@njit(cache=True, nogil=True)
 def _integers(out: Any, table: Any, order: Any) -> None:
-    """Tuples of 64-bit integers; the eight stores of a value are written out, which the compiler turns into one."""
+    """Tuples of 64-bit integers."""
     columns = table.shape[1]
     at = 0
     for row in order:
         out[at], out[at + 1] = columns >> 8, columns & 0xFF
         at += _COUNT
         for column in range(columns):
-            value = table[row, column]
-            out[at], out[at + 1], out[at + 2], out[at + 3] = 0, 0, 0, 8
-            out[at + 4], out[at + 5] = (value >> 56) & 0xFF, (value >> 48) & 0xFF
-            out[at + 6], out[at + 7] = (value >> 40) & 0xFF, (value >> 32) & 0xFF
-            out[at + 8], out[at + 9] = (value >> 24) & 0xFF, (value >> 16) & 0xFF
-            out[at + 10], out[at + 11] = (value >> 8) & 0xFF, value & 0xFF
-            at += _LENGTH + 8
+            _bigint(out, at, table[row, column])
+            at += _LENGTH + _BIGINT
 
 
 @njit(cache=True, nogil=True)
-def _assemble(out: Any, source: Any, starts: Any, lengths: Any, order: Any) -> None:
-    """Tuples from columns: `starts` and `lengths` say where in `source` the value of (column, row) lies."""
-    columns = len(lengths)
+def _assemble(out: Any, source: Any, table: Any, widths: Any, starts: Any, order: Any) -> None:
+    """Tuples from columns (`Field`): `starts` says of each column of byte strings where in `source` the value of a row lies."""
+    columns = len(table)
     at = 0
     for row in order:
         out[at], out[at + 1] = columns >> 8, columns & 0xFF
         at += _COUNT
+        loose = 0
         for column in range(columns):
-            length = lengths[column, row]
-            for byte in range(_LENGTH):
-                out[at + byte] = (length >> (8 * (_LENGTH - 1 - byte))) & 0xFF
+            value = table[column, row]
+            if widths[column] == _BIGINT:
+                _bigint(out, at, value)
+                at += _LENGTH + _BIGINT
+                continue
+            _short(out, at, widths[column] or value)
             at += _LENGTH
-            start = starts[column, row]
-            out[at : at + length] = source[start : start + length]
-            at += length
+            if widths[column]:
+                _short(out, at, value)
+                at += _INTEGER
+                continue
+            start = starts[loose, row]
+            for place in range(value):
+                out[at + place] = source[start + place]
+            at += value
+            loose += 1

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # What other modules hold without knowing the library behind.
 Table = sa.Table
 
+_ALONE: Final = (int, bytes, str)
 HANDLE: Final = "sqlite_handle"
 """Under which name a connection's `info` holds SQLite's handle."""
 
@@ -41,17 +42,17 @@ def spread(table: Table, columns: Columns) -> dict[str, Values]:
 
     Raises ValueError where a column is missing, is not the table's, or has another length.
     """
-    names = [column.name for column in table.columns]
-    if set(names) != set(columns):
+    names = table.columns.keys()
+    if columns.keys() != set(names):
         raise ValueError(f"{table.name} has other columns: {sorted(set(names) ^ set(columns))}")
-    many = {len(column) for column in columns.values() if not isinstance(column, int | bytes | str)}
+    many = {len(column) for column in columns.values() if not isinstance(column, _ALONE)}
     if len(many) > 1:
         raise ValueError(f"columns of {table.name} have different lengths: {sorted(many)}")
     count = many.pop() if many else 1
     found: dict[str, Values] = {}
     for name in names:
         column = columns[name]
-        found[name] = [column] * count if isinstance(column, int | bytes | str) else column  # type: ignore[assignment]
+        found[name] = [column] * count if isinstance(column, _ALONE) else column  # type: ignore[assignment]
     return found
 
 
@@ -119,7 +120,7 @@ def _field(column: sa.Column[Any], values: Any) -> binary.Field:
     if isinstance(column.type, sa.Integer):
         return binary.integers(np.asarray(values, np.int64), 4)
     if isinstance(values, Spans):
-        return binary.Field(values.octets(), values.lengths)
+        return binary.spans(values.octets(), values.lengths)
     if isinstance(column.type, sa.LargeBinary):
         return binary.octets(values)
     return binary.texts(values)

@@ -10,9 +10,10 @@ from keys.kernels import unlocked
 _ROOT: Final = Path(__file__).resolve().parents[3]
 SOURCES: Final = (
     "card/apdu.py", "card/batch.py", "card/evidence.py", "card/journey.py", "card/layout.py", "card/tmac.py", "keys/cmac.py",
-    "keys/kernels.py", "ledger/intake/columnar/cbor.py", "ledger/intake/columnar/compiled.py",
-    "ledger/intake/columnar/counters.py", "ledger/intake/columnar/fields.py", "ledger/intake/columnar/inputs.py",
-    "ledger/intake/columnar/reading.py",
+    "keys/kernels.py", "keys/money.py", "ledger/chart.py", "ledger/intake/columnar/cbor.py",
+    "ledger/intake/columnar/compiled.py", "ledger/intake/columnar/counters.py", "ledger/intake/columnar/fields.py",
+    "ledger/intake/columnar/inputs.py", "ledger/intake/columnar/moving.py", "ledger/intake/columnar/reading.py",
+    "ledger/transfer.py",
 )  # fmt: skip
 """Files below the folder that holds the packages."""
 compiled: Final = unlocked(*(_ROOT / name for name in SOURCES))

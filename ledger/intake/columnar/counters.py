@@ -77,9 +77,9 @@ class Counters:
             return
         self._reserve(int(places.max()) + 1)
         newer = self._highest[places] == UNREAD
-        for place, tmc in zip(places[newer].tolist(), highest[newer].tolist(), strict=True):
-            self._highest[place] = max(tmc, self._before_read.pop(place, 0))
-        self._window[places[newer]] = _ALL
+        self._highest[places[newer]], self._window[places[newer]] = highest[newer], _ALL
+        for place in places[newer].tolist() if self._before_read else ():
+            self._highest[place] = max(int(self._highest[place]), self._before_read.pop(place, 0))
 
     def take(self, places: Integers, tmcs: Integers, wanted: Flags) -> Flags:
         """Mark the counters of the wanted rows as taken, in order; True where one was surely free before."""

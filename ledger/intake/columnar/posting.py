@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Final
 import cbor2
 import numpy as np
 
-from card.layout import Identity, TapKind
-from keys.money import SEN_PER_RUPIAH, Rupiah, sen_of
-from ledger.chart import Code, account_id
+from card.layout import Identity
+from keys.money import Rupiah, sen_of
 from ledger.intake.columnar import fields as f
+from ledger.intake.columnar.moving import moved
 from ledger.intake.posting import CITY, TRANSIT
-from ledger.transfer import ROW, Flag, Kind
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -23,13 +22,11 @@ if TYPE_CHECKING:
     from ledger.intake.posting import Tariffs
 
     Integers = npt.NDArray[np.int64]
-    Flags = npt.NDArray[np.bool_]
     Rows = npt.NDArray[np.void]
 
 _IDENTITY_BYTES: Final = 32
 _DAY_MS: Final = 86_400_000
 _TRANSIT: Final = [int(kind) for kind in TRANSIT]
-_PARTITION_SHIFT: Final = 50
 _DAY_STARTS_MS: Final = 4 * 3_600_000
 """Milliseconds of UTC by which a service day begins early: the city is 7 hours ahead, its day starts 3 hours late (`keys.clock.service_day`)."""
 
@@ -71,52 +68,7 @@ def transfers(
     columns: Columns, rows: Integers, cards: Cards, certificate: TerminalCertificate, added: Integers
 ) -> tuple[Rows, Integers]:
     """The journal's rows of some plain records, and of each the record that it comes from: the fare or sale, then its subsidy."""
-    paid = rows[columns.at[f.PAID, rows] > 0]
-    linked = added[paid] > 0
-    counts = 1 + linked
-    firsts = np.cumsum(counts) - counts
-    made = np.zeros(int(counts.sum()), ROW)
-    _fill(made, np.repeat(paid, counts), columns)
-    main = made[firsts]
-    _debits(main, paid, columns, cards, certificate.owner)
-    main["flags"] = np.where(linked, int(Flag.PROVEN | Flag.LINKED), int(Flag.PROVEN))
-    made[firsts] = main
-    _subsidise(made, firsts[linked], added[paid[linked]])
-    return made, np.repeat(paid, counts)
-
-
-def _fill(made: Rows, records: Integers, columns: Columns) -> None:
-    """What all rows of a record have in common."""
-    at = columns.at
-    made["occurred_at"] = at[f.SIGNED_AT, records] * 1000
-    made["service_day"] = service_days(at[f.SIGNED_AT, records])
-    made["uid"], made["tmc"] = at[f.UID, records], at[f.TMC, records]
-    made["terminal"], made["sequence"] = at[f.TERMINAL, records], at[f.SEQUENCE, records]
-
-
-def _debits(main: Rows, paid: Integers, columns: Columns, cards: Cards, owner: int) -> None:
-    """The rows in which the card pays."""
-    places, sale = columns.places[paid], columns.at[f.KIND, paid] == int(TapKind.SALE)
-    main["debit"] = cards.account[places]
-    main["credit"] = np.where(
-        sale, _beside(cards.partition[places], Code.MERCHANT_PAYABLE, owner),
-        _beside(cards.partition[places], Code.OPERATOR_PAYABLE, owner),
-    )  # fmt: skip
-    main["amount"] = columns.at[f.PAID, paid] * SEN_PER_RUPIAH
-    main["kind"] = np.where(sale, int(Kind.SALE), int(Kind.FARE))
-
-
-def _subsidise(made: Rows, fares: Integers, added: Integers) -> None:
-    """The rows behind some fares in which the city pays what the fare left."""
-    rows = made[fares + 1]
-    rows["credit"] = made["credit"][fares]
-    partitions = (rows["credit"] >> _PARTITION_SHIFT) & 63
-    rows["debit"] = _beside(partitions, Code.SUBSIDY_RECEIVABLE, CITY)
-    rows["amount"], rows["kind"], rows["flags"] = added, int(Kind.SUBSIDY), int(Flag.PROVEN)
-    made[fares + 1] = rows
-
-
-def _beside(partitions: Integers, code: Code, number: int) -> Integers:
-    """A party's sub-accounts in some partitions."""
-    first: int = account_id(code, 0, number)  # type: ignore[arg-type]
-    return first | (partitions << _PARTITION_SHIFT)
+    days = service_days(columns.at[f.SIGNED_AT])
+    return moved(
+        columns.at, rows, columns.places, cards.account, cards.partition, days, added, certificate.owner, CITY
+    )

@@ -54,6 +54,8 @@ def times_before(occurred_at: Integers, last: int) -> Integers:
     """For each record the time of the readable one before it; `last` for the first."""
     readable = occurred_at != NO_TIME
     earlier = np.concatenate([[last], occurred_at[readable]])
+    if len(earlier) > len(occurred_at):
+        return earlier[:-1]
     return earlier[np.cumsum(readable) - readable]  # type: ignore[no-any-return]
 
 

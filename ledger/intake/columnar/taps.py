@@ -98,6 +98,8 @@ class TapColumns:
     def _broken(self, tx: Transaction) -> Iterator[ExceptionRow]:
         """Taps that are posted against rules of their accounts."""
         overruled = self._told.posted.applied.overruled[self._told.at]
+        if not overruled.any():
+            return
         for row in np.unique(self._told.records[overruled != 0]).tolist():
             for doubt in rules_broken(overruled[self._told.records == row].tolist()):
                 yield self._exception(row, doubt.kind, doubt.detail, tx)
@@ -112,11 +114,13 @@ class TapColumns:
 
     def _doubtful(self) -> Integers:
         """The records whose purse has less than nothing after them, and all others of the same cards."""
-        paid: Integers = self._rows[self._columns.at[f.PAID, self._rows] > 0]
         posted, at = self._told.posted, self._told.at
         debits, credits_ = posted.applied.balances[at, 0], posted.applied.balances[at, 1]
         by_card = posted.rows["kind"][at] != int(Kind.SUBSIDY)
-        below = self._told.records[by_card & (debits > credits_)]
+        below: Integers = self._told.records[by_card & (debits > credits_)]
+        if not len(below):
+            return below
+        paid: Integers = self._rows[self._columns.at[f.PAID, self._rows] > 0]
         uids = self._columns.at[f.UID]
         some: Integers = paid[np.isin(uids[paid], uids[below])]
         return some
