@@ -13,6 +13,7 @@ from hebat.wiring import KnownTariffs
 from keys.money import Rupiah
 from ledger.intake import loads, posting
 from ledger.intake import store as intake_store
+from ledger.intake.columnar import moving
 from ledger.intake.columnar import posting as by_columns
 from ledger.intake.deciding import Decisions
 from ledger.intake.limits import limits_of
@@ -30,13 +31,14 @@ if TYPE_CHECKING:
 
 @broken("money goes through a float")
 def _floating() -> Iterator[None]:
-    was = by_columns._debits
+    was = moving.moved
 
-    def debits(main: Any, *rest: Any) -> None:
-        was(main, *rest)
-        main["amount"] = (main["amount"] / 100 * 1.1 / 1.1 * 100).astype(np.int64)
+    def moved(*given: Any) -> Any:
+        rows, whose = was(*given)
+        rows["amount"] = (rows["amount"] / 100 * 1.1 / 1.1 * 100).astype(np.int64)
+        return rows, whose
 
-    with instead(by_columns, "_debits", debits):
+    with instead(by_columns, "moved", moved):
         yield
 
 
