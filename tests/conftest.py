@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import io
 import logging
 import os
 import shutil
+import sys
 import tempfile
 from contextlib import contextmanager
 from importlib.machinery import SourceFileLoader
@@ -41,9 +43,27 @@ def load_run(path: Path) -> Any:
 def pytest_configure(config: pytest.Config) -> None:
     """Look once for what is missing; watch every secret from here on, but where time is measured."""
     make_commands_once()
+    watch = SecretWatch(config)
+    if config.getoption("capture") != "no":
+        log: Any = LogOfTests(watch)
+        structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(log))
     config.stash[MISSING] = load_run(ROOT / "run").left_out()
     if not config.getoption("benchmark_only", default=False):
-        config.pluginmanager.register(SecretWatch(config), "secret-watch")
+        config.pluginmanager.register(watch, "secret-watch")
+
+
+class LogOfTests(io.TextIOBase):
+    """Where the log goes: into the output of the test that runs; what a server's thread says between two tests goes to the watch alone, not between pytest's dots."""
+
+    def __init__(self, watch: SecretWatch) -> None:
+        self._watch = watch
+
+    def write(self, text: str) -> int:
+        """One line."""
+        if sys.stdout is sys.__stdout__:
+            self._watch.hear("the log between two tests", text)
+            return len(text)
+        return sys.stdout.write(text)
 
 
 MISSING = pytest.StashKey[list[Any]]()

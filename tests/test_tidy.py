@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 import os
 import re
 import statistics
@@ -10,8 +11,12 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("card", "hebat", "keys", "ledger", "settlement", "terminals")
@@ -51,6 +56,7 @@ class Source:
     name: str
     text: str
     tree: ast.Module
+    nodes: tuple[ast.AST, ...]
 
     @property
     def is_test(self) -> bool:
@@ -61,7 +67,7 @@ class Source:
         return self.text.splitlines()
 
     def functions(self) -> list[Function]:
-        return [node for node in ast.walk(self.tree) if isinstance(node, Function)]
+        return [node for node in self.nodes if isinstance(node, Function)]
 
 
 @cache
@@ -81,7 +87,19 @@ def sources() -> tuple[Source, ...]:
     """Python files of the checkout: modules, tests, and the script `run`."""
     python = [path for path in files() if path.suffix == ".py" or path == ROOT / "run"]
     named = [(str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")) for path in python]
-    return tuple(Source(name, text, ast.parse(text, name)) for name, text in named)
+    gc.disable()  # it would look through a million nodes again and again, and none of them goes
+    try:
+        trees = [(name, text, ast.parse(text, name)) for name, text in named]
+        return tuple(Source(name, text, tree, tuple(ast.walk(tree))) for name, text, tree in trees)
+    finally:
+        gc.enable()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def trees_of_this_module() -> Iterator[None]:
+    """No later test has to carry a million nodes along."""
+    yield
+    sources.cache_clear()
 
 
 def product() -> list[Source]:
@@ -222,7 +240,7 @@ def is_empty(function: Function) -> bool:
 def test_no_function_is_empty_but_those_of_protocols() -> None:
     empty: list[str] = []
     for source in product():
-        classes = [node for node in ast.walk(source.tree) if isinstance(node, ast.ClassDef)]
+        classes = [node for node in source.nodes if isinstance(node, ast.ClassDef)]
         protocols = [node for node in classes if any("Protocol" in ast.unparse(base) for base in node.bases)]
         allowed = {id(member) for node in protocols for member in node.body}
         marked = {id(f) for f in source.functions() if re.search("overload|abstractmethod", ast.unparse(f))}
@@ -238,7 +256,7 @@ def test_no_handler_swallows_every_error() -> None:
     swallowing = [
         at(source, node)
         for source in sources()
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.ExceptHandler)
         and (node.type is None or ast.unparse(node.type) in {"Exception", "BaseException"})
         and all(isinstance(statement, ast.Pass | ast.Continue) for statement in node.body)
@@ -268,7 +286,7 @@ def test_no_test_is_switched_off() -> None:
     off = [
         at(source, node)
         for source in sources()
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.Attribute) and node.attr in SWITCHES
         if isinstance(node.value, ast.Attribute) and node.value.attr == "mark"
     ]
@@ -286,7 +304,7 @@ def test_law_01_no_float_stands_near_money() -> None:
     near = [
         at(source, node)
         for source in product()
-        for node in ast.walk(source.tree)
+        for node in source.nodes
         if isinstance(node, ast.Constant) and isinstance(node.value, float)
         if source.name.startswith(("ledger/", "settlement/"))
         and MONEY_NAME.search(source.lines[node.lineno - 1])

@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from contextlib import ExitStack
-from datetime import date
 from typing import TYPE_CHECKING
 
-import pytest
-
-from hebat.demo.day import DemoDay, run
-from hebat.folder import Folder
-from hebat.progress import Quiet
+from tests.cardholder.town import Town
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--virtual-time-budget=3000",
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoDay]:
-    with ExitStack() as stack:
-        folder = Folder(tmp_path_factory.mktemp("pages") / "city")
-        yield run(stack, folder, date(2026, 11, 18), 3, 40, Quiet())
 
 
 def draw(address: str, out: Path, *, width: int, height: int) -> tuple[bytes, str]:
@@ -52,9 +38,10 @@ def size_of(png: bytes) -> tuple[int, int]:
     return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
 
 
-def test_a_cardholder_sees_a_band_on_a_small_phone_before_the_pin(demo: DemoDay, tmp_path: Path) -> None:
-    rider = next(card for card in demo.cards if card.chip_balance % 10_000 and card.chip_balance > 0)
-    png, dom = draw(f"{demo.address}/c/{rider.token}?l=id", tmp_path, width=500, height=900)
+def test_a_cardholder_sees_a_band_on_a_small_phone_before_the_pin(tmp_path: Path) -> None:
+    with Town.open(tmp_path / "city") as town:
+        rider = town.card(loaded=87_500)
+        png, dom = draw(f"{town.server.address}/c/{rider.token}?l=id", tmp_path, width=500, height=900)
     assert size_of(png) == (500, 900)
     assert len(png) > 15_000
     shown = f"{rider.chip_balance:,}".replace(",", ".")

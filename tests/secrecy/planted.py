@@ -9,9 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import click
 import pytest
-from click.testing import CliRunner
+import typer
+from typer.testing import CliRunner
 
 from card.ev2 import SessionKeys
 from keys.backup import make
@@ -60,11 +60,13 @@ def test_capfd_of_a_process(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_command() -> None:
-    @click.command()
-    def say() -> None:
-        click.echo(base64.b64encode(b"x" + fresh()))
+    app = typer.Typer()
 
-    assert CliRunner().invoke(say).exit_code == 0
+    @app.command()
+    def say() -> None:
+        typer.echo(base64.b64encode(b"x" + fresh()))
+
+    assert CliRunner().invoke(app).exit_code == 0
 
 
 def test_process_run() -> None:

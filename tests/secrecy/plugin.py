@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import pytest
 from _pytest.capture import CaptureFixture
-from click.testing import CliRunner
+from typer.testing import CliRunner
 
 from tests.secrecy.design import by_design, carrier
 from tests.secrecy.making import ADDRESS, Teller, Watch
