@@ -9,14 +9,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 
 from keys.clock import UnixMs
 from keys.money import Sen
+from ledger import tables as journal
 from ledger.book import Ledger
 from ledger.cardholder.records import ReplacementRow, add_replacement
 from ledger.chart import Code, account_id, split
 from ledger.clients.scopes import Party, PartyKind, Scope
 from ledger.errors import PaymentUnknown
+from ledger.history.indexing import index
 from ledger.intake.tables import cards
 from ledger.orders.order import caller_of
 from ledger.orders.refunds import Refund, find_payment
@@ -26,13 +29,17 @@ from ledger.store import read_documents
 from ledger.wallets.desk import WalletDesk
 from tests.ledger.entries import SetClock
 from tests.ledger.served import BANK, MERCHANT, Served, card, order, standing_still, wallet
+from tests.ledger.test_archive import moved
 from tests.ledger.test_orders_api import expect_problem
+from tests.ledger.test_proofs_checkpoints import add_tables as add_proof_tables
+from tests.ledger.test_proofs_checkpoints import book, close
 from tests.ledger.test_wallets import SHOP
 from tests.ledger.test_wallets_blocked import CLIENT
 from tests.ledger.units import Plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     import httpx2
 
@@ -173,6 +180,39 @@ def test_what_was_given_back_is_known_after_a_restart(url: str, clock: SetClock)
             else:
                 expect_problem(give_back(shop, 8, payment, 1), 422, "refund-exceeded")
                 assert lines(shop, wallet(8))[-1]["refund_of"] == payment
+
+
+def test_a_payment_that_is_in_the_archive_is_given_back_as_any_other(
+    url: str, clock: SetClock, tmp_path: Path
+) -> None:
+    add_proof_tables(url)
+    with Ledger.open(url, clock) as ledger, Served(ledger) as served:
+        first, shop = ledger.open_window(), served.client("shop", *Scope)
+        payment = bought(shop, 8)
+        assert give_back(shop, 8, payment, 100_000).status_code == 201
+        close(ledger, clock)
+        bought(shop, 9)
+        index(ledger.database)
+        book(ledger.database).make_all()
+        ledger.snapshot()
+    assert [one.span.business_date for one in moved(url, first, tmp_path / "archive", clock)] == [first]
+    with Ledger.open(url, clock) as ledger, Served(ledger) as served:
+        shop = served.client("again", *Scope)
+        assert row_at_live(ledger, payment) == 0
+        expect_problem(give_back(shop, 9, payment, 1), 404, "payment-unknown")
+        said = expect_problem(give_back(shop, 8, payment, PRICE), 422, "refund-exceeded")
+        assert said["left"] == PRICE - 100_000
+        assert give_back(shop, 8, payment, PRICE - 100_000).status_code == 201
+        told = [one["refund_of"] for one in lines(shop, wallet(8))]
+        assert told == [None, None, payment, payment]
+
+
+def row_at_live(ledger: Ledger, position: int) -> int:
+    """How many rows of the journal's table stand at a position."""
+    with ledger.database.transaction() as connection:
+        table = journal.transfers
+        counted = sa.select(sa.func.count()).select_from(table).where(table.c.position == position)
+        return connection.execute(counted).scalar_one()
 
 
 def test_a_merchant_that_names_no_payment_gives_nothing_and_a_bank_names_none(shop: Partner) -> None:
