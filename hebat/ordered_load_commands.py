@@ -74,7 +74,7 @@ def cancel(card: CardArgument, data: DataOption, as_json: JsonOption = False) ->
 
 
 def _city(stack: ExitStack, data: Any, number: int) -> tuple[City, Card]:
-    from hebat.cards.changing import city_of  # noqa: PLC0415  as above
+    from hebat.cards.opening import city_of  # noqa: PLC0415  as above
 
     city = city_of(stack, data)
     return city, _known(city.registry.card_numbered(number), number)

@@ -132,6 +132,9 @@ class Participants:
             bank.code: Party(bank.code, bank.name, bank.code, bank.account) for bank in self.banks.values()
         }
         self._parties |= {Code.BANK_SETTLEMENT: ours, Code.ISSUER_RECEIVABLE: ours}
+        self._need_banks()
+
+    def _need_banks(self) -> None:
         for parties in self._parties.values():
             for party in parties.values():
                 if party.bank not in self.banks:

@@ -14,8 +14,9 @@ import polars as pl
 from keys.money import Sen
 from ledger.transfer import Result
 from settlement.breaks import store as breaks
-from settlement.breaks.causes import Facts, name_causes
+from settlement.breaks.causes import Facts
 from settlement.breaks.evidence.store import late_taps
+from settlement.breaks.keeping import keep_breaks
 from settlement.breaks.kept import What
 from settlement.breaks.model import Break, Reason
 from settlement.breaks.suspense import store as suspense
@@ -177,40 +178,3 @@ def fee_break(found: KeptMatch) -> Break:
         Reason.FEE, None, None, f"match {found.number} ({found.rule}): {found.evidence}", found.number,
         found.difference, found.bank, found.night,
     )  # fmt: skip
-
-
-def keep_breaks(tx: Transaction, found: Sequence[Break], facts: Facts, night: Day) -> bool:
-    """Open the breaks that are new, close those that are gone, reopen those that are back; whether anything changed.
-
-    One that an approved entry resolved stays closed.
-    """
-    connection, at = tx.connection, tx.received_at
-    present = {one.break_id: one for one in found}
-    named = dict(zip(present, name_causes(list(present.values()), facts), strict=True))
-    kept = breaks.known(connection, list(present))
-    opened = breaks.open_ids(connection)
-    new = [one for key, one in present.items() if key not in kept]
-    breaks.insert_breaks(connection, ((one, named[one.break_id]) for one in new), night)
-    breaks.note_first(connection, ((one.break_id, one.evidence) for one in new), NIGHT, at)
-    back = [one for key, one in kept.items() if not one.is_open and not one.proposal]
-    for one in back:
-        breaks.change(connection, one.break_id, closed_night=None)
-        breaks.note(connection, one.break_id, What.REOPENED, "it is there again", NIGHT, at)
-    gone = sorted(opened - present.keys())
-    for key in gone:
-        breaks.change(connection, key, closed_night=night)
-        breaks.note(connection, key, What.CLOSED, "the statements and the books explain it now", NIGHT, at)
-    told = [
-        (one, named[key])
-        for key, one in kept.items()
-        if one.is_open and named[key].cause.value and named[key].cause is not one.cause
-    ]
-    for one, cause in told:
-        values = {
-            "cause": cause.cause.value,
-            "cause_evidence": cause.evidence,
-            "severity": int(cause.severity),
-        }
-        breaks.change(connection, one.break_id, **values)
-        breaks.note(connection, one.break_id, What.CAUSE, f"{cause.cause.value}: {cause.evidence}", NIGHT, at)
-    return bool(new or back or gone or told)

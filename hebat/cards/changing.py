@@ -1,19 +1,19 @@
-"""The `hebat card` commands that change a card: personalise, load, lock, and simulate."""
+"""The `hebat card` commands that change a card: personalise, lock, and simulate."""
 
 from __future__ import annotations
 
 import json
-import re
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path  # noqa: TC003  Typer reads annotations at run time
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from card.layout import Concession
-from hebat.cards.field import Hand, in_field
+from hebat.cards.field import in_field
 from hebat.cards.naming import Names, grouped
+from hebat.cards.opening import quiet
 from hebat.cards.options import (
     TIMEOUT,
     DataOption,
@@ -26,45 +26,8 @@ from hebat.cards.options import (
 )
 from hebat.errors import InputRefused
 from hebat.folder import Folder
-from keys.money import Rupiah
-
-if TYPE_CHECKING:
-    from hebat.wiring import City
-    from keys.vault import Vault
-    from terminals.loading import Show
-    from terminals.tap import Outcome
-    from terminals.terminal import Terminal
 
 VPCD_PORT = 35963
-_AMOUNT = re.compile(r"(?:rp\.?\s*)?(\d{1,12}|\d{1,3}(?:\.\d{3}){1,3})", re.IGNORECASE)
-
-
-def parse_amount(text: str) -> Rupiah:
-    """Whole rupiah, as 50000 or 50.000 or Rp50.000; raises InputRefused."""
-    found = _AMOUNT.fullmatch(text.strip()) if text.isascii() else None
-    amount = Rupiah(int(found[1].replace(".", ""))) if found else Rupiah(0)
-    if not amount:
-        raise InputRefused(f"{text[:40]!r} is no amount to load: write whole rupiah, as 50000 or 50.000")
-    return amount
-
-
-def city_of(stack: ExitStack, data: Path) -> City:
-    """The city, for this process alone; raises DatabaseBusy where a server has it."""
-    from hebat.configurations import configuration_of  # noqa: PLC0415  the ledger loads only where it is needed
-    from hebat.wiring import City  # noqa: PLC0415
-    from keys.clock import SystemClock  # noqa: PLC0415
-
-    _quiet()
-    folder = Folder(data)
-    return stack.enter_context(City(folder, configuration_of(folder), SystemClock()))
-
-
-def _quiet() -> None:
-    """Only errors are logged: whoever holds a card reads sentences."""
-    from hebat.logs import configure  # noqa: PLC0415  as above
-    from hebat.settings import LogLevel  # noqa: PLC0415
-
-    configure(LogLevel.ERROR)
 
 
 def personalise(
@@ -99,7 +62,7 @@ def personalise(
     from hebat.cards.desk import open_desk  # noqa: PLC0415
 
     wanted = making.Wanted(issuer, serial, _concession(concession), registered, tap_address)
-    _quiet()
+    quiet()
     with ExitStack() as stack:
         city = stack.enter_context(open_desk(Folder(data)))
         making.identity_of(city, wanted)  # what cannot be is said before a card is asked for
@@ -119,75 +82,6 @@ def _concession(name: str) -> Concession:
     except KeyError:
         known = ", ".join(one.name.lower() for one in Concession)
         raise InputRefused(f"{name[:40]!r} is no rider class: choose one of {known}") from None
-
-
-def load(
-    amount: Annotated[str, typer.Argument(help="Whole rupiah: 50000 or 50.000.")],
-    data: DataOption,
-    address: Annotated[
-        str | None, typer.Option(help="A server that serves this city, such as http://127.0.0.1:8460.")
-    ] = None,
-    reader: ReaderOption = None,
-    timeout: TimeoutOption = TIMEOUT,
-    as_json: JsonOption = False,
-    trace: TraceOption = False,
-    show_secrets: SecretsOption = False,
-) -> None:
-    """Load cash onto a card, as a kiosk does.
-
-    The ledger holds the cash first, the card is written next, and its signed record goes to the ledger last. A card that was pulled away is asked for again: it is never loaded twice.
-    """
-    from hebat.cards import receipts  # noqa: PLC0415  as above
-
-    wanted = parse_amount(amount)
-    with ExitStack() as stack:
-        terminal, vault = _counter(stack, data, address)
-        shown = receipts.LoadShown(wanted, terminal.next_load, as_json=as_json)
-        shown(_load(terminal, vault, wanted, hand(reader, timeout, trace, show_secrets), shown))
-
-
-def _counter(stack: ExitStack, data: Path, address: str | None) -> tuple[Terminal, Vault]:
-    """The counter's terminal, with a ledger of this process or at an address; and the city's keys, to look at the card first."""
-    from hebat.application import application  # noqa: PLC0415  as above
-    from hebat.cards import counter, reading  # noqa: PLC0415
-    from hebat.configurations import configuration_of  # noqa: PLC0415
-    from hebat.serving import LoopbackServer  # noqa: PLC0415
-
-    if address is None:
-        city = city_of(stack, data)
-        server = stack.enter_context(LoopbackServer(application(city)))
-        return stack.enter_context(counter.counter(city, server.address)), city.vault
-    if not address.startswith(("http://", "https://")):
-        raise InputRefused(f"{address!r} is no server's address: write it as http://127.0.0.1:8460")
-    _quiet()
-    folder = Folder(data)
-    vault = stack.enter_context(closing(reading.vault_of(folder)))
-    configuration = configuration_of(folder)
-    return stack.enter_context(counter.distant_counter(folder, vault, configuration, address)), vault
-
-
-def _load(terminal: Terminal, vault: Vault, amount: Rupiah, how: Hand, show: Show) -> Outcome:
-    from hebat.cards import counter, reading  # noqa: PLC0415  as above
-
-    first: list[bytes] = []
-
-    def hold(attempt: int) -> Outcome:
-        invitation = (
-            "Hold a card to the reader."
-            if attempt == 1
-            else "The card was pulled away: hold the same one again."
-        )
-        with in_field(how, invitation) as held:
-            first.append(held.transport.uid)
-            if held.transport.uid != first[0]:
-                raise InputRefused(
-                    "this is another card: hold the one that was pulled away with the same command again"
-                )
-            if attempt == 1 and reading.require_city_card(held.transport, vault).locked:
-                raise InputRefused("this card is locked: nothing was loaded")
-            return terminal.load(held.transport, amount, show)
-
-    return counter.load(terminal, hold)
 
 
 def lock(

@@ -1,4 +1,4 @@
-"""The `hebat card` commands that look; those that change a card are in `hebat.cards.changing`."""
+"""The `hebat card` commands that look; those that change a card are in `hebat.cards.changing` and `loading`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from hebat.cards import changing, field, lost, reports
+from hebat.cards import changing, field, loading, lost, reports
 from hebat.cards.field import in_field
 from hebat.cards.naming import Names
 from hebat.cards.options import (
@@ -170,7 +170,7 @@ def log(
 
 
 card_app.command("personalise")(changing.personalise)
-card_app.command("load")(changing.load)
+card_app.command("load")(loading.load)
 card_app.command("lock")(changing.lock)
 card_app.command("simulate")(changing.simulate)
 card_app.command("block")(lost.block)

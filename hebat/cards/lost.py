@@ -55,7 +55,7 @@ def replace(
 
     Only registered value moves (PBI 20/6/2018), three days after the block: by then terminals have sent what they took offline. No server may be running on the city's folder.
     """
-    from hebat.cards.changing import city_of  # noqa: PLC0415  as above
+    from hebat.cards.opening import city_of  # noqa: PLC0415  as above
     from keys.money import Sen, display  # noqa: PLC0415
 
     with ExitStack() as stack:

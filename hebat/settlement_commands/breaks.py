@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path  # noqa: TC003  Typer reads the annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,10 +10,11 @@ import typer
 
 from hebat.errors import InputRefused
 from hebat.settlement_commands import working
+from hebat.settlement_commands.break_sheets import write_csv, write_xlsx
 from hebat.settlement_commands.desks import looking
 from hebat.settlement_commands.place import DataOption, JsonOption, day_or_today, show_table, tell
 from keys.clock import Day, date_of, local
-from keys.money import Sen, display, plain
+from keys.money import Sen, display
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,9 +30,6 @@ working.add_to(breaks_app)
 
 AGES = {"24": "up to 24 h", "72": "up to 72 h", "120": "up to 120 h", "over": "over 120 h"}
 SEVERITIES = {"low": 1, "medium": 2, "high": 3}
-COLUMNS = (
-    "break", "reason", "cause", "severity", "age", "bank", "reference", "difference", "owner", "since", "state", "evidence", "why",
-)  # fmt: skip
 BankOption = Annotated[int, typer.Option("--bank", min=0, max=9999, help="Only this bank's code.")]
 ReasonFilter = Annotated[str, typer.Option("--reason", help='Only this reason, such as "amount differs".')]
 CauseFilter = Annotated[str, typer.Option("--cause", help='Only this root cause, such as "bank holiday".')]
@@ -210,7 +206,7 @@ def export(
     age: AgeFilter = "", severity: SeverityFilter = "", closed: ClosedFilter = False,
 ) -> None:  # fmt: skip
     """Write breaks into a table, all that the filters ask for. Amounts are rupiah with two decimals."""
-    writers = {".csv": _write_csv, ".xlsx": _write_xlsx}
+    writers = {".csv": write_csv, ".xlsx": write_xlsx}
     if out.suffix not in writers:
         raise InputRefused(f"{out.name} is neither .csv nor .xlsx")
     if out.exists():
@@ -220,39 +216,3 @@ def export(
         rows = [break_json(one, desks, today) for one in desks.breaks.each(wanted.filters(desks, today))]
     writers[out.suffix](out, rows)
     typer.echo(f"{len(rows)} breaks are in {out}.")
-
-
-def _cell(text: str) -> str:
-    """A text that no spreadsheet takes for a formula: banks' words are strangers' words."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
-
-
-def _write_csv(out: Path, rows: list[dict[str, Any]]) -> None:
-    with out.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        for row in rows:
-            told = row | {"difference": plain(Sen(row["difference"]))}
-            writer.writerow(
-                [
-                    value if name == "difference" else _cell(str(value))
-                    for name, value in ((one, told[one]) for one in COLUMNS)
-                ]
-            )
-
-
-def _write_xlsx(out: Path, rows: list[dict[str, Any]]) -> None:
-    import xlsxwriter  # noqa: PLC0415  loads only where a workbook is wanted
-
-    with xlsxwriter.Workbook(str(out), {"constant_memory": True}) as book:
-        sheet = book.add_worksheet("breaks")
-        bold, money = book.add_format({"bold": True}), book.add_format({"num_format": "#,##0.00"})
-        sheet.freeze_panes(1, 0)
-        for column, name in enumerate(COLUMNS):
-            sheet.write_string(0, column, name, bold)
-        for place, row in enumerate(rows, start=1):
-            for column, name in enumerate(COLUMNS):
-                if name == "difference":
-                    sheet.write_number(place, column, Decimal(plain(Sen(row[name]))), money)
-                else:
-                    sheet.write_string(place, column, str(row[name]))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from hebat.bank_commands.lines import partners
 from hebat.bundles import drafts
-from hebat.cards.changing import parse_amount
+from hebat.cards.loading import parse_amount
 from hebat.cards.reserving import Reserved
 from hebat.day.feed import read_feed
 from hebat.day.trips import StopRef

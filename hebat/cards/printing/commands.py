@@ -37,7 +37,7 @@ def print_sheet(
     """
     from rich.console import Console  # noqa: PLC0415
 
-    from hebat.cards.changing import city_of  # noqa: PLC0415  the ledger loads only where it is needed
+    from hebat.cards.opening import city_of  # noqa: PLC0415  the ledger loads only where it is needed
     from hebat.cards.printing.batch import chosen, print_batch, require_address  # noqa: PLC0415
     from hebat.progress import Quiet, Shown  # noqa: PLC0415
 
