@@ -19,7 +19,8 @@ from terminals.enrolment import Device, Renewal
 from terminals.errors import TerminalError
 from terminals.handout import NewestKeys, fetch
 from terminals.outbox import Outbox
-from terminals.terminal import Parts, Terminal
+from terminals.terminal import Terminal
+from terminals.upkeep import Parts
 from terminals.upload import Link
 
 if TYPE_CHECKING:

@@ -30,7 +30,8 @@ from keys.money import Rupiah
 from keys.vault import Role
 from terminals.fares import TRANS_SEMARANG_2022, Place
 from terminals.outbox import Outbox
-from terminals.terminal import Parts, Terminal
+from terminals.terminal import Terminal
+from terminals.upkeep import Parts
 from terminals.upload import Link as LedgerLine
 
 if TYPE_CHECKING:

@@ -25,7 +25,8 @@ from keys.money import Rupiah
 from keys.rights import TerminalRole
 from terminals.fares import TRANS_SEMARANG_2022
 from terminals.outbox import RECORDS_MAX, Outbox
-from terminals.terminal import Parts, Terminal
+from terminals.terminal import Terminal
+from terminals.upkeep import Parts
 from tests.benchmarks.cards import AT, city_vault, loaded
 from tests.ledger.desk import OPERATOR, open_scene
 from tests.terminals.depot import Clock

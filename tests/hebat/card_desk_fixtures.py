@@ -16,7 +16,8 @@ from keys.clock import SystemClock
 from keys.vault import Role
 from terminals.fares import TRANS_SEMARANG_2022
 from terminals.outbox import Outbox
-from terminals.terminal import Parts, Terminal
+from terminals.terminal import Terminal
+from terminals.upkeep import Parts
 from tests.founding import found
 from tests.hebat.card_desk import UID, Desk, Ran, vault_of
 

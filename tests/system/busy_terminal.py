@@ -19,7 +19,8 @@ from keys.filevault import FileVault
 from keys.money import Rupiah
 from terminals.fares import TRANS_SEMARANG_2022
 from terminals.outbox import Outbox
-from terminals.terminal import Parts, Terminal
+from terminals.terminal import Terminal
+from terminals.upkeep import Parts
 
 SALES = (500, 1_000, 2_500)
 

@@ -33,7 +33,8 @@ from ledger.problems import problem_of
 from terminals.fares import TRANS_SEMARANG_2022, Place
 from terminals.outbox import Outbox
 from terminals.tap import Colour, Outcome
-from terminals.terminal import Parts, Terminal
+from terminals.terminal import Terminal
+from terminals.upkeep import Parts
 from terminals.upload import Link
 from tests.ledger.desk import DAY, open_scene
 

@@ -24,7 +24,8 @@ from keys.identity import TerminalIdentity
 from keys.vault import Role
 from terminals.fares import TRANS_SEMARANG_2022, Place
 from terminals.outbox import Outbox
-from terminals.terminal import Parts, Terminal
+from terminals.terminal import Terminal
+from terminals.upkeep import Parts
 from terminals.upload import Link
 
 if TYPE_CHECKING:

@@ -25,7 +25,8 @@ from terminals.errors import Offline, UploadRefused
 from terminals.fares import TRANS_SEMARANG_2022
 from terminals.outbox import Outbox
 from terminals.tap import Colour
-from terminals.terminal import Parts, Terminal
+from terminals.terminal import Terminal
+from terminals.upkeep import Parts
 from terminals.upload import Link
 from tests.terminals.depot import IDENTITY, PLACE, START, Clock, Ledger, card, value_of
 from tests.terminals.press import DAY_MS, Press

@@ -19,7 +19,8 @@ from keys.vault import Role
 from terminals.fares import TRANS_SEMARANG_2022
 from terminals.outbox import Outbox
 from terminals.tap import Colour
-from terminals.terminal import Parts, Terminal
+from terminals.terminal import Terminal
+from terminals.upkeep import Parts
 from terminals.upload import Link
 from tests.terminals.depot import PLACE, START, card, value_of
 from tests.terminals.press import Press

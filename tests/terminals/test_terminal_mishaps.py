@@ -35,7 +35,8 @@ from terminals.roles.validator import Validator
 from terminals.screen.board import HINTS, Tone
 from terminals.screen.words import LANGUAGES, words
 from terminals.station import Station, at_work
-from terminals.terminal import Parts, Terminal
+from terminals.terminal import Terminal
+from terminals.upkeep import Parts
 from terminals.upload import Link
 from tests.card.pcscd import until
 from tests.terminals.depot import IDENTITY, PLACE, START, Clock, Ledger, Server, card, value_of
