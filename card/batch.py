@@ -1,7 +1,7 @@
 """Records of taps in batches, as a terminal sends them and the ledger reads them: deterministic CBOR (RFC 8949 section 4.2).
 
 A batch is an array [version, terminal, first sequence, digest of the previous batch, sent at, records]; the record at place i has the sequence
-first + i. A record that does not decode is kept as it is, so that one bad record never fails a batch (DESIGN law 6).
+first + i. A record that does not decode is kept as it is, so that one bad record never fails a batch (law 6).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a card transaction was, read from the bytes that the chip signed (DESIGN law 2).
+"""What a card transaction was, read from the bytes that the chip signed (law 2).
 
 A Transaction MAC Input is the list of commands since authentication, plain (`card.tmac`). A transaction of this city reads identity, journey and value, changes the
 value at most once, writes one log record, may write the journey, and names its reader; anything else is refused.

@@ -1,4 +1,4 @@
-"""The card application KSH: its files, sizes, rights, and what their bytes mean (DESIGN section 4). The journey file: `card.journey`.
+"""The card application KSH: its files, sizes, rights, and what their bytes mean. The journey file: `card.journey`.
 
 All records are 32 bytes, integers least significant byte first, times in Unix seconds, days since 1970-01-01, money in whole rupiah.
 """
@@ -70,7 +70,7 @@ class File(IntEnum):
 
 
 class Concession(IntEnum):
-    """Rider classes (FACTS, Trans Semarang)."""
+    """Rider classes (Trans Semarang)."""
 
     GENERAL = 0
     PUPIL = 1

@@ -1,4 +1,4 @@
-"""The laws of the design, looked at over a run: each with the figure that shows it (DESIGN section 3).
+"""The laws of the design, looked at over a run: each with the figure that shows it (docs/architecture.md, Where the laws live).
 
 The tests hold the laws over all inputs; this looks at what one day left behind, and a broken one fails the run.
 """

@@ -1,4 +1,4 @@
-"""A key ceremony: three custodians' components make a key that none of them knows (CARD.md, Keys).
+"""A key ceremony: three custodians' components make a key that none of them knows (docs/keys.md).
 
 Each component has a check value, announced when it was made; a wrong component is found before anything is stored. The record says what,
 when, who and the check values, and is signed.

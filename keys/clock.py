@@ -1,4 +1,4 @@
-"""Time as the city counts it: milliseconds since 1970 (UTC), service days, and the city's own zone (DESIGN law 9)."""
+"""Time as the city counts it: milliseconds since 1970 (UTC), service days, and the city's own zone (law 9)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CITY = timezone(timedelta(hours=7), "WIB")
 """Asia/Jakarta: UTC+7 all year, no daylight saving, so no zone database is needed on a terminal."""
 
 SERVICE_DAY_STARTS = timedelta(hours=3)
-"""Transit's day rolls over at 03:00 (FACTS, rails and calendars)."""
+"""Transit's day rolls over at 03:00."""
 
 _EPOCH = date(1970, 1, 1)
 _DAY_MS = 86_400_000

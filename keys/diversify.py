@@ -1,7 +1,7 @@
 """One key a card from one master key: NXP AN10922, AES-128.
 
 AN10922 section 2.2 always pads constant and input to 32 bytes. With 17 to 32 bytes of both, that is plain AES-CMAC, which a PKCS#11 token
-can do too; our own inputs have 16 bytes, so that they are (CARD.md).
+can do too; our own inputs have 16 bytes, so that they are.
 """
 
 from __future__ import annotations

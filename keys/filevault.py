@@ -33,7 +33,7 @@ class FileVault(FileKeys):
     ) -> FileVault:
         """A terminal's vault: the masters in use of its roles, no signing key; bound to `name`.
 
-        Raises KeyMisused for the Transaction MAC key, which exists in the ledger's vault alone (DESIGN law 11).
+        Raises KeyMisused for the Transaction MAC key, which exists in the ledger's vault alone (law 11).
         """
         wanted = list(roles)
         if Role.TRANSACTION_MAC in wanted:

@@ -31,7 +31,7 @@ TERMINAL_KEYS: Final = {
     TerminalRole.MERCHANT: (Role.DEBIT,),
     TerminalRole.KIOSK: (Role.READ,),
 }
-"""The masters that a terminal of each role may hold (DESIGN law 11: never the Transaction MAC key, nor the load key, which the ledger alone uses)."""
+"""The masters that a terminal of each role may hold (law 11: never the Transaction MAC key, nor the load key, which the ledger alone uses)."""
 PUBLIC_BYTES: Final = 32
 _INFO: Final = b"KSH hand-out 1"
 _NONCE: Final = bytes(12)

@@ -1,6 +1,6 @@
 """The ledger's own vault: a file vault that also gives the Transaction MAC Values of a whole batch in one call.
 
-It stands apart from `keys.filevault`, which terminals use too: they have neither NumPy nor numba, and no Transaction MAC key (DESIGN law 11).
+It stands apart from `keys.filevault`, which terminals use too: they have neither NumPy nor numba, and no Transaction MAC key (law 11).
 """
 
 from __future__ import annotations

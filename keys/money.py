@@ -1,4 +1,4 @@
-"""Money as whole sen: the one place where rupiah, sen and text meet (DESIGN law 1).
+"""Money as whole sen: the one place where rupiah, sen and text meet (law 1).
 
 The ledger counts sen (ISO 4217: IDR, 360, exponent 2); the chip's value file counts whole rupiah. No float
 ever touches an amount.

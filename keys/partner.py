@@ -1,7 +1,7 @@
 """Keys towards partner banks, in a vault of their own: an RSA key that proves us for a token, and the secret shared for signing calls.
 
 Bank Indonesia's open payment API (SNAP) wants SHA256withRSA and HMAC-SHA512, which no card needs. As with every vault, a key is used by name and
-never given (DESIGN law 11): what can be asked for are signatures and the public key, which the bank is told.
+never given (law 11): what can be asked for are signatures and the public key, which the bank is told.
 """
 
 from __future__ import annotations

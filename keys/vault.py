@@ -1,4 +1,4 @@
-"""Where keys live: a vault uses a key by name and version, and never gives its value (DESIGN law 11).
+"""Where keys live: a vault uses a key by name and version, and never gives its value (law 11).
 
 One protocol for the encrypted file (`keys/filevault.py`) and for PKCS#11 tokens (`keys/hsmvault.py`); one suite of tests holds both to it.
 """

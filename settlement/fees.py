@@ -108,7 +108,7 @@ class FeeTable:
 
 
 def qris_rates() -> FeeTable:
-    """The table that is shipped (FACTS, QRIS): rates as read for 2024-12-01, and the changes since."""
+    """The table that is shipped: rates as read for 2024-12-01, and the changes since."""
     return read_table(files("settlement").joinpath("data", "fees.csv").read_text(encoding="utf-8"))
 
 

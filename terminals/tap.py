@@ -1,4 +1,4 @@
-"""The tap: from a card in the field to green, amber or red (CARD.md, Tearing: the terminal's states).
+"""The tap: from a card in the field to green, amber or red.
 
 The intent is durable before the commit is sent, and the record before green is shown. A lost answer is amber: the same card tells.
 """

@@ -1,6 +1,6 @@
 """What becomes of each row of a taps file: posted, or a named exception. Pure; decided before anything runs.
 
-A row that lacks something is kept and shown, never dropped, and never guessed into money (FACTS, real data at hand).
+A row that lacks something is kept and shown, never dropped, and never guessed into money.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Bank days as a value: which days banks work, counted forwards and backwards. Pure; no clock and no database.
 
-A bank day is a weekday that is neither a public holiday nor cuti bersama (FACTS, rails and calendars; the joint ministerial
+A bank day is a weekday that is neither a public holiday nor cuti bersama (the joint ministerial
 decree, SKB 3 Menteri, of each year), unless somebody decided otherwise.
 """
 

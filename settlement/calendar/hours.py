@@ -1,6 +1,6 @@
 """When the rails are open: dated rows, city time. A payment that misses a cut-off is executed on the next bank day.
 
-Sources: FACTS, rails and calendars. BI-FAST runs always; SKN closes at 16:45, RTGS at 16:30 (some banks say 19:00, and later
+As read in press reports (docs/payments.md): BI-FAST runs always; SKN closes at 16:45, RTGS at 16:30 (some banks say 19:00, and later
 at year end: a dated row says which holds).
 """
 

@@ -80,7 +80,7 @@ class Pass:
 
 
 _RAIL_FEES: Final = (sen_of(Rupiah(2_500)), sen_of(Rupiah(2_900)), sen_of(Rupiah(25_000)))
-"""BI-FAST, SKN (FACTS, rails and calendars), and what banks commonly take for RTGS: cities change these."""
+"""BI-FAST, SKN, and what banks commonly take for RTGS: cities change these."""
 _SHIPPED: Final = (
     Pass("reversal", By.REVERSAL, 99, days_late=10),
     Pass("reversal by its text", By.REVERSAL_TEXT, 95, days_late=10),

@@ -1,7 +1,7 @@
 """Running a night over a ledger.
 
 Each step is idempotent and finds what an earlier run left, so that a night may be run again after a crash, or as often as anyone
-likes: the same bytes come out and nothing moves (DESIGN law 9).
+likes: the same bytes come out and nothing moves (law 9).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How a payment travels: inside a bank, BI-FAST, SKN or RTGS, by amount, cut-off and calendar (FACTS, rails and calendars).
+"""How a payment travels: inside a bank, BI-FAST, SKN or RTGS, by amount, cut-off and calendar.
 
 What a rail takes and costs is told by dated rows, from 2015-11-16 on (BI-RTGS, generation II); BI-FAST begins on 2021-12-21.
 """

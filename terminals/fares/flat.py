@@ -1,6 +1,6 @@
 """The flat fare of one city as a tariff: one price a ride, a concession with its calendar, free transfers within a window.
 
-Source of the figures: Trans Semarang since 2022-07-01 (FACTS, Trans Semarang (BRT)): non-cash Rp3,500, cash Rp4,000; Rp1,000 for elderly, veterans, disabled, pupils, students and
+Source of the figures: Trans Semarang since 2022-07-01: non-cash Rp3,500, cash Rp4,000; Rp1,000 for elderly, veterans, disabled, pupils, students and
 child-card holders; pupils and students pay the full fare on Sundays and holidays. The city publishes no transfer window: 120 minutes from the first tap.
 """
 
