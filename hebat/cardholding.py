@@ -19,7 +19,7 @@ from settlement.errors import ParticipantUnknown
 
 if TYPE_CHECKING:
     from card.evidence import CardTransaction
-    from hebat.wiring import KnownTariffs
+    from hebat.known_tariffs import KnownTariffs
     from keys.clock import Day
     from ledger.intake.registry import Registry
     from settlement.participants import Participants

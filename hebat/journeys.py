@@ -15,7 +15,7 @@ from terminals.fares.rebuild import RideTap, rebuild
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from hebat.wiring import KnownTariffs
+    from hebat.known_tariffs import KnownTariffs
     from keys.clock import Day, UnixMs
     from keys.vault import Vault
     from ledger.bundles.shelf import Shelf

@@ -13,22 +13,20 @@ from hebat.bundles.office import Office
 from hebat.cardholding import SignedCodes, Town
 from hebat.founding import AUTHORITY_LABEL
 from hebat.journeys import FareRules
+from hebat.known_tariffs import KnownTariffs
 from hebat.migrations.upgrade import require_newest
 from hebat.settings import read_settings
 from hebat.story_clock import StoryClock
 from hebat.vaults import ledger_vault
-from keys.bundle import LABEL, NUMBER_MAX, BundleKind, city_id, opened
+from keys.bundle import city_id
 from keys.clock import SystemClock
-from keys.errors import EnvelopeError
 from keys.identity import TerminalAuthority
-from keys.money import Rupiah
 from ledger.book import Ledger
 from ledger.bundles.blocks import Blocks
 from ledger.bundles.shelf import Shelf
 from ledger.cardholder.room import Outside, Room, Surroundings
 from ledger.cardholder.sealing import Sealing, make_keys
 from ledger.enrolment.desk import EnrolmentDesk
-from ledger.errors import BundleUnknown
 from ledger.history.book import History
 from ledger.history.indexing import Indexer
 from ledger.intake.loads import Loads
@@ -51,47 +49,15 @@ from settlement.night.running import Night
 from settlement.rulebook.book import Rulebook
 from settlement.staff.office import StaffOffice
 from settlement.staff.seal import seal_of
-from terminals.bundles.contents import decode_tariff, tariff_number
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from card.layout import Identity
     from hebat.folder import Folder
     from keys.clock import Clock
     from keys.vault import Vault
     from settlement.participants import Participants
     from terminals.fares import Tariff
-
-
-class KnownTariffs:
-    """The tariffs that terminals use, as the ledger's posting rules ask for them: enrolled ones, and those that went out by bundle."""
-
-    def __init__(self, tariffs: tuple[Tariff, ...], shelf: Shelf, vault: Vault) -> None:
-        self._by_version = {tariff.version: tariff for tariff in tariffs}
-        self._shelf = shelf
-        self._vault = vault
-
-    def subsidy(self, tariff: str, _identity: Identity, paid: Rupiah, rules: tuple[str, ...]) -> Rupiah:
-        """What the city adds to a fare; nothing under a tariff that it does not know."""
-        known = self.find(tariff)
-        return known.subsidy(paid, rules) if known else Rupiah(0)
-
-    def find(self, version: str) -> Tariff | None:
-        """The tariff that a record names; None where the city has no such one."""
-        known, number = self._by_version.get(version), tariff_number(version)
-        if known is None and 0 < number <= NUMBER_MAX:
-            issued = self._issued(number)
-            if issued is not None and issued.version == version:
-                known = self._by_version[version] = issued
-        return known
-
-    def _issued(self, number: int) -> Tariff | None:
-        try:
-            data = self._shelf.data(BundleKind.TARIFF, number)
-            return decode_tariff(opened(data, self._vault.public_key(LABEL)).body, number)
-        except (BundleUnknown, EnvelopeError):
-            return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -13,12 +12,14 @@ from hebat.settlement_commands.place import (
     AuthorOption,
     DataOption,
     JsonOption,
+    OnDayOption,
     ReasonOption,
     city_database,
+    day_or_today,
     show_table,
     tell,
 )
-from keys.clock import SystemClock, day_of, local
+from keys.clock import SystemClock
 from keys.money import Sen, display, plain
 
 if TYPE_CHECKING:
@@ -31,20 +32,17 @@ FILE_BYTES_MAX: Final = 1_000_000
 FileArgument = Annotated[
     Path, typer.Argument(help="CSV: class, valid_from, percent, fixed, free_up_to, minimum, maximum.")
 ]
-DayOption = Annotated[
-    datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="On which day; today without it.")
-]
 
 
 @fees_app.command()
-def show(data: DataOption, on: DayOption = None, as_json: JsonOption = False) -> None:
+def show(data: DataOption, on: OnDayOption = None, as_json: JsonOption = False) -> None:
     """Show what each class pays on a day: amounts in rupiah."""
     from settlement.errors import FeeUnknown  # noqa: PLC0415  SQLAlchemy loads only where it is needed
     from settlement.fee_book import city_fees  # noqa: PLC0415
     from settlement.participants import MerchantClass  # noqa: PLC0415
     from settlement.rulebook.book import Rulebook  # noqa: PLC0415
 
-    day = day_of(on.date() if on else local(SystemClock().now()).date())
+    day = day_or_today(on)
     with city_database(data) as database:
         table = city_fees(Rulebook(database))
     told = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,7 +17,6 @@ from keys.clock import SystemClock, day_of, local
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
 
     from keys.clock import Day
     from ledger.store import Database
@@ -25,6 +25,9 @@ DataOption = Annotated[Path, typer.Option("--data", help="The city's data folder
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]
 AuthorOption = Annotated[str, typer.Option("--by", help="Who does this: your name, which is kept with it.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why, for those who read it later.")]
+OnDayOption = Annotated[
+    datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="On which day; today without it.")
+]
 
 
 @contextmanager

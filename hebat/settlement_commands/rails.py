@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path  # noqa: TC003  as above
 from typing import Annotated, Any
 
@@ -13,28 +12,26 @@ from hebat.settlement_commands.place import (
     AuthorOption,
     DataOption,
     JsonOption,
+    OnDayOption,
     ReasonOption,
     city_database,
+    day_or_today,
     show_table,
     tell,
 )
-from keys.clock import SystemClock, day_of, local
+from keys.clock import SystemClock
 
 rails_app = typer.Typer(help="Rails: limits, fees and hours, as dated rows.", no_args_is_help=True)
 
-DayOption = Annotated[
-    datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="On which day; today without it.")
-]
-
 
 @rails_app.command()
-def show(data: DataOption, on: DayOption = None, as_json: JsonOption = False) -> None:
+def show(data: DataOption, on: OnDayOption = None, as_json: JsonOption = False) -> None:
     """Show what each rail takes, costs, and when it is open, on a day."""
     from keys.money import display  # noqa: PLC0415  SQLAlchemy loads only where it is needed
     from settlement.payments.city import city_rails  # noqa: PLC0415
     from settlement.rulebook.book import Rulebook  # noqa: PLC0415
 
-    day = day_of(on.date() if on else local(SystemClock().now()).date())
+    day = day_or_today(on)
     with city_database(data) as database:
         rules = city_rails(Rulebook(database))
     told: list[dict[str, Any]] = []

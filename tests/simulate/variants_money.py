@@ -9,7 +9,7 @@ import numpy as np
 
 import settlement.positions.summing
 import settlement.windows
-from hebat.wiring import KnownTariffs
+from hebat.known_tariffs import KnownTariffs
 from keys.money import Rupiah
 from ledger.intake import loads, posting
 from ledger.intake import store as intake_store
