@@ -25,8 +25,8 @@ from settlement.matching.finding import store as finding
 from settlement.matching.kept import ACCEPTED, BY_HAND, NewMatch, SuggestionState, pair_of, text_of
 from settlement.matching.loading import store as loading
 from settlement.matching.proposing import store as suggestions
+from settlement.matching.running import fee_break
 from settlement.matching.sides import expected_of, told_of
-from settlement.reconciling import fee_break
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,9 +18,9 @@ from settlement.matching.kept import SuggestionState
 from settlement.matching.loading import store as loading
 from settlement.matching.proposing import store as suggestions
 from settlement.matching.rules import RULES_NAME, parse
+from settlement.matching.running import run_matching
 from settlement.matching.trying import compare
 from settlement.people import NIGHT, person
-from settlement.reconciling import run_matching
 from settlement.rulebook.book import Rulebook
 from settlement.rulebook.model import RuleKind
 
@@ -51,7 +51,7 @@ class MatchingDesk:
         self._clock = clock
 
     def run(self, night: Day, by: str = NIGHT) -> Reconciliation:
-        """Match everything that is open; see `reconciling.run_matching`."""
+        """Match everything that is open; see `matching.running.run_matching`."""
         return run_matching(self._ledger, self._calendar, night, NIGHT if by == NIGHT else person(by))
 
     def rules(self) -> RuleSet:

@@ -14,6 +14,7 @@ from settlement import store, windows
 from settlement.banks.expected import orders_of
 from settlement.errors import EarlierWindowOpen, SettlementError, SettlementRefused
 from settlement.fee_book import city_fees
+from settlement.matching.running import run_matching
 from settlement.night.counters.holes import note_known
 from settlement.night.steps import Step
 from settlement.night.three_way import KeepReport, compared
@@ -22,7 +23,6 @@ from settlement.payments.desk import PaymentDesk
 from settlement.payments.files import templates_of
 from settlement.payments.reports import TakeReport
 from settlement.positions.summing import Summing
-from settlement.reconciling import run_matching
 from settlement.statements.desk import StatementDesk
 from settlement.statements.folder import files_in, incoming
 from settlement.statements.inbox import TakeIn
