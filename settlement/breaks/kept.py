@@ -96,7 +96,6 @@ class What(StrEnum):
     REOPENED = "reopened"
     CAUSE = "cause named"
     SUSPENSE = "into suspense"
-    OUT_OF_SUSPENSE = "out of suspense"
     ASSIGNED = "assigned"
     COMMENTED = "commented"
     ATTACHED = "attached"

@@ -62,8 +62,6 @@ class Ask:
     token: str = field(default="", repr=False)
     visitor: str = field(default="", repr=False)
     origin_fits: bool = True
-    fragment: bool = False
-    """True where htmx asks: the page's main part is enough."""
 
     def part(self, name: str) -> str:
         """A part of the address."""
