@@ -81,7 +81,6 @@ async def _asked(request: Request, bytes_max: int) -> Ask:
         request.method, request.url.path, _address_of(request),
         dict(request.path_params), request.query_params.multi_items(), form, uploads,
         request.cookies.get(SESSION, ""), request.cookies.get(VISITOR, ""), _origin_fits(request),
-        request.headers.get("hx-request") == "true",
     )  # fmt: skip
 
 
