@@ -1,4 +1,4 @@
-"""Whether live balances agree with the journal (DESIGN law 8): replayed from the first transfer on, or from where an earlier replay ended.
+"""Whether live balances agree with the journal (law 8): replayed from the first transfer on, or from where an earlier replay ended.
 
 So a night costs what its day moved, and not what all days did.
 

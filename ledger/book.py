@@ -70,7 +70,7 @@ class TrialLine:
 
 @dataclass(frozen=True, slots=True)
 class TrialBalance:
-    """Every kind of account; debits and credits must be equal (DESIGN law 7)."""
+    """Every kind of account; debits and credits must be equal (law 7)."""
 
     lines: tuple[TrialLine, ...]
 
@@ -214,7 +214,7 @@ class Ledger:
             write_now(connection, snapshot, at)
 
     def rebuild_check(self, *, whole: bool = True) -> int:
-        """Rebuild all balances from the journal and compare them with the live ones (DESIGN law 8); see `ledger.agreement`.
+        """Rebuild all balances from the journal and compare them with the live ones (law 8); see `ledger.agreement`.
 
         Not `whole`: from where the last rebuild left off. The position as of which they are equal; raises DatabaseDamaged, naming an
         account, where they are not.

@@ -4,8 +4,7 @@
     bit 55..50  partition   0..63, from the card number; other parties have one sub-account in each
     bit 49..0   number      card number without its check digit, or the party's number
 
-A transfer's two accounts lie in one partition, so that a table distributed by partition never joins across
-(DESIGN section 6, Scale-out).
+A transfer's two accounts lie in one partition, so that a table distributed by partition never joins across.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The balance engine: columns of NumPy, one kernel, one writer. Readers look at what is committed, without waiting for it.
 
-State is a function of the journal (DESIGN law 8): feeding the journal's rows to a fresh engine gives the same balances, bit for bit.
+State is a function of the journal (law 8): feeding the journal's rows to a fresh engine gives the same balances, bit for bit.
 """
 
 from __future__ import annotations

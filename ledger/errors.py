@@ -230,7 +230,7 @@ class ProofUnknown(LedgerError):
 
 
 class BatchRefused(LedgerError):
-    """A batch that is not taken in. Its bytes are kept with the reason (DESIGN law 6)."""
+    """A batch that is not taken in. Its bytes are kept with the reason (law 6)."""
 
 
 class BatchMalformed(BatchRefused):

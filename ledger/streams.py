@@ -1,4 +1,4 @@
-"""Streams: the counters of a card or a terminal, of which the last 64 are remembered exactly (DESIGN law 3).
+"""Streams: the counters of a card or a terminal, of which the last 64 are remembered exactly (law 3).
 
 A stream is named by a card's UID, or by a terminal's number with a minus sign; 0 is no stream.
 """

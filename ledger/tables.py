@@ -1,4 +1,4 @@
-"""The ledger's tables. Every primary key starts with `partition`; the database itself enforces what it can (DESIGN section 6)."""
+"""The ledger's tables. Every primary key starts with `partition`; the database itself enforces what it can."""
 
 from __future__ import annotations
 

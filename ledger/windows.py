@@ -1,4 +1,4 @@
-"""Business dates: which one is open, and closing one for ever (DESIGN law 9)."""
+"""Business dates: which one is open, and closing one for ever (law 9)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Two threads work at once. One prepares a group: it asks units for their plans, moves the balances, chains the block and lays its
 rows out for the database. The other writes and commits the group before. A unit's answer is given only after the commit that
-makes it durable (DESIGN law 4), a refusal too: it may rest on what another unit did. Readers see balances of committed groups only.
+makes it durable (law 4), a refusal too: it may rest on what another unit did. Readers see balances of committed groups only.
 
 A commit that fails undoes what was prepared behind it. What became of it is looked up in the database (`ledger.recovery`): it is in
 the journal and its answers are given, or it is not and its units may be sent again. Then the writer goes on, with balances as the journal

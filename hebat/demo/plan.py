@@ -1,6 +1,6 @@
 """What happens on the demo day: who holds which card and who taps where and when. Pure: a seed gives one plan.
 
-People and amounts are invented; corridors, fares and rules are Trans Semarang's (FACTS).
+People and amounts are invented; corridors, fares and rules are Trans Semarang's.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A piece of the cardholder's work as a unit of the ledger's writer: read, decided and written in the commit that answers (DESIGN law 4)."""
+"""A piece of the cardholder's work as a unit of the ledger's writer: read, decided and written in the commit that answers (law 4)."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ class Assessor:
 def claims_differ(
     record: TapRecord, transaction: CardTransaction, card: Card, certificate: TerminalCertificate
 ) -> str:
-    """Where the terminal's word is not what the chip signed; "" where they agree (DESIGN law 2)."""
+    """Where the terminal's word is not what the chip signed; "" where they agree (law 2)."""
     signed = transaction.record
     claims = (
         ("amount", record.amount, transaction.amount),

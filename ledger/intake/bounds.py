@@ -1,6 +1,6 @@
 """What a terminal's certificate bounds: kinds, routes, rupiah a service day, and time. Decision 0012 says what becomes of what lies outside.
 
-A card that has paid is believed (DESIGN law 5): its debit is posted, and what the terminal did wrong is an exception beside it. Value that a terminal
+A card that has paid is believed (law 5): its debit is posted, and what the terminal did wrong is an exception beside it. Value that a terminal
 put onto a card out of its bounds is kept in quarantine, unless the ledger itself had authorised it.
 """
 

@@ -1,4 +1,4 @@
-"""Transactions whose commit nobody saw: kept until the card itself tells (CARD.md, Tearing)."""
+"""Transactions whose commit nobody saw: kept until the card itself tells."""
 
 from __future__ import annotations
 

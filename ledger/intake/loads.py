@@ -1,4 +1,4 @@
-"""Authorise a load online: a hold on cash at the agent, completed by the card's evidence or voided by it (DESIGN section 6)."""
+"""Authorise a load online: a hold on cash at the agent, completed by the card's evidence or voided by it."""
 
 from __future__ import annotations
 

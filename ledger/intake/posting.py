@@ -1,4 +1,4 @@
-"""Posting rules: what a card transaction becomes in the books (DESIGN section 6). Pure."""
+"""Posting rules: what a card transaction becomes in the books. Pure."""
 
 from __future__ import annotations
 

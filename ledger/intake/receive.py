@@ -1,4 +1,4 @@
-"""Take a signed batch in: who sent it, what its cards signed, what is posted, what is kept (DESIGN laws 2 to 6)."""
+"""Take a signed batch in: who sent it, what its cards signed, what is posted, what is kept (laws 2 to 6)."""
 
 from __future__ import annotations
 

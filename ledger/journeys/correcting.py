@@ -1,7 +1,7 @@
 """Put fares right: a correction is another transfer, between the operator and the card's issuer; one that no longer holds is reversed, then posted anew.
 
 The chip has paid what it has paid, so its purse stays as it is: the issuer answers for its card, and settles with the operator in the window in which the
-correction is made (DESIGN laws 7 and 9).
+correction is made (laws 7 and 9).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """An order: what a client asks of a wallet, read and checked before anything waits for it.
 
-Clients move wallets only. A purse moves by its card's evidence and nothing else (DESIGN law 2), and what settlement moves has four eyes
+Clients move wallets only. A purse moves by its card's evidence and nothing else (law 2), and what settlement moves has four eyes
 of its own; no order can name those accounts.
 """
 

@@ -10,7 +10,7 @@ from ledger.errors import QrReason, QrRefused
 
 CHARACTERS_MAX: Final = 13
 LIMIT: Final = sen_of(Rupiah(10_000_000))
-"""At most so much in one payment (FACTS, QRIS)."""
+"""At most so much in one payment."""
 _AMOUNT: Final = re.compile(r"[0-9]{1,13}(\.[0-9]{0,2})?")
 _PERCENT: Final = re.compile(r"[0-9]{1,2}(\.[0-9]{1,2})?")
 

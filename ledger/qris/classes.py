@@ -7,7 +7,7 @@ from typing import Final
 
 
 class MerchantClass(StrEnum):
-    """QRIS merchant classes, which decide the discount rate (FACTS, QRIS)."""
+    """QRIS merchant classes, which decide the discount rate."""
 
     UMI = "UMI"  # micro
     UKE = "UKE"  # small

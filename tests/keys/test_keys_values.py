@@ -1,4 +1,4 @@
-"""Key values never cross the vaults' protocol (DESIGN law 11): every method of it is called, and nothing that comes out, is logged or is said holds one."""
+"""Key values never cross the vaults' protocol (law 11): every method of it is called, and nothing that comes out, is logged or is said holds one."""
 
 from __future__ import annotations
 

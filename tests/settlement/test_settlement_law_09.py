@@ -1,4 +1,4 @@
-"""DESIGN law 9 at night: a closed window never changes, and running its night again changes nothing."""
+"""Law 9 at night: a closed window never changes, and running its night again changes nothing."""
 
 from __future__ import annotations
 

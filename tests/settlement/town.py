@@ -46,7 +46,7 @@ def card(issuer: int, serial: int) -> int:
 
 @dataclass(slots=True)
 class Taps:
-    """Builds the transfers that taps become (DESIGN section 6), for journal rows or for a real ledger."""
+    """Builds the transfers that taps become, for journal rows or for a real ledger."""
 
     day: Day = DAY
     made: list[Transfer] = field(default_factory=list)

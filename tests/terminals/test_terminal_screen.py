@@ -258,7 +258,7 @@ def test_cash_is_the_tariffs_fare_of_the_class_and_taken_with_a_key(
 ) -> None:
     handheld = station_of(device, clock, Conductor(device, PLACE))
     handheld.press("open-shift", "Kondektur 7")
-    assert (asked := handheld.press("cash")).amount == 4_000  # dearer than by card: FACTS, Trans Semarang
+    assert (asked := handheld.press("cash")).amount == 4_000  # dearer than by card, as Trans Semarang has it
     assert (asked.word, asked.letter, asked.tone) == ("ask-cash", "U", Tone.IDLE)
     prices = {one.action: one.amount for one in handheld.buttons if one.amount is not None}
     assert prices == {"class-general": 4_000} | dict.fromkeys(
