@@ -67,6 +67,7 @@ def _move(place: Place, until: Day, to: Path, told: Callable[[int, int], None]) 
     from keys.clock import SystemClock  # noqa: PLC0415  SQLAlchemy loads only where it is needed
     from ledger.archive.taking import archive as move  # noqa: PLC0415
     from ledger.book import Ledger  # noqa: PLC0415
+    from ledger.errors import DatabaseBusy  # noqa: PLC0415
     from settlement.store import unsettled_before  # noqa: PLC0415
 
     clock = SystemClock()
@@ -76,9 +77,15 @@ def _move(place: Place, until: Day, to: Path, told: Callable[[int, int], None]) 
             open_ = unsettled_before(connection, Day(until + 1))
         if open_ is not None:
             raise InputRefused(f"business date {date_of(open_)} is not settled: run its night first")
-        with Ledger.open(place.url, clock) as ledger:
-            ledger.snapshot()
-        move(opened, until, to, clock, told)
+        try:
+            with Ledger.open(place.url, clock) as ledger:
+                ledger.snapshot()
+            move(opened, until, to, clock, told)
+        except DatabaseBusy as error:
+            raise DatabaseBusy(
+                f"{error}. Dates leave the database while no server runs: stop it, archive, start it again; "
+                "terminals keep their taps meanwhile. Nothing was moved"
+            ) from None
 
 
 def _relocate(place: Place, to: Path) -> None:

@@ -50,8 +50,9 @@ def subsidies(columns: Columns, tariffs: Tariffs) -> Integers:
     paying = np.flatnonzero(columns.plain & np.isin(at[f.KIND], _TRANSIT) & (at[f.PAID] > 0))
     if not len(paying):
         return found
-    alike = np.stack([at[f.GROUP, paying], at[f.PAID, paying], at[f.CONCESSION, paying]])
-    _, firsts, which = np.unique(alike, axis=1, return_index=True, return_inverse=True)
+    # One integer of group (under 64), class (a byte) and fare (32 bits): sorting columns of three takes ten times as long.
+    alike = (at[f.PAID, paying] << 16) | (at[f.GROUP, paying] << 8) | at[f.CONCESSION, paying]
+    _, firsts, which = np.unique(alike, return_index=True, return_inverse=True)
     added = [_subsidy(columns, int(paying[first]), tariffs) for first in firsts]
     found[paying] = np.array(added, np.int64)[which.reshape(-1)]
     return found
