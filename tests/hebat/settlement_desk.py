@@ -12,8 +12,8 @@ from hebat.folder import Folder
 from hebat.migrations.upgrade import stamp
 from hebat.schema import TABLES
 from hebat.settlement_commands.app import settlement_app
-from ledger.book import Ledger
 from ledger.store import Database
+from tests.empty import new_ledger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,6 +46,6 @@ def open_shell(root: Path) -> Shell:
     folder = Folder(root)
     root.mkdir(parents=True, exist_ok=True)
     folder.configuration.write_text("demo", encoding="utf-8")
-    Ledger.create(folder.database_url, *TABLES).close()
+    new_ledger(folder.database_url, *TABLES).close()
     stamp(folder.database_url)
     return Shell(folder)

@@ -17,10 +17,10 @@ from hebat.cli import main
 from hebat.folder import Folder
 from hebat.schema import TABLES
 from hebat.serving import listening_socket
-from ledger.book import Ledger
 from settlement.partner_bank.books import Books
 from settlement.partner_bank.faults import Fault
 from settlement.statements.reading import Reader
+from tests.empty import new_ledger
 from tests.system.ready import Started
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Bank:
 def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = Folder(tmp_path_factory.mktemp("city"))
     folder.passphrase(new=True)
-    Ledger.create(folder.database_url, *TABLES).close()
+    new_ledger(folder.database_url, *TABLES).close()
     return folder.root
 
 

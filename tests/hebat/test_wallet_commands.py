@@ -13,7 +13,7 @@ import pytest
 from hebat.cli import main
 from hebat.folder import Folder
 from hebat.schema import TABLES
-from ledger.book import Ledger
+from tests.empty import new_ledger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ def run(*arguments: str | Path, code: int = 0) -> str:
 
 def test_wallets_from_a_shell(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
-    Ledger.create(folder.database_url, *TABLES).close()
+    new_ledger(folder.database_url, *TABLES).close()
     data = ("--data", tmp_path)
     aid, out = tmp_path / "aid.csv", tmp_path / "out.csv"
     aid.write_text(f"card,rupiah,text\n{SARI},50000,school\n{BUDI},x,school\n", encoding="utf-8")

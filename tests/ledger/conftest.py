@@ -5,16 +5,16 @@ from __future__ import annotations
 import shutil
 from datetime import datetime
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
-import psycopg2
 import pytest
 
 from hebat import embedded
 from hebat.folder import Folder
+from hebat.schema import TABLES
 from hebat.story_clock import StoryClock
 from keys.clock import moment
 from ledger.book import Ledger
+from tests.empty import new_database, new_ledger
 from tests.founding import found
 from tests.ledger.desk import NOON, Scene, open_scene
 from tests.ledger.entries import SetClock
@@ -49,7 +49,7 @@ def scene(founded: Path, tmp_path: Path) -> Iterator[Scene]:
 def sqlite_url(tmp_path: Path) -> str:
     """An empty ledger in a file."""
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    Ledger.create(url).close()
+    new_ledger(url).close()
     return url
 
 
@@ -66,32 +66,16 @@ def postgres() -> Iterator[Path]:
 def module_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
     """An empty ledger for all tests of a module, which run once on each database."""
     if request.param == "postgresql":
-        return new_postgres_url(request.getfixturevalue("postgres"))
+        return new_database(request.getfixturevalue("postgres"))
     url = f"sqlite:///{tmp_path_factory.mktemp('module') / 'ledger.db'}"
-    Ledger.create(url).close()
+    new_ledger(url).close()
     return url
 
 
 @pytest.fixture
 def postgres_url(postgres: Path) -> str:
     """An empty ledger in a PostgreSQL database of its own."""
-    return new_postgres_url(postgres)
-
-
-def new_postgres_url(postgres: Path, *, empty: bool = False) -> str:
-    """Another one, for whoever keeps a ledger longer than a test; `empty`: without a ledger's tables."""
-    name = f"ledger_{uuid4().hex[:12]}"
-    connection = psycopg2.connect(host=str(postgres), user="postgres", dbname="postgres")
-    try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute(f"CREATE DATABASE {name}")
-    finally:
-        connection.close()
-    url = embedded.address(postgres, name)
-    if not empty:
-        Ledger.create(url).close()
-    return url
+    return new_database(postgres)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -99,6 +83,16 @@ def url(request: pytest.FixtureRequest) -> str:
     """An empty ledger, on each of the two databases in turn."""
     found: str = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
     return found
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def whole_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty ledger with every table of a city, on each of the two databases in turn."""
+    if request.param == "postgresql":
+        return new_database(request.getfixturevalue("postgres"), *TABLES)
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    new_ledger(url, *TABLES).close()
+    return url
 
 
 @pytest.fixture

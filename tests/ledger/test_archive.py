@@ -48,10 +48,9 @@ DAYS = 3
 
 
 @pytest.fixture
-def filled(url: str, clock: SetClock) -> tuple[str, Day]:
+def filled(whole_url: str, clock: SetClock) -> tuple[str, Day]:
     """Three closed dates and an open one, on each database: groups, documents, a hold that the next date posts; the first date."""
-    add_tables(url)
-    with Ledger.open(url, clock) as ledger:
+    with Ledger.open(whole_url, clock) as ledger:
         first, hold = ledger.open_window(), 0
         for day in range(DAYS):
             fare = transfer(PURSE, OPERATOR, 100 + day, flags=Flag.LINKED, uid=0x0401, tmc=day + 1)
@@ -71,7 +70,7 @@ def filled(url: str, clock: SetClock) -> tuple[str, Day]:
         ledger.post([transfer(OTHER_PURSE, OPERATOR, 6)])
         book(ledger.database).make_all()
         ledger.snapshot()
-    return url, first
+    return whole_url, first
 
 
 def moved(url: str, until: Day, place: Path, clock: SetClock) -> list[store.Archived]:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from hebat.schema import TABLES
 from keys.clock import Day, UnixMs
 from ledger.book import Ledger
 from ledger.chart import AccountId, Code, Partition, account_id
@@ -19,6 +20,7 @@ from ledger.history.book import LINES_MAX, History, Line
 from ledger.history.indexing import Indexer, index
 from ledger.history.store import Marks
 from ledger.transfer import Flag
+from tests.empty import new_ledger
 from tests.ledger.batches import ACCOUNTS, batches
 from tests.ledger.entries import CASH, OPERATOR, PURSE, SetClock, transfer
 from tests.ledger.test_proofs_checkpoints import add_tables
@@ -116,7 +118,7 @@ def test_statements_of_all_accounts_are_those_kept_by_hand(
     path = tmp_path_factory.mktemp("history") / "ledger.db"
     with (
         pytest.MonkeyPatch.context() as patch,
-        Ledger.open(add_tables_to(f"sqlite:///{path}"), SetClock(START)) as ledger,
+        Ledger.open(new_ledger(f"sqlite:///{path}", *TABLES), SetClock(START)) as ledger,
     ):
         patch.setattr(pages, "LINES_A_PAGE", data.draw(st.integers(1, 4)))
         patch.setattr(store, "PAGES_A_WRITE", 3)
@@ -125,11 +127,6 @@ def test_statements_of_all_accounts_are_those_kept_by_hand(
             if data.draw(st.booleans()):
                 index(ledger.database, data.draw(st.integers(0, 60)), data.draw(st.integers(1, 12)))
         check_by_hand(ledger, data)
-
-
-def add_tables_to(url: str) -> str:
-    Ledger.create(url).close()
-    return add_tables(url)
 
 
 @settings(
@@ -146,10 +143,9 @@ def test_statements_are_those_kept_by_hand_on_postgresql(postgres_url: str, data
 
 
 @pytest.fixture
-def kept(url: str, clock: SetClock) -> str:
+def kept(whole_url: str, clock: SetClock) -> str:
     """A ledger with three business dates of fares, a load that was held and posted, and one that was not."""
-    add_tables(url)
-    with Ledger.open(url, clock) as ledger:
+    with Ledger.open(whole_url, clock) as ledger:
         for _ in range(3):
             ledger.post([transfer(amount=amount) for amount in (100, 200)])
             ledger.post([transfer(CASH, PURSE, 1_000, flags=Flag.PENDING)])
@@ -158,7 +154,7 @@ def kept(url: str, clock: SetClock) -> str:
             first = ledger.open_window()
         ledger.post([transfer(CASH, PURSE, 1_000, flags=Flag.POST_PENDING, hold=3)])
         assert first > 0
-    return url
+    return whole_url
 
 
 def test_a_balance_is_found_by_moment_and_by_business_date(kept: str, clock: SetClock) -> None:

@@ -25,6 +25,7 @@ from ledger.proofs.merkle import root_over
 from ledger.proofs.proving import prove_position
 from ledger.proofs.verify import Proven, verify
 from ledger.transfer import ROW, Flag
+from tests.empty import new_ledger
 from tests.ledger.entries import CASH, OPERATOR, OTHER_PURSE, PURSE, SUBSIDY, SetClock, transfer
 
 if TYPE_CHECKING:
@@ -46,12 +47,6 @@ def add_tables(url: str) -> str:
         metadata.create_all(engine)
     engine.dispose()
     return url
-
-
-@pytest.fixture
-def whole_url(url: str) -> str:
-    """An empty ledger with every table of a city, on each of the two databases in turn."""
-    return add_tables(url)
 
 
 def book(database: Database, folder: Path | None = None) -> Checkpoints:
@@ -136,7 +131,7 @@ def test_every_group_of_random_days_is_proven_under_every_checkpoint_since(
 ) -> None:
     path = tmp_path_factory.mktemp("random") / "ledger.db"
     clock = SetClock(UnixMs(1_748_829_600_000))
-    database = Ledger.create(f"sqlite:///{path}", *TABLES)
+    database = new_ledger(f"sqlite:///{path}", *TABLES)
     with Ledger.open(database, clock) as ledger:
         for groups in days:
             post_groups(ledger, groups)

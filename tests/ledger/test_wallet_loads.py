@@ -25,7 +25,7 @@ from ledger.wallets.blocked import Follower
 from ledger.wallets.desk import WalletDesk
 from ledger.wallets.loads.store import Fate, loads_of
 from ledger.wallets.loads.unit import WAITS_MS
-from tests.ledger.conftest import new_postgres_url
+from tests.empty import new_database
 from tests.ledger.desk import OPERATOR, Desk, Scene, open_scene
 from tests.ledger.kiosk import Kiosk
 from tests.ledger.test_relay import COMMIT_STEP, books, restarted
@@ -50,7 +50,7 @@ DAY_MS = 86_400_000
 def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """One city for all tests here, on each database in turn."""
     on_server = request.param == "postgresql"
-    database = new_postgres_url(request.getfixturevalue("postgres"), empty=True) if on_server else ""
+    database = new_database(request.getfixturevalue("postgres"), empty=True) if on_server else ""
     opened = open_scene(Folder(tmp_path_factory.mktemp("ordered") / "city", database), fresh=True)
     assert opened.city.ledger.database.is_sqlite is not on_server
     with opened.city as city:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from tests.ledger.conftest import new_postgres_url
+from tests.empty import new_database
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ print(json.dumps(sorted(kinds() - before)))
 
 
 def test_no_batch_and_no_commit_needs_a_kernel_that_is_not_warm(postgres: Path) -> None:
-    command = [sys.executable, "-c", TAKES_BATCHES, new_postgres_url(postgres, empty=True)]
+    command = [sys.executable, "-c", TAKES_BATCHES, new_database(postgres, empty=True)]
     said = subprocess.run(command, capture_output=True, text=True, check=False)
     assert said.returncode == 0, said.stderr[-2000:]
     assert json.loads(said.stdout.splitlines()[-1]) == []

@@ -25,6 +25,7 @@ from settlement.partner_bank.bank import NoAnswer, PartnerBank
 from settlement.partner_bank.books import CLEARING, Binding, Books
 from settlement.partner_bank.front import Front
 from settlement.snap.codes import Service
+from tests.empty import new_ledger
 from tests.ledger.entries import SetClock
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class Banked:
     @classmethod
     def make(cls, folder: Path, vault: PartnerVault) -> Banked:
         url = f"sqlite:///{folder / 'ledger.db'}"
-        Ledger.create(url, *TABLES).close()
+        new_ledger(url, *TABLES).close()
         clock = SetClock(UnixMs(NOON))
         bank = make_bank(folder / "bank.db", clock, vault)
         banked = cls.joined(Ledger.open(url, clock), bank, clock, vault)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hebat.schema import TABLES
-from ledger.book import Ledger
 from settlement.participants import Agent, Bank, City, Merchant, MerchantClass, Operator, Participants
+from tests.empty import new_ledger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,7 +64,7 @@ def city() -> Participants:
 @pytest.fixture
 def stage(tmp_path: Path, city: Participants) -> Iterator[Stage]:
     """A real ledger on SQLite after an ordinary day."""
-    database = Ledger.create(f"sqlite:///{tmp_path / 'ledger.db'}", *TABLES)
+    database = new_ledger(f"sqlite:///{tmp_path / 'ledger.db'}", *TABLES)
     with open_stage(database, tmp_path / "out", city) as opened:
         yield opened
 

@@ -20,6 +20,7 @@ from settlement.saving import tables
 from settlement.saving.desk import SavingBank, SavingDesk
 from settlement.saving.nightly import MirrorNight
 from settlement.snap.codes import Service
+from tests.empty import new_ledger
 from tests.ledger.entries import SetClock
 from tests.settlement import banked
 from tests.settlement.banked import BANK_CODE, CARD, OURS, SHOP, Banked
@@ -61,7 +62,7 @@ class Saved:
     @classmethod
     def make(cls, folder: Path, vault: PartnerVault, sealing: Sealing) -> Saved:
         url = f"sqlite:///{folder / 'ledger.db'}"
-        Ledger.create(url, *banked.TABLES, tables.metadata).close()
+        new_ledger(url, *banked.TABLES, tables.metadata).close()
         clock = SetClock(banked.NOON)
         bank = banked.make_bank(folder / "bank.db", clock, vault)
         with bank.books.session() as session:

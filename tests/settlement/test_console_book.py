@@ -9,11 +9,11 @@ import pytest
 
 from hebat.schema import TABLES
 from keys.clock import day_of
-from ledger.book import Ledger
 from settlement.calendar.city import city_calendar
 from settlement.rulebook.book import Rulebook
 from settlement.rulebook.model import RuleKind
 from settlement.staff import store
+from tests.empty import new_ledger
 from tests.settlement.at_desk import Opened, member, opened, send
 from tests.settlement.conftest import participants
 from tests.settlement.mappings import KLIKBCA
@@ -35,7 +35,7 @@ RAIL = {
 @pytest.fixture(scope="module")
 def at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     folder = tmp_path_factory.mktemp("book")
-    database = Ledger.create(f"sqlite:///{folder / 'ledger.db'}", *TABLES)
+    database = new_ledger(f"sqlite:///{folder / 'ledger.db'}", *TABLES)
     with open_stage(database, folder / "out", participants()) as stage:
         yield opened(stage, folder)
 

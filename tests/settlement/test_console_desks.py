@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from hebat.demo.statements import Account, Movement, camt053
 from hebat.schema import TABLES
 from keys.money import Sen
-from ledger.book import Ledger
 from ledger.cardholder.disputes import Reason as Reported
 from ledger.intake import tables as intake
 from ledger.intake.registry import Card
@@ -23,6 +22,7 @@ from settlement.breaks.filters import Filters
 from settlement.console.acting import breaks_desk, matching_desk
 from settlement.staff import store
 from settlement.view import view
+from tests.empty import new_ledger
 from tests.settlement.at_desk import Opened, member, opened, send
 from tests.settlement.conftest import participants
 from tests.settlement.town import BNI, DATE, DAY, JATENG, MANDIRI, Stage, open_stage
@@ -74,7 +74,7 @@ def statement(stage: Stage, bank: int) -> bytes:
 @pytest.fixture(scope="module")
 def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
     folder = tmp_path_factory.mktemp("desks")
-    database = Ledger.create(f"sqlite:///{folder / 'ledger.db'}", *TABLES)
+    database = new_ledger(f"sqlite:///{folder / 'ledger.db'}", *TABLES)
     with open_stage(database, folder / "out", participants()) as stage:
         at = opened(stage, folder)
         stage.night.run(DAY)

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from hebat.demo.statements import Movement
 from hebat.schema import TABLES
 from keys.money import Sen
-from ledger.book import Ledger
 from ledger.chart import Code, Partition, account_id
 from settlement.breaks.filters import Filters
 from settlement.breaks.proposals.kept import ProposalState
 from settlement.errors import BreakRefused, MatchRefused
+from tests.empty import new_ledger
 from tests.settlement.town import BNI, open_stage
 from tests.settlement.worked import Worked
 
@@ -140,7 +140,7 @@ def test_every_line_is_in_exactly_one_place_after_whatever_people_do(
     acts: list[tuple[Callable[[Walk, int], None], int]], city: Participants
 ) -> None:
     with TemporaryDirectory() as folder:
-        database = Ledger.create(f"sqlite:///{Path(folder) / 'ledger.db'}", *TABLES)
+        database = new_ledger(f"sqlite:///{Path(folder) / 'ledger.db'}", *TABLES)
         with open_stage(database, Path(folder) / "out", city) as stage:
             walk = Walk(Worked.on(stage))
             walk.statement(0)

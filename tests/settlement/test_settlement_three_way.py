@@ -14,7 +14,6 @@ from sqlalchemy.exc import DBAPIError
 from hebat.schema import TABLES
 from keys.clock import Day, UnixMs
 from keys.money import Rupiah, sen_of
-from ledger.book import Ledger
 from ledger.chart import purse, split
 from ledger.intake.tables import cards, taps
 from ledger.transfer import Result
@@ -24,6 +23,7 @@ from settlement.night.store import three_way_of
 from settlement.night.three_way import _cards_and_books
 from settlement.tables import night_reports
 from settlement.view import view
+from tests.empty import new_ledger
 from tests.ledger.unguarded import unguard
 from tests.settlement.statements_of import statements_of
 from tests.settlement.town import BNI, CITRA, DAY, JATENG, Taps, card, open_stage
@@ -228,7 +228,7 @@ def test_taps_that_are_posted_while_a_night_runs_change_nothing_that_it_says(
             one.result()
     assert (during > 0, wrong) == (True, [])
     assert [(one.name, one.figure, one.text) for one in checks if one.unexplained] == []
-    empty = Ledger.create(f"sqlite:///{tmp_path / 'quiet.db'}", *TABLES)
+    empty = new_ledger(f"sqlite:///{tmp_path / 'quiet.db'}", *TABLES)
     with open_stage(empty, tmp_path, stage.participants) as quiet:
         put_card(quiet, card(BNI, RIDER), {1: 46_500})
         quiet.night.run(DAY)
