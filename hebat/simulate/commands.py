@@ -109,11 +109,11 @@ def as_line(done: Done) -> dict[str, object]:
 
 
 def replay(done: Done) -> str:
-    """The command that plays a run again."""
+    """The command that plays a run again, as it is typed in a checkout."""
     plan = done.plan
     kept = spans([one.number for one in plan.events])
     struck = spans([one.number for one in plan.events if one.fault is not None]) or "none"
-    return f"hebat simulate --seed {plan.seed} --days {plan.days} --events {kept or '0'} --faults {struck} --trace"
+    return f"./run simulate --seed {plan.seed} --days {plan.days} --events {kept or '0'} --faults {struck} --trace"
 
 
 def _explain(done: Done, run: Callable[[Plan], Done], *, shrink: bool) -> None:

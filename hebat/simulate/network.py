@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from keys.clock import UnixMs
 
 BATCHES = "/v1/batches"
+FARES = "/v1/bundles/tariff"
 
 
 class Mishap(StrEnum):

@@ -8,11 +8,11 @@ from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from hebat.demo.day import release_payments
-from hebat.simulate.banking import undo
+from hebat.simulate.banking import release_payments, undo
 from hebat.simulate.disk.volume import Trouble
 from hebat.simulate.faults import Fault
 from hebat.simulate.field import Field, MachineStopped
+from hebat.simulate.keeping import lacking
 from hebat.simulate.municipal import block_card, change_tariff, roll_key
 from hebat.simulate.network import Mishap, ServerAway
 from hebat.simulate.plan import BUSES, DAY, HOUR, KIOSK, MIDNIGHT, MINUTE, ROGUE, Act, Event
@@ -50,6 +50,8 @@ _SERVER_DISK: Final = {
     Fault.DISK_FULL: Trouble.FULL,
     Fault.DISK_SLOW: Trouble.SLOW,
 }
+_OPERATIONS: Final = {Act.LOAD: 43, Act.UPLOAD: 31, Act.SHIFT_END: 31, Act.NIGHT: 121, Act.STATEMENTS: 114}
+"""How many operations of the ledger's disk each takes: what strikes may strike at any of them. Of a load the first 13 are its hold, then 3 its intent, then its record."""
 _AT_BANKS: Final = frozenset(
     {
         Fault.BANK_LOST_PAYMENT, Fault.BANK_PAID_TWICE, Fault.BANK_PAID_LESS, Fault.BANK_STRAY_LINE, Fault.STATEMENT_LATE,
@@ -116,7 +118,8 @@ def _arm(world: World, machine: Machine, event: Event, dice: Random) -> None:
         machine.line.mishaps = [*quiet, *[_MISHAPS[fault]] * dice.choice((1, 1, 2, 4))]
     elif fault in _SERVER_DISK:
         # A sync is rarer than a write: one of the next few is slow.
-        world.server.volume.arm(_SERVER_DISK[fault], dice.randint(1, 3 if fault is Fault.DISK_SLOW else 12))
+        reach = 3 if fault is Fault.DISK_SLOW else _OPERATIONS.get(event.act, 12)
+        world.server.volume.arm(_SERVER_DISK[fault], dice.randint(1, reach))
     elif fault is Fault.TERMINAL_POWER_CUT:
         machine.volume.arm(Trouble.DIE, dice.randint(1, 12))
     elif fault is Fault.OUTBOX_WRITE_FAILED:
@@ -227,10 +230,10 @@ def _night(world: World) -> str:
     days: list[Day] = []
 
     def night(city: City) -> None:
-        for day in city.night.due():
+        days.extend(day for day in city.night.due() if day not in days)
+        for day in days:  # settled by a night that a crash ended: its payments may not have gone out
             city.night.settle(day)
             release_payments(city, day, world.story.now())
-            days.append(day)
 
     _until_done(world, night)
     world.watch.settled += days
@@ -343,7 +346,7 @@ def _heal(world: World) -> None:
             _come_by(world, number, turn)
         world.story.move_to(UnixMs(world.story.now() + 20 * MINUTE))
         for machine in world.machines[:ROGUE]:
-            _sent(machine)
+            _sent(world, machine)
         world.watch.look()
     _last_night(world)
     world.watch.look()
@@ -367,7 +370,7 @@ def _come_by(world: World, number: int, turn: int) -> None:
     world.watch.look()
 
 
-def _sent(machine: Machine) -> None:
+def _sent(world: World, machine: Machine) -> None:
     try:
         machine.terminal.close_shift()
     except Offline as error:
@@ -378,6 +381,8 @@ def _sent(machine: Machine) -> None:
         raise Breach(3, f"terminal {machine.number} cannot send: {type(error).__name__}: {error}") from error
     if machine.terminal.outbox.waiting:
         raise Breach(6, f"terminal {machine.number} still has {machine.terminal.outbox.waiting} records")
+    if wanted := lacking(world.server.city, machine):
+        raise Breach(NO_LAW, f"terminal {machine.number} has been in touch, and still lacks {wanted}")
 
 
 def _last_night(world: World) -> None:

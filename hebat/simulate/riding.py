@@ -29,12 +29,20 @@ _SUNDAY: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Other prices from a service day on, at terminals that have heard of them since."""
+    """Other prices from a service day on, at terminals that were given them since."""
 
     told_at: int
     day: int
     full: int
     conceded: int
+
+
+@dataclass(slots=True)
+class Given:
+    """When a terminal was last given newer fares, which it may have lost on the way, and when it was last told that there are none newer."""
+
+    some_at: int = 0
+    all_at: int = 0
 
 
 @dataclass(slots=True)
@@ -47,8 +55,8 @@ class Riding:
     """By card and counter: the rupiah that the city owes for a ride."""
     _opened: dict[int, int] = field(default_factory=dict)
 
-    def rode(self, uid: int, tmc: int, commit: Committed, contact_at: int) -> str:
-        """What is wrong with what a card just paid on a bus that last heard of the city at a moment; empty where nothing is."""
+    def rode(self, uid: int, tmc: int, commit: Committed, given: Given) -> str:
+        """What is wrong with what a card just paid on a bus that was last given fares at certain moments; empty where nothing is."""
         at, paid = commit.at // 1000, -commit.delta
         since = at - self._opened.get(uid, -_DAY)
         if 0 <= since < WINDOW_SECONDS:
@@ -58,7 +66,7 @@ class Riding:
         self._opened[uid] = at
         concession, day = self.concessions[uid], (at + _SERVICE_SECONDS) // _DAY
         is_full = not concession or (concession in _SCHOOL and day % 7 == _SUNDAY)
-        prices = {full if is_full else conceded: full for full, conceded in self._known(day, contact_at)}
+        prices = {full if is_full else conceded: full for full, conceded in self._known(day, given)}
         if paid not in prices:
             return (
                 f"card {uid:014x} ({concession.name.lower()}) paid {paid} rupiah for a ride of {min(prices)}"
@@ -67,11 +75,10 @@ class Riding:
             self.subsidies[uid, tmc] = prices[paid] - paid
         return ""
 
-    def _known(self, day: int, contact_at: int) -> list[tuple[int, int]]:
+    def _known(self, day: int, given: Given) -> list[tuple[int, int]]:
         """Full fare and concession of a service day, as a terminal knows them; several where it may have heard of a change, or not."""
         known = [(FULL, CONCEDED)]
         for one in self.changed:
-            if day >= one.day and contact_at > one.told_at - BEHIND_MS:
-                surely = contact_at > one.told_at + BEHIND_MS
-                known = [*([] if surely else known), (one.full, one.conceded)]
+            if day >= one.day and given.some_at >= one.told_at:
+                known = [*([] if given.all_at >= one.told_at else known), (one.full, one.conceded)]
         return known

@@ -55,6 +55,10 @@ class Server:
             raise ServerAway
         return self._city
 
+    def now(self) -> int:
+        """The story's time, in milliseconds since 1970."""
+        return self._clock.now()
+
     def start(self) -> None:
         """Start the program; raises what `City` raises, with nothing left open."""
         self.starts += 1

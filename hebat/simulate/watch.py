@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from card.batch import RELAYED_FROM, decode_batch, digest
 from card.layout import TapKind
-from hebat.simulate.network import BATCHES
+from hebat.simulate.network import BATCHES, FARES
 from hebat.simulate.owing import Owing
-from hebat.simulate.riding import BEHIND_MS, Riding
+from hebat.simulate.riding import BEHIND_MS, Given, Riding
 from keys import envelope
 from keys.clock import Day
 from ledger import journal, store
@@ -86,6 +86,8 @@ class Watch:
         self.rogues: dict[int, int | None] = {}
         """Terminals whose word is worth nothing, and since when each is revoked: what their cards paid need not be in the books."""
         self.receipted: dict[tuple[int, int], tuple[bytes, int]] = {}
+        self.given_fares: defaultdict[int, Given] = defaultdict(Given)
+        """By terminal, by the story's clock."""
         self.journal = hashlib.sha256()
         self.rows = 0
 
@@ -151,7 +153,8 @@ class Watch:
         blocked = self.blocked.get(uid)
         if commit.delta < 0 and blocked is not None and contact_at > blocked + BEHIND_MS:
             raise Breach(NO_LAW, f"terminal {commit.terminal} took a card that its hotlist names")
-        wrong = self.riding.rode(uid, tmc, commit, contact_at) if commit.kind is TapKind.FARE else ""
+        given = self.given_fares[commit.terminal]
+        wrong = self.riding.rode(uid, tmc, commit, given) if commit.kind is TapKind.FARE else ""
         if wrong:
             raise Breach(NO_LAW, wrong)
 
@@ -219,7 +222,11 @@ class Watch:
             raise Breach(7, f"debits {trial.debits} are not credits {trial.credits}")
 
     def answered(self, terminal: int, request: Request, reply: Reply) -> None:
-        """A terminal has heard that a batch is taken: it is in the books, on the plate, with every record posted or kept."""
+        """A terminal has an answer. To a batch, that it is taken: it is in the books, on the plate, with every record posted or kept."""
+        if request.path == FARES:
+            given, now = self.given_fares[terminal], self._server.now()
+            given.some_at = now
+            given.all_at = given.all_at if reply.status == _OK else now
         if request.path != BATCHES or reply.status != _OK:
             return
         batch = decode_batch(envelope.parse(request.body).payload)

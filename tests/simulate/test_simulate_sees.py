@@ -49,7 +49,7 @@ def named(name: str) -> Broken:
 
 def test_there_are_enough_variants_and_the_quick_ones_are_among_them() -> None:
     assert {one.__name__ for one in TABLES} == {one.made.__module__ for one in VARIANTS}
-    assert len(VARIANTS) >= 39
+    assert len(VARIANTS) >= 42
     assert {one.name for one in VARIANTS}.issuperset(QUICK)
     assert all(VARIANTS.count(one) == 1 for one in VARIANTS)
 
@@ -77,7 +77,7 @@ def test_a_failure_is_made_shorter_and_says_how_to_play_it_again() -> None:
     assert failed.failure is not None
     assert shorter.failure.law == failed.failure.law
     assert len(shorter.plan.events) < failed.failure.step
-    assert replay(shorter).startswith(f"hebat simulate --seed {failed.plan.seed} --days 1 --events ")
+    assert replay(shorter).startswith(f"./run simulate --seed {failed.plan.seed} --days 1 --events ")
     assert "a law broke" in sentence(shorter)
     again = play(shorter.plan)
     assert as_line(again) == as_line(shorter)

@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import terminals.fares.rides
 import terminals.fares.transfers
+import terminals.terminal
+from keys.clock import UnixMs
+from terminals.bundles.fetch import Refreshed
 from terminals.bundles.rules import Rules
+from terminals.handout import NewestKeys
 from terminals.outbox import Outbox, RecordState
 from terminals.tap import TapMachine
 from terminals.upload import Link, Uploaded
@@ -46,6 +50,23 @@ def _prolonged() -> Iterator[None]:
 @broken("the hotlist is not asked")
 def _unblocked() -> Iterator[None]:
     with instead(Rules, "need_admitted", lambda *_: None):
+        yield
+
+
+# What terminals are told
+
+
+@broken("a terminal never fetches what is newer")
+def _deaf() -> Iterator[None]:
+    with instead(
+        terminals.terminal, "refresh", lambda *_: Refreshed(heard_at=UnixMs(1 << 50), hotlist_current=True)
+    ):
+        yield
+
+
+@broken("a terminal never fetches newer keys")
+def _keyless() -> Iterator[None]:
+    with instead(NewestKeys, "if_due", lambda *_: False):
         yield
 
 
