@@ -128,6 +128,7 @@ def _allows_rules(inspector: sa.Inspector) -> bool:
 
 
 _SIGNS: Final[tuple[tuple[str, Probe], ...]] = (
+    ("0051", _table("wallet_refunds")),
     ("0050", _table("known_counters")),
     ("0049", _trigger("documents_stay")),
     ("0029", _table("wallet_loads")),
