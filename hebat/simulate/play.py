@@ -1,38 +1,30 @@
-"""Playing a plan: each event through the real programs, with the fault that the plan has for it; then the end, when everything heals."""
+"""Playing a plan: each event through the real programs, with the fault that the plan has for it."""
 
 from __future__ import annotations
 
 import sqlite3
-from contextlib import suppress
 from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from hebat.simulate.banking import release_payments, undo
 from hebat.simulate.disk.volume import Trouble
 from hebat.simulate.faults import Fault
 from hebat.simulate.field import Field, MachineStopped
-from hebat.simulate.keeping import lacking
-from hebat.simulate.municipal import block_card, change_tariff, roll_key
-from hebat.simulate.network import Mishap, ServerAway
-from hebat.simulate.plan import BUSES, DAY, HOUR, KIOSK, MIDNIGHT, MINUTE, ROGUE, Act, Event
+from hebat.simulate.network import Mishap
+from hebat.simulate.nights import night, statements_in
+from hebat.simulate.plan import MINUTE, Act, Event
 from hebat.simulate.rogue import tamper
+from hebat.simulate.striking import strike
 from hebat.simulate.watch import NO_LAW, Breach
-from keys.clock import UnixMs
 from keys.money import Rupiah
-from ledger.errors import LedgerError
-from settlement.errors import SettlementError
-from terminals.errors import LoadDenied, Offline, TerminalError, UploadRefused
+from terminals.errors import TerminalError, UploadRefused
 from terminals.fares import Place
 from terminals.places import corridors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from hebat.simulate.machine import Machine
     from hebat.simulate.world import World
-    from hebat.wiring import City
-    from keys.clock import Day
+    from keys.clock import UnixMs
     from terminals.places import Corridor
     from terminals.tap import Outcome
 
@@ -52,15 +44,8 @@ _SERVER_DISK: Final = {
 }
 _OPERATIONS: Final = {Act.LOAD: 43, Act.UPLOAD: 31, Act.SHIFT_END: 31, Act.NIGHT: 121, Act.STATEMENTS: 114}
 """How many operations of the ledger's disk each takes: what strikes may strike at any of them. Of a load the first 13 are its hold, then 3 its intent, then its record."""
-_AT_BANKS: Final = frozenset(
-    {
-        Fault.BANK_LOST_PAYMENT, Fault.BANK_PAID_TWICE, Fault.BANK_PAID_LESS, Fault.BANK_STRAY_LINE, Fault.STATEMENT_LATE,
-        Fault.STATEMENT_TWICE,
-    }
-)  # fmt: skip
 _POWER: Final = frozenset({Fault.SERVER_POWER_CUT, Fault.TERMINAL_POWER_CUT})
 _CONFLICT: Final = 409
-_NIGHTS_TRIED: Final = 6
 
 
 def play(world: World, event: Event) -> None:
@@ -134,10 +119,10 @@ def _act(world: World, machine: Machine, event: Event, dice: Random) -> str:
     if event.act is Act.TAMPER and event.fault is not None:
         return tamper(machine, event.fault, world.watch.next_sequence(machine.number))
     if event.act is Act.NIGHT:
-        return _night(world)
+        return night(world)
     if event.act is Act.STATEMENTS:
-        return _statements(world, event, dice)
-    return _break(world, machine, event, dice)
+        return statements_in(world, event, dice)
+    return strike(world, machine, event, dice)
 
 
 def _tap(world: World, machine: Machine, event: Event, dice: Random) -> str:
@@ -149,18 +134,19 @@ def _tap(world: World, machine: Machine, event: Event, dice: Random) -> str:
         chip.tear(exchanges, acts=event.fault is Fault.CARD_TORN_AFTER)
     elif event.fault is Fault.TERMINAL_KILLED_IN_TAP:
         stops_at = exchanges
-    told = _held(world, machine, event, stops_at)
+    told = held(world, machine, event, stops_at)
     if stops_at and told == "stopped":
         world.covered[Fault.TERMINAL_KILLED_IN_TAP] += 1
     if "torn" in told and event.fault is not None:
         world.covered[event.fault] += 1
     if told.startswith("amber") and dice.random() < 0.5:  # noqa: PLR2004  a coin
-        told += f", {_held(world, machine, event, 0)}"
+        told += f", {held(world, machine, event, 0)}"
     chip.tear(0, acts=False)
     return told
 
 
-def _held(world: World, machine: Machine, event: Event, stops_at: int) -> str:
+def held(world: World, machine: Machine, event: Event, stops_at: int) -> str:
+    """Hold a card to a terminal, which stops at the n-th exchange (0: never); what came of it. Raises Breach."""
     chip = world.cards[event.card].chip
     chip.leave_field()
     # A load is dated by the ledger, which speaks to the card itself.
@@ -223,169 +209,3 @@ def _need_no_conflict(error: TerminalError) -> None:
     """An honest terminal is never told that it has sent something else, or something out of order."""
     if isinstance(error, UploadRefused) and error.status == _CONFLICT:
         raise Breach(3, f"an honest terminal was refused: {error}")
-
-
-def _night(world: World) -> str:
-    """The night of what is over, again after every crash until it is done."""
-    days: list[Day] = []
-
-    def night(city: City) -> None:
-        days.extend(day for day in city.night.due() if day not in days)
-        for day in days:  # settled by a night that a crash ended: its payments may not have gone out
-            city.night.settle(day)
-            release_payments(city, day, world.story.now())
-
-    _until_done(world, night)
-    world.watch.settled += days
-    world.watch.look()
-    world.watch.day_over()
-    return f"night of {days}"
-
-
-def _statements(world: World, event: Event, dice: Random) -> str:
-    """The banks' statements of what falls due by now, taken in and matched."""
-    if not world.watch.settled:
-        return "nothing settled"
-    day, banks = world.watch.settled[-1], world.banks
-    world.need_server()
-    struck = banks.carry_out(world.server.city, world.watch.settled, day, event.fault, dice)
-    if struck and event.fault in _AT_BANKS:
-        world.covered[event.fault] += 1
-
-    def statements(city: City) -> None:
-        city.night.import_statements(day)
-        city.night.reconcile(day)
-        city.night.compare(day)
-
-    _until_done(world, statements)
-    banks.clear(world.server.city)
-    banks.look(world.server.city)
-    return f"statements of {day}, {banks.lines} lines"
-
-
-def _until_done(world: World, work: Callable[[City], None]) -> None:
-    """Work of the night, again after every crash; raises Breach where it does not end."""
-    for _ in range(_NIGHTS_TRIED):
-        try:
-            world.need_server()
-            work(world.server.city)
-        except (LedgerError, SettlementError, ServerAway) as error:
-            if world.server.is_well and not isinstance(error, LedgerError):
-                raise Breach(9, f"the night ends with {type(error).__name__}: {error}") from error
-            world.reap(power=world.server.volume.dead)
-        else:
-            return
-    raise Breach(9, "the night does not end")
-
-
-def _break(world: World, machine: Machine, event: Event, dice: Random) -> str:
-    """Nothing but a fault, or something that the city decides."""
-    fault = event.fault
-    if fault is Fault.CARD_BLOCKED:
-        return block_card(world, event.card)
-    if fault is Fault.MATCH_UNDONE:
-        done = undo(world.server.city, dice)
-        world.covered[Fault.MATCH_UNDONE] += done
-        return f"match undone: {done}"
-    if fault is not None:
-        _BREAKS[fault](world, machine, dice)
-        world.covered[fault] += 1
-    return str(fault)
-
-
-def _kill_server(world: World, _machine: Machine, dice: Random) -> None:
-    world.server.kill(dice, power=dice.random() < 0.5)  # noqa: PLR2004  a coin
-    world.need_server()
-
-
-def _cut_off(world: World, machine: Machine, dice: Random) -> None:
-    machine.line.cut_until = world.story.now() + dice.randint(1, 8) * HOUR
-
-
-def _revoke(world: World, machine: Machine, _dice: Random) -> None:
-    world.server.city.registry.revoke(machine.number, world.story.now())
-    world.watch.rogues[machine.number] = world.story.now()
-
-
-def _drift(_world: World, machine: Machine, dice: Random) -> None:
-    machine.clock.drift = dice.choice((-4, -1, 1, 4)) * MINUTE
-
-
-_BREAKS: Final[dict[Fault, Callable[[World, Machine, Random], object]]] = {
-    Fault.TERMINAL_KILLED: lambda _, machine, dice: machine.kill(dice, power=dice.random() < 0.5),  # noqa: PLR2004  a coin
-    Fault.SERVER_KILLED: _kill_server,
-    Fault.PARTITION: _cut_off,
-    Fault.TERMINAL_REVOKED: _revoke,
-    Fault.CLOCK_DRIFT: _drift,
-    Fault.TARIFF_CHANGED: lambda world, _, dice: change_tariff(world, dice),
-    Fault.KEY_ROLLED: lambda world, _, dice: roll_key(world, dice),
-}
-
-
-def heal(world: World) -> None:
-    """The end: lines and clocks are good, every card comes by once more, everybody sends what they have, and the night runs. Raises Breach."""
-    try:
-        _heal(world)
-    except Breach:
-        raise
-    except Exception as error:
-        raise Breach(NO_LAW, f"at the end: {type(error).__name__}: {error}") from error
-
-
-def _heal(world: World) -> None:
-    world.entropy.begin(f"{world.seed}:heal")
-    world.dice = Random(f"{world.seed}:heal")  # noqa: S311  dice of a simulation
-    world.need_server()
-    world.network.deliver_late()
-    for machine in world.machines:
-        machine.line.cut_until, machine.line.mishaps, machine.clock.drift = 0, [], 0
-    # The next morning: what was decided for the next service day is in force by then.
-    world.story.move_to(UnixMs(MIDNIGHT + ((world.story.now() - MIDNIGHT) // DAY + 1) * DAY + 5 * HOUR))
-    for turn in range(2):
-        for number in range(len(world.cards)):
-            _come_by(world, number, turn)
-        world.story.move_to(UnixMs(world.story.now() + 20 * MINUTE))
-        for machine in world.machines[:ROGUE]:
-            _sent(world, machine)
-        world.watch.look()
-    _last_night(world)
-    world.watch.look()
-    world.watch.day_over()
-    world.watch.count(world.cards)
-    world.banks.look(world.server.city)
-    world.banks.count(world.server.city)
-
-
-def _come_by(world: World, number: int, turn: int) -> None:
-    """A card is held to the kiosk and then to a bus, so that it tells what became of whatever was torn."""
-    world.story.move_to(UnixMs(world.story.now() + 5 * MINUTE))
-    load = Event(0, world.story.now(), Act.LOAD, KIOSK, number, (10_000, 100_000)[turn])
-    fare = Event(0, world.story.now(), Act.FARE, BUSES[turn], number)
-    for event in (load, fare):
-        with suppress(LoadDenied):
-            told = _held(world, world.machines[event.machine], event, 0)
-            if told.startswith("amber"):
-                told = _held(world, world.machines[event.machine], event, 0)
-            world.note(f"heal {number} {event.act} {told}")
-    world.watch.look()
-
-
-def _sent(world: World, machine: Machine) -> None:
-    try:
-        machine.terminal.close_shift()
-    except Offline as error:
-        raise Breach(
-            4, f"terminal {machine.number} cannot send, and nothing is broken any more: {error}"
-        ) from error
-    except TerminalError as error:
-        raise Breach(3, f"terminal {machine.number} cannot send: {type(error).__name__}: {error}") from error
-    if machine.terminal.outbox.waiting:
-        raise Breach(6, f"terminal {machine.number} still has {machine.terminal.outbox.waiting} records")
-    if wanted := lacking(world.server.city, machine):
-        raise Breach(NO_LAW, f"terminal {machine.number} has been in touch, and still lacks {wanted}")
-
-
-def _last_night(world: World) -> None:
-    world.story.move_to(UnixMs((world.story.now() // (24 * HOUR) + 2) * 24 * HOUR))
-    _night(world)
-    world.note(_statements(world, Event(0, world.story.now(), Act.STATEMENTS), world.dice))

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hebat.simulate.foundation import foundation
-from hebat.simulate.play import heal, play
+from hebat.simulate.healing import heal
+from hebat.simulate.play import play
 from hebat.simulate.watch import Breach
 from hebat.simulate.world import World
 
