@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from keys.clock import UnixMs
 
 BATCHES = "/v1/batches"
-FARES = "/v1/bundles/tariff"
+BUNDLES = "/v1/bundles"
+FARES = f"{BUNDLES}/tariff"
 
 
 class Mishap(StrEnum):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from card.batch import RELAYED_FROM, decode_batch, digest
 from card.layout import TapKind
-from hebat.simulate.network import BATCHES, FARES
+from hebat.simulate.network import BATCHES, BUNDLES, FARES
 from hebat.simulate.owing import Owing
 from hebat.simulate.riding import BEHIND_MS, Given, Riding
 from keys import envelope
@@ -88,6 +88,8 @@ class Watch:
         self.receipted: dict[tuple[int, int], tuple[bytes, int]] = {}
         self.given_fares: defaultdict[int, Given] = defaultdict(Given)
         """By terminal, by the story's clock."""
+        self.in_touch: set[int] = set()
+        """Terminals that were ever told what is newest: before that, a terminal counts its hours offline from its own first start."""
         self.journal = hashlib.sha256()
         self.rows = 0
 
@@ -150,7 +152,7 @@ class Watch:
 
     def committed(self, uid: int, tmc: int, commit: Committed, contact_at: int) -> None:
         """A chip has just committed, at a terminal that last heard of blocked cards at a moment; raises Breach."""
-        blocked = self.blocked.get(uid)
+        blocked = self.blocked.get(uid) if commit.terminal in self.in_touch else None
         if commit.delta < 0 and blocked is not None and contact_at > blocked + BEHIND_MS:
             raise Breach(NO_LAW, f"terminal {commit.terminal} took a card that its hotlist names")
         given = self.given_fares[commit.terminal]
@@ -223,6 +225,8 @@ class Watch:
 
     def answered(self, terminal: int, request: Request, reply: Reply) -> None:
         """A terminal has an answer. To a batch, that it is taken: it is in the books, on the plate, with every record posted or kept."""
+        if request.path == BUNDLES and reply.status == _OK:
+            self.in_touch.add(terminal)
         if request.path == FARES:
             given, now = self.given_fares[terminal], self._server.now()
             given.some_at = now
