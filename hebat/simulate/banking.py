@@ -12,8 +12,8 @@ from hebat.demo import town
 from hebat.demo.day import CHECKER, MAKER
 from hebat.demo.pockets import OPENING
 from hebat.demo.statements import Account, Movement
+from hebat.simulate.breach import Breach
 from hebat.simulate.faults import Fault
-from hebat.simulate.watch import Breach
 from keys.clock import Day, date_of
 from keys.money import Sen
 from ledger.chart import Code, split

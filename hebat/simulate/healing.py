@@ -6,11 +6,11 @@ from contextlib import suppress
 from random import Random
 from typing import TYPE_CHECKING
 
+from hebat.simulate.breach import NO_LAW, Breach
 from hebat.simulate.keeping import lacking
 from hebat.simulate.nights import night, statements_in
 from hebat.simulate.plan import BUSES, DAY, HOUR, KIOSK, MIDNIGHT, MINUTE, ROGUE, Act, Event
 from hebat.simulate.play import held
-from hebat.simulate.watch import NO_LAW, Breach
 from keys.clock import UnixMs
 from terminals.errors import LoadDenied, Offline, TerminalError
 
@@ -48,7 +48,7 @@ def _heal(world: World) -> None:
     _last_night(world)
     world.watch.look()
     world.watch.day_over()
-    world.watch.count(world.cards)
+    world.watch.count.everything(world.cards)
     world.banks.look(world.server.city)
     world.banks.count(world.server.city)
 

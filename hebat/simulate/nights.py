@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hebat.simulate.banking import release_payments
+from hebat.simulate.breach import Breach
 from hebat.simulate.faults import Fault
 from hebat.simulate.network import ServerAway
-from hebat.simulate.watch import Breach
 from ledger.errors import LedgerError
 from settlement.errors import SettlementError
 

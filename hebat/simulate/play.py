@@ -7,6 +7,7 @@ from functools import cache
 from random import Random
 from typing import TYPE_CHECKING, Final
 
+from hebat.simulate.breach import NO_LAW, Breach
 from hebat.simulate.disk.volume import Trouble
 from hebat.simulate.faults import Fault
 from hebat.simulate.field import Field, MachineStopped
@@ -15,7 +16,6 @@ from hebat.simulate.nights import night, statements_in
 from hebat.simulate.plan import MINUTE, Act, Event
 from hebat.simulate.rogue import tamper
 from hebat.simulate.striking import strike
-from hebat.simulate.watch import NO_LAW, Breach
 from keys.money import Rupiah
 from terminals.errors import TerminalError, UploadRefused
 from terminals.fares import Place
@@ -117,7 +117,7 @@ def _act(world: World, machine: Machine, event: Event, dice: Random) -> str:
     if event.act in {Act.UPLOAD, Act.SHIFT_END}:
         return _upload(world, machine, last=event.act is Act.SHIFT_END)
     if event.act is Act.TAMPER and event.fault is not None:
-        return tamper(machine, event.fault, world.watch.next_sequence(machine.number))
+        return tamper(machine, event.fault, world.watch.answers.next_sequence(machine.number))
     if event.act is Act.NIGHT:
         return night(world)
     if event.act is Act.STATEMENTS:
@@ -199,7 +199,7 @@ def _upload(world: World, machine: Machine, *, last: bool) -> str:
         machine.kill(world.dice, power=True)
         return "terminal's disk failed"
     except TerminalError as error:
-        if machine.number not in world.watch.rogues:
+        if machine.number not in world.watch.books.rogues:
             _need_no_conflict(error)
         return type(error).__name__
     return f"{done.sent} sent, {done.posted} posted, {done.duplicate} again, {done.quarantined} kept"

@@ -16,10 +16,10 @@ from card.batch import (
     encode_batch,
     encode_record,
 )
+from hebat.simulate.breach import Breach
 from hebat.simulate.faults import Fault
 from hebat.simulate.machine import client
 from hebat.simulate.network import BATCHES
-from hebat.simulate.watch import Breach
 from keys import envelope
 from keys.money import Rupiah
 

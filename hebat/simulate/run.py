@@ -7,10 +7,10 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hebat.simulate.breach import Breach
 from hebat.simulate.foundation import foundation
 from hebat.simulate.healing import heal
 from hebat.simulate.play import play
-from hebat.simulate.watch import Breach
 from hebat.simulate.world import World
 
 if TYPE_CHECKING:
@@ -66,5 +66,5 @@ def run(
         except Breach as broken:
             failure = Failure(steps, broken.law, broken.detail)
         return Done(
-            plan, len(plan.events), world.events, world.taps, world.watch.rows, world.digest, world.covered, failure
+            plan, len(plan.events), world.events, world.taps, world.watch.books.rows, world.digest, world.covered, failure
         )  # fmt: skip

@@ -43,7 +43,7 @@ def _cut_off(world: World, machine: Machine, dice: Random) -> None:
 
 def _revoke(world: World, machine: Machine, _dice: Random) -> None:
     world.server.city.registry.revoke(machine.number, world.story.now())
-    world.watch.rogues[machine.number] = world.story.now()
+    world.watch.books.rogues[machine.number] = world.story.now()
 
 
 def _drift(_world: World, machine: Machine, dice: Random) -> None:

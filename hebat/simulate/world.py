@@ -18,6 +18,7 @@ from hebat.demo import town
 from hebat.folder import Folder
 from hebat.logs import silenced
 from hebat.simulate.banking import Banks
+from hebat.simulate.breach import Breach
 from hebat.simulate.disk.shim import Shim
 from hebat.simulate.disk.volume import Volume
 from hebat.simulate.entropy import Entropy, seeded
@@ -29,7 +30,7 @@ from hebat.simulate.machine import Machine
 from hebat.simulate.network import Mishap, Network
 from hebat.simulate.plan import ROGUE
 from hebat.simulate.server import Server
-from hebat.simulate.watch import Breach, Watch
+from hebat.simulate.watch import Watch
 from hebat.story_clock import StoryClock
 from keys.clock import SystemClock, UnixMs
 from ledger import expiry
@@ -108,14 +109,18 @@ class World:
         merchants = {one.number: one.merchant_class for one in town.PARTICIPANTS.merchants.values()}
         self.watch = Watch(self.server, self.truth, self.cards, merchants)
         self.network = Network(
-            self.server.serve, self.story.now, self._struck, self.watch.answered, self.watch.twice
+            self.server.serve,
+            self.story.now,
+            self._struck,
+            self.watch.answers.answered,
+            self.watch.answers.twice,
         )
         self.machines = [
             Machine(post, folder, self.story, self.shim, self._mounted(folder), self.network)
             for post in posts()
             for folder in [self._folder.terminal(post.number)]
         ]
-        self.watch.rogues[self.machines[ROGUE].number] = None
+        self.watch.books.rogues[self.machines[ROGUE].number] = None
         self.truth.told = self._committed
         self.server.start()
         self.watch.look()
@@ -151,7 +156,7 @@ class World:
     @property
     def digest(self) -> str:
         """What the whole run came to: every line of its trace, every row of its journal."""
-        return hashlib.sha256(self.trace.digest() + self.watch.journal.digest()).hexdigest()
+        return hashlib.sha256(self.trace.digest() + self.watch.books.journal.digest()).hexdigest()
 
     @property
     def events(self) -> int:
@@ -177,7 +182,7 @@ class World:
                 return
             try:
                 self.server.start()
-                self.watch.restarted()
+                self.watch.answers.restarted()
                 self.watch.look()
             except Breach:
                 raise

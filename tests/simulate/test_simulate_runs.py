@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pytest
 
+from hebat.simulate.counting import Count
 from hebat.simulate.faults import Fault
 from hebat.simulate.plan import Plan, make_plan
 from hebat.simulate.run import Done, run
-from hebat.simulate.watch import Watch
 from tests.simulate.seeds import SEEDS
 
 
@@ -42,12 +42,12 @@ def test_an_intent_that_a_rogue_alone_could_witness_is_kept_and_the_rest_is_whol
     """A terminal stops at the chip's commit, before or behind it; the commit that would tell which is at a rogue, whose word is worth nothing."""
     found: set[tuple[int, int]] = set()
 
-    def noted(watch: Watch) -> Counter[tuple[int, int]]:
-        found.update(asked := seen(watch))
+    def noted(count: Count) -> Counter[tuple[int, int]]:
+        found.update(asked := seen(count))
         return asked
 
-    seen = Watch._seen_by_rogues_only
-    monkeypatch.setattr(Watch, "_seen_by_rogues_only", noted)
+    seen = Count.seen_by_rogues_only
+    monkeypatch.setattr(Count, "seen_by_rogues_only", noted)
     assert run(plan).failure is None
     assert found == {(uid, counter)}
 

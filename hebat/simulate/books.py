@@ -1,0 +1,154 @@
+"""The journal as it must be, row by row as it grows: what chips committed and nothing else, once, at its time, within every ceiling (laws 2, 3, 7 to 10)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+from hebat.simulate.breach import ROUND, Breach
+from hebat.simulate.owing import Owing
+from keys.clock import Day
+from ledger import journal
+from ledger.chart import AccountId, purse
+from ledger.transfer import Flag, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from hebat.issuing import Issued
+    from hebat.simulate.field import Truth
+    from ledger.book import Ledger
+    from ledger.journal import Block, Rows
+    from ledger.qris.classes import MerchantClass
+
+_CARD_KINDS: Final = frozenset({Kind.FARE, Kind.SALE, Kind.LOAD, Kind.REFUND})
+_DAY_MS: Final = 86_400_000
+_CITY_MS: Final = 7 * 3_600_000
+_SERVICE_MS: Final = 4 * 3_600_000
+_CUT_OFF_MS: Final = 23 * 3_600_000
+_SLOW_SECONDS: Final = 180
+"""How long after it was dated a commit may reach its chip: a slow disk lies between."""
+_UNREGISTERED, _REGISTERED = 2_000_000, 20_000_000
+"""What a purse may hold, in rupiah."""
+
+
+class Books:
+    """The rows so far, and what they come to by sums of our own."""
+
+    def __init__(self, truth: Truth, cards: Sequence[Issued], merchants: Mapping[int, MerchantClass]) -> None:
+        self._truth = truth
+        self.purses = {card.uid: purse(card.identity.card_number) for card in cards}
+        self._ceilings = {
+            purse(card.identity.card_number): ROUND
+            * (_REGISTERED if card.identity.registered else _UNREGISTERED)
+            for card in cards
+        }
+        self.position = 0
+        self.block = 0
+        self._head = journal.GENESIS
+        self._sums: defaultdict[AccountId, list[int]] = defaultdict(lambda: [0, 0])
+        self.posted: dict[tuple[int, int], int] = {}
+        """By UID and counter, where a card's commit stands."""
+        self.closed: dict[Day, bytes] = {}
+        """The digest of each closed business date's rows."""
+        self.owing = Owing(merchants)
+        self.subsidies: dict[tuple[int, int], int] = {}
+        self.rogues: dict[int, int | None] = {}
+        """Terminals whose word is worth nothing, and since when each is revoked: what their cards paid need not be in the books."""
+        self.journal = hashlib.sha256()
+        self.rows = 0
+
+    def take(self, block: Block, chunks: list[Rows]) -> None:
+        """The next block of the chain, its rows among those that were read; raises Breach."""
+        mine = [
+            chunk[(chunk["position"] >= block.first_position) & (chunk["position"] <= block.last_position)]
+            for chunk in chunks
+        ]
+        rows = journal.concatenated([one for one in mine if len(one)])
+        expected = (self.block + 1, self.position + 1, self._head)
+        if (block.block, block.first_position, block.previous) != expected:
+            raise Breach(7, f"block {block.block} does not stand behind block {self.block}")
+        if len(rows) != block.rows or journal.block_digest(block, rows) != block.digest:
+            raise Breach(7, f"block {block.block} holds other rows than its digest covers")
+        self.block, self.position, self._head = block.block, block.last_position, block.digest
+        self.journal.update(rows.tobytes())
+        self.rows += len(rows)
+        for row in rows:
+            self._row(row)
+
+    def _row(self, row: Rows) -> None:
+        flags, amount, kind = int(row["flags"]), int(row["amount"]), Kind(int(row["kind"]))
+        debit, credit = AccountId(int(row["debit"])), AccountId(int(row["credit"]))
+        if flags & Flag.PENDING and credit in self._ceilings:
+            debits, credits_ = self._sums.get(credit, (0, 0))
+            if credits_ - debits + amount > self._ceilings[credit]:
+                raise Breach(10, f"position {row['position']} promises a purse more than its ceiling")
+        if flags & Flag.UNPOSTED:
+            return
+        if amount <= 0 or debit == credit:
+            raise Breach(7, f"position {row['position']} moves {amount} sen from {debit} to {credit}")
+        self._sums[debit][0] += amount
+        self._sums[credit][1] += amount
+        self._times(row)
+        self.owing.row(kind, debit, credit, amount, Day(int(row["business_date"])))
+        revoked = self.rogues.get(int(row["terminal"]))
+        if revoked is not None and int(row["received_at"]) > revoked:
+            raise Breach(2, f"position {row['position']} is by terminal {row['terminal']}, which is revoked")
+        if kind is Kind.SUBSIDY:
+            self.subsidies[int(row["uid"]), int(row["tmc"])] = amount
+        if kind in _CARD_KINDS and int(row["tmc"]):
+            self._tap(row, debit, credit, amount)
+
+    def _times(self, row: Rows) -> None:
+        """The four faces of time, by arithmetic of our own."""
+        received, business = int(row["received_at"]), int(row["business_date"])
+        day, rest = divmod(received + _CITY_MS, _DAY_MS)
+        wanted = day + (rest >= _CUT_OFF_MS)
+        last = max(self.closed, default=-1)
+        if business != max(wanted, last + 1):
+            raise Breach(
+                9, f"position {row['position']}, received on day {wanted}, is of business date {business}"
+            )
+        if int(row["tmc"]) and int(row["service_day"]) != (int(row["occurred_at"]) + _SERVICE_MS) // _DAY_MS:
+            raise Breach(9, f"position {row['position']} is of another service day than its tap")
+
+    def _tap(self, row: Rows, debit: int, credit: int, amount: int) -> None:
+        """A posted card transaction is one that a chip committed, for that amount, once."""
+        uid, tmc = int(row["uid"]), int(row["tmc"])
+        if (uid, tmc) in self.posted:
+            raise Breach(
+                3,
+                f"card {uid:014x} counter {tmc} is posted at {self.posted[uid, tmc]} and {row['position']}",
+            )
+        self.posted[uid, tmc] = int(row["position"])
+        seen = self._truth.commits.get((uid, tmc))
+        if seen is None:
+            raise Breach(2, f"card {uid:014x} counter {tmc} is posted, and its chip never committed it")
+        account = self.purses[uid]
+        moved = amount if credit == account else -amount if debit == account else 0
+        if moved != seen.delta * ROUND:
+            raise Breach(
+                2,
+                f"card {uid:014x} counter {tmc} moved {moved} sen in the books, {seen.delta} rupiah on its chip",
+            )
+        late = seen.at // 1000 - int(row["occurred_at"]) // 1000
+        if not 0 <= late <= _SLOW_SECONDS:
+            raise Breach(
+                9, f"card {uid:014x} counter {tmc} occurred at another time in the books than at its terminal"
+            )
+
+    def compare(self, ledger: Ledger) -> None:
+        """The engine's balances are what the journal's rows come to, and both sides come to the same."""
+        balances = ledger.balances()
+        for account, (debits, credits_) in self._sums.items():
+            held = balances.get(account)
+            if held is None or (held.debits_posted, held.credits_posted) != (debits, credits_):
+                raise Breach(8, f"{ledger.describe(account)} is not what its journal rows come to")
+        for account, ceiling in self._ceilings.items():
+            held = balances.get(account)
+            if held is not None and held.credits_posted + held.credits_pending - held.debits_posted > ceiling:
+                raise Breach(10, f"{ledger.describe(account)} holds, or is promised, more than its ceiling")
+        trial = ledger.trial_balance()
+        if trial.debits != trial.credits:
+            raise Breach(7, f"debits {trial.debits} are not credits {trial.credits}")
