@@ -43,3 +43,4 @@ class Fault(StrEnum):
     MATCH_UNDONE = "staff: match undone"
     KEY_ROLLED = "city: a card key rolled"
     TARIFF_CHANGED = "city: dearer from the next service day"
+    CERTIFICATE_ENDED = "terminal's certificate ended while it was cut off"

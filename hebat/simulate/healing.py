@@ -7,6 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from hebat.simulate.breach import NO_LAW, Breach
+from hebat.simulate.certificates import enrol_where_ended
 from hebat.simulate.keeping import lacking
 from hebat.simulate.nights import night, statements_in
 from hebat.simulate.plan import BUSES, DAY, HOUR, KIOSK, MIDNIGHT, MINUTE, ROGUE, Act, Event
@@ -38,6 +39,9 @@ def _heal(world: World) -> None:
         machine.line.cut_until, machine.line.mishaps, machine.clock.drift = 0, [], 0
     # The next morning: what was decided for the next service day is in force by then.
     world.story.move_to(UnixMs(MIDNIGHT + ((world.story.now() - MIDNIGHT) // DAY + 1) * DAY + 5 * HOUR))
+    for machine in world.machines[:ROGUE]:
+        if told := enrol_where_ended(world, machine):
+            world.note(f"heal terminal {machine.number} {told}")
     for turn in range(2):
         for number in range(len(world.cards)):
             _come_by(world, number, turn)

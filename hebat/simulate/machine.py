@@ -51,7 +51,7 @@ class Machine:
         self.clock = DriftingClock(story)
         self.line = Line(network, post.number)
         self.volume = volume
-        self._folder = folder
+        self.folder = folder
         self._shim = shim
         self._terminal: Terminal | None = None
 
@@ -65,12 +65,12 @@ class Machine:
 
     def sign(self, message: bytes) -> bytes:
         """This terminal's signature, as whoever holds the machine can make it."""
-        return device_of(self._folder).identity.sign(message)
+        return device_of(self.folder).identity.sign(message)
 
     def start(self) -> None:
         """Start the program from what is on its disk."""
         line = client(self.line)
-        self._terminal = opened(self._folder, self.clock, ADDRESS, TRANS_SEMARANG_2022, line=line).terminal
+        self._terminal = opened(self.folder, self.clock, ADDRESS, TRANS_SEMARANG_2022, line=line).terminal
 
     def stop(self) -> None:
         """End it in order."""

@@ -95,6 +95,8 @@ _LOADS: Final = (20_000, 50_000, 100_000, 1_990_000)
 _TAPS_A_DAY: Final = (15, 30, 30, 150)
 _WINDOW: Final = 2 * HOUR
 _UPLOADS_A_DAY: Final = 10
+_BESIDE: Final = 9001
+"""From here on events are numbered that came to the plans later than the others."""
 
 
 class _Planner:
@@ -113,8 +115,17 @@ class _Planner:
         for day in range(self._days):
             self._day(UnixMs(MIDNIGHT + day * DAY))
         self._drawn.sort(key=lambda one: one.at)
-        events = tuple(replace(one, number=number) for number, one in enumerate(self._drawn, 1))
-        return Plan(self._seed, self._days, events)
+        events = [replace(one, number=number) for number, one in enumerate(self._drawn, 1)]
+        events += (one for day in range(self._days) for one in self._ended(day))
+        return Plan(self._seed, self._days, tuple(sorted(events, key=lambda one: one.at)))
+
+    def _ended(self, day: int) -> list[Event]:
+        """A certificate that ends on a day, at times: with dice and numbers of its own, so that all else of a seed stays as it is."""
+        dice = Random(f"ended-{self._seed}-{day}")  # noqa: S311  as above
+        if dice.random() >= self._chance / 2:
+            return []
+        at = UnixMs(MIDNIGHT + day * DAY + dice.randrange(6 * HOUR, 16 * HOUR))
+        return [Event(_BESIDE + day, at, Act.BREAK, dice.randrange(4), fault=Fault.CERTIFICATE_ENDED)]
 
     def _day(self, midnight: UnixMs) -> None:
         for card in range(CARDS):

@@ -8,6 +8,7 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from hebat.simulate.breach import NO_LAW, Breach
+from hebat.simulate.certificates import enrol_where_ended
 from hebat.simulate.disk.volume import Trouble
 from hebat.simulate.faults import Fault
 from hebat.simulate.field import Field, MachineStopped
@@ -17,7 +18,7 @@ from hebat.simulate.plan import MINUTE, Act, Event
 from hebat.simulate.rogue import tamper
 from hebat.simulate.striking import strike
 from keys.money import Rupiah
-from terminals.errors import TerminalError, UploadRefused
+from terminals.errors import CertificateEnded, TerminalError, UploadRefused
 from terminals.fares import Place
 from terminals.places import corridors
 
@@ -198,6 +199,9 @@ def _upload(world: World, machine: Machine, *, last: bool) -> str:
     except sqlite3.Error:
         machine.kill(world.dice, power=True)
         return "terminal's disk failed"
+    except CertificateEnded:
+        world.covered[Fault.CERTIFICATE_ENDED] += 1
+        return f"certificate ended, {enrol_where_ended(world, machine)}" if last else "certificate ended"
     except TerminalError as error:
         if machine.number not in world.watch.books.rogues:
             _need_no_conflict(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hebat.simulate.banking import undo
+from hebat.simulate.certificates import enrol_for_hours
 from hebat.simulate.faults import Fault
 from hebat.simulate.municipal import block_card, change_tariff, roll_key
 from hebat.simulate.plan import HOUR, MINUTE, Event
@@ -26,6 +27,8 @@ def strike(world: World, machine: Machine, event: Event, dice: Random) -> str:
         done = undo(world.server.city, dice)
         world.covered[Fault.MATCH_UNDONE] += done
         return f"match undone: {done}"
+    if fault is Fault.CERTIFICATE_ENDED:
+        return enrol_for_hours(world, machine, dice)
     if fault is not None:
         _BREAKS[fault](world, machine, dice)
         world.covered[fault] += 1

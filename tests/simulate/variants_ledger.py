@@ -12,7 +12,7 @@ import numpy as np
 import ledger.store
 from ledger import journal, opening
 from ledger.engine import Engine
-from ledger.intake import batch_unit, deciding
+from ledger.intake import batch_unit, deciding, receive
 from ledger.intake import store as intake_store
 from ledger.intake.assess import Assessor
 from ledger.intake.batch_unit import BatchUnit
@@ -70,6 +70,12 @@ def _unsynced() -> Iterator[None]:
 @broken("a known batch is taken for a new one")
 def _forgetful() -> Iterator[None]:
     with instead(BatchUnit, "_was_taken", lambda *_: False):
+        yield
+
+
+@broken("a certificate that has ended is still believed")
+def _everlasting() -> Iterator[None]:
+    with instead(receive, "check_dates", lambda *_: None):
         yield
 
 
