@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from card.batch import RELAYED_FROM, decode_batch, digest
@@ -10,7 +12,9 @@ from hebat.simulate.breach import Breach
 from hebat.simulate.network import BATCHES, BUNDLES, FARES
 from hebat.simulate.riding import Given
 from keys import envelope
+from ledger.errors import StorageError
 from ledger.intake import store as taken
+from ledger.store import Database
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,9 +50,24 @@ class Answers:
         batch = decode_batch(envelope.parse(request.body).payload)
         self.receipted[terminal, batch.first_sequence] = (digest(request.body), len(batch.records))
         self._need_taken([(terminal, batch.first_sequence)])
-        volume = self._server.volume
-        if any(one.pending for path, one in volume.files.items() if path.endswith("-wal")):
+        pending = any(one.pending for path, one in self._server.volume.files.items() if path.endswith("-wal"))
+        if pending and not self._is_on_the_plate(terminal, batch.first_sequence):
             raise Breach(4, f"terminal {terminal} has a receipt for what is not synced")
+
+    def _is_on_the_plate(self, terminal: int, first: int) -> bool:
+        """Whether a batch would be there if the power went now. What is pending may be another's: the ledger ends loads while it answers."""
+        plate = {Path(path).name: bytes(one.durable) for path, one in self._server.volume.files.items()}
+        with TemporaryDirectory(prefix="hebat-plate-") as folder:
+            for name, content in plate.items():
+                (Path(folder) / name).write_bytes(content)
+            database = Database(f"sqlite:///{Path(folder) / self._server.city.ledger.database.name}")
+            try:
+                with database.transaction() as connection:
+                    return taken.batch_at(connection, terminal, first) is not None
+            except StorageError:
+                return False
+            finally:
+                database.close()
 
     def restarted(self) -> None:
         """After a start, everything that was ever receipted is there."""
