@@ -14,7 +14,7 @@ from ledger.chart import AccountId, purse
 from ledger.transfer import Flag, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from hebat.issuing import Issued
     from hebat.simulate.field import Truth
@@ -138,16 +138,23 @@ class Books:
                 9, f"card {uid:014x} counter {tmc} occurred at another time in the books than at its terminal"
             )
 
-    def compare(self, ledger: Ledger) -> None:
-        """The engine's balances are what the journal's rows come to, and both sides come to the same."""
+    def compare(self, ledger: Ledger, torn: Callable[[int], int]) -> None:
+        """The engine's balances are what the journal's rows come to, and both sides come to the same.
+
+        `torn` tells what is held (sen) for a card's loads that were torn: such a card says what became of one before it takes another, so that
+        each of them by itself must fit below the ceiling (as each row's look sees to), and not all of them together.
+        """
         balances = ledger.balances()
         for account, (debits, credits_) in self._sums.items():
             held = balances.get(account)
             if held is None or (held.debits_posted, held.credits_posted) != (debits, credits_):
                 raise Breach(8, f"{ledger.describe(account)} is not what its journal rows come to")
-        for account, ceiling in self._ceilings.items():
+        for uid, account in self.purses.items():
             held = balances.get(account)
-            if held is not None and held.credits_posted + held.credits_pending - held.debits_posted > ceiling:
+            if held is None:
+                continue
+            promised = max(0, held.credits_pending - torn(uid))
+            if held.credits_posted + promised - held.debits_posted > self._ceilings[account]:
                 raise Breach(10, f"{ledger.describe(account)} holds, or is promised, more than its ceiling")
         trial = ledger.trial_balance()
         if trial.debits != trial.credits:

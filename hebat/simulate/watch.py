@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from card.layout import TapKind
 from hebat.simulate.answers import Answers
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from hebat.simulate.server import Server
     from keys.clock import Day
     from ledger.qris.classes import MerchantClass
+
+_GIVEN: Final = frozenset({TapKind.LOAD, TapKind.REFUND})
 
 
 class Watch:
@@ -55,7 +57,12 @@ class Watch:
             rows = list(store.read_rows(connection, self.books.position + 1))
         for block in blocks:
             self.books.take(block, rows)
-        self.books.compare(ledger)
+        self.books.compare(ledger, self._torn)
+
+    def _torn(self, uid: int) -> int:
+        """What is held for a card's loads and refunds whose commit nobody saw, in sen."""
+        intents = self._server.city.intake.intents.of(uid)
+        return sum(ROUND * one.record.amount for one in intents if one.record.kind in _GIVEN)
 
     def committed(self, uid: int, tmc: int, commit: Committed, contact_at: int) -> None:
         """A chip has just committed, at a terminal that last heard of blocked cards at a moment; raises Breach."""
