@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from card.batch import RELAYED_FROM, decode_batch, digest
 from hebat.simulate.breach import Breach
-from hebat.simulate.network import BATCHES, BUNDLES, FARES
+from hebat.simulate.network import BATCHES, FARES, HOTLIST
 from hebat.simulate.riding import Given
 from keys import envelope
 from ledger.errors import StorageError
@@ -35,11 +35,11 @@ class Answers:
         self.given_fares: defaultdict[int, Given] = defaultdict(Given)
         """By terminal, by the story's clock."""
         self.in_touch: set[int] = set()
-        """Terminals that were ever told what is newest: before that, a terminal counts its hours offline from its own first start."""
+        """Terminals that have ever had a hotlist: before that, a terminal counts its hours offline from its own first start."""
 
     def answered(self, terminal: int, request: Request, reply: Reply) -> None:
         """A terminal has an answer. To a batch, that it is taken: it is in the books, on the plate, with every record posted or kept."""
-        if request.path == BUNDLES and reply.status == _OK:
+        if request.path == HOTLIST and reply.status == _OK:
             self.in_touch.add(terminal)
         if request.path == FARES:
             given, now = self.given_fares[terminal], self._server.now()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 BATCHES = "/v1/batches"
 BUNDLES = "/v1/bundles"
 FARES = f"{BUNDLES}/tariff"
+HOTLIST = f"{BUNDLES}/hotlist"
 
 
 class Mishap(StrEnum):

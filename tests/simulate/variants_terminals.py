@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import terminals.fares.rides
 import terminals.fares.transfers
-import terminals.terminal
+import terminals.upkeep
 from keys.clock import UnixMs
 from terminals.bundles.fetch import Refreshed
 from terminals.bundles.rules import Rules
@@ -59,7 +59,7 @@ def _unblocked() -> Iterator[None]:
 @broken("a terminal never fetches what is newer")
 def _deaf() -> Iterator[None]:
     with instead(
-        terminals.terminal, "refresh", lambda *_: Refreshed(heard_at=UnixMs(1 << 50), hotlist_current=True)
+        terminals.upkeep, "refresh", lambda *_: Refreshed(heard_at=UnixMs(1 << 50), hotlist_current=True)
     ):
         yield
 
