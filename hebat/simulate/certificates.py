@@ -57,6 +57,7 @@ def enrol_where_ended(world: World, machine: Machine) -> str:
     """What becomes of a terminal whose certificate has ended, once somebody looks after it; raises Breach where the ledger still believed it."""
     if device_of(machine.folder).certificate().not_after > machine.clock.now():
         return ""
+    machine.line.mishaps.clear()  # held up and delivered after the new enrolment, what is sent here would be another batch of the same numbers
     _need_refused(world, machine)
     with suppress(TerminalError, LedgerError):
         enrol(world, machine)
