@@ -1,4 +1,4 @@
-"""Verify a ledger: the chain below, checkpoints beside it, what cards and terminals signed above. Changes nothing, needs no lease."""
+"""Verify a ledger: the chain below, checkpoints and refunds beside it, what cards and terminals signed above. Changes nothing, needs no lease."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from ledger.intake.assess import Assessor
 from ledger.intake.audit import Audited, audit
 from ledger.intake.receipt import LABEL as LEDGER_LABEL
 from ledger.intake.registry import Registry
+from ledger.orders.refund_check import RefundCheck
 from ledger.proofs.verify import Proven
 from ledger.proofs.verify import verify as verify_proofs
 from ledger.verify import Verified, verify
@@ -32,12 +33,13 @@ class Sound:
     chain: Verified
     proofs: Proven
     evidence: Audited | None
+    refunds: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """For machines."""
         chain, proofs, evidence = self.chain, self.proofs, self.evidence
         told = {
-            "blocks": chain.blocks, "transfers": chain.transfers, "accounts": chain.accounts, "moved_sen": chain.moved,
+            "blocks": chain.blocks, "transfers": chain.transfers, "refunds": self.refunds, "accounts": chain.accounts, "moved_sen": chain.moved,
             "head": chain.head.hex(), "balances_compared_at": chain.snapshot, "checkpoints": proofs.checkpoints,
             "leaves": proofs.leaves, "checkpoint_signatures": proofs.signatures, "checkpoints_waiting": proofs.waiting,
         }  # fmt: skip
@@ -86,14 +88,16 @@ def verify_folder(folder: Folder, progress: Progress) -> Sound:
 
 def _verify(database: Database, folder: Folder | None, vault: Vault | None, progress: Progress) -> Sound:
     with progress.step("Chain, rows, sums, balances", 1) as told:
-        chain = verify(database, lambda done, whole: told(done / max(whole, 1)))
+        given_back = RefundCheck()
+        chain = verify(database, lambda done, whole: told(done / max(whole, 1)), given_back.inspect)
+        refunds = given_back.finish(database)
     key = None if vault is None else vault.public_key(LEDGER_LABEL)
     with progress.step("Checkpoints, leaves, tiles", 1) as told:
         proofs = verify_proofs(database, key, lambda done, whole: told(done / max(whole, 1)))
     if vault is None or folder is None:
-        return Sound(chain, proofs, None)
+        return Sound(chain, proofs, None, refunds)
     registry = Registry(database, folder.root_certificate.read_bytes())
     with progress.step("Signatures and Transaction MACs", 1) as told:
         evidence = audit(database, registry, Assessor(registry, vault))
         told(1)
-    return Sound(chain, proofs, evidence)
+    return Sound(chain, proofs, evidence, refunds)

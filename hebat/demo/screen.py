@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import qrcode
-from rich.table import Table
 
 from hebat.demo.report import CARDHOLDER
 from hebat.night_commands.screen import show_days, show_nets, show_three_way
+from hebat.printed import titled
 from keys.money import Sen, display
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from hebat.demo.members import Member
     from hebat.demo.report import Report
+
+GAP: Final = 3
+"""Room between the columns of this report, in characters."""
 
 
 def show(report: Report, console: Console, address: str, *, scannable: bool = False) -> None:
@@ -53,9 +56,7 @@ def show(report: Report, console: Console, address: str, *, scannable: bool = Fa
 
 def show_members(staff: Iterable[Member], console: Console, address: str) -> None:
     """How to sign in to the console; printed here once, and kept nowhere in the clear."""
-    table = _table("\nThe console's staff, told this once", "name", "password", "recovery codes, each for one sign-in", "authenticator's secret")  # fmt: skip
-    for column in table.columns:
-        column.justify = "left"
+    table = titled("\nThe console's staff, told this once", "name", "password", "recovery codes, each for one sign-in", "authenticator's secret", words=4, gap=GAP)  # fmt: skip
     for member in staff:
         table.add_row(member.name, member.password, " ".join(member.codes[:3]), member.secret)
     console.print(table)
@@ -71,21 +72,12 @@ def _code(address: str, console: Console) -> None:
     console.print(drawn.getvalue(), soft_wrap=True, highlight=False)
 
 
-def _table(title: str, *columns: str) -> Table:
-    table = Table(
-        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 3, 0, 0)
-    )
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if not number else "right", overflow="fold")
-    return table
-
-
 def _money(sen: Sen) -> str:
     return display(sen)
 
 
 def _taps(report: Report, console: Console) -> None:
-    table = _table("\nWhat the cards did", "transfer", "count", "sum", "late, next window")
+    table = titled("\nWhat the cards did", "transfer", "count", "sum", "late, next window", gap=GAP)
     for line in report.kinds:
         table.add_row(line.kind, str(line.transfers), _money(line.sen), str(line.late))
     console.print(table)
@@ -93,7 +85,7 @@ def _taps(report: Report, console: Console) -> None:
 
 
 def _pockets(report: Report, console: Console) -> None:
-    table = _table("\nThree pockets", "pocket", "count", "hold", "what happened")
+    table = titled("\nThree pockets", "pocket", "count", "hold", "what happened", gap=GAP)
     table.columns[3].justify = "left"
     for line in report.pockets:
         table.add_row(line.pocket, str(line.count), _money(line.sen), line.told)
@@ -101,8 +93,7 @@ def _pockets(report: Report, console: Console) -> None:
 
 
 def _refused(report: Report, console: Console) -> None:
-    table = _table("\nWhat was refused, and why", "where", "what", "count")
-    table.columns[1].justify = "left"
+    table = titled("\nWhat was refused, and why", "where", "what", "count", words=2, gap=GAP)
     for action, screens in report.screens.items():
         for shown, count in screens.items():
             if shown != "green":
@@ -117,8 +108,7 @@ def _refused(report: Report, console: Console) -> None:
 
 
 def _positions(report: Report, console: Console) -> None:
-    table = _table("\nPositions of the window", "bank", "party", "gross", "fee", "net")
-    table.columns[1].justify = "left"
+    table = titled("\nPositions of the window", "bank", "party", "gross", "fee", "net", words=2, gap=GAP)
     for line in report.positions:
         table.add_row(line.bank, line.party, _money(line.gross), _money(line.fee), _money(line.net))
     console.print(table)
@@ -130,8 +120,8 @@ def _positions(report: Report, console: Console) -> None:
 
 
 def _bank_side(report: Report, console: Console) -> None:
-    table = _table("\nBreaks", "reason", "bank", "difference", "evidence", "planted")
-    table.columns[1].justify = table.columns[3].justify = "left"
+    table = titled("\nBreaks", "reason", "bank", "difference", "evidence", "planted", words=2, gap=GAP)
+    table.columns[3].justify = "left"
     for line in report.breaks:
         table.add_row(
             line.reason,
@@ -146,7 +136,7 @@ def _bank_side(report: Report, console: Console) -> None:
 
 
 def _trial(report: Report, console: Console) -> None:
-    table = _table("\nTrial balance", "account", "number", "debits", "credits")
+    table = titled("\nTrial balance", "account", "number", "debits", "credits", gap=GAP)
     for code, accounts, debits, credited in report.trial:
         table.add_row(code, str(accounts), _money(debits), _money(credited))
     table.add_section()
@@ -155,8 +145,7 @@ def _trial(report: Report, console: Console) -> None:
 
 
 def _laws(report: Report, console: Console) -> None:
-    table = _table("\nThe laws", "", "law", "figure")
-    table.columns[1].justify = table.columns[2].justify = "left"
+    table = titled("\nThe laws", "", "law", "figure", words=3, gap=GAP)
     for number, name, held, figure in report.laws:
         mark = "[green]held[/green]" if held else "[red]BROKEN[/red]"
         table.add_row(mark, f"{number} {name}", figure)

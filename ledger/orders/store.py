@@ -102,3 +102,19 @@ def payments_of(connection: Connection, positions: Sequence[int]) -> dict[int, i
     """By the position of a refund, that of the payment it gives back."""
     query = sa.select(refunds.c.position, refunds.c.payment).where(refunds.c.position.in_(positions))
     return {row.position: row.payment for row in connection.execute(query)}
+
+
+class RefundRow(NamedTuple):
+    """What a refund gives back: both by position in the journal, in the partition of the payment, in sen."""
+
+    partition: int
+    payment: int
+    position: int
+    amount: int
+
+
+def all_refunds(connection: Connection, until: int) -> list[RefundRow]:
+    """Every refund up to a position, payment by payment, each payment's in their order."""
+    columns = [refunds.c[name] for name in RefundRow._fields]
+    query = sa.select(*columns).where(refunds.c.position <= until).order_by(*columns)
+    return [RefundRow(*row) for row in connection.execute(query)]
