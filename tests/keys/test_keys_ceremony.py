@@ -76,6 +76,6 @@ def test_too_few_or_too_many_components_make_no_key(vault: KeyVault, tmp_path: P
 def test_a_state_opens_with_its_passphrase_for_its_key_alone(tmp_path: Path) -> None:
     Steps.begin(tmp_path / "s", "words", NAME, 16).take(component(0), "second")
     with pytest.raises(VaultLocked):
-        Steps.begin(tmp_path / "s", "other words", NAME, 16)
+        Steps.begin(tmp_path / "s", "others-than-at-the-beginning", NAME, 16)
     with pytest.raises(VaultSwapped, match="belongs to debit version 1"):
         Steps.begin(tmp_path / "s", "words", KeyName("load", 1), 16)

@@ -25,14 +25,14 @@ MASTER = bytes.fromhex("00112233445566778899aabbccddeeff")
 
 @pytest.fixture
 def vault(tmp_path: Path) -> FileVault:
-    made = FileVault.create(tmp_path / "city.vault", "correct horse", COST)
+    made = FileVault.create(tmp_path / "city.vault", "correct-horse-battery", COST)
     made.add_master(Role.DEBIT, 1, MASTER)
     made.generate_signing_key("ledger")
     return made
 
 
 def test_a_vault_opens_with_its_passphrase_and_gives_the_same_keys(vault: FileVault, tmp_path: Path) -> None:
-    again = FileVault.open(tmp_path / "city.vault", "correct horse")
+    again = FileVault.open(tmp_path / "city.vault", "correct-horse-battery")
     ours = SoftKey(diversify_aes128(MASTER, card_input(UID, Role.DEBIT.key_no, 1)), 1)
     assert (
         again.card_key(Role.DEBIT, 1, UID).cmac(b"x")
@@ -44,7 +44,7 @@ def test_a_vault_opens_with_its_passphrase_and_gives_the_same_keys(vault: FileVa
 
 def test_a_wrong_passphrase_opens_nothing(vault: FileVault, tmp_path: Path) -> None:
     with pytest.raises(VaultLocked, match="wrong passphrase"):
-        FileVault.open(tmp_path / "city.vault", "incorrect horse")
+        FileVault.open(tmp_path / "city.vault", "incorrect-horse-battery")
 
 
 def test_every_changed_byte_is_noticed(vault: FileVault, tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_every_changed_byte_is_noticed(vault: FileVault, tmp_path: Path) -> None
     for at in range(len(whole)):
         path.write_bytes(whole[:at] + bytes((whole[at] ^ 1,)) + whole[at + 1 :])
         with pytest.raises(VaultError):
-            FileVault.open(path, "correct horse")
+            FileVault.open(path, "correct-horse-battery")
 
 
 def test_a_missing_vault_says_what_to_do(tmp_path: Path) -> None:

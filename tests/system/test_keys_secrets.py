@@ -126,14 +126,14 @@ def provoked(vault: KeyVault) -> Iterator[Callable[[], object]]:
 def provoked_in_files(vault: FileVault, folder: Path) -> Iterator[Callable[[], object]]:
     """What a file, a backup, a ceremony, an envelope, a certificate, an amount and a token that is not there refuse."""
     path, component = vault._file.path, ceremony.Component.drawn("A")
-    unfinished = steps.Steps.begin(folder / "s", "words of mine", KeyName("load", 2), 16)
+    unfinished = steps.Steps.begin(folder / "s", "words-that-nobody-else-has", KeyName("load", 2), 16)
     _, shares = backup.make(vault)
     sealed = ceremony.signed([], vault, AUTHORITY_LABEL)
     yield lambda: parse("x")
     yield lambda: rupiah_of(parse("10.5"))
-    yield lambda: FileVault.open(path, "words of mine")
-    yield lambda: FileVault.open(path, "words of mine", "Demak")
-    yield lambda: FileVault.open(folder / "none", "words of mine")
+    yield lambda: FileVault.open(path, "words-that-nobody-else-has")
+    yield lambda: FileVault.open(path, "words-that-nobody-else-has", "Demak")
+    yield lambda: FileVault.open(folder / "none", "words-that-nobody-else-has")
     yield lambda: HsmVault.open("none.so", "nowhere", PIN)
     yield lambda: unfinished.take(component, "A")
     yield lambda: ceremony.Component("A", component.combined(bytes(16)), bytes(5))
