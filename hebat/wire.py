@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from hebat.whole import WholeCall
 from ledger import problems
+from ledger.http.asgi import WHOLE
 from ledger.http.front import GUARDS
 from ledger.problems import CONTENT_TYPE
 
@@ -93,6 +95,9 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_headers_complete()
         except (UnicodeDecodeError, httptools.HttpParserInvalidURLError):
             self._refuse(problems.NOT_HTTP.problem("the request's address is none"))
+            return
+        if self._cycle is not None:
+            self.scope["extensions"] = {WHOLE: WholeCall(self._cycle)}  # type: ignore[dict-item]
 
     def on_message_complete(self) -> None:
         """The body is whole: what follows is the next head."""

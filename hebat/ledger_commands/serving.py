@@ -36,7 +36,7 @@ def serve(
     from hebat.application import application  # noqa: PLC0415  numba and SQLAlchemy load only where they are needed
     from hebat.configurations import configuration_of  # noqa: PLC0415
     from hebat.night_commands.door import NightDoor  # noqa: PLC0415
-    from hebat.serving import LoopbackServer, take_short_turns  # noqa: PLC0415
+    from hebat.serving import LoopbackServer, set_aside, take_short_turns  # noqa: PLC0415
     from hebat.wiring import City  # noqa: PLC0415
     from keys.clock import SystemClock  # noqa: PLC0415
     from ledger.warming import warm  # noqa: PLC0415
@@ -53,5 +53,6 @@ def serve(
         city.asking(),
         LoopbackServer(application(city), settings.port if port is None else port) as server,
     ):
+        set_aside()
         Console(highlight=False).print(f"{server.address}/night  (Ctrl-C stops)")
         wait()

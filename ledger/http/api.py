@@ -17,7 +17,7 @@ from card.batch import BATCH_BYTES_MAX
 from ledger import problems
 from ledger.clients.register import FRESH_SECONDS
 from ledger.errors import BatchMalformed, BatchTooLarge, LedgerError, Overloaded, TokenRefused
-from ledger.http.asgi import JSON, Reply, problem_reply
+from ledger.http.asgi import JSON, Reply, header, problem_reply, whole
 from ledger.http.cursors import CURSOR_CHARS_MAX, PAGE, PAGE_MAX
 from ledger.http.front import fault
 from ledger.problems import CONTENT_TYPE, Problem, ProblemType, problem_of, type_of
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from ledger.clients.register import Clients
     from ledger.clients.scopes import Client, Scope
-    from ledger.http.asgi import App
+    from ledger.http.asgi import Endpoint
 
 COSE: Final = "application/cose"
 BODY_SECONDS_MAX: Final = 10.0
@@ -103,7 +103,7 @@ class Guard:
         """The client that calls; raises TokenRefused, ScopeMissing, StorageError."""
         if self._clients.older_than(FRESH_SECONDS):
             await self._fresh()
-        authorisation = request.headers.get("authorization", "")
+        authorisation = header(request.scope, b"authorization") or ""
         try:
             client = self._clients.allowed(authorisation, scope)
         except TokenRefused:
@@ -154,36 +154,47 @@ class Gate:
         self.under_way -= 1
 
 
-def answered_by(endpoint: Callable[[Request], Awaitable[App]]) -> App:
-    """An endpoint as an ASGI application, for the front door; its errors are problems."""
+def answered_by(endpoint: Callable[[Request], Awaitable[Reply]]) -> Endpoint:
+    """An endpoint for the front door; its errors are problems."""
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
+    async def reply(scope: Any, receive: Any) -> Reply:
         try:
-            said = await endpoint(Request(scope, receive))
+            return await endpoint(Request(scope, receive))
         except (LedgerError, RequestValidationError, HTTPException) as error:
-            said = problem_reply(problem_of_any(error), CONTENT_TYPE)
-        await said(scope, receive, send)
+            return problem_reply(problem_of_any(error), CONTENT_TYPE)
 
-    return app
+    return reply
 
 
 async def limited_body(request: Request, media_type: str = COSE, bytes_max: int = BATCH_BYTES_MAX) -> bytes:
     """The whole body, refused while it streams once it passes the limit; raises BatchTooLarge, BatchMalformed."""
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() != media_type:
+    said = header(request.scope, b"content-type") or ""
+    if said != media_type and said.split(";")[0].strip().lower() != media_type:
         raise HTTPException(415, f"send {media_type}")
-    declared = request.headers.get("content-length", "0")
+    declared = header(request.scope, b"content-length") or "0"
     if declared.isdigit() and int(declared) > bytes_max:
+        raise BatchTooLarge(f"a body has at most {bytes_max} bytes: send it in parts")
+    body = await _received(request, bytes_max)
+    if not body:
+        raise BatchMalformed("the body is empty: send what the API's description says")
+    return body
+
+
+async def _received(request: Request, bytes_max: int) -> bytes:
+    """The body as it has come, or as it comes."""
+    call = whole(request.scope)
+    body = None if call is None else call.heard()
+    if body is not None and len(body) <= bytes_max:
+        return body
+    if body is not None:
         raise BatchTooLarge(f"a body has at most {bytes_max} bytes: send it in parts")
     try:
         async with asyncio.timeout(BODY_SECONDS_MAX):
-            body = await _streamed(request, bytes_max)
+            return await _streamed(request, bytes_max)
     except TimeoutError:
         raise HTTPException(
             408, f"the body did not arrive within {BODY_SECONDS_MAX:.0f} seconds", {"Connection": "close"}
         ) from None
-    if not body:
-        raise BatchMalformed("the body is empty: send what the API's description says")
-    return body
 
 
 async def _streamed(request: Request, bytes_max: int) -> bytes:

@@ -1,10 +1,10 @@
-"""The types of ASGI 3, and an answer that costs nothing but its bytes."""
+"""The types of ASGI 3, an answer that costs nothing but its bytes, and what a server may offer to whoever answers as a whole."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,10 +16,37 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Endpoint = Callable[[Scope, Receive], Awaitable["Reply"]]
 
-JSON = "application/json"
-_PRIVATE = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
-"""Balances and orders are nobody else's: no cache on the way keeps them, no browser takes them for something else."""
+JSON: Final = "application/json"
+WHOLE: Final = "ledger.whole"
+"""The extension of ASGI (its specification, "Extensions") under which a server offers a `Whole` of each call."""
+_HEADERS: Final = "ledger.headers"
+
+
+class Whole(Protocol):
+    """A call that is heard and answered in one piece each, as most are: two messages of ASGI fewer, and one write instead of two."""
+
+    def heard(self) -> bytes | None:
+        """The whole body, once; None where it is not all here, and is to be received."""
+
+    def say(self, status: int, lines: bytes, body: bytes) -> bool:
+        """Answer, with header lines that end in CRLF each; False, with nothing said, where the answer is to be sent."""
+
+
+def whole(scope: Scope) -> Whole | None:
+    """What the server of this call offers, if it does."""
+    found: Whole | None = scope.get("extensions", {}).get(WHOLE)
+    return found
+
+
+def header(scope: Scope, name: bytes) -> str | None:
+    """A call's header by its name in small letters; the first, where there are several."""
+    headers: dict[bytes, bytes] | None = scope.get(_HEADERS)
+    if headers is None:
+        headers = scope[_HEADERS] = dict(reversed([*scope["headers"]]))
+    found = headers.get(name)
+    return None if found is None else found.decode("latin-1")
 
 
 @dataclass(frozen=True, slots=True)

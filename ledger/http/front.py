@@ -1,7 +1,7 @@
 """The front door: every call is counted, bounded and logged here; hot routes are answered without the framework between.
 
-A route that is asked thousands of times a second is an ASGI application that this door knows by its address. The framework
-describes the same route, and would answer it the same way.
+A route that is asked thousands of times a second is an endpoint that this door knows by its address. The framework describes the same
+route, and would answer it the same way.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from ledger.http.access import AccessLog, Lines
-from ledger.http.asgi import problem_reply
+from ledger.http.asgi import problem_reply, whole
 from ledger.problems import BUSY, CONTENT_TYPE, UNKNOWN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Mapping
 
-    from ledger.http.asgi import App, Message, Receive, Scope, Send
+    from ledger.http.asgi import App, Endpoint, Message, Receive, Reply, Scope, Send
     from ledger.problems import Problem
 
 CALLS_MAX: Final = 1024
@@ -40,19 +40,19 @@ class HotRoutes:
     """Which addresses are answered directly: exact ones, and those with one parameter at the end."""
 
     def __init__(self) -> None:
-        self._exact: dict[tuple[str, str], tuple[str, App]] = {}
-        self._prefixed: dict[tuple[str, str], tuple[str, str, App]] = {}
+        self._exact: dict[tuple[str, str], tuple[str, Endpoint]] = {}
+        self._prefixed: dict[tuple[str, str], tuple[str, str, Endpoint]] = {}
 
-    def add(self, method: str, path: str, app: App) -> None:
-        """Answer a path, such as /v1/debits or /v1/accounts/{account}, with an application."""
+    def add(self, method: str, path: str, endpoint: Endpoint) -> None:
+        """Answer a path, such as /v1/debits or /v1/accounts/{account}, with what an endpoint replies."""
         head, _, parameter = path.partition("{")
         if parameter:
-            self._prefixed[method, head] = (path, parameter.rstrip("}"), app)
+            self._prefixed[method, head] = (path, parameter.rstrip("}"), endpoint)
         else:
-            self._exact[method, path] = (path, app)
+            self._exact[method, path] = (path, endpoint)
 
-    def find(self, scope: Scope) -> tuple[str, App] | None:
-        """The route of a call and its application; the call's parameter is put into its scope."""
+    def find(self, scope: Scope) -> tuple[str, Endpoint] | None:
+        """The route of a call and its endpoint; the call's parameter is put into its scope."""
         method, path = scope["method"], scope["path"]
         found = self._exact.get((method, path))
         if found is not None:
@@ -61,9 +61,9 @@ class HotRoutes:
         prefixed = self._prefixed.get((method, path[:cut]))
         if prefixed is None or cut == len(path):
             return None
-        route, parameter, app = prefixed
+        route, parameter, endpoint = prefixed
         scope["path_params"] = {parameter: path[cut:]}
-        return route, app
+        return route, endpoint
 
 
 class Front:
@@ -83,6 +83,7 @@ class Front:
     ) -> None:
         self.application = application
         self._sure = GUARDS | dict([_TLS_ONLY] if tls else [])
+        self._lines: dict[str, bytes] = {}
         self._hot = hot
         self._seen = seen
         self._calls_max = calls_max
@@ -95,40 +96,38 @@ class Front:
             await self.application(scope, receive, send)
             return
         began = time.perf_counter()
-        status = 0
-
-        async def told(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = self._guarded(message.get("headers", ()))
-            await send(message)
-
         scope.setdefault("state", {})
         self.under_way += 1
-        route = NO_ROUTE
+        route, telling = NO_ROUTE, _Telling(send, self._sure)
         try:
             if self.under_way > self._calls_max:
                 busy = BUSY.problem(f"{self._calls_max} calls are under way: come back in a second")
-                await problem_reply(busy, CONTENT_TYPE)(scope, receive, told)
+                await problem_reply(busy, CONTENT_TYPE)(scope, receive, telling)
                 return
             hot = self._hot.find(scope)
             if hot is None:
-                await self.application(scope, receive, told)
+                await self.application(scope, receive, telling)
                 route = _route_of(scope)
             else:
-                route = hot[0]
-                await _answered(hot[1], scope, receive, told)
+                route, endpoint = hot
+                reply = await _answered(endpoint, scope, receive)
+                telling.status = reply.status
+                if not self._said(reply, scope):
+                    await reply(scope, receive, telling)
         finally:
             self.under_way -= 1
-            self._note(scope, route, status, time.perf_counter() - began)
+            self._note(scope, route, telling.status, time.perf_counter() - began)
 
-    def _guarded(self, said: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        """An answer's headers, and those of ours that it lacks."""
-        headers = list(said)
-        names = {name for name, _ in headers}
-        headers += [one for one in self._sure.items() if one[0] not in names]
-        return headers
+    def _said(self, reply: Reply, scope: Scope) -> bool:
+        """Answer in one piece, where the server can and the reply has no headers of its own."""
+        call = whole(scope)
+        if call is None or reply.headers:
+            return False
+        lines = self._lines.get(reply.media_type)
+        if lines is None:
+            told = [(b"content-type", reply.media_type.encode()), *self._sure.items()]
+            lines = self._lines[reply.media_type] = b"".join(b"%s: %s\r\n" % one for one in told)
+        return call.say(reply.status, b"%scontent-length: %d\r\n" % (lines, len(reply.body)), reply.body)
 
     def _note(self, scope: Scope, route: str, status: int, seconds: float) -> None:
         """One line in the log: the route's pattern and never the path, which may hold a cardholder's token."""
@@ -138,13 +137,34 @@ class Front:
         self._log.call(method, route, status, client.name if client is not None else "", seconds)
 
 
-async def _answered(app: App, scope: Scope, receive: Receive, send: Send) -> None:
-    """The answer of a hot route; a mistake in it is a problem too."""
+class _Telling:
+    """Sends on what an application says, with our headers where it lacks them, and remembers the status."""
+
+    __slots__ = ("_send", "_sure", "status")
+
+    def __init__(self, send: Send, sure: Mapping[bytes, bytes]) -> None:
+        self._send = send
+        self._sure = sure
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        """One message."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = list(message.get("headers", ()))
+            names = {name for name, _ in headers}
+            headers += [one for one in self._sure.items() if one[0] not in names]
+            message["headers"] = headers
+        await self._send(message)
+
+
+async def _answered(endpoint: Endpoint, scope: Scope, receive: Receive) -> Reply:
+    """The reply of a hot route; to a mistake in it a problem too."""
     try:
-        await app(scope, receive, send)
+        return await endpoint(scope, receive)
     except Exception:  # noqa: BLE001  logged with its traceback; the caller gets a problem and not a cut line
         _log.exception("a route failed", route=scope["path"])
-        await problem_reply(fault(), CONTENT_TYPE)(scope, receive, send)
+        return problem_reply(fault(), CONTENT_TYPE)
 
 
 def fault() -> Problem:

@@ -35,7 +35,7 @@ from ledger.http.api import (
     read_json,
     secured,
 )
-from ledger.http.asgi import JSON, Reply
+from ledger.http.asgi import JSON, Reply, header
 from ledger.http.examples import asked, shown
 from ledger.orders import order as orders
 from ledger.orders.holds import find_hold
@@ -179,7 +179,7 @@ class _Counter:
         """A debit, a credit or a hold."""
         client = await self._guard.admit(request, _SCOPES[act])
         body = await limited_body(request, JSON, ORDER_BYTES_MAX)
-        caller = caller_of(client, request.headers.get("idempotency-key"), act.encode(), body)
+        caller = caller_of(client, header(request.scope, b"idempotency-key"), act.encode(), body)
         asked = read_json(body, _BODIES[act])
         party = Party(asked.party.kind, asked.party.number)
         if isinstance(asked, CreditAsked):
@@ -201,9 +201,9 @@ class _Counter:
         """A capture, with or without a body, or a void."""
         client = await self._guard.admit(request, Scope.HOLDS)
         body = b""
-        if act is Act.CAPTURE and request.headers.get("content-length", "0") != "0":
+        if act is Act.CAPTURE and (header(request.scope, b"content-length") or "0") != "0":
             body = await limited_body(request, JSON, ORDER_BYTES_MAX)
-        key = request.headers.get("idempotency-key")
+        key = header(request.scope, b"idempotency-key")
         caller = caller_of(client, key, act.encode(), str(hold).encode(), body)
         amount = (read_json(body, CaptureAsked).amount or 0) if body else 0
         none = AccountId(0)

@@ -23,7 +23,7 @@ from ledger.http.api import (
     read_json,
     secured,
 )
-from ledger.http.asgi import JSON, Reply
+from ledger.http.asgi import JSON, Reply, header
 from ledger.http.examples import asked, shown
 from ledger.orders.answers import available
 from ledger.orders.api import ALWAYS, HOLD_MAX, KEY_HEADER
@@ -210,7 +210,7 @@ class _Counter:
         """A transfer, held."""
         client, body = await self._asked(request)
         wanted = read_json(body, TransferAsked)
-        caller = caller_of(client, request.headers.get("idempotency-key"), b"transfer", body)
+        caller = caller_of(client, header(request.scope, b"idempotency-key"), b"transfer", body)
 
         def said(placed: Any) -> dict[str, Any]:
             told = {"card": wanted.card, "to": wanted.to, "amount": wanted.amount}
@@ -224,7 +224,7 @@ class _Counter:
         """A payment by QR."""
         client, body = await self._asked(request)
         wanted = read_json(body, PaymentAsked)
-        caller = caller_of(client, request.headers.get("idempotency-key"), b"payment", body)
+        caller = caller_of(client, header(request.scope, b"idempotency-key"), b"payment", body)
         amount = None if wanted.amount is None else Sen(wanted.amount)
         payment = read_payment(wanted.code, amount, Sen(wanted.tip))
         answer = await self._payments.place(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hebat.logs import configure
-from hebat.serving import take_short_turns
+from hebat.serving import set_aside, take_short_turns
 from hebat.settings import LogLevel
 from keys.clock import service_day
 from keys.money import Sen
@@ -46,6 +46,7 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     configure(LogLevel.INFO)  # as `hebat serve` does: the access log is part of the cost
     take_short_turns()
     with Town.open(tmp_path_factory.mktemp("looks") / "city") as opened:
+        set_aside()
         yield opened
 
 

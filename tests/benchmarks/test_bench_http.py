@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 
 from hebat.logs import configure
-from hebat.serving import take_short_turns
+from hebat.serving import set_aside, take_short_turns
 from hebat.settings import LogLevel
 from keys.clock import SystemClock
 from ledger.book import Ledger
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
     from pytest_benchmark.fixture import BenchmarkFixture
+
+    from ledger.http.asgi import Receive, Scope
 
 LOAD = Path(__file__).with_name("http_load.py")
 CALLERS = 64
@@ -59,8 +61,14 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         Ledger.create(url).close()
         ledger = stack.enter_context(Ledger.open(url, SystemClock()))
         opened = stack.enter_context(Served(ledger))
-        opened.rooms.hot.add("GET", "/empty", Reply(b"{}"))
+        opened.rooms.hot.add("GET", "/empty", empty)
+        set_aside()
         yield opened
+
+
+async def empty(_scope: Scope, _receive: Receive) -> Reply:
+    """Nothing but HTTP itself."""
+    return Reply(b"{}")
 
 
 def call(method: str, path: str, token: str, body: dict[str, Any] | None = None) -> dict[str, str]:

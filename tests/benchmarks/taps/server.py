@@ -16,7 +16,7 @@ import structlog
 from hebat.application import application
 from hebat.demo import town
 from hebat.folder import Folder
-from hebat.serving import LoopbackServer, take_short_turns
+from hebat.serving import LoopbackServer, set_aside, take_short_turns
 from hebat.wiring import City
 from keys.clock import SystemClock
 from ledger.intake.receive import Intake
@@ -51,6 +51,7 @@ def main() -> None:
         _profiled(Writer, "_prepare", profiles["prepare"])
         _profiled(Writer, "_commit", profiles["commit"])
     with City(folder, town.CONFIGURATION, SystemClock()) as city, LoopbackServer(application(city)) as server:
+        set_aside()
         sys.stdout.write(f"{server.address}\n")
         sys.stdout.flush()
         sys.stdin.readline()
