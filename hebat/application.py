@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
+from hebat.settings import read_settings
 from hebat.wiring import outside
 from keys.bundle import BundleKind
 from keys.identity import TerminalRole
@@ -27,6 +28,7 @@ from ledger.wallets import api as wallets_api
 from settlement.banks import api as banks_api
 from settlement.console import web as console_web
 from settlement.console.console import Console
+from settlement.console.scanning import scanner_at
 
 if TYPE_CHECKING:
     from hebat.wiring import City
@@ -62,7 +64,7 @@ def application(city: City) -> Front:
     if city.banking is not None:
         served.include_router(banks_api.router(city.banking.notices))
     served.include_router(cardholder_web.router(city.cardholders))
-    served.include_router(console_web.router(Console(city.staff_desk)))
+    served.include_router(console_web.router(Console(city.staff_desk, scanner_at(read_settings().scanner))))
     return ledger_api.mount(served, rooms, state, tls=outside().secure)
 
 

@@ -45,6 +45,8 @@ class Settings(BaseSettings):
     """Where cardholders reach this server, such as https://kartu.example: with https, their cookie goes over TLS only."""
     proxies: str = ""
     """Addresses of reverse proxies before this server, by commas: only their word is taken for where a call comes from."""
+    scanner: str = ""
+    """The socket of a clamd, such as /run/clamav/clamd.ctl: no file that staff bring is taken that it does not call good."""
     answer_bank_days: Annotated[int, Field(ge=1, le=60)] = 10
     """Bank days within which this city answers a holder's report: its promise, as its lawyers read Bank Indonesia's rules."""
 

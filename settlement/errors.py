@@ -33,6 +33,8 @@ SettlementError
  │    ├── BreakUnknown         no break has this id, no proposal or dispute this number
  │    ├── MakerIsChecker       nobody decides what they proposed
  │    └── FileRefused          a file that is empty, too large, or one too many
+ ├── FileUnsafe                a file that a scanner of malicious content calls bad; nothing of it was kept
+ ├── ScannerAway               the scanner that this city asks for does not answer: no file is taken until it does
  ├── BankError                 host to host: what a bank, or the way to it, does
  │    ├── BankUnreachable      nothing reached the bank: the same may be asked again
  │    │    └── CircuitOpen     it failed too often just now: it is left alone for a while
@@ -190,6 +192,14 @@ class MakerIsChecker(BreakRefused):
 
 class FileRefused(BreakRefused):
     """A file that is empty, too large, or one too many for its break."""
+
+
+class FileUnsafe(SettlementError):
+    """A file that a scanner of malicious content calls bad. Nothing of it was kept."""
+
+
+class ScannerAway(SettlementError):
+    """The scanner that this city asks for does not answer, or not with a verdict: no file is taken until it does."""
 
 
 class BankError(SettlementError):

@@ -28,14 +28,15 @@ from settlement.console.worklist import WorklistPages
 if TYPE_CHECKING:
     from settlement.console.calls import Page
     from settlement.console.desk import Desk
+    from settlement.console.scanning import Scanner
 
 
 class Console:
     """All pages over one city."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, scanner: Scanner | None = None) -> None:
         drawing = Drawing()
-        self.gate = Gate(desk.office, drawing)
+        self.gate = Gate(desk.office, drawing, scanner)
         self.pages: tuple[Page, ...] = (
             *DoorPages(desk.office, drawing).pages(),
             *OwnPages(desk.office, drawing).pages(),

@@ -9,13 +9,14 @@ import structlog
 
 from ledger.errors import LedgerError, StorageError
 from settlement.console.calls import Door, Page, to
-from settlement.errors import SettlementError
+from settlement.errors import FileUnsafe, SettlementError
 from settlement.staff.log import Said
 from settlement.staff.sessions import Stage, form_fits
 
 if TYPE_CHECKING:
     from settlement.console.calls import Answer, Ask
     from settlement.console.drawing import Drawing
+    from settlement.console.scanning import Scanner
     from settlement.staff.office import StaffOffice
     from settlement.staff.sessions import Session
 
@@ -30,9 +31,10 @@ _log = structlog.get_logger("settlement.console")
 class Gate:
     """Lets calls through to their pages."""
 
-    def __init__(self, office: StaffOffice, drawing: Drawing) -> None:
+    def __init__(self, office: StaffOffice, drawing: Drawing, scanner: Scanner | None) -> None:
         self._office = office
         self._drawing = drawing
+        self._scanner = scanner
 
     def answer(self, page: Page, ask: Ask) -> Answer:
         """The answer of a page, or why there is none."""
@@ -68,8 +70,22 @@ class Gate:
             _log.warning("refused", method=ask.method, address=ask.address)
         return self._drawing.message(ask, session, "Not allowed", text, HTTPStatus.FORBIDDEN)
 
+    def _look_at_files(self, ask: Ask, session: Session | None) -> None:
+        """No page has a file that was not looked at; what was found in one is in the staff's log."""
+        if self._scanner is None:
+            return
+        for file in ask.uploads:
+            try:
+                self._scanner.look(file)
+            except FileUnsafe as error:
+                if session is not None:
+                    said = f"{file.name[:80]}: {error}"
+                    self._office.log(Said(session.name, ask.address, "file refused", ask.path, said))
+                raise
+
     def _answered(self, page: Page, ask: Ask, session: Session | None) -> Answer:
         try:
+            self._look_at_files(ask, session)
             return page.handler(ask, session)
         except StorageError as error:
             _log.exception("a page failed", route=page.path)

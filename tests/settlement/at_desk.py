@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from keys.clock import Day
     from settlement.calendar.days import BankCalendar
+    from settlement.console.scanning import Scanner
     from tests.settlement.town import Stage
 
 PASSWORD = "four brown otters of a test"
@@ -60,7 +61,7 @@ class Opened:
     codes: dict[str, list[str]] = field(default_factory=dict, repr=False)
 
 
-def opened(stage: Stage, folder: Path) -> Opened:
+def opened(stage: Stage, folder: Path, scanner: Scanner | None = None) -> Opened:
     """A console over a stage, with nobody in it."""
     database = stage.ledger.database
     with database.writing() as connection:
@@ -72,7 +73,7 @@ def opened(stage: Stage, folder: Path) -> Opened:
     calendar = city_calendar(Rulebook(database))
     disputes = Disputes(stage.ledger, Sealing(vault), BankDays(calendar), stage.clock)
     desk = Desk(stage.ledger, stage.participants, office, stage.night, stage.clock, disputes)
-    console = Console(desk)
+    console = Console(desk, scanner)
     app = FastAPI()
     app.include_router(router(console))
     return Opened(app, desk, console)
