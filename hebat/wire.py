@@ -5,7 +5,7 @@ uvicorn's own protocol, with the bounds that it leaves to a proxy. A cardholder'
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -62,8 +62,6 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._unset_keepalive_if_required()
-        if self._in_head and self._timer is None:
-            self._await_head()
         self._completed = False
         try:
             self.parser.feed_data(data)
@@ -75,13 +73,18 @@ class BoundedProtocol(HttpToolsProtocol):
             if self._cycle is not None:
                 self._cycle.keep_alive = False
         if self._in_head and not self._completed:  # else these were a body's last bytes, however many
+            if self._timer is None:
+                self._await_head()
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES_MAX:
                 self._refuse(_too_long())
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """One header."""
-        super().on_header(name, value)
+        """One header; as uvicorn takes it, and counted."""
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
         self._head_bytes += len(name) + len(value)
 
     def on_headers_complete(self) -> None:
@@ -126,7 +129,7 @@ class BoundedProtocol(HttpToolsProtocol):
     @property
     def _cycle(self) -> RequestResponseCycle | None:
         """The newest call of this connection; none before the first."""
-        return cast("RequestResponseCycle | None", self.cycle)
+        return self.cycle
 
     def _await_head(self) -> None:
         self._timer = self.loop.call_later(HEAD_SECONDS_MAX, self._late)

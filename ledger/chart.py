@@ -80,6 +80,11 @@ def split(account: AccountId) -> AccountName:
         raise AccountUnknown(f"{account} names no account: ask for one of the trial balance's") from None
 
 
+def partition_in(account: AccountId) -> Partition:
+    """The partition of an account that is one: cheaper than taking all of it apart."""
+    return Partition((account >> _NUMBER_BITS) & (PARTITIONS - 1))
+
+
 def purse(card_number: int) -> AccountId:
     """The purse account of a card, from its 16-digit number."""
     number = card_number // 10

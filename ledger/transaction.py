@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, overload
 
-from keys.money import Sen
 from ledger import journal
 from ledger.bulk.gathered import Gathered
 from ledger.engine import NOTHING, Balance
@@ -109,7 +108,7 @@ class PostedRows(Sequence[Posted]):
     def __iter__(self) -> Iterator[Posted]:
         told = (self.results, self.positions, self.applied.overruled, self.applied.balances)
         for result, position, overruled, sums in zip(*(column.tolist() for column in told), strict=True):
-            balances = (Balance(*map(Sen, sums[:4])), Balance(*map(Sen, sums[4:])))
+            balances = (Balance(*sums[:4]), Balance(*sums[4:]))
             yield Posted(_RESULTS[result], position, _RESULTS[overruled], *balances)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+
+from ledger.health.tallies import Counts, Times
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,11 +36,9 @@ class Metrics:
         self._registry = CollectorRegistry()
         of = self._registry
         self._taps = Counter("ledger_taps", "Taps by what became of them", ["result"], registry=of)
-        self._orders = Counter("ledger_orders", "Orders by kind and answer", ["kind", "status"], registry=of)
-        self._calls = Counter("ledger_http_calls", "HTTP calls", ["method", "route", "status"], registry=of)
-        self._call_seconds = Histogram(
-            "ledger_http_seconds", "How long calls take", ["route"], registry=of, buckets=_SECONDS
-        )
+        self._orders = Counts("ledger_orders", "Orders by kind and answer", ["kind", "status"], of)
+        self._calls = Counts("ledger_http_calls", "HTTP calls", ["method", "route", "status"], of)
+        self._call_seconds = Times("ledger_http_seconds", "How long calls take", "route", _SECONDS, of)
         self._commit_seconds = Histogram(
             "ledger_commit_seconds", "From an order's submission to its commit", registry=of, buckets=_SECONDS
         )
@@ -48,17 +48,11 @@ class Metrics:
         self._states = {name: Gauge(f"ledger_{name}", told, registry=of) for name, told in _STATES.items()}
         for result in _RESULTS:
             self._taps.labels(result)
-        self._children: dict[tuple[str, str, int], tuple[Any, Any]] = {}
 
     def called(self, method: str, route: str, status: int, seconds: float) -> None:
         """A call was answered."""
-        key = (method, route, status)
-        children = self._children.get(key)
-        if children is None:
-            children = self._calls.labels(method, route, str(status)), self._call_seconds.labels(route)
-            self._children[key] = children
-        children[0].inc()
-        children[1].observe(seconds)
+        self._calls.add((method, route, str(status)))
+        self._call_seconds.add(route, seconds)
 
     def took(self, counts: Mapping[str, int]) -> None:
         """A batch was taken in: how many records had each result."""
@@ -72,7 +66,7 @@ class Metrics:
 
     def ordered(self, kind: str, status: int) -> None:
         """An order was answered."""
-        self._orders.labels(kind, str(status)).inc()
+        self._orders.add((kind, str(status)))
 
     def state(self, **values: float) -> None:
         """Set what is true now, by the names above."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
+import time
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -56,6 +57,21 @@ class _Kept:
         self.line = line
 
 
+class _Moments:
+    """Writes moments as structlog does, each second's part once."""
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._written = ""
+
+    def now(self) -> str:
+        """The moment that it is."""
+        second, rest = divmod(time.time_ns(), 1_000_000_000)
+        if second != self._second:
+            self._second, self._written = second, f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}"
+        return f"{self._written}.{rest // 1000:06d}Z"
+
+
 class AccessLog:
     """Renders calls as structlog is configured now: once for each kind of call, of which then only duration and time change."""
 
@@ -65,6 +81,7 @@ class AccessLog:
         self._kept = _Kept()
         self._once: Any = structlog.wrap_logger(self._kept).bind()
         self._kinds: dict[tuple[str, str, int, str], str | None] = {}
+        self._moments = _Moments()
 
     def call(self, method: str, route: str, status: int, client: str, seconds: float) -> None:
         """One line."""
@@ -75,8 +92,7 @@ class AccessLog:
         if line is None:
             self._plain.info("call", method=method, route=route, status=status, ms=ms, client=client)
         else:
-            at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-            self._lines.info(line % {"ms": ms, "at": at})
+            self._lines.info(line % {"ms": ms, "at": self._moments.now()})
 
     def _rendered(self, method: str, route: str, status: int, client: str) -> str | None:
         """The line of this kind with places for duration and time; None where they are not to be found in it once each."""

@@ -80,8 +80,8 @@ class OrderDesk:
             # What else this turn of the loop brings comes along.
             self._gathering = True
             loop.call_soon(self._send, loop)
-        # A caller that goes away leaves its order where it is: it was accepted.
-        return await asyncio.shield(future)
+        # A caller that goes away takes its future along, and leaves its order where it is: it was accepted.
+        return await future
 
     def _refuse_when_late(self) -> None:
         if len(self._waiting) >= WAITING_MAX:
@@ -141,8 +141,10 @@ class OrderDesk:
     def _give(self, taken: list[Waiting], answers: list[Answer | RequestRefused | BaseException]) -> None:
         for (order, future), answer in zip(taken, answers, strict=True):
             self._keys.discard(order.caller.name)
+            if future.done():  # its caller went away
+                continue
             if isinstance(answer, BaseException):
                 future.set_exception(answer)
-                future.exception()  # a caller that went away must not leave a warning behind
+                future.exception()  # a caller that goes away now must not leave a warning behind
             else:
                 future.set_result(answer)

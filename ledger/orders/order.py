@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NewType
 
 from card.layout import luhn_ok
 from keys.money import Sen
-from ledger.chart import AccountId, account_id, split, wallet
+from ledger.chart import AccountId, account_id, partition_in, wallet
 from ledger.clients.scopes import CODES, Party, PartyKind
 from ledger.errors import KeyMissing, OrderInvalid, ScopeMissing
 from ledger.transfer import Kind
@@ -130,7 +130,7 @@ def _sides(caller: Caller, card: str, party: Party) -> tuple[AccountId, AccountI
     if not 0 < party.number <= NUMBER_MAX:
         raise OrderInvalid("the party's number is none")
     account = wallet_of(card)
-    return account, account_id(CODES[party.kind], split(account).partition, party.number)
+    return account, account_id(CODES[party.kind], partition_in(account), party.number)
 
 
 def _amount(amount: int) -> Sen:
