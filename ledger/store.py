@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from keys.clock import Day, UnixMs
 from ledger import tables
 from ledger.archive import store as archive
-from ledger.bulk.store import connect_noting_handle
+from ledger.bulk.store import connect_noting_handle, replace_when_cut
 from ledger.closing.store import seal
 from ledger.errors import DatabaseBusy, DatabaseDamaged, DatabaseMissing, DiskFailed, StorageError
 from ledger.journal import Block
@@ -63,15 +63,20 @@ class Database:
         self.url = sa.make_url(url)
         self.engine = self._pool(5)
         # Writing has connections of its own: readers that use theirs up must not keep the writer waiting.
-        self._writing = self._pool(1)
+        self._writing = self._pool(1, asking=False)
         self.guard: Callable[[sa.Connection], None] | None = None
         """Looks, first thing in each writing transaction, whether this server still holds its lease."""
 
-    def _pool(self, size: int) -> sa.Engine:
-        # A connection that died in the pool is replaced before it costs a commit.
+    def _pool(self, size: int, *, asking: bool = True) -> sa.Engine:
+        # A connection that died in the pool is replaced before it costs a commit: it is asked, or else only looked at.
         pool = sa.create_engine(
-            self.url, pool_size=size, pool_pre_ping=not self.is_sqlite, connect_args=self._connecting
+            self.url,
+            pool_size=size,
+            pool_pre_ping=asking and not self.is_sqlite,
+            connect_args=self._connecting,
         )
+        if not self.is_sqlite and not asking:
+            sa.event.listen(pool, "checkout", replace_when_cut)
         if self.is_sqlite:
             sa.event.listen(pool, "do_connect", connect_noting_handle)
             sa.event.listen(pool, "connect", _prepare_sqlite)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import sqlalchemy as sa
 
-from ledger.bulk import binary
+from ledger import plain
+from ledger.bulk import binary, few
 from ledger.bulk.copies import Copies, parts
 from ledger.bulk.native import Native
 from ledger.bulk.spans import Spans
@@ -35,6 +37,12 @@ def connect_noting_handle(dialect: Any, record: Any, arguments: Any, named: Any)
         return None
     connection, record.info[HANDLE] = native.connect(lambda: dialect.connect(*arguments, **named))
     return connection
+
+
+def replace_when_cut(connection: Any, _record: Any, _proxy: Any) -> None:
+    """Have the pool replace a connection that was cut (SQLAlchemy's event `checkout`)."""
+    if plain.is_cut(connection):
+        raise sa.exc.DisconnectionError("the connection was cut")
 
 
 def spread(table: Table, columns: Columns) -> dict[str, Values]:
@@ -74,13 +82,15 @@ def write_all(
     copies = Copies() if copies is None else copies
     for table, chunks in waiting:
         names, columns = _columns(chunks)
-        if len(columns[0]):
+        statement = f"COPY {table.name} ({_listed(names)}) FROM STDIN (FORMAT BINARY)"
+        if 0 < len(columns[0]) <= few.ROWS_MAX:
+            for piece in few.pieces(writers_of(table), columns):
+                copies.put(statement, piece)
+        elif len(columns[0]):
             fields = [_field(table.c[name], column) for name, column in zip(names, columns, strict=True)]
             order, cuts = parts(np.asarray(columns[0], np.int64))
             tuples, starts = binary.tuples(fields, order)
-            copies.add(
-                f"COPY {table.name} ({_listed(names)}) FROM STDIN (FORMAT BINARY)", tuples, starts[cuts]
-            )
+            copies.add(statement, tuples, starts[cuts])
     copies.send(connection.connection)
 
 
@@ -112,6 +122,20 @@ def _joined(parts: Sequence[Values]) -> Values:
     if len(spans) == len(parts):
         return Spans.joined(spans)
     return [value for part in parts for value in (part.tolist() if isinstance(part, np.ndarray) else part)]  # type: ignore[return-value]
+
+
+@cache
+def writers_of(table: Table) -> list[few.Writer]:
+    """What writes each column of a few rows; to look at the columns of each table anew would take as long as writing them."""
+    return [_writer(column.type) for column in table.columns]
+
+
+def _writer(kind: Any) -> few.Writer:
+    if isinstance(kind, sa.BigInteger):
+        return few.longs
+    if isinstance(kind, sa.Integer):
+        return few.integers
+    return few.octets if isinstance(kind, sa.LargeBinary) else few.texts
 
 
 def _field(column: sa.Column[Any], values: Any) -> binary.Field:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import time
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, Final
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, OperationalError
 
+from ledger import plain
 from ledger.errors import DatabaseBusy, LeaseLost
 from ledger.tables import WHOLE, meta
 
@@ -43,7 +43,8 @@ def check(connection: sa.Connection, number: int, server: int) -> int:
         # Should this server stop in the middle: who takes over must not wait for ever.
         patience = f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS_MAX}s'"
         asked = f"{patience}; {_ASKED} FOR SHARE"
-    found: int | None = connection.exec_driver_sql(asked).scalar()
+    rows = plain.asked(connection, asked)
+    found: int | None = rows[0][0] if rows else None
     if found is None or (found != number and connection.execute(_row(SERVER)).scalar() != server):
         raise LeaseLost(
             f"another server has taken the database over (its fencing number is {found}, this one's {number}): "
@@ -113,11 +114,10 @@ def locked(database: Database) -> sa.Connection:
 
 
 def is_cut(connection: sa.Connection) -> bool:
-    """Whether the other end has hung up, as far as this end can see without asking: nothing is said unasked otherwise."""
-    if connection.closed or connection.invalidated:
-        return True
-    driver: Any = connection.connection.driver_connection
-    return bool(driver.closed) or bool(select.select([driver], [], [], 0)[0])
+    """Whether the other end has hung up, as far as this end can see without asking."""
+    return (
+        connection.closed or connection.invalidated or plain.is_cut(connection.connection.driver_connection)
+    )
 
 
 def lives(connection: sa.Connection) -> bool:

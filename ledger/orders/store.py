@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import sqlalchemy as sa
 
 from keys.clock import UnixMs
+from ledger import plain
 from ledger.orders.tables import order_answers, refunds
 from ledger.tables import WHOLE
 
@@ -41,20 +42,21 @@ def find_answers(
     by clients and keys apart, a superset of the pairs, which both databases look up by the primary key.
     """
     clients, keys = sorted({client for client, _ in names}), sorted({key for _, key in names})
-    driver: Any = connection.connection
-    cursor = driver.cursor()
+    values: tuple[Any, ...]
     if connection.dialect.name == "postgresql":
-        cursor.execute(f"{_SELECT} client = ANY(%s) AND key = ANY(%s)", (clients, keys))
+        query, values = f"{_SELECT} client = ANY(%s) AND key = ANY(%s)", (clients, keys)
     else:
         inside = "IN (SELECT value FROM json_each(?))"
-        cursor.execute(f"{_SELECT} client {inside} AND key {inside}", (json.dumps(clients), json.dumps(keys)))
+        query, values = f"{_SELECT} client {inside} AND key {inside}", (json.dumps(clients), json.dumps(keys))
+    found = plain.asked(connection, query, values)
+    if not found:
+        return {}
     wanted = set(names)
-    found = [
+    rows = [
         AnswerRow(client, key, bytes(fingerprint), UnixMs(at), status, bytes(body))
-        for client, key, fingerprint, at, status, body in cursor.fetchall()
+        for client, key, fingerprint, at, status, body in found
     ]
-    cursor.close()
-    return {row[:2]: row for row in found if row[:2] in wanted}
+    return {row[:2]: row for row in rows if row[:2] in wanted}
 
 
 def columns_of(rows: Sequence[AnswerRow]) -> Columns:

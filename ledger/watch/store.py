@@ -6,6 +6,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from ledger import plain
 from ledger.tables import WHOLE
 
 TERMINALS: Final = "terminals changed"
@@ -29,4 +30,4 @@ def moved(connection: sa.Connection, subject: str) -> None:
 
 def counts(connection: sa.Connection) -> dict[str, int]:
     """How often each subject was changed; what is not named never was."""
-    return {row.name: row.value for row in connection.exec_driver_sql(_COUNTS)}
+    return dict(plain.asked(connection, _COUNTS))
