@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -67,15 +68,33 @@ def set_aside() -> None:
     gc.set_threshold(YOUNG_MAX)
 
 
-class LoopbackServer:
-    """Serves an application from a background thread while the context lasts."""
+def tls_between(certificate: str, key: str) -> ssl.SSLContext:
+    """TLS 1.3 under a certificate and its key (PEM files): what the proxy on this machine, and nobody else, speaks to.
 
-    def __init__(self, application: App, port: int = 0) -> None:
+    Raises HebatError where they cannot be read, or are no pair.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    try:
+        context.load_cert_chain(certificate, key)
+    except (OSError, ssl.SSLError) as error:
+        raise HebatError(
+            f"HEBAT_TLS_CERTIFICATE and HEBAT_TLS_KEY are no certificate and its key: {error.strerror or error}"
+        ) from None
+    return context
+
+
+class LoopbackServer:
+    """Serves an application from a background thread while the context lasts; with a context for it, over TLS alone."""
+
+    def __init__(self, application: App, port: int = 0, tls: ssl.SSLContext | None = None) -> None:
         self._socket = listening_socket("127.0.0.1", port)
+        self._tls = tls
         settings = uvicorn.Config(
             application, loop="uvloop", http=BoundedProtocol, ws="none", lifespan="off", interface="asgi3",
             log_level="warning", access_log=False, server_header=False, proxy_headers=False, backlog=BACKLOG_MAX,
             timeout_keep_alive=IDLE_SECONDS_MAX, timeout_graceful_shutdown=ANSWER_SECONDS_MAX,
+            ssl_context_factory=None if tls is None else lambda _settings, _usual: tls,
         )  # fmt: skip
         self._server = uvicorn.Server(settings)
         self._thread = threading.Thread(target=self._run, name="loopback-server", daemon=True)
@@ -84,7 +103,7 @@ class LoopbackServer:
     def address(self) -> str:
         """The base address, such as http://127.0.0.1:40123."""
         host, port = self._socket.getsockname()
-        return f"http://{host}:{port}"
+        return f"{'http' if self._tls is None else 'https'}://{host}:{port}"
 
     def _run(self) -> None:
         self._server.run(sockets=[self._socket])

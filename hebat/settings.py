@@ -6,13 +6,17 @@ HEBAT_TOKEN_PIN_FILE names; a vault's passphrase likewise, from HEBAT_PASSPHRASE
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hebat.errors import InputRefused
+
+_HERE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class LogLevel(StrEnum):
@@ -45,6 +49,10 @@ class Settings(BaseSettings):
     """Where cardholders reach this server, such as https://kartu.example: with https, their cookie goes over TLS only."""
     proxies: str = ""
     """Addresses of reverse proxies before this server, by commas: only their word is taken for where a call comes from."""
+    tls_certificate: str = ""
+    """A certificate for this server itself (PEM): it speaks TLS 1.3 alone, also to the proxy on this machine."""
+    tls_key: str = ""
+    """The key of that certificate (PEM)."""
     scanner: str = ""
     """The socket of a clamd, such as /run/clamav/clamd.ctl: no file that staff bring is taken that it does not call good."""
     answer_bank_days: Annotated[int, Field(ge=1, le=60)] = 10
@@ -59,7 +67,25 @@ def named_database(option: str | None = None) -> str:
     url = option or read_settings().database_url
     if url and not url.startswith(("sqlite:///", "postgresql+psycopg2://", "postgresql://")):
         raise InputRefused("a database's address begins with sqlite:/// or postgresql+psycopg2://")
+    if url.startswith("postgresql") and not _is_sure(url):
+        raise InputRefused(
+            "a database on another machine is spoken to over TLS alone, and its certificate is checked: "
+            "add ?sslmode=verify-full&sslrootcert=FILE to its address"
+        )
     return url.replace("postgresql://", "postgresql+psycopg2://", 1)
+
+
+def _is_sure(url: str) -> bool:
+    """Whether a PostgreSQL's address leads to this machine, or over TLS to a name that is checked; what it leaves open, libpq takes from the environment."""
+    address = urlsplit(url)
+    said = {name: values[-1] for name, values in parse_qs(address.query).items()}
+    named = [
+        said.get("host") or address.hostname or os.environ.get("PGHOST"),
+        said.get("hostaddr") or os.environ.get("PGHOSTADDR"),
+    ]
+    hosts = [host for one in named if one for host in one.split(",")]
+    mode = said.get("sslmode") or os.environ.get("PGSSLMODE")
+    return mode == "verify-full" or all(host.startswith("/") or host in _HERE for host in hosts)
 
 
 def read_settings() -> Settings:

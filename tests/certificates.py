@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def certificate(folder: Path, name: str, host: str) -> Path:
-    """A certificate that signed itself, for a host's address, with its key beside it."""
+def certificate(folder: Path, name: str, host: str, *names: str) -> Path:
+    """A certificate that signed itself, for a host's address and names, with its key beside it."""
     key, now = ec.generate_private_key(ec.SECP256R1()), dt.datetime.now(dt.UTC)
     who = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     made = (
@@ -28,7 +28,10 @@ def certificate(folder: Path, name: str, host: str) -> Path:
         .not_valid_before(now - dt.timedelta(hours=1))
         .not_valid_after(now + dt.timedelta(hours=1))
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(host))]), critical=False
+            x509.SubjectAlternativeName(
+                [x509.IPAddress(ipaddress.ip_address(host)), *map(x509.DNSName, names)]
+            ),
+            critical=False,
         )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())

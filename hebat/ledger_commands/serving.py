@@ -36,12 +36,14 @@ def serve(
     from hebat.application import application  # noqa: PLC0415  numba and SQLAlchemy load only where they are needed
     from hebat.configurations import configuration_of  # noqa: PLC0415
     from hebat.night_commands.door import NightDoor  # noqa: PLC0415
-    from hebat.serving import LoopbackServer, set_aside, take_short_turns  # noqa: PLC0415
+    from hebat.serving import LoopbackServer, set_aside, take_short_turns, tls_between  # noqa: PLC0415
     from hebat.wiring import City  # noqa: PLC0415
     from keys.clock import SystemClock  # noqa: PLC0415
     from ledger.warming import warm  # noqa: PLC0415
 
     settings = read_settings()
+    asked = settings.tls_certificate or settings.tls_key
+    tls = tls_between(settings.tls_certificate, settings.tls_key) if asked else None
     take_short_turns()
     configure(settings.log_level)
     warm()
@@ -51,7 +53,7 @@ def serve(
         City(folder, configuration_of(folder), SystemClock()) as city,
         NightDoor(city),
         city.asking(),
-        LoopbackServer(application(city), settings.port if port is None else port) as server,
+        LoopbackServer(application(city), settings.port if port is None else port, tls) as server,
     ):
         set_aside()
         Console(highlight=False).print(f"{server.address}/night  (Ctrl-C stops)")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import os
 import re
 import shutil
 import socket
@@ -32,6 +33,7 @@ PATIENCE: Final = 20.0
 TRIES: Final = 5
 SECRET_PATH: Final = "/t?e=00112233445566778899aabbccddeeff&c=0011223344556677"
 AROUND: Final = """
+{user}
 worker_processes 1;
 daemon off;
 pid {folder}/nginx.pid;
@@ -139,14 +141,17 @@ def configured(folder: Path, plain: int, secure: int, behind: int) -> str:
         ("listen 443 ssl;", f"listen 127.0.0.1:{secure} ssl;"),
         ("127.0.0.1:8460", f"127.0.0.1:{behind}"),
         ("include /etc/nginx/snippets/hebat.conf;", snippet),
+        ("/etc/hebat/inside.pem", f"{folder}/inside.pem"),
         (f"/etc/letsencrypt/live/{NAME}/fullchain.pem", f"{folder}/proxy.pem"),
         (f"/etc/letsencrypt/live/{NAME}/privkey.pem", f"{folder}/proxy.key"),
+        ("/var/www/acme", f"{folder}/acme"),
         ("/var/log/nginx/", f"{folder}/"),
         ("allow 10.0.0.0/8;", f"allow {BANK};"),
     ):
         assert shipped in text, shipped
         text = text.replace(shipped, here)
-    return AROUND.format(folder=folder, shipped=text)
+    # Root's workers would be somebody else, who may not look into this test's folder.
+    return AROUND.format(folder=folder, shipped=text, user="" if os.geteuid() else "user root;")
 
 
 @contextmanager
@@ -188,14 +193,47 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
         pytest.skip("nginx is not installed")
     folder = tmp_path_factory.mktemp("proxy")
     held = certificate(folder, "proxy", "127.0.0.1")
-    behind = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
-    threading.Thread(target=behind.serve_forever, daemon=True).start()
+    with (
+        behind(certificate(folder, "inside", "127.0.0.1", "localhost")) as port,
+        running(program, folder, port) as (plain, secure),
+    ):
+        yield Proxy(plain, secure, held, folder)
+
+
+@contextmanager
+def behind(pem: Path | None) -> Iterator[int]:
+    """What stands where the server stands, over TLS with a certificate, or without: its port."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    if pem is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem, pem.with_suffix(".key"))
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        with running(program, folder, behind.server_address[1]) as (plain, secure):
-            yield Proxy(plain, secure, held, folder)
+        yield server.server_address[1]
     finally:
-        behind.shutdown()
-        behind.server_close()
+        server.shutdown()
+        server.server_close()
+
+
+def test_the_proxy_hands_nothing_to_a_server_that_is_not_the_citys_own(tmp_path: Path) -> None:
+    """Another's certificate in its place, one for another name, and no TLS at all."""
+    program = shutil.which("nginx") or shutil.which("/usr/sbin/nginx")
+    if program is None:
+        pytest.skip("nginx is not installed")
+    held = certificate(tmp_path, "proxy", "127.0.0.1")
+    certificate(tmp_path, "inside", "127.0.0.1", "localhost")
+    nameless, stranger = (
+        certificate(tmp_path, "nameless", "127.0.0.1"),
+        certificate(tmp_path, "stranger", "127.0.0.1", "localhost"),
+    )
+    for shown in (stranger, nameless, None):
+        if shown is nameless:
+            (tmp_path / "inside.pem").write_bytes(nameless.read_bytes())
+        before = len(Echo.heads)
+        with behind(shown) as port, running(program, tmp_path, port) as (plain, secure):
+            assert Proxy(plain, secure, held, tmp_path).ask("/v1/accounts").status == 502
+        assert len(Echo.heads) == before, "nothing of the call reached it"
 
 
 def bounded(proxy: Proxy, lowest: ssl.TLSVersion, highest: ssl.TLSVersion) -> ssl.SSLContext:
@@ -242,6 +280,25 @@ def test_without_tls_a_person_is_led_to_it_and_a_program_is_refused(proxy: Proxy
     for path in ("/v1/batches", "/v1/"):
         refused = proxy.plainly(path)
         assert (refused.status, refused.headers["location"]) == (403, None)
+
+
+def test_an_authority_finds_the_answer_to_its_question_and_nobody_anything_else(proxy: Proxy) -> None:
+    """RFC 8555 section 8.3: over port 80, at each name that the certificate is for."""
+    told = proxy.folder / "acme" / ".well-known" / "acme-challenge"
+    told.mkdir(parents=True)
+    (told / "token-1").write_text("token-1.thumbprint", encoding="ascii")
+    (proxy.folder / "acme" / "other").write_text("not for anybody", encoding="ascii")
+    for host in (NAME, CONSOLE):
+        line = http.client.HTTPConnection("127.0.0.1", proxy.plain, timeout=PATIENCE)
+        with closing(line):
+            line.request("GET", "/.well-known/acme-challenge/token-1", headers={"Host": host})
+            answer = line.getresponse()
+            assert (answer.status, answer.read(), answer.headers["content-type"]) == (
+                200, b"token-1.thumbprint", "text/plain",
+            )  # fmt: skip
+        assert proxy.plainly("/.well-known/acme-challenge/token-2", host).status == 404
+        assert proxy.plainly("/.well-known/acme-challenge/", host).status in {403, 404}
+        assert proxy.plainly("/other", host).status == 308
 
 
 def test_what_a_caller_writes_about_where_it_comes_from_is_not_handed_on(proxy: Proxy) -> None:

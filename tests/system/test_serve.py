@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING
 
 import httpx2
+import pytest
 
 from hebat.folder import Folder
 from keys.clock import SystemClock
@@ -18,7 +20,8 @@ from settlement.staff.log import Said
 from settlement.staff.office import StaffOffice
 from settlement.staff.roles import Role
 from settlement.staff.seal import seal_of
-from tests.system.conftest import ROOT, hebat
+from tests.certificates import certificate
+from tests.system.conftest import ROOT, hebat, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,6 +54,24 @@ def test_staff_of_a_kept_city_sign_in_at_the_served_console(served: tuple[Path, 
         signed_in(client, "visitor", WORDS, codes[0])
         night = client.get("/night/2026-11-18").text
         assert "amount differs" in night.lower()
+
+
+def test_a_server_with_a_certificate_answers_over_tls_and_with_half_of_it_does_not_start(
+    demo: Demo, tmp_path: Path
+) -> None:
+    folder = tmp_path / "city"
+    shutil.copytree(demo.folder, folder)
+    pem = certificate(tmp_path, "inside", "127.0.0.1")
+    key = str(pem.with_suffix(".key"))
+    with serving(folder, HEBAT_TLS_CERTIFICATE=str(pem), HEBAT_TLS_KEY=key) as address:
+        assert address.startswith("https://")
+        trusted = ssl.create_default_context(cafile=str(pem))
+        assert httpx2.get(f"{address}/ready", verify=trusted, timeout=20).status_code == 200
+        with pytest.raises(httpx2.TransportError):
+            httpx2.get(f"{address}/ready".replace("https", "http"), timeout=20)
+    half = hebat("serve", "--data", folder, "--port", "0", HEBAT_TLS_KEY=key)
+    assert half.code == 1
+    assert "HEBAT_TLS_CERTIFICATE and HEBAT_TLS_KEY are no certificate and its key" in half.err
 
 
 def signed_in(client: httpx2.Client, name: str, password: str, code: str) -> None:
