@@ -38,6 +38,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _head_bytes = 0
     _in_head = True
     _completed = False
+    _feeding = False
+    _waits: tuple[RequestResponseCycle, Any] | None = None
     _timer: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
 
@@ -63,6 +65,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._unset_keepalive_if_required()
         self._completed = False
+        self._feeding = True
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserError:
@@ -72,12 +75,31 @@ class BoundedProtocol(HttpToolsProtocol):
             # A server may go on in HTTP/1.1 (RFC 9110 section 7.8); behind this call nothing can be read any more.
             if self._cycle is not None:
                 self._cycle.keep_alive = False
+        finally:
+            self._feeding = False
+            self._begin()
         if self._in_head and not self._completed:  # else these were a body's last bytes, however many
             if self._timer is None:
                 self._await_head()
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES_MAX:
                 self._refuse(_too_long())
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Begin to answer a call; one whose bytes are being read, once they are: it may be all here by then."""
+        if self._feeding:
+            self._waits = (cycle, app)
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def _begin(self) -> None:
+        """Begin with the call that was waiting: on the spot where the application can, as a task of its own otherwise."""
+        if self._waits is None:
+            return
+        (cycle, app), self._waits = self._waits, None
+        at_once = None if cycle.more_body or self.transport.is_closing() else getattr(app, "answer_now", None)
+        if at_once is None or not at_once(cycle.scope):
+            super()._start_asgi_task(cycle, app)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header; as uvicorn takes it, and counted."""

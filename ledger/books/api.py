@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from fastapi.responses import Response
 
     from ledger.book import Ledger
+    from ledger.clients.scopes import Client
     from ledger.engine import Balance
     from ledger.http.api import Guard
     from ledger.http.front import HotRoutes
@@ -114,13 +115,20 @@ def router(ledger: Ledger, guard: Guard, hot: HotRoutes) -> APIRouter:
 def _add_account(routes: APIRouter, ledger: Ledger, guard: Guard, hot: HotRoutes) -> None:
     async def balance(request: Request) -> Reply:
         """A balance, live and without waiting for the writer."""
-        client = await guard.admit(request, Scope.ACCOUNTS)
-        account = read_account(request.path_params["account"])
+        return shown_to(await guard.admit(request, Scope.ACCOUNTS), request.path_params["account"])
+
+    def balance_now(scope: Any) -> Reply | None:
+        """The same at once, for who is known already."""
+        client = guard.admit_now(scope, Scope.ACCOUNTS)
+        return None if client is None else shown_to(client, scope["path_params"]["account"])
+
+    def shown_to(client: Client, text: str) -> Reply:
+        account = read_account(text)
         if client.party is not None and not client.party.owns(account):
             raise ScopeMissing(f"{client.name} sees the accounts of {client.party} only")
         return Reply(account_json(account, ledger.balance(account)))
 
-    hot.add("GET", "/v1/accounts/{account}", answered_by(balance))
+    hot.add("GET", "/v1/accounts/{account}", answered_by(balance), balance_now)
 
     @routes.get(
         "/v1/accounts/{account}", response_model=Account, openapi_extra=secured(Scope.ACCOUNTS),

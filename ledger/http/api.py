@@ -115,6 +115,14 @@ class Guard:
         request.scope["state"]["client"] = client
         return client
 
+    def admit_now(self, scope_of_call: Any, scope: Scope) -> Client | None:
+        """The same without waiting; None where the list is to be read first. Raises TokenRefused, ScopeMissing."""
+        if self._clients.older_than(FRESH_SECONDS):
+            return None
+        client = self._clients.allowed(header(scope_of_call, b"authorization") or "", scope)
+        scope_of_call["state"]["client"] = client
+        return client
+
     async def _fresh(self) -> None:
         """Read the list again; whoever comes meanwhile waits for the same reading."""
         if self._reloading is None or self._reloading.done():

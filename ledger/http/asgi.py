@@ -17,6 +17,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Endpoint = Callable[[Scope, Receive], Awaitable["Reply"]]
+Now = Callable[[Scope], "Reply | None"]
+"""Replies without waiting for anything; None, or any error, where that is the endpoint's to do."""
 
 JSON: Final = "application/json"
 WHOLE: Final = "ledger.whole"
