@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -206,3 +207,15 @@ def test_the_database_is_set_to_lose_nothing() -> None:
 def test_the_page_of_operations_has_what_a_reviewer_asks_for(what: str) -> None:
     section = OPERATIONS.partition(f"## {what}\n")[2].partition("\n## ")[0]
     assert section.count("\n|") >= 4
+
+
+def test_a_server_loads_no_rehearsal_no_simulator_and_no_test() -> None:
+    """The towns of the demo and of the day are configurations that a folder may have been founded with: data, and no way to play them."""
+    loads = "import sys, hebat.ledger_commands.serving, hebat.application, hebat.wiring, hebat.night_commands.door, hebat.configurations"
+    told = subprocess.run(
+        [sys.executable, "-c", f"{loads}; print(*sys.modules)"],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=True,
+    ).stdout.split()  # fmt: skip
+    ours = {name for name in told if re.match(r"(hebat\.(demo|day|simulate|load)|settlement\.partner_bank|tests)\b", name)}  # fmt: skip
+    assert "hebat.application" in told
+    assert ours <= {"hebat.demo", "hebat.demo.town", "hebat.demo.plan", "hebat.day", "hebat.day.town"}
