@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import structlog
+from hypothesis import HealthCheck, settings
 
 from tests.commands_once import make_commands_once
 from tests.secrecy.plugin import SecretWatch
@@ -28,6 +29,16 @@ if TYPE_CHECKING:
     from tests.system.tears_city import Rig
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# A run draws what the run before it drew, and no draw fails for being slow on a busy machine: a run that fails has a fault to show. HEBAT_LONG=1 draws anew.
+settings.register_profile(
+    "suite",
+    derandomize=not os.environ.get("HEBAT_LONG"),
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("suite")
 
 
 def load_run(path: Path) -> Any:

@@ -59,7 +59,7 @@ def phone(browser: Browser, *, dark: bool = False, script: bool = True) -> Itera
     context = browser.new_context(
         viewport=size, color_scheme="dark" if dark else "light", java_script_enabled=script
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(60_000)
     try:
         yield context.new_page()
     finally:

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.card.pcscd_fixtures"]
 
 SIZE: Final = {"width": 1024, "height": 600}
-SHOWN_MS: Final = 20_000
+SHOWN_MS: Final = 60_000
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import pytest
 
 from card.virtual.vpcd import VpcdSlot
 from tests.card.pcscd import SOCKET_VARIABLE, TEST_S, Pcscd, missing, need
+from tests.ports import held_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 def pcscd_place() -> Iterator[Pcscd]:
     """The run's pcscd, not started; its folder's name is short, for a socket's name has 108 bytes at most."""
     need(missing())
-    with tempfile.TemporaryDirectory(prefix="pcscd") as folder:
-        place = Pcscd(Path(folder))
+    with tempfile.TemporaryDirectory(prefix="pcscd") as folder, held_ports(2) as port:
+        place = Pcscd(Path(folder), port)
         os.environ[SOCKET_VARIABLE] = str(place.socket)
         yield place
         place.stop()

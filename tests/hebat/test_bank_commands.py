@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
 import time
-from contextlib import closing, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,12 +17,12 @@ import pytest
 from hebat.cli import main
 from hebat.folder import Folder
 from hebat.schema import TABLES
-from hebat.serving import listening_socket
 from settlement.partner_bank.books import Books
 from settlement.partner_bank.faults import Fault
 from settlement.statements.reading import Reader
 from tests.empty import new_ledger
-from tests.system.ready import Started
+from tests.ports import held_ports
+from tests.system.ready import BEFORE, Started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,30 +43,25 @@ def run(*arguments: str | Path, code: int = 0, room: str = "bank") -> str:
 class Bank:
     """A simulated bank's folder, and its process while it runs."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder
-        self.port = 0
-        self.process: subprocess.Popen[str] | None = None
+        self.port = port
 
     @contextmanager
-    def running(self, *options: str) -> Iterator[Bank]:
+    def running(self, *options: str, before: str = "") -> Iterator[Bank]:
         key = self.folder / "ksh.pem"
         words = ("bank", "simulate", str(self.folder), "--key", str(key), "--port", str(self.port), *options)
-        with Started(*words, stdout=subprocess.PIPE) as process:
-            self.process = process
+        with Started(*words, stdout=subprocess.PIPE, env=os.environ | {BEFORE: before}) as process:
             assert process.stdout is not None
-            address = process.stdout.readline()
-            self.port = int(address.split()[0].rpartition(":")[2])
+            assert f":{self.port}  (" in process.stdout.readline()
             try:
                 yield self
             finally:
                 process.kill()
 
     def make(self, city: Path, *options: str | Path) -> None:
-        """Make the bank's folder and a line to it from a city, at a port that is free."""
+        """Make the bank's folder and a line to it from a city."""
         assert "made" in run("simulate", self.folder)
-        with closing(listening_socket("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
         run(
             "add", "sim", "--data", city, "--address", f"http://127.0.0.1:{self.port}", "--secret", self.folder / "client.secret",
             "--key", self.folder / "ksh.pem", *options,
@@ -96,10 +92,11 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def bank(city: Path, tmp_path_factory: pytest.TempPathFactory) -> Bank:
-    made = Bank(tmp_path_factory.mktemp("bank"))
-    made.make(city)
-    return made
+def bank(city: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bank]:
+    with held_ports() as port:
+        made = Bank(tmp_path_factory.mktemp("bank"), port)
+        made.make(city)
+        yield made
 
 
 def pay(city: Path, reference: str, rupiah: int = 10_000) -> list[str]:
@@ -118,13 +115,24 @@ def pay(city: Path, reference: str, rupiah: int = 10_000) -> list[str]:
     ]
 
 
+HELD_BACK = """
+from settlement.partner_bank.asgi import BankApplication
+answer = BankApplication.__call__
+async def held_back(self, scope, receive, send):
+    self._pause = 600 * ("transfer" in scope["path"])
+    await answer(self, scope, receive, send)
+BankApplication.__call__ = held_back
+"""
+"""A bank that moves the money, and whose answer never comes."""
+
+
 def test_a_client_that_is_killed_in_a_payment_finds_out_what_became_of_it(city: Path, bank: Bank) -> None:
-    with bank.running("--pause-ms", "3000"):
+    with bank.running(before=HELD_BACK):
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        client = Started("bank", *pay(city, "KILLED"), **quiet)
-        give_up = time.monotonic() + 30
+        client = Started("bank", *pay(city, "KILLED"), "--seconds", "60", **quiet)
+        give_up = time.monotonic() + 50
         while not bank.moved("KILLED") and time.monotonic() < give_up:
-            time.sleep(0.3)
+            time.sleep(0.05)
         client.send_signal(signal.SIGKILL)
         client.wait()
     assert bank.moved("KILLED") == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,7 +24,7 @@ from terminals.fares import Place
 from terminals.tap import Colour
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from terminals.terminal import Terminal
@@ -45,6 +44,7 @@ from tests.hebat.card_desk import (
     vault_of,
     version,
 )
+from tests.ports import held_ports
 
 pytest_plugins = ["tests.hebat.card_desk_fixtures"]
 
@@ -327,9 +327,7 @@ def test_a_place_that_cannot_be_written_is_one_sentence(
 
 
 @pytest.fixture
-def unused_port() -> int:
+def unused_port() -> Iterator[int]:
     """A port where nobody listens."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    with held_ports() as port:
+        yield port

@@ -96,7 +96,7 @@ def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
         read_trips(path)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.sampled_from(COLUMNS), st.text(max_size=30))
 def test_whatever_stands_in_a_column_is_read_or_refused(tmp_path: Path, column: str, value: str) -> None:
     try:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import pytest
 
 from tests.certificates import certificate
+from tests.ports import held_ports
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,6 @@ CONSOLE: Final = "console.kartu.example"
 BANK: Final = "127.0.0.2"
 """The bank's network, as far as this machine goes."""
 PATIENCE: Final = 20.0
-TRIES: Final = 5
 SECRET_PATH: Final = "/t?e=00112233445566778899aabbccddeeff&c=0011223344556677"
 AROUND: Final = """
 {user}
@@ -125,12 +125,6 @@ class Proxy:
             return str(secured.version()), cipher[0]
 
 
-def free_port() -> int:
-    with socket.socket() as line:
-        line.bind(("127.0.0.1", 0))
-        return int(line.getsockname()[1])
-
-
 def configured(folder: Path, plain: int, secure: int, behind: int) -> str:
     """The shipped file, with this test's ports and certificate in the place of an operator's."""
     text = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
@@ -156,22 +150,21 @@ def configured(folder: Path, plain: int, secure: int, behind: int) -> str:
 
 @contextmanager
 def running(program: str, folder: Path, behind: int) -> Iterator[tuple[int, int]]:
-    """nginx until the end of the block: its plain and its secure port. A port that somebody else took meanwhile is drawn again."""
-    said = ""
-    for _ in range(TRIES):
-        plain, secure = free_port(), free_port()
+    """nginx until the end of the block: its plain and its secure port."""
+    with held_ports(2) as plain:
+        secure = plain + 1
         (folder / "nginx.conf").write_text(configured(folder, plain, secure, behind), encoding="utf-8")
         process = subprocess.Popen(
             [program, "-p", str(folder), "-c", str(folder / "nginx.conf")], stderr=subprocess.PIPE, text=True
         )
+        started = answers(process, secure)
         try:
-            if answers(process, secure):
+            if started:
                 yield plain, secure
-                return
         finally:
             process.terminate()
             said = process.communicate(timeout=PATIENCE)[1]
-    pytest.fail(f"nginx did not start: {said}")
+    assert started, f"nginx did not start: {said}"
 
 
 def answers(process: subprocess.Popen[str], port: int) -> bool:

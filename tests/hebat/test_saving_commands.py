@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,12 +21,16 @@ from ledger.cardholder.reading import wallet
 from ledger.cardholder.savings import Consent, Progress
 from tests.founding import found
 from tests.hebat.test_bank_commands import Bank, run
+from tests.ports import held_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SAVER = "3000000003"
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> tuple[Folder, str, Bank]:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Folder, str, Bank]]:
     """A city with one card and a line to one bank."""
     folder, clock = Folder(tmp_path_factory.mktemp("city") / "city"), SystemClock()
     found(folder, clock, "demo")
@@ -33,17 +38,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> tuple[Folder, str, Bank]:
         issuer = Issuer(city, 5)
         card = issuer.issue(9, 1, Concession.GENERAL, service_day(clock.now()), registered=True)
         issuer.register([card])
-    bank = Bank(tmp_path_factory.mktemp("bank"))
-    bank.make(
-        folder.root,
-        "--title",
-        "Bank Negara Indonesia",
-        "--service-id",
-        "   88010",
-        "--bank-key",
-        bank.folder / "bank.pem",
-    )
-    return folder, str(card.identity.card_number), bank
+    with held_ports() as port:
+        bank = Bank(tmp_path_factory.mktemp("bank"), port)
+        paper = ("--bank-key", bank.folder / "bank.pem")
+        bank.make(folder.root, "--title", "Bank Negara Indonesia", "--service-id", "   88010", *paper)
+        yield folder, str(card.identity.card_number), bank
 
 
 def saving(folder: Folder, command: str, card: str, *more: str, code: int = 0) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,7 +42,7 @@ def server() -> Iterator[LoopbackServer]:
 
 def connect(server: LoopbackServer) -> socket.socket:
     host, port = server.address.removeprefix("http://").split(":")
-    return socket.create_connection((host, int(port)), timeout=15)
+    return socket.create_connection((host, int(port)), timeout=30)
 
 
 def until_end(sock: socket.socket) -> bytes:
@@ -78,6 +79,16 @@ def is_cut(sock: socket.socket, sent: bytes) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def until_let_in(server: LoopbackServer) -> int:
+    """The answer once there is room: the server hears of a line that was closed a moment later."""
+    for _ in range(100):
+        with suppress(ConnectionError), connect(server) as sock:
+            if (status := get(sock, "/nothing")) != 429:
+                return status
+        time.sleep(0.1)
+    return 429
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /big HT", b"GET /big HTTP/1.1\r\nHost: x\r\nX-A: "])
@@ -189,9 +200,7 @@ def test_one_connection_too_many_is_sent_away_at_once(
             assert told(answer)["status"] == 429
             assert b"Retry-After: 1" in answer
         kept.pop().close()
-        time.sleep(0.2)
-        with connect(server) as sock:
-            assert get(sock, "/nothing") == 404
+        assert until_let_in(server) == 404
     finally:
         for sock in kept:
             sock.close()

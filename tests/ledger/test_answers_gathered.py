@@ -61,7 +61,7 @@ def test_a_commit_waits_no_longer_than_a_share_of_what_it_takes() -> None:
 
 def test_an_answer_reaches_everybody_who_waits_for_it() -> None:
     answer, heard = Answer(), list[Any]()
-    threads = [threading.Thread(target=lambda: heard.append(answer.result(10))) for _ in range(3)]
+    threads = [threading.Thread(target=lambda: heard.append(answer.result(60))) for _ in range(3)]
     for thread in threads:
         thread.start()
     answer.add_done_callback(lambda done: heard.append(done.result(0)))

@@ -64,7 +64,11 @@ def row(number: int) -> tuple[int, int, bytes, str]:
     return number, -number, b"%d" % number, str(number)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(
     rows=st.lists(st.tuples(st.integers(-(1 << 31), (1 << 31) - 1), INT64, st.binary(max_size=40), TEXT),
                   min_size=1, max_size=20, unique_by=lambda one: one[0]),

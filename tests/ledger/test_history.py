@@ -109,7 +109,10 @@ def check_by_hand(ledger: Ledger, data: st.DataObject) -> None:
 
 
 @settings(
-    max_examples=15, phases=QUICK, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=15,
+    phases=QUICK,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(batches(), st.data())
 def test_statements_of_all_accounts_are_those_kept_by_hand(
@@ -130,7 +133,10 @@ def test_statements_of_all_accounts_are_those_kept_by_hand(
 
 
 @settings(
-    max_examples=3, phases=QUICK, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=3,
+    phases=QUICK,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.data())
 def test_statements_are_those_kept_by_hand_on_postgresql(postgres_url: str, data: st.DataObject) -> None:

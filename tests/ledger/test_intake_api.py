@@ -129,7 +129,11 @@ def test_wrong_addresses_get_problems_too(client: httpx2.Client, path: str) -> N
     expect_problem(response, response.status_code)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.binary(min_size=1, max_size=300))
 def test_garbage_never_brings_the_server_down(client: httpx2.Client, body: bytes) -> None:
     expect_problem(post(client, body), 400)

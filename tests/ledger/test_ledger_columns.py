@@ -95,8 +95,8 @@ def test_a_link_never_reaches_into_the_next_unit(file_ledger: Ledger) -> None:
     open_ended = file_ledger.writer.submit(file_ledger.columns(rows_of(transfer(flags=Flag.LINKED))))
     after = file_ledger.writer.submit(file_ledger.columns(rows_of(transfer())))
     gate.let_go()
-    assert open_ended.result(10)[0].result is Result.LINKED_OPEN
-    assert after.result(10)[0].position == 1
+    assert open_ended.result(60)[0].result is Result.LINKED_OPEN
+    assert after.result(60)[0].position == 1
 
 
 def test_units_that_are_applied_together_get_answers_of_their_own(ledger: Ledger) -> None:
@@ -113,16 +113,16 @@ def test_units_that_are_applied_together_get_answers_of_their_own(ledger: Ledger
             broken["debit"] = -1
         last = ledger.writer.submit(ledger.columns(broken))
         gate.let_go()
-        found = [answer.result(10).positions.tolist() for answer in answers]
+        found = [answer.result(60).positions.tolist() for answer in answers]
         assert [len(one) for one in found] == parts
         together = [position for one in found for position in one]
         assert together == list(range(together[0], together[0] + sum(parts)))
-        assert refused.result(10)[0].result is Result.EXCEEDS_CREDITS
+        assert refused.result(60)[0].result is Result.EXCEEDS_CREDITS
         if parts[1] == 0:
             with pytest.raises(AccountUnknown):
-                last.result(10)
+                last.result(60)
         else:
-            assert last.result(10).all_posted
+            assert last.result(60).all_posted
         block = ledger.head().block
         with ledger.database.transaction() as connection:
             assert read_documents(connection, block) == [b"%d" % count for count in parts]
@@ -147,7 +147,7 @@ def test_side_rows_of_all_units_of_a_commit_are_there_and_in_order(ledger: Ledge
     ]
     gate.let_go()
     for answer in answers:
-        answer.result(10)
+        answer.result(60)
     assert [bodies_of(None, ledger, 900 + at) for at in range(5)] == [
         [b"", b"\0" * at, b"x"] for at in range(5)
     ]
@@ -160,7 +160,7 @@ def test_a_unit_that_reads_sees_what_units_before_it_added(ledger: Ledger) -> No
     first = ledger.writer.submit(Plain([transfer()], settle=adding(900, [b"first"])))
     second = ledger.writer.submit(Plain(plan=lambda tx: seen.append(bodies_of(tx, ledger, 900))))
     gate.let_go()
-    first.result(10), second.result(10)
+    first.result(60), second.result(10)
     assert seen == [[b"first"]]
 
 
@@ -173,9 +173,9 @@ def test_a_plan_that_fails_does_not_take_back_what_units_before_it_added(ledger:
     first = ledger.writer.submit(Plain([transfer()], settle=adding(900, [b"kept"])))
     second = ledger.writer.submit(Plain(plan=write_and_fail))
     gate.let_go()
-    first.result(10)
+    first.result(60)
     with pytest.raises(KeyError):
-        second.result(10)
+        second.result(60)
     assert bodies_of(None, ledger, 900) == [b"kept"]
 
 

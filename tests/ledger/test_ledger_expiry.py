@@ -39,7 +39,7 @@ def later(clock: SetClock, seconds: int) -> None:
 
 def eventually(ledger: Ledger, held: int) -> None:
     """Wait until this much is held for the purse, as readers see it."""
-    for _ in range(400):
+    for _ in range(2_400):
         if ledger.balance(PURSE).credits_pending == held:
             return
         time.sleep(0.025)

@@ -138,6 +138,6 @@ def test_readers_never_see_half_of_a_unit_while_the_writer_runs(file_ledger: Led
         answer.result(30)
     stop.set()
     for reader in readers:
-        reader.join(10)
+        reader.join(60)
     assert odd == []
     assert file_ledger.balance(PURSE).debits_posted == 1000

@@ -91,7 +91,7 @@ def test_units_on_both_sides_of_a_closing_that_wait_together_fall_on_its_two_sid
 
         def plan(self, _tx: Transaction) -> Sequence[Transfer]:
             entered.set()
-            assert go_on.wait(10)
+            assert go_on.wait(60)
             return ()
 
         def settle(self, posted: Sequence[Posted], _tx: Transaction) -> list[Posted]:
@@ -104,11 +104,11 @@ def test_units_on_both_sides_of_a_closing_that_wait_together_fall_on_its_two_sid
     today = file_ledger.open_window()
     submit = file_ledger.writer.submit
     slow = submit(Slow())
-    assert entered.wait(10)
+    assert entered.wait(60)
     answers = [submit(Fare()), submit(CloseWindow(today)), submit(Fare())]
     go_on.set()
-    window: Window = answers[1].result(10)
-    assert [slow.result(10), answers[0].result(10)[0].position, answers[2].result(10)[0].position] == [
+    window: Window = answers[1].result(60)
+    assert [slow.result(60), answers[0].result(10)[0].position, answers[2].result(10)[0].position] == [
         [],
         1,
         2,

@@ -84,7 +84,7 @@ def test_units_that_wait_together_are_committed_together(file_ledger: Ledger) ->
     gate = Gate(file_ledger)
     answers = [file_ledger.writer.submit(Plain([transfer()], document=b"%d" % at)) for at in range(5)]
     gate.let_go()
-    positions = [answer.result(10)[0].position for answer in answers]
+    positions = [answer.result(60)[0].position for answer in answers]
     assert positions == [1, 2, 3, 4, 5]
     assert blocks_of(file_ledger) == 1
     with file_ledger.database.transaction() as connection:
@@ -104,7 +104,7 @@ def test_a_unit_sees_what_units_before_it_did(file_ledger: Ledger) -> None:
     )
     second = file_ledger.writer.submit(Plain(plan=look))
     gate.let_go()
-    first.result(10), second.result(10)
+    first.result(60), second.result(10)
     assert looks == [(0, Freshness.FRESH, 1, 0), (4, Freshness.SEEN, 2, 1)]
 
 
@@ -119,8 +119,8 @@ def test_a_plan_that_fails_fails_alone_and_takes_back_what_it_wrote(ledger: Ledg
     after = ledger.writer.submit(Plain([transfer()]))
     gate.let_go()
     with pytest.raises(KeyError):
-        bad.result(10)
-    assert [good.result(10)[0].position, after.result(10)[0].position] == [1, 2]
+        bad.result(60)
+    assert [good.result(60)[0].position, after.result(10)[0].position] == [1, 2]
     ledger.database.check()
     assert blocks_of(ledger) == 1
 
@@ -149,9 +149,9 @@ def test_a_refusal_too_waits_for_the_commit_it_may_rest_on(file_ledger: Ledger) 
     poison = file_ledger.writer.submit(Plain(settle=refuse(OSError("disk"))))
     gate.let_go()
     with pytest.raises(UnitFailed):
-        poison.result(10)
+        poison.result(60)
     with pytest.raises(NotWritten):
-        bad.result(10)
+        bad.result(60)
 
 
 def test_a_fault_in_one_unit_fails_it_alone_and_the_ledger_goes_on(url: str, clock: SetClock) -> None:
@@ -164,15 +164,15 @@ def test_a_fault_in_one_unit_fails_it_alone_and_the_ledger_goes_on(url: str, clo
         waiting = [ledger.writer.submit(Plain([transfer(amount=11)])) for _ in range(3)]
         gate.let_go()
         with pytest.raises(UnitFailed, match="a fault"):
-            failed.result(10)
+            failed.result(60)
         with pytest.raises(NotWritten, match="send it again"):
-            before.result(10)
-        assert [answer.result(10)[0].position for answer in waiting] == [2, 3, 4]
+            before.result(60)
+        assert [answer.result(60)[0].position for answer in waiting] == [2, 3, 4]
         assert ledger.balance(PURSE).debits_posted == 36
         # The same bytes again cost nothing; what was told to send again may.
         head = ledger.head()
         with pytest.raises(UnitFailed, match="a fault"):
-            ledger.writer.submit(poison).result(10)
+            ledger.writer.submit(poison).result(60)
         assert ledger.head() == head
         assert ledger.post([transfer(amount=7)])[0].position == 5
         assert ledger.rebuild_check() == 5
@@ -184,7 +184,7 @@ def test_a_row_that_the_database_refuses_costs_others_one_more_try_at_most(url: 
         tx.add(meta, {"partition": WHOLE, "name": ["twice"], "value": [1]})
 
     with Ledger.open(url, clock) as ledger:
-        ledger.writer.submit(Plain([transfer()], settle=row)).result(10)
+        ledger.writer.submit(Plain([transfer()], settle=row)).result(60)
         for _ in range(2):
             gate = Gate(ledger)
             twice = ledger.writer.submit(Plain([transfer()], settle=row, document=b"twice"))
@@ -203,7 +203,7 @@ def test_units_that_remember_are_told_to_forget_what_was_not_written(file_ledger
     file_ledger.post([transfer()])
     assert forgotten == []
     with pytest.raises(UnitFailed):
-        file_ledger.writer.submit(Plain([transfer()], settle=refuse(KeyError("a fault")))).result(10)
+        file_ledger.writer.submit(Plain([transfer()], settle=refuse(KeyError("a fault")))).result(60)
     assert forgotten == [1]
 
 
@@ -217,7 +217,7 @@ def test_a_full_queue_is_said_early(
         with pytest.raises(Overloaded, match="2 units are waiting"):
             ledger.writer.submit(Plain([transfer()]))
         gate.let_go()
-        assert [answer.result(10)[0].position for answer in accepted] == [1, 2]
+        assert [answer.result(60)[0].position for answer in accepted] == [1, 2]
 
 
 def test_a_caller_that_gives_up_waiting_harms_nobody(file_ledger: Ledger) -> None:
@@ -226,7 +226,7 @@ def test_a_caller_that_gives_up_waiting_harms_nobody(file_ledger: Ledger) -> Non
     after = file_ledger.writer.submit(Plain([transfer()]))
     assert given_up.cancel()
     gate.let_go()
-    assert after.result(10)[0].position == 1
+    assert after.result(60)[0].position == 1
     assert file_ledger.post([transfer()])[0].position == 2
 
 
@@ -250,7 +250,7 @@ def test_a_commit_takes_no_more_than_its_limit(
         gate = Gate(ledger)
         answers = [ledger.writer.submit(Plain([transfer()] * 4)) for _ in range(6)]
         gate.let_go()
-        assert [answer.result(10)[-1].position for answer in answers] == [4, 8, 12, 16, 20, 24]
+        assert [answer.result(60)[-1].position for answer in answers] == [4, 8, 12, 16, 20, 24]
         assert [len(ledger.rows()), blocks_of(ledger)] == [24, 2]
 
 
@@ -273,7 +273,7 @@ def test_others_may_write_between_a_units_reads_and_its_commit(file_ledger: Ledg
     started, failures = threading.Event(), []
 
     def register() -> None:
-        started.wait(10)
+        started.wait(60)
         try:
             with file_ledger.database.transaction() as connection:
                 connection.execute(text("INSERT INTO meta VALUES (0, 'other', 1)"))
@@ -288,8 +288,8 @@ def test_others_may_write_between_a_units_reads_and_its_commit(file_ledger: Ledg
     thread = threading.Thread(target=register)
     thread.start()
     answer = file_ledger.writer.submit(Plain([transfer()], plan=read))
-    assert answer.result(10)[0].position == 1
-    thread.join(10)
+    assert answer.result(60)[0].position == 1
+    thread.join(60)
     assert failures == []
 
 

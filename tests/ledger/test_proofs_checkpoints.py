@@ -123,7 +123,7 @@ def test_a_checkpoint_signs_the_tree_and_the_chain_of_its_day(
     max_examples=8,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(st.lists(AMOUNTS, min_size=1, max_size=4))
 def test_every_group_of_random_days_is_proven_under_every_checkpoint_since(

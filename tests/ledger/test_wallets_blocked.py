@@ -248,7 +248,11 @@ def test_a_block_that_another_process_wrote_is_followed_and_people_s_own_freeze_
 
 
 @given(st.lists(st.sampled_from([*DOORS.values(), "block", "unblock", "freeze", "thaw", "in"]), max_size=12))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_nothing_ever_leaves_while_a_card_is_blocked_or_its_wallet_frozen(
     wallets: Wallets, steps: list[str | Callable[[Wallets, Card], None]]
 ) -> None:

@@ -175,6 +175,7 @@ def test_a_writer_that_stands_still_is_not_ready_but_alive(
         assert (answer.status_code, answer.json()["failing"]) == (503, ["lag"])
         assert answer.headers["retry-after"] == "1"
         assert partner.http.get("/health").status_code == 200
+    monkeypatch.undo()
     served.rooms.readiness._found_at = float("-inf")
     assert partner.http.get("/ready").status_code == 200
 

@@ -46,11 +46,11 @@ class Gate:
     def __init__(self, ledger: Ledger) -> None:
         self.entered, self._open = threading.Event(), threading.Event()
         self.answer = ledger.writer.submit(Plain(plan=self._wait))
-        assert self.entered.wait(10)
+        assert self.entered.wait(60)
 
     def _wait(self, _tx: Transaction) -> None:
         self.entered.set()
-        assert self._open.wait(10)
+        assert self._open.wait(60)
 
     def let_go(self) -> None:
         self._open.set()

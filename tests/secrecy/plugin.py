@@ -127,7 +127,7 @@ class SecretWatch:
         """Everything that was told is taken in; an empty message is the last."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
             last.sendto(b"", self._socket.getsockname())
-        self._listener.join(10)
+        self._listener.join(60)
         self._socket.close()
 
     # What is said

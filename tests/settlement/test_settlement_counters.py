@@ -134,7 +134,11 @@ def empty(tmp_path: Path) -> Iterator[Database]:
     database.close()
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(arrivals=ARRIVALS)
 def test_night_after_night_finds_what_reading_everything_finds(
     empty: Database, arrivals: list[set[int]]

@@ -184,7 +184,7 @@ def batch(city: Participants, rupiah: list[int]) -> tuple[Item, ...]:
     return tuple(made)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(names=NAMES, rupiah=st.lists(st.integers(1, 10**12), min_size=6, max_size=6))
 def test_every_batch_is_valid_against_the_schema_and_the_same_each_time(
     names: list[str], rupiah: list[int], data: Path

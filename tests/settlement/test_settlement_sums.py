@@ -121,7 +121,9 @@ def check(worked: Worked) -> None:
 
 
 @settings(
-    max_examples=60 if LONG else 3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60 if LONG else 3,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(acts=st.lists(st.tuples(st.sampled_from(ACTS), PICK), min_size=4, max_size=20 if LONG else 10))
 @example(

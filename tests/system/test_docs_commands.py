@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ import pytest
 import typer
 
 from hebat.cli import app
+from tests.ports import held_ports
 from tests.system.conftest import ROOT
 from tests.system.docs_shell import Command, Shell, blocks, missing
 
@@ -47,11 +47,8 @@ STORIES = [page for page in PAGES if story(page)]
 
 @pytest.fixture
 def shell(tmp_path: Path, demo: Demo) -> Iterator[Shell]:
-    """A shell whose server takes a free port, and in which a demo day was kept."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with Shell(tmp_path / "checkout", demo.folder, port=port) as made:
+    """A shell whose server has a port of its own, and in which a demo day was kept."""
+    with held_ports() as port, Shell(tmp_path / "checkout", demo.folder, port=port) as made:
         yield made
 
 

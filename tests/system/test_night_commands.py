@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import sqlite3
 import subprocess
 import time
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
 
 from tests.system.conftest import hebat
-from tests.system.ready import Started
+from tests.system.ready import BEFORE, Started
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,11 +46,27 @@ def test_a_settled_night_run_again_says_the_same_and_that_there_are_breaks_to_lo
     assert not any(one["unexplained"] for one in night["three_way"])
 
 
+STANDS_STILL = """
+import time
+from ledger.book import Ledger
+close = Ledger.close_window
+def closed_and_still(self, day):
+    close(self, day)
+    time.sleep(600)
+Ledger.close_window = closed_and_still
+"""
+"""A night that goes no further once it has closed a window: it is killed there, however busy the machine is."""
+
+
+def still() -> dict[str, str]:
+    return os.environ | {BEFORE: STANDS_STILL}
+
+
 def test_a_night_that_is_killed_goes_on_where_it_was(city: Path, tmp_path: Path) -> None:
     folder = tmp_path / "city"
     shutil.copytree(city, folder)
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    with Started("night", "--data", folder, **quiet) as running:
+    with Started("night", "--data", folder, env=still(), **quiet) as running:
         while running.poll() is None and closed_windows(folder) < 2:
             time.sleep(0.005)
         running.send_signal(signal.SIGKILL)
@@ -62,9 +79,9 @@ def test_a_night_that_is_killed_goes_on_where_it_was(city: Path, tmp_path: Path)
 
 
 @contextmanager
-def server_of(folder: Path) -> Iterator[tuple[Started, str]]:
+def server_of(folder: Path, **options: Any) -> Iterator[tuple[Started, str]]:
     """A city served by a process of its own: that process, and its address."""
-    with Started("serve", "--data", folder, "--port", "0", stdout=subprocess.PIPE) as process:
+    with Started("serve", "--data", folder, "--port", "0", stdout=subprocess.PIPE, **options) as process:
         assert process.stdout is not None
         try:
             yield process, process.stdout.readline().split("/night")[0]
@@ -96,7 +113,7 @@ def test_a_night_beside_a_server_is_run_by_it_and_the_server_goes_on_answering(
 def test_a_server_that_is_killed_in_a_night_leaves_one_that_goes_on(city: Path, tmp_path: Path) -> None:
     folder = tmp_path / "city"
     shutil.copytree(city, folder)
-    with server_of(folder) as (process, _):
+    with server_of(folder, env=still()) as (process, _):
         before = closed_windows(folder)
         pipes = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
         with Started("night", "--data", folder, **pipes) as asking:

@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 import textwrap
-import time
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +52,13 @@ def checkout(tmp_path: Path) -> Path:
 
 def run(checkout: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Call the script of a checkout as a person would, with an index that does not answer."""
+    with begun(checkout, *arguments, **environment) as process:
+        out, err = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def begun(checkout: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """The script at work."""
     nowhere = {
         "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
         "PIP_CONFIG_FILE": os.devnull,
@@ -62,7 +68,9 @@ def run(checkout: Path, *arguments: str, **environment: str) -> subprocess.Compl
     }
     command = [sys.executable, str(checkout / "run"), *arguments]
     environment = {**os.environ, **nowhere, **environment}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def stamp_of(checkout: Path) -> dict[str, Any]:
@@ -271,20 +279,23 @@ def test_a_failed_addition_leaves_what_was_there(checkout: Path) -> None:
 def test_two_at_once_wait_for_each_other(checkout: Path, run_script: Any) -> None:
     (checkout / "var").mkdir()
     holder = textwrap.dedent(f"""
-        import fcntl, time
+        import fcntl, sys
         with open({str(checkout / "var" / "run.lock")!r}, "w") as held:
             fcntl.flock(held, fcntl.LOCK_EX)
             print("held", flush=True)
-            time.sleep(1.5)
+            sys.stdin.read()
     """)
-    with subprocess.Popen([sys.executable, "-c", holder], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        began = time.monotonic()
-        told = run(checkout, "demo")
-    assert time.monotonic() - began > 1
-    assert told.stderr.startswith("Another ./run is setting up")
-    assert told.stdout == "hebat demo\n"
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", holder], **pipes) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == "held\n"
+        with begun(checkout, "demo") as second:
+            assert second.stderr is not None
+            assert second.stderr.readline().startswith("Another ./run is setting up")
+            assert second.poll() is None
+            assert not (checkout / ".venv" / "run.json").exists()
+            first.communicate("")
+            assert second.communicate(timeout=60)[0] == "hebat demo\n"
 
 
 # Debian packages

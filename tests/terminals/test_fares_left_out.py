@@ -36,7 +36,9 @@ if TYPE_CHECKING:
 REVERSAL_S: Final = 15 * 60
 STOPS = st.integers(1, 4)
 RIDES = st.lists(st.tuples(st.integers(4, 500), STOPS, st.integers(4, 239), STOPS), min_size=1, max_size=12)
-MANY = settings(FEW, max_examples=120, suppress_health_check=[HealthCheck.filter_too_much])
+MANY = settings(
+    FEW, max_examples=120, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow]
+)
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def test_each_payment_gives_one_receipt_and_a_refusal_none(till: Station, vault:
     till.press("sale", "5000")
     till.tapped(card(vault, 1_000, 2))
     till.tapped(card(vault))
-    assert paper.wait(10)
+    assert paper.wait(60)
     assert printed == [1]
 
 

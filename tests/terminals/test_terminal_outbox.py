@@ -76,7 +76,11 @@ steps = st.lists(st.sampled_from(["ready", "intent", "void", "send", "settle", "
 
 
 @given(steps)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=15,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_over_any_life_numbers_have_no_gap_come_once_and_go_up_in_order(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str]
 ) -> None:

@@ -80,7 +80,11 @@ def test_one_shift_at_a_time_and_none_without_a_name(outbox: Outbox) -> None:
 @given(
     st.lists(st.sampled_from(["tap", "paid", "void", "reopen", "shift", "send"]), max_size=25),
 )
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=20,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 def test_shift_sums_are_the_records_however_the_day_goes(
     tmp_path_factory: pytest.TempPathFactory, steps: list[str]
 ) -> None:

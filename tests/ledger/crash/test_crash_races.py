@@ -41,7 +41,7 @@ def test_as_many_of_a_wallets_double_spends_succeed_as_its_balance_allows(
         start, results = threading.Barrier(THREADS), list[Result]()
 
         def spend() -> None:
-            start.wait(10)
+            start.wait(60)
             for _ in range(TRIES):
                 results.append(ledger.post([transfer(WALLET, OPERATOR, 100, flags=flags)])[0].result)
 
