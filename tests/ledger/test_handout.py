@@ -230,7 +230,7 @@ def test_keys_that_somebody_else_than_the_ledger_signed_are_not_taken(scene: Sce
 def test_another_citys_keys_do_not_replace_those_of_a_terminal(tmp_path: Path) -> None:
     drawn, context = X25519PrivateKey.generate(), context_of(b"request")
     public = drawn.public_key().public_bytes_raw()
-    vault = FileVault.create(tmp_path / "v", "a device's passphrase", 16)
+    vault = FileVault.create(tmp_path / "v", "ten violet otters", 16)
     vault.take_handout(
         seal([handout.Handed(KeyName("debit", 1), bytes(range(3, 19)))], public, context), drawn, context
     )

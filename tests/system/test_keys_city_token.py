@@ -208,14 +208,14 @@ def test_nothing_but_what_terminals_hold_lies_outside_of_the_token(folder: Folde
     with opened_beside(folder) as vault:
         for role in Role:
             with pytest.raises(KeyMisused) if role not in {Role.READ, Role.DEBIT} else nothing():
-                vault.subset(tmp_path / role.value, "a device's passphrase", [role])
+                vault.subset(tmp_path / role.value, "ten violet otters", [role])
         kinds = {ObjectClass.SECRET_KEY, ObjectClass.PRIVATE_KEY}
         keys = [
             one for one in vault._session.get_objects({Attribute.TOKEN: True}) if one.object_class in kinds
         ]
         assert len(keys) > 12
         assert {(one[Attribute.SENSITIVE], one[Attribute.EXTRACTABLE]) for one in keys} == {(True, False)}
-        held = {one.label for one in FileVault.open(tmp_path / "debit", "a device's passphrase").contents()}
+        held = {one.label for one in FileVault.open(tmp_path / "debit", "ten violet otters").contents()}
     assert held == {"debit"}
     with pytest.raises(KeyMisused, match="has no hand-out file"):
         CityToken._file(vault)

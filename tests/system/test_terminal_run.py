@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -27,7 +28,6 @@ from hebat.folder import Folder
 from keys.clock import SystemClock
 from keys.ledgervault import LedgerVault
 from terminals.outbox import Outbox
-from tests.card.pcscd import until
 from tests.system.conftest import ROOT, hebat
 from tests.system.ready import Started
 from tests.terminals.depot import IDENTITY, value_of
@@ -119,6 +119,14 @@ def press(address: str, action: str, value: str) -> None:
     assert answer.status_code == 204, answer.text
 
 
+@contextmanager
+def shown(address: str) -> Iterator[Iterator[str]]:
+    """The words of the boards that a till shows from now on, the one that stands there first."""
+    with httpx2.stream("GET", f"{address}/events", timeout=60) as feed:
+        told = (line.removeprefix("data: ") for line in feed.iter_lines() if line.startswith("data: "))
+        yield (json.loads(one)["board"]["word"] for one in told)
+
+
 def memory_kb(process: subprocess.Popen[str]) -> int:
     """The most that a process ever had in memory."""
     status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii")
@@ -155,8 +163,13 @@ def test_a_tills_packages_alone_start_in_time_sell_at_a_reader_in_little_memory_
         press(address, "open-shift", "Kasir 1")
         for sold in range(1, SALES + 1):
             press(address, "sale", "1000")
-            with VpcdSlot(chip, pcscd.port):
-                until(lambda sold=sold: value_of(chip) == 50_000 - 1_000 * sold, "a sale", pcscd)  # type: ignore[misc]
+            with shown(address) as words:
+                assert "hold-card" in words
+                with VpcdSlot(
+                    chip, pcscd.port
+                ):  # not pulled away before the till has said so: it would be torn
+                    assert "paid" in words
+            assert value_of(chip) == 50_000 - 1_000 * sold
         assert memory_kb(process) < MEMORY_KB_MAX
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0
