@@ -20,6 +20,11 @@ RETRY_SECONDS: Final = 1
 _RETRIED: Final = frozenset({429, 503})
 
 
+def name_of(uri: str) -> str:
+    """The last part of a problem's address, which is ours and holds nothing of the caller's."""
+    return uri.rpartition("/")[2]
+
+
 @dataclass(frozen=True, slots=True)
 class ProblemType:
     """A kind of problem: its status, its title, and what it means for the caller."""
@@ -62,6 +67,11 @@ class Problem:
     def encoded(self) -> bytes:
         """The document's bytes."""
         return json.dumps(self.as_json(), separators=(",", ":")).encode()
+
+    @property
+    def name(self) -> str:
+        """What it is called in the log."""
+        return name_of(self.type)
 
     @property
     def headers(self) -> dict[str, str]:

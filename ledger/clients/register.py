@@ -102,10 +102,14 @@ class Clients:
 
     def allowed(self, authorisation: str, scope: Scope) -> Client:
         """The client, where it may do this; raises TokenRefused, ScopeMissing."""
-        client = self.known(authorisation)
-        if not client.may(scope):
-            raise ScopeMissing(f"{client.name} may not do this: it needs a token with the scope {scope}")
-        return client
+        return needed(self.known(authorisation), scope)
+
+
+def needed(client: Client, scope: Scope) -> Client:
+    """A client that is known, where it may do this; raises ScopeMissing."""
+    if not client.may(scope):
+        raise ScopeMissing(f"{client.name} may not do this: it needs a token with the scope {scope}")
+    return client
 
 
 def _digest(token: str) -> bytes:

@@ -18,7 +18,7 @@ import structlog
 HELD_SECONDS: Final = 0.25
 HELD_MAX: Final = 512
 KINDS_MAX: Final = 4096
-"""Kinds of calls (method, route, status, client) whose lines are kept ready."""
+"""Kinds of calls (method, route, status, client, problem) whose lines are kept ready."""
 _MS: Final = 987654321.5
 """No call takes as long: it shows where a rendered line has its duration."""
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
@@ -80,24 +80,30 @@ class AccessLog:
         self._plain: Any = structlog.wrap_logger(lines).bind()
         self._kept = _Kept()
         self._once: Any = structlog.wrap_logger(self._kept).bind()
-        self._kinds: dict[tuple[str, str, int, str], str | None] = {}
+        self._kinds: dict[tuple[str, str, int, str, str], str | None] = {}
         self._moments = _Moments()
 
-    def call(self, method: str, route: str, status: int, client: str, seconds: float) -> None:
-        """One line."""
-        kind, ms = (method, route, status, client), round(seconds * 1000, 1)
+    def call(
+        self, method: str, route: str, status: int, client: str, seconds: float, problem: str = ""
+    ) -> None:
+        """One line; `problem` names what refused the call."""
+        kind, ms = (method, route, status, client, problem), round(seconds * 1000, 1)
         if kind not in self._kinds and len(self._kinds) < KINDS_MAX:
             self._kinds[kind] = self._rendered(*kind)
         line = self._kinds.get(kind)
         if line is None:
-            self._plain.info("call", method=method, route=route, status=status, ms=ms, client=client)
+            self._plain.info(
+                "call", method=method, route=route, status=status, ms=ms, client=client, problem=problem
+            )
         else:
             self._lines.info(line % {"ms": ms, "at": self._moments.now()})
 
-    def _rendered(self, method: str, route: str, status: int, client: str) -> str | None:
+    def _rendered(self, method: str, route: str, status: int, client: str, problem: str) -> str | None:
         """The line of this kind with places for duration and time; None where they are not to be found in it once each."""
         self._kept.line = ""
-        self._once.info("call", method=method, route=route, status=status, ms=_MS, client=client)
+        self._once.info(
+            "call", method=method, route=route, status=status, ms=_MS, client=client, problem=problem
+        )
         line = self._kept.line.replace("%", "%%")
         if line.count(repr(_MS)) != 1 or len(_TIME.findall(line)) != 1:
             return None

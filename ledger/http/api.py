@@ -15,11 +15,11 @@ from starlette.exceptions import HTTPException
 
 from card.batch import BATCH_BYTES_MAX
 from ledger import problems
-from ledger.clients.register import FRESH_SECONDS
+from ledger.clients.register import FRESH_SECONDS, needed
 from ledger.errors import BatchMalformed, BatchTooLarge, LedgerError, Overloaded, TokenRefused
 from ledger.http.asgi import JSON, Reply, header, problem_reply, whole
 from ledger.http.cursors import CURSOR_CHARS_MAX, PAGE, PAGE_MAX
-from ledger.http.front import fault
+from ledger.http.front import PROBLEM, fault
 from ledger.problems import CONTENT_TYPE, Problem, ProblemType, problem_of, type_of
 
 if TYPE_CHECKING:
@@ -103,25 +103,26 @@ class Guard:
         """The client that calls; raises TokenRefused, ScopeMissing, StorageError."""
         if self._clients.older_than(FRESH_SECONDS):
             await self._fresh()
-        authorisation = header(request.scope, b"authorization") or ""
         try:
-            client = self._clients.allowed(authorisation, scope)
+            return self._let_in(request.scope, scope)
         except TokenRefused:
             # It may have been made a moment ago; guessers make us look ten times a second at most, and wait for it.
             if not self._clients.older_than(LOOK_SECONDS):
                 await asyncio.sleep(LOOK_SECONDS)
             await self._fresh()
-            client = self._clients.allowed(authorisation, scope)
-        request.scope["state"]["client"] = client
-        return client
+            return self._let_in(request.scope, scope)
 
     def admit_now(self, scope_of_call: Any, scope: Scope) -> Client | None:
         """The same without waiting; None where the list is to be read first. Raises TokenRefused, ScopeMissing."""
         if self._clients.older_than(FRESH_SECONDS):
             return None
-        client = self._clients.allowed(header(scope_of_call, b"authorization") or "", scope)
+        return self._let_in(scope_of_call, scope)
+
+    def _let_in(self, scope_of_call: Any, scope: Scope) -> Client:
+        """Who calls is noted before it is asked what they may: the log names a client that tries what it may not."""
+        client = self._clients.known(header(scope_of_call, b"authorization") or "")
         scope_of_call["state"]["client"] = client
-        return client
+        return needed(client, scope)
 
     async def _fresh(self) -> None:
         """Read the list again; whoever comes meanwhile waits for the same reading."""
@@ -258,9 +259,11 @@ def problem_of_any(error: Exception) -> Problem:
 def install_problems(application: FastAPI) -> None:
     """Answer every error of the ledger and of the request itself as an RFC 9457 problem."""
 
-    async def told(_request: Request, error: Exception) -> Response:
+    async def told(request: Request, error: Exception) -> Response:
         extra = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
-        return answer(problem_of_any(error), extra)
+        problem = problem_of_any(error)
+        request.scope["state"][PROBLEM] = problem.name
+        return answer(problem, extra)
 
     for kind in (LedgerError, RequestValidationError, HTTPException, Exception):
         application.exception_handler(kind)(told)

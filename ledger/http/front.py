@@ -6,6 +6,7 @@ route, and would answer it the same way.
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +14,7 @@ import structlog
 
 from ledger.http.access import AccessLog, Lines
 from ledger.http.asgi import problem_reply, whole
-from ledger.problems import BUSY, CONTENT_TYPE, UNKNOWN
+from ledger.problems import BUSY, CONTENT_TYPE, UNKNOWN, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 CALLS_MAX: Final = 1024
 """Calls that may be under way in one server."""
 NO_ROUTE: Final = "(none)"
+PROBLEM: Final = "ledger.problem"
+"""Where a call's state has the name of the problem that it was answered with."""
+_REFUSED_FROM: Final = 400
 GUARDS: Final = {
     b"x-content-type-options": b"nosniff",
     b"cache-control": b"no-store",
@@ -112,6 +116,7 @@ class Front:
         try:
             if self.under_way > self._calls_max:
                 busy = BUSY.problem(f"{self._calls_max} calls are under way: come back in a second")
+                scope["state"][PROBLEM] = busy.name
                 await problem_reply(busy, CONTENT_TYPE)(scope, receive, telling)
                 return
             hot = self._hot.find(scope)
@@ -122,6 +127,7 @@ class Front:
                 route, endpoint = hot
                 reply = await _answered(endpoint, scope, receive)
                 telling.status = reply.status
+                _note_problem(reply, scope)
                 if not self._said(reply, scope):
                     await reply(scope, receive, telling)
         finally:
@@ -162,7 +168,14 @@ class Front:
         method = scope["method"]
         self._seen(method, route, status, seconds)
         client = scope["state"].get("client")
-        self._log.call(method, route, status, client.name if client is not None else "", seconds)
+        name = client.name if client is not None else ""
+        self._log.call(method, route, status, name, seconds, scope["state"].get(PROBLEM, ""))
+
+
+def _note_problem(reply: Reply, scope: Scope) -> None:
+    """What refused a call, for its line: who tries doors shows in the log by which of them were shut."""
+    if reply.status >= _REFUSED_FROM and reply.media_type == CONTENT_TYPE:
+        scope["state"][PROBLEM] = name_of(json.loads(reply.body)["type"])
 
 
 class _Telling:

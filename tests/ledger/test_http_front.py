@@ -17,6 +17,7 @@ from ledger.http.access import HELD_MAX, AccessLog, Lines
 from ledger.http.api import answered_by, install_problems
 from ledger.http.asgi import Reply
 from ledger.http.front import Front, HotRoutes
+from ledger.problems import BUSY, UNKNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -94,6 +95,28 @@ def test_a_call_is_a_line_with_its_route_and_never_its_address_or_token(logged: 
     assert called.told == [("GET", "/c/{token}", 200), ("GET", "(none)", 404)]
 
 
+def test_a_refused_call_says_in_its_line_what_refused_it_and_nothing_of_what_was_sent(logged: Any) -> None:
+    """By the framework, by a hot route, by the bound on calls, and by a mistake of our own."""
+
+    async def run() -> None:
+        called = Called(calls_max=1)
+        await called.get("/c/secret-page")
+        await called.get("/nothing/secret-path")
+        await called.get("/broken/secret-door")
+        waits = asyncio.create_task(called.get("/slow"))
+        await asyncio.sleep(0)
+        await called.get("/c/secret-page")
+        called.release.set()
+        await waits
+        await asyncio.sleep(0.4)
+
+    asyncio.run(run())
+    lines = [line for line in logged() if line["event"] == "call"]
+    told = [(line["status"], line["problem"]) for line in lines]
+    assert told == [(200, ""), (404, "not-found"), (500, UNKNOWN.name), (429, BUSY.name), (200, "")]
+    assert "secret" not in json.dumps(lines)
+
+
 def test_each_line_of_a_kind_is_rendered_as_the_first_with_a_time_and_duration_of_its_own(
     logged: Any,
 ) -> None:
@@ -106,7 +129,7 @@ def test_each_line_of_a_kind_is_rendered_as_the_first_with_a_time_and_duration_o
         for seconds in (0.0015, 2.0):
             log.call("GET", "/100%/{of}", 200, "shop", seconds)
         structlog.wrap_logger(lines).info(
-            "call", method="GET", route="/100%/{of}", status=200, ms=7.5, client="shop"
+            "call", method="GET", route="/100%/{of}", status=200, ms=7.5, client="shop", problem=""
         )
         lines.flush()
 
