@@ -10,6 +10,7 @@ A transfer's two accounts lie in one partition, so that a table distributed by p
 from __future__ import annotations
 
 from enum import IntEnum, unique
+from functools import lru_cache
 from typing import NamedTuple, NewType
 
 from ledger.errors import AccountUnknown
@@ -20,6 +21,8 @@ Partition = NewType("Partition", int)
 PARTITIONS = 64
 _NUMBER_BITS = 50
 _PARTITION_BITS = 6
+DESCRIBED = 1 << 14
+"""Accounts whose names are kept ready."""
 _MULTIPLIER = 0x9E3779B97F4A7C15  # 2^64 over the golden ratio: Knuth's multiplicative hash
 
 
@@ -102,6 +105,7 @@ def issuer_of(account: AccountId) -> int:
     return split(account).number // 10_000_000 % 10_000
 
 
+@lru_cache(DESCRIBED)
 def describe(account: AccountId) -> str:
     """An account as people name it: "purse 936000090000001" or "operator payable 12/07"."""
     code, partition, number = split(account)

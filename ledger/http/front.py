@@ -149,6 +149,7 @@ class Front:
             return False
         if found is None or not self._said(found[1], scope):
             return False
+        _note_problem(found[1], scope)
         self._note(scope, found[0], found[1].status, time.perf_counter() - began)
         return True
 
