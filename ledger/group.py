@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from ledger.answer import Answer
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     import numpy as np
     import numpy.typing as npt
 
@@ -36,6 +38,14 @@ class Waiting:
     answer: Answer = field(default_factory=Answer)
 
 
+@dataclass(frozen=True, slots=True)
+class Ahead:
+    """A group that another thread commits, and when that has ended, well or not."""
+
+    group: Group
+    ended: Future[None]
+
+
 @dataclass(slots=True)
 class Group:
     """Units of one commit. Filled by the preparing thread, then written by the committing one."""
@@ -53,8 +63,12 @@ class Group:
     """The block that it becomes; None where it has neither rows nor documents."""
     ready: JournalRows | None = None
     sealed: Sealed | None = None
+    before: Ahead | None = None
+    """What is still being committed ahead of it, where its rows go to the database beside that."""
     sent: bool = False
-    """True once the database may have it, whatever this process heard."""
+    """True once it may be committed, whatever this process heard."""
+    durable: bool = False
+    """True once it is committed, and readers see it."""
     answered: bool = False
     culprit: Waiting | None = None
     """The unit whose fault it is that the group failed, where that is known."""

@@ -63,7 +63,7 @@ class Database:
         self.url = sa.make_url(url)
         self.engine = self._pool(5)
         # Writing has connections of its own: readers that use theirs up must not keep the writer waiting.
-        self._writing = self._pool(1, asking=False)
+        self._writing = self._pool(1 if self.is_sqlite else 2, asking=False)
         self.guard: Callable[[sa.Connection], None] | None = None
         """Looks, first thing in each writing transaction, whether this server still holds its lease."""
 

@@ -4,6 +4,9 @@ Two threads work at once. One prepares a group: it asks units for their plans, m
 rows out for the database. The other writes and commits the group before. A unit's answer is given only after the commit that
 makes it durable (law 4), a refusal too: it may rest on what another unit did. Readers see balances of committed groups only.
 
+On PostgreSQL, where one connection is one processor core, two large groups are written at once, each over a connection of its own.
+The second sends the rows of its journal only, whose keys are its own, commits once the first has, and is rolled back where that fails.
+
 A commit that fails undoes what was prepared behind it. What became of it is looked up in the database (`ledger.recovery`): it is in
 the journal and its answers are given, or it is not and its units may be sent again. Then the writer goes on, with balances as the journal
 has them. A failed sync, a lost lease and a damaged journal stop it for good.
@@ -32,7 +35,7 @@ from ledger.errors import (
     StorageError,
 )
 from ledger.gathering import Gathering
-from ledger.group import Group, Waiting
+from ledger.group import Ahead, Group, Waiting
 from ledger.recovery import ANSWER_SECONDS_MAX, Behind, Broken, Faults, gone, is_final, unknown
 from ledger.rows.store import JournalRows
 from ledger.together import apply_alone, apply_together, blind_run
@@ -41,7 +44,6 @@ from ledger.windows import CUT_OFF, CloseWindow, Windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future
 
     from keys.clock import Clock
     from ledger.answer import Answer
@@ -55,6 +57,10 @@ QUEUE_MAX: Final = 4096
 """Units that may wait."""
 HANDED_OVER_ROWS_MIN: Final = 2_000
 """Rows from which a commit is worth another thread: to prepare fewer takes no longer than to wake one."""
+ABREAST: Final = 2
+"""Groups that PostgreSQL is given at once. SQLite has one writer."""
+ABREAST_ROWS_MIN: Final = 20_000
+"""Rows from which a group is sent while another one is: a smaller one gathers company meanwhile, and costs less a row."""
 
 
 class _Call(Enum):
@@ -92,8 +98,9 @@ class Writer:
         self._refusing: LedgerStopped | None = None
         self.committed: Callable[[int], None] = lambda _position: None
         """Told of the last position of each commit, by the thread that commits."""
-        self._committer = ThreadPoolExecutor(1, "ledger-committer")
-        self._under_way: Future[None] | None = None
+        self._abreast = 1 if database.is_sqlite else ABREAST
+        self._committer = ThreadPoolExecutor(self._abreast, "ledger-committer")
+        self._under_way: deque[Ahead] = deque()
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
 
@@ -221,13 +228,13 @@ class Writer:
 
     @property
     def _is_idle(self) -> bool:
-        return self._under_way is None or self._under_way.done()
+        return not self._under_way or self._under_way[-1].ended.done()
 
-    def _wait(self) -> None:
-        """Until the commit under way has ended, well or not."""
-        if self._under_way is not None:
-            self._under_way.result()
-            self._under_way = None
+    def _wait(self, left: int = 0) -> None:
+        """Until no more than so many commits are under way; those before have ended, well or not."""
+        while len(self._under_way) > left:
+            self._under_way[0].ended.result()
+            self._under_way.popleft()
 
     def _opened(self, group: Group) -> Connection:
         """The group's database transaction, begun after the commit before: what a plan reads must all be there."""
@@ -241,15 +248,16 @@ class Writer:
         return group.connection
 
     def _pass_on(self, group: Group) -> None:
-        """Have a group committed: by the other thread where that is worth it, in order in any case."""
-        self._wait()
+        """Have a group committed: by another thread where that is worth it, in order in any case."""
+        closing = isinstance(group.taken[-1].unit, CloseWindow)
+        self._wait(0 if closing or group.row_count < ABREAST_ROWS_MIN else self._abreast - 1)
         if self._broken:
             raise Behind
-        closing = isinstance(group.taken[-1].unit, CloseWindow)
         if closing or group.row_count < HANDED_OVER_ROWS_MIN:
             self._commit(group)
-        else:
-            self._under_way = self._committer.submit(self._commit, group)
+            return
+        group.before = self._under_way[-1] if self._under_way else None
+        self._under_way.append(Ahead(group, self._committer.submit(self._commit, group)))
 
     def _commit(self, group: Group) -> None:
         """Write and commit a group, then show readers its balances and give its answers; stops the writer where that fails."""
@@ -259,7 +267,7 @@ class Writer:
                 self._write(group)
             self._show(group)
         except BaseException as error:  # noqa: BLE001  whatever it is, what follows must wait for the truth
-            if len(group.taken) == 1 and not isinstance(error, StorageError):
+            if len(group.taken) == 1 and not isinstance(error, (StorageError, Behind)):
                 group.culprit = group.taken[0]
             self._break(group, error)
         else:
@@ -274,20 +282,35 @@ class Writer:
         if group.sealed is not None:
             self.engine.publish(group.sealed)
             self.committed(group.sealed.position)
+        group.durable = True
         last = group.taken[-1].unit if group.taken else None
         if isinstance(last, CloseWindow) and group.bodies:
             self.windows.closed(last.day)
 
     def _write(self, group: Group) -> None:
-        group.sent = True
         with group.commit:
             if group.connection is None:
                 group.connection = group.commit.enter_context(self._database.writing())
+            if group.before is not None:
+                self._write_beside(group, group.before)
             if group.tx is not None:
                 if group.block is not None:
                     store.add_block(group.tx.gathered, group.block, group.bodies)
                 copies = None if group.ready is None else group.ready.begin(group.connection)
                 group.tx.gathered.write(group.connection, copies)
+            group.sent = True
+
+    def _write_beside(self, group: Group, before: Ahead) -> None:
+        """Send its journal's rows while the commit before runs, then wait for that.
+
+        Nothing else goes ahead: two transactions that wait for each other's keys, while one waits here for the other, would wait for ever.
+        """
+        if group.ready is not None and group.connection is not None:
+            group.ready.send_ahead(group.connection)
+        before.ended.result()
+        group.before = None
+        if not before.group.durable:
+            raise Behind
 
     def _break(self, group: Group, error: BaseException) -> None:
         """Take note of a group that did not end well; nothing is committed behind it."""

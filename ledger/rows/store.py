@@ -48,6 +48,7 @@ class JournalRows:
         self._table = rowbytes.table_of(rows)
         self._day = Day(int(rows["business_date"][0]))
         self._copies = Copies()
+        self._copied = copied
         if copied:
             order, cuts = parts(self._table[:, 0])
             octets = binary.integer_tuples(self._table, order)
@@ -59,11 +60,18 @@ class JournalRows:
         if copies is not None:
             copies.send(connection.connection)
 
+    def send_ahead(self, connection: sa.Connection) -> None:
+        """On PostgreSQL send them now, unless a transaction beside this one may be making their day's table."""
+        if self._copied and has_day(connection, self._day):
+            self._copies.send(connection.connection)
+            self._copies = Copies()
+
     def begin(self, connection: sa.Connection) -> Copies | None:
         """On SQLite append them to the journal; on PostgreSQL give what does, for whoever has more to send along."""
         driver: Any = connection.connection
-        if len(self._copies):
-            begin_day(connection, self._day)
+        if self._copied:
+            if len(self._copies):
+                begin_day(connection, self._day)
             return self._copies
         native, handle = Native.find(), connection.info.get(HANDLE, 0)
         if native is not None and handle:
@@ -75,13 +83,19 @@ class JournalRows:
 
 def begin_day(connection: sa.Connection, day: Day) -> None:
     """PostgreSQL: a table for a business date's rows, unless this connection has seen one."""
+    if not has_day(connection, day):
+        connection.execute(sa.select(sa.func.ledger_open_day(int(day))))
+
+
+def has_day(connection: sa.Connection, day: Day) -> bool:
+    """PostgreSQL: whether there is a table for a business date's rows; asked until a connection has seen one that is committed."""
     known: set[int] = connection.info.setdefault("ledger_days", set())
     if day in known:
-        return
-    name = name_of_day(day)
-    if connection.execute(sa.select(sa.func.to_regclass(name))).scalar() is None:
-        connection.execute(sa.select(sa.func.ledger_open_day(int(day))))
+        return True
+    if connection.execute(sa.select(sa.func.to_regclass(name_of_day(day)))).scalar() is None:
+        return False
     known.add(day)
+    return True
 
 
 def name_of_day(day: Day) -> str:

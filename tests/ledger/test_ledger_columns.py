@@ -12,7 +12,7 @@ from keys.clock import Day, UnixMs
 from ledger import journal, tables
 from ledger.bulk import binary
 from ledger.bulk.gathered import Gathered
-from ledger.errors import AccountUnknown, TransferInvalid
+from ledger.errors import AccountUnknown, TransferInvalid, UnitFailed
 from ledger.store import read_documents
 from ledger.tables import WHOLE
 from ledger.transfer import ROW, Flag, Result
@@ -152,6 +152,15 @@ def test_side_rows_of_all_units_of_a_commit_are_there_and_in_order(ledger: Ledge
         [b"", b"\0" * at, b"x"] for at in range(5)
     ]
     assert "SAVEPOINT" not in said
+
+
+def test_a_day_that_begins_with_a_commit_that_fails_begins_with_the_next(ledger: Ledger) -> None:
+    twice = body(900, [b"one", b"other"]) | {"ordinal": np.zeros(2, np.int64)}
+    with pytest.raises(UnitFailed):
+        ledger.writer.submit(Plain([transfer()], settle=lambda tx: tx.add(tables.documents, twice))).result(
+            10
+        )
+    assert ledger.post([transfer()])[0].position == 1
 
 
 def test_a_unit_that_reads_sees_what_units_before_it_added(ledger: Ledger) -> None:

@@ -111,10 +111,11 @@ class Recorder:
 
 @pytest.fixture
 def recorded(url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Ledger, Recorder]]:
-    """A ledger whose writer is listened to, after its first commit of the day."""
+    """A ledger whose writer is listened to, after its first commits of the day: the second has seen that the day's table stayed."""
     database, recorder = Database(url), Recorder()
     recorder.listen(database, monkeypatch)
     with Ledger.open(database, SetClock(UnixMs(1_750_000_000_000))) as ledger:
+        ledger.post([transfer()])
         ledger.post([transfer()])
         recorder.said.clear()
         yield ledger, recorder

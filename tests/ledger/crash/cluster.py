@@ -142,6 +142,17 @@ class Cluster:
         _await_end(others)
         self.await_answer()
 
+    def revive(self) -> None:
+        """Wait until it has recovered by itself, or start it again where it gave up."""
+        deadline = time.monotonic() + START_SECONDS_MAX
+        assert self._postmaster is not None
+        while self._postmaster.poll() is None:
+            with suppress(psycopg2.OperationalError), closing(self.connect("postgres")):
+                return
+            assert time.monotonic() < deadline, (self.folder / "log").read_text()
+            time.sleep(0.05)
+        self.start()
+
     def _children(self) -> list[int]:
         assert self._postmaster is not None
         pid = self._postmaster.pid

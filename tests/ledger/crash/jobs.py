@@ -6,6 +6,8 @@ import os
 import signal
 import threading
 import time
+from collections import deque
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
 CLIENTS: Final = 6
 PAUSE_SECONDS: Final = 0.02
+POURED_AT_ONCE: Final = 4
 ROWS: Final = (1, 2, 2, 3)
 """How many rows the units of each of a client's four kinds have: a transfer, a linked pair, a hold and its end, three transfers."""
 
@@ -133,6 +136,28 @@ def post(out: int, url: str, first: int, pause: float = 0, clients: int = CLIENT
         thread.join()
 
 
+def pour(out: int, url: str, rows: int, batches: int) -> None:
+    """Post batches of so many rows without waiting for each other's answers; each answer says its first and last position."""
+    from tests.benchmarks.ledger_load import fares  # noqa: PLC0415  loaded already
+
+    ledger = Ledger.open(url, SetClock(_now()))
+    os.write(out, b"open\n")
+    unit, waiting = ledger.columns(fares(rows)), deque[Any]()
+    for _ in range(batches):
+        with suppress(StorageError):
+            waiting.append(ledger.writer.submit(unit))
+        if len(waiting) == POURED_AT_ONCE:
+            _say_span(out, waiting.popleft())
+    for answer in waiting:
+        _say_span(out, answer)
+
+
+def _say_span(out: int, answer: Any) -> None:
+    with suppress(StorageError):
+        positions = answer.result().positions
+        os.write(out, b"%d %d\n" % (positions[0], positions[-1]))
+
+
 def _now() -> Any:
     return int(time.time() * 1000)
 
@@ -208,6 +233,7 @@ def archive(_out: int, url: str, folder: str, until: int) -> None:
 JOBS: Final[dict[str, Callable[..., None]]] = {
     "post": post,
     "post_on": post_on,
+    "pour": pour,
     "post_mirrored": post_mirrored,
     "serve": serve,
     "take": take,
