@@ -18,7 +18,6 @@ import queue
 import threading
 import time
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
 from enum import Enum, auto
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -26,6 +25,7 @@ from typing import TYPE_CHECKING, Final
 from keys.clock import UnixMs
 from ledger import group as limits
 from ledger import journal, store
+from ledger.abreast import UnderWay
 from ledger.errors import (
     DatabaseAway,
     DatabaseBusy,
@@ -35,7 +35,7 @@ from ledger.errors import (
     StorageError,
 )
 from ledger.gathering import Gathering
-from ledger.group import Ahead, Group, Waiting
+from ledger.group import Group, Waiting
 from ledger.recovery import ANSWER_SECONDS_MAX, Behind, Broken, Faults, gone, is_final, unknown
 from ledger.rows.store import JournalRows
 from ledger.together import apply_alone, apply_together, blind_run
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
 
     from keys.clock import Clock
     from ledger.answer import Answer
+    from ledger.group import Ahead
     from ledger.journal import Block
     from ledger.recovery import Found, Recovery, State
     from ledger.store import Connection, Database
@@ -57,10 +58,6 @@ QUEUE_MAX: Final = 4096
 """Units that may wait."""
 HANDED_OVER_ROWS_MIN: Final = 2_000
 """Rows from which a commit is worth another thread: to prepare fewer takes no longer than to wake one."""
-ABREAST: Final = 2
-"""Groups that PostgreSQL is given at once. SQLite has one writer."""
-ABREAST_ROWS_MIN: Final = 20_000
-"""Rows from which a group is sent while another one is: a smaller one gathers company meanwhile, and costs less a row."""
 
 
 class _Call(Enum):
@@ -98,9 +95,7 @@ class Writer:
         self._refusing: LedgerStopped | None = None
         self.committed: Callable[[int], None] = lambda _position: None
         """Told of the last position of each commit, by the thread that commits."""
-        self._abreast = 1 if database.is_sqlite else ABREAST
-        self._committer = ThreadPoolExecutor(self._abreast, "ledger-committer")
-        self._under_way: deque[Ahead] = deque()
+        self._under_way = UnderWay(alone=database.is_sqlite)
         self._thread = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._thread.start()
 
@@ -135,7 +130,7 @@ class Writer:
         if first:
             self._queue.put(_Call.CLOSE)
         self._thread.join()
-        self._committer.shutdown()
+        self._under_way.close()
 
     def _run(self) -> None:
         while not self._closing or self._backlog:
@@ -152,7 +147,7 @@ class Writer:
                 self._pass_on(group)
             except BaseException as error:  # noqa: BLE001  whatever it is, what follows must wait for the truth
                 self._break(group, error)
-        self._wait()
+        self._under_way.wait()
         if self._broken:
             self._recover()
         if self._refusing is not None and self.stopped:
@@ -162,7 +157,7 @@ class Writer:
         """Take what is waiting, and wait where nothing is, until somebody calls."""
         if self._closing:
             return
-        if self._take_waiting() and self._is_idle:
+        if self._take_waiting() and self._under_way.is_idle:
             self._gathering.wait(len(self._backlog), self._queue.qsize)
             self._take_waiting()
 
@@ -185,7 +180,7 @@ class Writer:
         """Everything of a group but its commit."""
         self._received_at = UnixMs(max(self._received_at, self._clock.now()))
         day = self.windows.open_at(self._received_at)
-        if self._is_idle:
+        if self._under_way.is_idle:
             try:
                 self._open(group)
             except DatabaseBusy as error:
@@ -226,22 +221,12 @@ class Writer:
             if alone:
                 return
 
-    @property
-    def _is_idle(self) -> bool:
-        return not self._under_way or self._under_way[-1].ended.done()
-
-    def _wait(self, left: int = 0) -> None:
-        """Until no more than so many commits are under way; those before have ended, well or not."""
-        while len(self._under_way) > left:
-            self._under_way[0].ended.result()
-            self._under_way.popleft()
-
     def _opened(self, group: Group) -> Connection:
         """The group's database transaction, begun after the commit before: what a plan reads must all be there."""
         return group.connection or self._open(group)
 
     def _open(self, group: Group) -> Connection:
-        self._wait()
+        self._under_way.wait()
         if self._broken:
             raise Behind
         group.connection = group.commit.enter_context(self._database.writing())
@@ -250,14 +235,15 @@ class Writer:
     def _pass_on(self, group: Group) -> None:
         """Have a group committed: by another thread where that is worth it, in order in any case."""
         closing = isinstance(group.taken[-1].unit, CloseWindow)
-        self._wait(0 if closing or group.row_count < ABREAST_ROWS_MIN else self._abreast - 1)
+        if closing:
+            self._under_way.wait()
+        self._under_way.make_room(group)
         if self._broken:
             raise Behind
         if closing or group.row_count < HANDED_OVER_ROWS_MIN:
             self._commit(group)
-            return
-        group.before = self._under_way[-1] if self._under_way else None
-        self._under_way.append(Ahead(group, self._committer.submit(self._commit, group)))
+        else:
+            self._under_way.begin(group, self._commit)
 
     def _commit(self, group: Group) -> None:
         """Write and commit a group, then show readers its balances and give its answers; stops the writer where that fails."""
@@ -319,7 +305,7 @@ class Writer:
 
     def _recover(self) -> None:
         """Find out what became of broken groups, answer their units, and go on from where the journal stands."""
-        self._wait()
+        self._under_way.wait()
         broken, self._broken = self._broken, []
         for one in broken:
             one.group.abandon(one.error)

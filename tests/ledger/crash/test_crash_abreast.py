@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from keys.clock import SystemClock, UnixMs
+from ledger.abreast import ABREAST_ROWS_MIN
 from ledger.book import Ledger
 from ledger.errors import NotWritten
 from ledger.verify import verify
-from ledger.writer import ABREAST_ROWS_MIN
 from tests.benchmarks.ledger_load import fares
 from tests.ledger.crash.cluster import _name
 from tests.ledger.crash.conftest import kills
