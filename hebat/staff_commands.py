@@ -69,10 +69,14 @@ def list_(data: DataOption, as_json: JsonOption = False) -> None:
 
 
 @staff_app.command()
-def reset(name: NameArgument, data: DataOption) -> None:
+def reset(
+    name: NameArgument,
+    data: DataOption,
+    proof: Annotated[str, typer.Option(help="How they proved who they are; it stands in the log.")],
+) -> None:
     """Give somebody a new first password, without an authenticator; a disabled account is open again."""
     with _office(data) as (office, by):
-        office.reset(name, _typed(), by)
+        office.reset(name, _typed(), proof, by)
     typer.echo(f"{name} signs in with this password once, then changes it and enrols an authenticator.")
 
 

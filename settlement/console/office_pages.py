@@ -62,10 +62,10 @@ class OfficePages(Pages):
         return self.accounts(ask, session, (name, password))
 
     def reset(self, ask: Ask, session: Session | None) -> Answer:
-        """A new first password; the authenticator is gone."""
+        """A new first password; the authenticator is gone. How the person proved who they are is written down."""
         assert session is not None  # noqa: S101  as above
         name, password = ask.part("name"), secrets.token_urlsafe(FIRST_PASSWORD_BYTES)
-        self._desk.office.reset(name, password, said(session, ask, "", ""))
+        self._desk.office.reset(name, password, ask.said("proof"), said(session, ask, "", ""))
         return self.accounts(ask, session, (name, password))
 
     def disable(self, ask: Ask, session: Session | None) -> Answer:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 STAFF_MAX: Final = 1000
 NEVER: Final = UnixMs(0)
+PROOF_LEAST: Final = 10
+PROOF_MOST: Final = 200
+"""Characters of what is written about how somebody proved who they are."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9.-]{1,38}[a-z0-9]\Z")
 
 
@@ -68,11 +71,19 @@ class StaffOffice(OwnAccount):
             self._note(connection, by, "authenticator enrolled", name, "")
         return Enrolment(codes.address_of(secret, name), secret), fresh
 
-    def reset(self, name: str, password: str, by: Said) -> None:
-        """A new first password; authenticator, recovery codes and sessions are gone. Raises StaffRefused, PasswordWeak."""
+    def reset(self, name: str, password: str, proof: str, by: Said) -> None:
+        """A new first password; authenticator, recovery codes and sessions are gone.
+
+        `proof` says how the person proved who they are, and stands in the log. Raises StaffRefused, PasswordWeak.
+        """
+        proven = _proof(proof)
+        if by.who == name:
+            raise StaffRefused(
+                "nobody proves to themselves who they are: another administrator resets this account, or the shell does"
+            )
         hashed = passwords.digest(passwords.checked(name, password))
         self._change(
-            name, by, "account reset",
+            name, by, "account reset", proven,
             password=hashed, must_change=1, authenticator=b"", enrolled=0, last_step=0, disabled_at=NEVER,
         )  # fmt: skip
 
@@ -84,7 +95,7 @@ class StaffOffice(OwnAccount):
         """Other roles; who is signed in signs in again. Raises StaffRefused."""
         self._change(name, by, "roles changed", roles=written(roles))
 
-    def _change(self, name: str, by: Said, action: str, **values: object) -> None:
+    def _change(self, name: str, by: Said, action: str, detail: str = "", **values: object) -> None:
         with self._database.writing() as connection:
             if store.person_of(connection, name) is None:
                 raise StaffRefused(f"there is no account {name}: `hebat staff list` shows them")
@@ -93,7 +104,17 @@ class StaffOffice(OwnAccount):
             if "authenticator" in values:
                 store.replace_recovery_codes(connection, name, ())
                 store.forget_failures(connection, Subject.ACCOUNT, name)
-            self._note(connection, by, action, name, str(values.get("roles", "")))
+            self._note(connection, by, action, name, detail or str(values.get("roles", "")))
 
     def _note(self, connection: Connection, by: Said, action: str, subject: str, detail: str) -> None:
         store.append(connection, self._clock.now(), Said(by.who, by.address, action, subject, detail))
+
+
+def _proof(said: str) -> str:
+    """How somebody proved who they are, in a line; raises StaffRefused."""
+    told = " ".join(said.split())
+    if not (PROOF_LEAST <= len(told) <= PROOF_MOST and told.isprintable()):
+        raise StaffRefused(
+            f"say how they proved who they are, in {PROOF_LEAST} to {PROOF_MOST} letters: what was shown, who knows them; as when they were taken in"
+        )
+    return told

@@ -41,7 +41,8 @@ def test_an_account_is_added_listed_changed_reset_and_disabled(city: Path) -> No
     assert staff(city, "roles", "maker", "checker,maker").exit_code == 0
     (told,) = json.loads(staff(city, "list", "--json").output)
     assert (told["roles"], told["state"]) == (["checker", "maker"], "first sign-in to come")
-    assert staff(city, "reset", "maker", typed=f"{WORDS}!\n{WORDS}!\n").exit_code == 0
+    shown = ("--proof", "identity card shown at the desk")
+    assert staff(city, "reset", "maker", *shown, typed=f"{WORDS}!\n{WORDS}!\n").exit_code == 0
     assert staff(city, "disable", "maker").exit_code == 0
     assert "disabled" in staff(city, "list").output
     log = json.loads(staff(city, "log", "--json").output)

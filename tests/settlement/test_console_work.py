@@ -226,3 +226,22 @@ def test_an_auditor_reads_the_log_and_verifies_it(at: Opened) -> None:
     assert "each chained to the one before" in page
     assert "signed in" in page
     assert auditor.get("/console/log?who=nobody&before=x").status_code == 200
+
+
+def test_an_administrator_writes_down_how_somebody_proved_who_they_are_before_a_reset(at: Opened) -> None:
+    member(at, "maker")
+    client, page = member(at, "administrator"), "/console/accounts"
+    for nothing in ("", "known"):
+        refused = send(client, f"{page}/maker/reset", page, proof=nothing)
+        assert (refused.status_code, "how they proved who they are" in refused.text) == (422, True)
+    own = send(client, f"{page}/administrator/reset", page, proof="identity card shown to myself")
+    assert (own.status_code, "nobody proves to themselves" in own.text) == (422, True)
+    assert [one.enrolled for one in at.desk.office.people()] == [1, 1]
+    done = send(client, f"{page}/maker/reset", page, proof=f"identity card shown, {HOSTILE}")
+    assert "First password of <strong>maker</strong>" in done.text
+    assert [(one.name, one.enrolled) for one in at.desk.office.people()] == [
+        ("administrator", 1),
+        ("maker", 0),
+    ]
+    seen = member(at, "auditor").get("/console/log?action=account+reset").text
+    assert "identity card shown, &lt;script&gt;" in seen

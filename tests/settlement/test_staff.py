@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["postgres", "postgres_url"]
 FIRST, NEW = "first pass of a test", "three blue umbrellas"
 DESK = Said("shell:test", "shell", "")
+PROOF = "identity card shown at the desk, known to S. Wulandari"
 MAKER = frozenset({Role.MAKER})
 
 
@@ -160,13 +161,30 @@ def test_who_is_disabled_reset_or_given_other_roles_is_out_at_once(desk: Desk, w
     if what == "disable":
         desk.office.disable("maker", DESK)
     elif what == "reset":
-        desk.office.reset("maker", "another first pass", DESK)
+        desk.office.reset("maker", "another first pass", PROOF, DESK)
     else:
         desk.office.change_roles("maker", frozenset({Role.AUDITOR}), DESK)
     assert desk.office.session(token) is None
     if what == "disable":
         with pytest.raises(SignInRefused):
             desk.office.sign_in("maker", NEW, "10.0.0.1")
+
+
+@pytest.mark.parametrize("proof", ["", "   \n ", "known", "x" * 201, "passport\x00 shown"])
+def test_a_lost_factor_is_replaced_for_who_proved_who_they_are_and_it_is_written_down(
+    desk: Desk, proof: str
+) -> None:
+    token, _, _ = desk.first_time()
+    with pytest.raises(StaffRefused, match="how they proved who they are"):
+        desk.office.reset("maker", "another first pass", proof, DESK)
+    assert desk.office.session(token) is not None, "nothing changed"
+    with pytest.raises(StaffRefused, match="nobody proves to themselves"):
+        desk.office.reset("maker", "another first pass", PROOF, Said("maker", "10.0.0.1", ""))
+    desk.office.reset("maker", "another first pass", PROOF, DESK)
+    assert desk.office.session(token) is None
+    with desk.database.transaction() as connection:
+        (entry,) = (one.said for one in store.entries(connection) if one.said.action == "account reset")
+    assert (entry.subject, entry.detail) == ("maker", PROOF)
 
 
 def fail(desk: Desk, name: str, times: int, address: str = "10.0.0.9") -> None:
