@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import sqlite3
 from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
@@ -85,12 +86,39 @@ def image(crashed: tuple[Path, int], folder: Path, log: bytes) -> str:
     return f"sqlite:///{folder / 'ledger.db'}"
 
 
-def places(first: int, end: int, always: set[int]) -> list[int]:
-    """All places of a span, or a sample of them and those that always matter."""
-    if LONG:
-        return list(range(first, end))
-    sample = random.Random(4).sample(range(first, end), 12)
+class Damaged:
+    """The file, and beside it one log after another as damage leaves it: what SQLite takes the database to be then."""
+
+    def __init__(self, crashed: tuple[Path, int], folder: Path) -> None:
+        self._file = folder / "damaged.db"
+        shutil.copy(crashed[0] / "image-ledger-0.db", self._file)
+        self.whole, self.begins = (crashed[0] / "image-ledger-0.db-wal").read_bytes(), crashed[1]
+        self.before = self.seen(self.whole[: self.begins])
+        assert self.before != self.seen(self.whole)
+
+    def seen(self, log: bytes) -> bytes:
+        """Every page of the database as a reader gets it, the log's included; nothing is carried into the file."""
+        self._file.with_name("damaged.db-shm").unlink(missing_ok=True)
+        self._file.with_name("damaged.db-wal").write_bytes(log)
+        with closing(sqlite3.connect(f"file:{self._file}?mode=ro", uri=True)) as database:
+            return database.serialize()
+
+    def flipped(self, at: int, bit: int) -> bytes:
+        """The log with one bit of the last block's transaction changed."""
+        log = bytearray(self.whole)
+        log[at] ^= 1 << bit
+        return bytes(log)
+
+
+def places(first: int, end: int, always: set[int], count: int = 12) -> list[int]:
+    """A sample of a span, and those of its places that always matter."""
+    sample = random.Random(4).sample(range(first, end), count)
     return sorted({*sample, *(at for at in always if first <= at < end)})
+
+
+def every(damaged: Damaged) -> range:
+    """All places of the last block's transaction; each thirtieth or so in the default suite, at another place of each frame."""
+    return range(damaged.begins, len(damaged.whole), 1 if LONG else 29)
 
 
 def frames(begins: int, end: int, page: int) -> set[int]:
@@ -101,20 +129,25 @@ def frames(begins: int, end: int, page: int) -> set[int]:
 def test_a_log_cut_off_at_any_length_opens_at_the_last_block_that_is_whole(
     crashed: tuple[Path, int], tmp_path: Path
 ) -> None:
-    whole, begins = (crashed[0] / "image-ledger-0.db-wal").read_bytes(), crashed[1]
+    """A start is one function of the pages that SQLite reads: the same pages, byte for byte, are the same start."""
+    damaged = Damaged(crashed, tmp_path)
+    whole, begins = damaged.whole, damaged.begins
     assert opened_at(image(crashed, tmp_path, whole)) == (2, 2)
     for length in places(begins, len(whole), frames(begins, len(whole), 4096)):
         assert opened_at(image(crashed, tmp_path, whole[:length])) == (1, 1), length
+    for length in every(damaged):
+        assert damaged.seen(whole[:length]) == damaged.before, length
 
 
 def test_a_log_flipped_anywhere_in_the_last_block_opens_at_the_block_before(
     crashed: tuple[Path, int], tmp_path: Path
 ) -> None:
-    whole, begins = (crashed[0] / "image-ledger-0.db-wal").read_bytes(), crashed[1]
-    for at in places(begins, len(whole), frames(begins, len(whole), 4096)):
-        flipped = bytearray(whole)
-        flipped[at] ^= 1 << at % 8
-        assert opened_at(image(crashed, tmp_path, bytes(flipped))) == (1, 1), at
+    damaged = Damaged(crashed, tmp_path)
+    for at in places(damaged.begins, len(damaged.whole), frames(damaged.begins, len(damaged.whole), 4096)):
+        assert opened_at(image(crashed, tmp_path, damaged.flipped(at, at % 8))) == (1, 1), at
+    for at in every(damaged):
+        for bit in range(8) if LONG else (at % 8,):
+            assert damaged.seen(damaged.flipped(at, bit)) == damaged.before, (at, bit)
 
 
 # The rows of the last block themselves, on both databases
