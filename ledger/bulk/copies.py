@@ -12,6 +12,7 @@ import io
 import os
 import select
 import socket
+import struct
 from contextlib import suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
@@ -35,10 +36,12 @@ n rows cost n² steps. Cut at this, all of them cost less than the smallest COPY
 SEND_BYTES: Final = 1 << 18
 _READ_BYTES: Final = 1 << 16
 _LENGTH: Final = 4
-_HEAD: Final = 5
+_HEAD: Final = struct.Struct(">cI")
+"""Of each message: what it is, and the octets from its length on."""
+_AROUND: Final = _LENGTH + len(SIGNATURE) + len(TRAILER)
 _READY: Final = b"Z"
 _FAILED: Final = b"E"
-_DONE: Final = b"c\0\0\0\4"
+_END: Final = TRAILER + _HEAD.pack(b"c", _LENGTH)
 
 
 def parts(partitions: Integers) -> tuple[Integers, Integers]:
@@ -66,7 +69,7 @@ class Copies:
 
     def __init__(self) -> None:
         self._statements: list[str] = []
-        self._streams: list[tuple[bytes, bytes | memoryview, bytes]] = []
+        self._tuples: list[bytes | memoryview] = []
 
     def __len__(self) -> int:
         return len(self._statements)
@@ -75,24 +78,19 @@ class Copies:
         """One COPY for each piece of some tuples; `cuts` are the octets at which the pieces begin."""
         octets = tuples.data
         edges = [*cuts.tolist(), len(octets)]
-        for start, end in pairwise(edges):
-            self.put(statement, octets[start:end])
+        self._tuples += [octets[start:end] for start, end in pairwise(edges)]
+        self._statements += [statement] * (len(edges) - 1)
 
     def put(self, statement: str, tuples: bytes | memoryview) -> None:
         """One COPY."""
         self._statements.append(statement)
-        self._streams.append((SIGNATURE, tuples, TRAILER))
+        self._tuples.append(tuples)
 
     def messages(self) -> bytes:
         """All of them in the protocol's words: one query, then each one's data and its end."""
         said: list[bytes | memoryview] = [_message(b"Q", ";".join(self._statements).encode() + b"\0")]
-        for stream in self._streams:
-            said += [
-                b"d",
-                (_LENGTH + sum(map(len, stream))).to_bytes(_LENGTH, "big"),
-                *stream,
-                _DONE,
-            ]
+        for tuples in self._tuples:
+            said += (_HEAD.pack(b"d", _AROUND + len(tuples)), SIGNATURE, tuples, _END)
         return b"".join(said)
 
     def send(self, connection: Any) -> None:
@@ -105,15 +103,16 @@ class Copies:
                 cursor.execute("SELECT 1")  # the driver begins its transaction with its first statement only
         if _is_encrypted(driver):
             with driver.cursor() as cursor:
-                for statement, stream in zip(self._statements, self._streams, strict=True):
-                    cursor.copy_expert(statement, io.BytesIO(b"".join(stream)), SEND_BYTES)
+                for statement, tuples in zip(self._statements, self._tuples, strict=True):
+                    stream = io.BytesIO(b"".join((SIGNATURE, tuples, TRAILER)))
+                    cursor.copy_expert(statement, stream, SEND_BYTES)
             return
         with socket.socket(fileno=os.dup(driver.fileno())) as wire:
             _exchange(wire, self.messages())
 
 
 def _message(kind: bytes, body: bytes = b"") -> bytes:
-    return kind + (_LENGTH + len(body)).to_bytes(_LENGTH, "big") + body
+    return _HEAD.pack(kind, _LENGTH + len(body)) + body
 
 
 def _is_encrypted(driver: extensions.connection) -> bool:
@@ -169,18 +168,18 @@ class _Heard:
 
     def take(self, octets: bytes) -> None:
         """Take what has come; a message may come in pieces."""
-        self._octets += octets
-        at = 0
-        while len(self._octets) >= at + _HEAD:
-            end = at + 1 + int.from_bytes(self._octets[at + 1 : at + _HEAD], "big")
-            if len(self._octets) < end:
+        heard = self._octets + octets
+        at, size = 0, len(heard)
+        while size - at >= _HEAD.size:
+            kind, length = _HEAD.unpack_from(heard, at)
+            end = at + 1 + length
+            if size < end:
                 break
-            kind, body = self._octets[at : at + 1], self._octets[at + _HEAD : end]
             self.ready = kind == _READY
             if kind == _FAILED and self.error is None:
-                self.error = _error_of(body)
+                self.error = _error_of(heard[at + _HEAD.size : end])
             at = end
-        self._octets = self._octets[at:]
+        self._octets = heard[at:]
 
 
 def _error_of(body: bytes) -> psycopg2.Error:
