@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import ssl
 import subprocess
-import sys
-import time
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -21,7 +20,8 @@ from settlement.staff.office import StaffOffice
 from settlement.staff.roles import Role
 from settlement.staff.seal import seal_of
 from tests.certificates import certificate
-from tests.system.conftest import ROOT, hebat, serving
+from tests.system.conftest import hebat, serving
+from tests.system.ready import Started
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,11 +111,9 @@ def test_verify_may_look_while_the_server_runs(served: tuple[Path, str]) -> None
 def test_a_killed_server_leaves_a_ledger_that_opens_again(demo: Demo, tmp_path: Path) -> None:
     folder = tmp_path / "city"
     shutil.copytree(demo.folder, folder)
-    command = [sys.executable, "-u", "-m", "hebat.cli", "serve", "--data", str(folder), "--port", "0"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with Started("serve", "--data", folder, "--port", "0", stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
-        process.stdout.readline()
-        process.kill()
-        process.wait(20)
-    time.sleep(0.1)
+        assert "http://" in process.stdout.readline()
+        process.send_signal(signal.SIGKILL)
+        assert process.wait(60) == -signal.SIGKILL
     assert hebat("ledger", "verify", "--data", folder).code == 0
