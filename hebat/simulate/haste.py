@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 SCRYPT_COST = 16
 """Nobody guesses the passphrase of a city that lives for seconds."""
-_engines: dict[tuple[str, int], Any] = {}
+_engines: dict[tuple[str, int, bool], Any] = {}
 _made = Database._pool  # noqa: SLF001  what is kept below is made by it
 
 
-def _pool(database: Database, size: int) -> Any:
-    """The engine of this address and size: made at the first call, the same ever after."""
-    name = (str(database.url), size)
+def _pool(database: Database, size: int, *, asking: bool = True) -> Any:
+    """The engine of this address, size and manner: made at the first call, the same ever after."""
+    name = (str(database.url), size, asking)
     if name not in _engines:
-        _engines[name] = _made(database, size)
+        _engines[name] = _made(database, size, asking=asking)
     return _engines[name]
 
 
@@ -53,6 +53,6 @@ def hurried() -> Iterator[None]:
 
 def let_go(url: str) -> None:
     """Close what is open of a database, whoever opened it."""
-    for (address, _), engine in _engines.items():
+    for (address, *_), engine in _engines.items():
         if address == url:
             engine.dispose()

@@ -1,7 +1,7 @@
 """The access log: a line a call, rendered as every other event, and written to standard error many at a time.
 
-A system call a line would cost a fast route as much as its work. A line is at most `HELD_SECONDS` late; what a killed process had not
-written yet is lost, which is why nothing but calls is logged here.
+A system call a line would cost a fast route as much as its work. A line is at most `HELD_SECONDS` late, and a server that stops writes what
+waits; what a killed process had not written yet is lost, which is why nothing but calls is logged here.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class Lines:
 
     def __init__(self) -> None:
         self._waiting: list[str] = []
+        self._due: asyncio.Task[None] | None = None
 
     def info(self, line: str) -> None:
         """Take a line."""
@@ -36,7 +37,9 @@ class Lines:
         if len(self._waiting) >= HELD_MAX:
             self.flush()
         elif len(self._waiting) == 1:
-            asyncio.get_running_loop().call_later(HELD_SECONDS, self.flush)
+            # A task and no timer: a server that stops cancels its tasks, and what waits is written then.
+            self._due = asyncio.get_running_loop().create_task(asyncio.sleep(HELD_SECONDS))
+            self._due.add_done_callback(lambda _: self.flush())
 
     def flush(self) -> None:
         """Write what waits."""

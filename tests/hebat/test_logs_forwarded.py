@@ -7,6 +7,7 @@ import json
 import re
 import ssl
 import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -17,11 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from hebat.logs import configure
-from hebat.settings import LogLevel
-from ledger.http.access import HELD_SECONDS
 from tests.certificates import certificate
-from tests.hebat.test_deploy import DEPLOY, metrics_of_a_server
+from tests.hebat.test_deploy import DEPLOY, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,6 +27,15 @@ if TYPE_CHECKING:
 REMOTE: Final = Path("/lib/systemd/systemd-journal-remote")
 UPLOAD: Final = Path("/lib/systemd/systemd-journal-upload")
 HERE: Final = "127.0.0.1"
+SERVES: Final = """
+import sys
+from pathlib import Path
+from hebat.logs import configure
+from hebat.settings import LogLevel
+from tests.hebat.test_deploy import metrics_of_a_server
+configure(LogLevel.INFO)
+metrics_of_a_server(Path(sys.argv[1]))
+"""
 
 
 class Quiet(ThreadingHTTPServer):
@@ -107,13 +114,11 @@ class Machine:
 
 
 @pytest.fixture
-def lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
-    """What a real server wrote to standard error, where journald would take it."""
-    configure(LogLevel.INFO)
-    metrics_of_a_server(tmp_path)
-    time.sleep(2 * HELD_SECONDS)
-    configure(LogLevel.ERROR)
-    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("{")]
+def lines(tmp_path: Path) -> list[str]:
+    """What a real server, in a process of its own, wrote to standard error, where journald would take it."""
+    serving = [sys.executable, "-c", SERVES, str(tmp_path)]
+    ran = subprocess.run(serving, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
+    told = [line for line in ran.stderr.splitlines() if line.startswith("{")]
     assert {"call", "ledger opened"} <= {json.loads(line)["event"] for line in told}
     return told
 

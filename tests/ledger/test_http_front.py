@@ -164,6 +164,14 @@ def test_many_lines_are_written_before_their_time(logged: Any) -> None:
     assert len(logged()) == HELD_MAX
 
 
+def test_a_server_that_stops_writes_the_lines_that_wait(logged: Any) -> None:
+    async def run() -> None:
+        await Called().get("/nothing")
+
+    asyncio.run(run())  # which cancels what is left, as a server's does
+    assert [line["status"] for line in logged()] == [404]
+
+
 def test_a_mistake_of_the_server_is_a_problem_that_tells_nothing_of_it(logged: Any) -> None:
     async def run() -> tuple[int, dict[bytes, bytes], bytes]:
         return await Called().get("/broken/thing")
