@@ -113,10 +113,10 @@ class Machine:
         return subprocess.run(command, capture_output=True, timeout=60, check=False).returncode
 
 
-@pytest.fixture
-def lines(tmp_path: Path) -> list[str]:
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """What a real server, in a process of its own, wrote to standard error, where journald would take it."""
-    serving = [sys.executable, "-c", SERVES, str(tmp_path)]
+    serving = [sys.executable, "-c", SERVES, str(tmp_path_factory.mktemp("served"))]
     ran = subprocess.run(serving, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
     told = [line for line in ran.stderr.splitlines() if line.startswith("{")]
     assert {"call", "ledger opened"} <= {json.loads(line)["event"] for line in told}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -51,9 +52,18 @@ class Demo:
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """A day of 60 cards."""
+    """A day of 60 cards: played once for all of pytest-xdist's processes, each with a copy of its own."""
     folder = tmp_path_factory.mktemp("demo") / "city"
-    ran = hebat("demo", "--cards", "60", "--seed", "5", "--keep", folder, "--json")
+    base = tmp_path_factory.getbasetemp()
+    common = base.parent / "demo-of-all" if "PYTEST_XDIST_WORKER" in os.environ else base / "demo-of-one"
+    common.mkdir(exist_ok=True)
+    with (common / "lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # let go when it is closed
+        if not (common / "ran.json").exists():
+            played = hebat("demo", "--cards", "60", "--seed", "5", "--keep", common / "city", "--json")
+            (common / "ran.json").write_text(json.dumps([played.code, played.out, played.err]))
+    shutil.copytree(common / "city", folder)
+    ran = Ran(*json.loads((common / "ran.json").read_text()))
     return Demo(folder, ran, json.loads(ran.out or "{}"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -92,6 +93,8 @@ def test_the_command_climbs_to_the_knee_counts_every_tap_and_draws_what_it_saw(
     rehearsal: tuple[Path, str], tmp_path: Path
 ) -> None:
     folder, address = rehearsal
+    if not (folder / "ledger.db").exists() and os.environ.get("HEBAT_LONG") != "1":
+        pytest.skip("the climb is the command's own; on PostgreSQL too with HEBAT_LONG=1")
     part, drawn = tmp_path / "load", tmp_path / "load.svg"
     part.mkdir()
     for place in sorted((folder / "load").iterdir())[CLIMBING]:

@@ -195,7 +195,7 @@ def test_a_ledger_that_shuts_down_ends_both_commits_first(cluster: Cluster, wire
 def test_law_04_large_commits_killed_at_any_moment_leave_whole_ones_and_all_that_were_answered(
     nursery: Nursery, cluster: Cluster, dice: random.Random, killed: Callable[[int], None]
 ) -> None:
-    count = kills(0.15)
+    count = kills(0.1)
     for number in range(count):
         url = cluster.ledger()  # a new one each time: there is as much to look at after each
         victim = nursery.start("pour", url=url, rows=MANY, batches=1 << 20)
