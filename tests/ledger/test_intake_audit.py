@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,10 +15,9 @@ from ledger.errors import DatabaseDamaged
 from ledger.intake import tables
 from ledger.intake.audit import Audited, audit
 from ledger.intake.booked import NOWHERE, Booked, fingerprint
-from ledger.store import Connection, Database
 from ledger.tables import transfers
+from tests.ledger.damaged import Damaged
 from tests.ledger.desk import MERCHANT, Scene, open_scene
-from tests.ledger.unguarded import unguard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,24 +37,9 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield scene
 
 
-class _Damaged(Database):
-    """The database as it would be with a change, which is never committed."""
-
-    def __init__(self, real: Database, change: str) -> None:
-        self.url, self._real, self._change = real.url, real, change
-
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        with self._real.transaction() as connection:
-            unguard(connection)
-            assert connection.execute(sa.text(self._change)).rowcount > 0
-            yield connection
-            connection.rollback()
-
-
 def looked_at(town: Scene, change: str = "") -> Audited:
     database = town.city.ledger.database
-    seen = _Damaged(database, change) if change else database
+    seen = Damaged(database, change) if change else database
     return audit(seen, town.city.registry, town.city.intake.assessor)
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
 import pytest
 import sqlalchemy as sa
 
@@ -17,16 +14,12 @@ from ledger.errors import DatabaseDamaged
 from ledger.orders.refund_check import RefundCheck
 from ledger.store import Database
 from ledger.verify import verify
+from tests.ledger.damaged import Damaged
 from tests.ledger.entries import SetClock
 from tests.ledger.served import Served
 from tests.ledger.test_proofs_checkpoints import add_tables as add_proof_tables
 from tests.ledger.test_wallet_refunds import NOON, bought, give_back
 from tests.ledger.unguarded import unguard
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from ledger.store import Connection
 
 FIRST, SECOND = 300_000, 50_000
 """Two refunds of one payment, which give it back whole; a third is of another payment."""
@@ -42,21 +35,6 @@ def filled(module_url: str) -> Database:
             assert give_back(shop, serial, paid, amount).status_code == 201
     add_proof_tables(module_url)
     return Database(module_url)
-
-
-class Damaged(Database):
-    """The database as it would be with a change, which is never committed."""
-
-    def __init__(self, real: Database, change: str) -> None:
-        self.url, self._real, self._change = real.url, real, change
-
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        with self._real.transaction() as connection:
-            unguard(connection)
-            assert connection.execute(sa.text(self._change)).rowcount > 0
-            yield connection
-            connection.rollback()
 
 
 def looked_at(database: Database, change: str = "") -> int:
