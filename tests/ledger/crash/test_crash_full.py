@@ -6,10 +6,9 @@ import re
 import shutil
 import subprocess
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import pytest
 
@@ -52,16 +51,17 @@ def small_disk() -> Iterator[Path]:
 
 
 @pytest.fixture
-def on_small_disk(cluster: Cluster, small_disk: Path) -> Iterator[Ledger]:
-    """A ledger whose tables are on that disk; PostgreSQL's own log is elsewhere."""
-    name = f"ledger_{uuid4().hex[:12]}"
-    cluster.execute("postgres", f"CREATE TABLESPACE {name} LOCATION '{small_disk}'")
-    cluster.execute("postgres", f"CREATE DATABASE {name} TABLESPACE {name}")
-    Ledger.create(cluster.url(name)).close()
-    with Ledger.open(cluster.url(name), SystemClock()) as ledger:
-        yield ledger
-    cluster.execute("postgres", f"DROP DATABASE {name} WITH (FORCE)")
-    cluster.execute("postgres", f"DROP TABLESPACE {name}")
+def on_small_disk(small_disk: Path) -> Iterator[Ledger]:
+    """A ledger whose tables are on that disk; PostgreSQL's own log is elsewhere.
+
+    The server is this ledger's alone: one that cannot write a page of a lost disk refuses whoever needs that page's place in its memory.
+    """
+    with Cluster() as cluster:
+        cluster.execute("postgres", f"CREATE TABLESPACE small LOCATION '{small_disk}'")
+        cluster.execute("postgres", "CREATE DATABASE ledger_small TABLESPACE small")
+        Ledger.create(cluster.url("ledger_small")).close()
+        with Ledger.open(cluster.url("ledger_small"), SystemClock()) as ledger:
+            yield ledger
 
 
 def until_refused(ledger: Ledger, rows: Any) -> tuple[int, str]:
@@ -82,8 +82,11 @@ def test_a_full_disk_under_postgresql_is_said_to_be_and_harms_no_answered_transf
     assert re.search(
         r"the disk under ledger_\w+ is full: .*No space left.*make room.*send it again", said, re.DOTALL
     )
-    assert on_small_disk.rebuild_check() == answered > 0
+    # What is read meanwhile is right, or refused: a page read may first need the place of one that the disk does not take.
+    with suppress(StorageError):
+        assert on_small_disk.rebuild_check() == answered
     subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    assert on_small_disk.rebuild_check() == answered > 0
     assert on_small_disk.writer.submit(on_small_disk.columns(rows)).result(30).positions[0] == answered + 1
     assert on_small_disk.rebuild_check() == answered + BATCH
 
