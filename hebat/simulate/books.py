@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from hebat.issuing import Issued
-    from hebat.simulate.field import Truth
+    from hebat.simulate.field import Committed, Truth
     from ledger.book import Ledger
+    from ledger.engine import Balance
     from ledger.journal import Block, Rows
     from ledger.qris.classes import MerchantClass
 
@@ -31,6 +32,11 @@ _SLOW_SECONDS: Final = 180
 """How long after it was dated a commit may reach its chip: a slow disk lies between."""
 _UNREGISTERED, _REGISTERED = 2_000_000, 20_000_000
 """What a purse may hold, in rupiah."""
+
+
+def _ceiling_in(row: Rows) -> int:
+    """The ceiling that a change of rules sets, in sen; bits 8 to 33 in 1,000 rupiah (decision 0018)."""
+    return (int(row["hold"]) >> 8 & (1 << 26) - 1) * 1000 * ROUND
 
 
 class Books:
@@ -56,6 +62,8 @@ class Books:
         self.subsidies: dict[tuple[int, int], int] = {}
         self.rogues: dict[int, int | None] = {}
         """Terminals whose word is worth nothing, and since when each is revoked: what their cards paid need not be in the books."""
+        self._raised: set[int] = set()
+        """Purses that were once promised a load while another was torn: the journal says so by a ceiling that has room for both."""
         self.journal = hashlib.sha256()
         self.rows = 0
 
@@ -84,6 +92,8 @@ class Books:
             debits, credits_ = self._sums.get(credit, (0, 0))
             if credits_ - debits + amount > self._ceilings[credit]:
                 raise Breach(10, f"position {row['position']} promises a purse more than its ceiling")
+        if kind is Kind.RULES and debit in self._ceilings and _ceiling_in(row) > self._ceilings[debit]:
+            self._raised.add(debit)
         if flags & Flag.UNPOSTED:
             return
         if amount <= 0 or debit == credit:
@@ -151,11 +161,35 @@ class Books:
                 raise Breach(8, f"{ledger.describe(account)} is not what its journal rows come to")
         for uid, account in self.purses.items():
             held = balances.get(account)
-            if held is None:
-                continue
-            promised = max(0, held.credits_pending - torn(uid))
-            if held.credits_posted + promised - held.debits_posted > self._ceilings[account]:
-                raise Breach(10, f"{ledger.describe(account)} holds, or is promised, more than its ceiling")
+            if held is not None:
+                self._need_room(ledger, uid, held, torn(uid))
         trial = ledger.trial_balance()
         if trial.debits != trial.credits:
             raise Breach(7, f"debits {trial.debits} are not credits {trial.credits}")
+
+    def _need_room(self, ledger: Ledger, uid: int, held: Balance, torn: int) -> None:
+        """A purse is within its ceiling with all that it is promised.
+
+        Where a load was torn, the books promised another without knowing whether the card has the first: then the card, which does, refused what was too
+        much by what it really holds, and it may have paid since what no terminal has sent yet. Such a purse may stand higher in the books by just that.
+        """
+        account = self.purses[uid]
+        ceiling, holds = self._ceilings[account], held.credits_posted - held.debits_posted
+        excess = holds + max(0, held.credits_pending - torn) - ceiling
+        if account in self._raised and excess > 0:
+            excess = holds - self._not_sent(uid) - ceiling
+        if excess > 0:
+            raise Breach(10, f"{ledger.describe(account)} holds, or is promised, more than its ceiling")
+
+    def _not_sent(self, uid: int) -> int:
+        """What a card has paid, and is not in the books, in sen."""
+        return sum(
+            -seen.delta * ROUND
+            for name, seen in self._truth.commits.items()
+            if name[0] == uid and seen.delta < 0 and name not in self.posted
+        )
+
+    def need_below_ceiling(self, uid: int, commit: Committed) -> None:
+        """A chip holds no more than its card may, whatever the books know of it; raises Breach."""
+        if commit.value * ROUND > self._ceilings[self.purses[uid]]:
+            raise Breach(10, f"card {uid:014x} holds {commit.value} rupiah, more than it may")

@@ -20,10 +20,11 @@ class MachineStopped(BaseException):
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """A commit of a chip, as seen in its silicon: what its newest record says that it was, by how much its value changed (rupiah), and what the terminal's clock said."""
+    """A commit of a chip, as seen in its silicon: what its newest record says that it was, by how much its value changed and what it is now (rupiah), and what the terminal's clock said."""
 
     kind: TapKind
     delta: int
+    value: int
     at: UnixMs
     terminal: int
 
@@ -48,7 +49,7 @@ class Truth:
         if tmc != before_tmc:
             uid = int.from_bytes(chip.uid, "big")
             self._last[id(chip)] = (tmc, value)
-            self.commits[uid, tmc] = made = Committed(newest(chip), value - before, at, terminal)
+            self.commits[uid, tmc] = made = Committed(newest(chip), value - before, value, at, terminal)
             self.told(uid, tmc, made)
 
 

@@ -66,6 +66,7 @@ class Watch:
 
     def committed(self, uid: int, tmc: int, commit: Committed, contact_at: int) -> None:
         """A chip has just committed, at a terminal that last heard of blocked cards at a moment; raises Breach."""
+        self.books.need_below_ceiling(uid, commit)
         blocked = self.blocked.get(uid) if commit.terminal in self.answers.in_touch else None
         if commit.delta < 0 and blocked is not None and contact_at > blocked + BEHIND_MS:
             raise Breach(NO_LAW, f"terminal {commit.terminal} took a card that its hotlist names")

@@ -10,6 +10,8 @@ from dataclasses import replace
 
 import pytest
 
+from hebat.simulate.books import Books
+from hebat.simulate.breach import ROUND
 from hebat.simulate.counting import Count
 from hebat.simulate.faults import Fault
 from hebat.simulate.plan import Plan, make_plan
@@ -50,6 +52,28 @@ def test_an_intent_that_a_rogue_alone_could_witness_is_kept_and_the_rest_is_whol
     monkeypatch.setattr(Count, "seen_by_rogues_only", noted)
     assert run(plan).failure is None
     assert found == {(uid, counter)}
+
+
+def test_a_load_after_a_torn_one_takes_no_card_beyond_its_ceiling_though_the_books_await_what_it_paid(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The torn load was done: the books learn that with the next one, while fares of buses that have not sent yet are on the card alone."""
+    plan = make_plan(9_500_049, 2).only([1, 21, 23, 24, 36, 47, 57], [57])
+    awaited: list[int] = []
+
+    def noted(books: Books, uid: int) -> int:
+        awaited.append(seen(books, uid))
+        return awaited[-1]
+
+    seen = Books._not_sent
+    monkeypatch.setattr(Books, "_not_sent", noted)
+    assert run(plan).failure is None
+    assert awaited
+    assert awaited[0] // ROUND >= 2_009_030 - 2_000_000
+    monkeypatch.setattr(Books, "_not_sent", lambda *_: 0)
+    failure = run(plan).failure
+    assert failure is not None
+    assert failure.law == 10
 
 
 def test_every_kind_of_fault_strikes_over_the_fixed_seeds(runs: list[Done]) -> None:
