@@ -1,7 +1,7 @@
 """A card's PIN: made with the card, hashed with Argon2id, tried a few times only. Hashing has a thread of its own, away from writer and event loop.
 
 Parameters: RFC 9106 section 4 second choice scaled to this use; 19 MiB and two passes as OWASP's password storage sheet has it. A try is counted, durably,
-before it is looked at: tries at the same time do not come cheaper.
+before it is looked at: tries at the same time do not come cheaper. A hash of another cost, as an older release made it, is renewed by the next right PIN.
 """
 
 from __future__ import annotations
@@ -133,10 +133,12 @@ class Pins:
         row = noted(self._ledger, self._counted(partition, uid, now))
         if row.locked_until > now:
             return Try(Tried.RESTS, min(row.locked_until - now, FOR_GOOD >> 1))
-        right = self._hashing.submit(_is_right, row.hash, self._sealing.keyed_pin(uid, pin)).result()
+        keyed = self._sealing.keyed_pin(uid, pin)
+        right = self._hashing.submit(_is_right, row.hash, keyed).result()
         if not right or not row.uid:
             return Try(Tried.WRONG)
-        noted(self._ledger, lambda connection: store.clear_failures(connection, partition, uid))
+        hashed = self._hashing.submit(_renewed, row.hash, keyed).result()
+        noted(self._ledger, lambda connection: store.clear_failures(connection, row, hashed))
         return Try(Tried.RIGHT)
 
     def _counted(self, partition: int, uid: int, now: UnixMs) -> Callable[[Connection], PinRow]:
@@ -158,6 +160,11 @@ class Pins:
             return row
 
         return work
+
+
+def _renewed(hashed: str, pin: bytes) -> str:
+    """The hash to keep of a PIN that was right: another one where the cost of today is another than the kept one's."""
+    return _HASHER.hash(pin) if _HASHER.check_needs_rehash(hashed) else hashed
 
 
 def _is_right(hashed: str, pin: bytes) -> bool:

@@ -105,9 +105,13 @@ def count_failure(connection: Connection, partition: int, uid: int, failures: in
     connection.execute(query.values(failures=failures, locked_until=until))
 
 
-def clear_failures(connection: Connection, partition: int, uid: int) -> None:
-    """The PIN was right."""
-    count_failure(connection, partition, uid, 0, 0)
+def clear_failures(connection: Connection, row: PinRow, hashed: str) -> None:
+    """The PIN was right, and is kept under this hash from now on, unless the card has another PIN by now."""
+    table = tables.card_pins
+    count_failure(connection, row.partition, row.uid, 0, 0)
+    mine = (*_of_card(table, row.partition, row.uid), table.c.hash == row.hash)
+    if hashed != row.hash:
+        connection.execute(sa.update(table).where(*mine).values(hash=hashed))
 
 
 def raise_counter(connection: Connection, partition: int, uid: int, counter: int, at: UnixMs) -> bool:

@@ -59,7 +59,10 @@ class StaffDoor:
         if not passwords.fits(known.password if known else "", password) or known is None:
             raise self._failed(typed, address, "password")
         stage = Stage.CHANGE if known.must_change else Stage.CODE if known.enrolled else Stage.ENROL
+        hashed = passwords.renewed(known.password, password)
         with self._database.writing() as connection:
+            if hashed != known.password:
+                store.renew_password(connection, typed, known.password, hashed)
             store.append(connection, self._clock.now(), Said(typed, address, "password accepted"))
             return sessions.begin(connection, typed, stage, self._clock.now())
 

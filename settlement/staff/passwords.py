@@ -1,7 +1,8 @@
 """Passwords of staff: Argon2id (RFC 9106, the second recommended option: 64 MiB, three passes, four lanes).
 
 Who asks for a person that is not there waits as long as for one who is: the password is checked against the hash of nobody's. Two checks
-run at a time; more callers than that wait, so that nobody can fill the memory by asking.
+run at a time; more callers than that wait, so that nobody can fill the memory by asking. A digest of another cost, as an older release made
+it, is renewed at the sign-in that it lets in: only then is the password at hand.
 """
 
 from __future__ import annotations
@@ -57,6 +58,11 @@ def fits(stored: str, password: str) -> bool:
     except (VerificationError, InvalidHashError):
         return False
     return bool(stored)
+
+
+def renewed(stored: str, password: str) -> str:
+    """The digest to keep of a password that fits: the same, or another where the cost of today is another than the stored one's."""
+    return digest(password) if HASHER.check_needs_rehash(stored) else stored
 
 
 _nobodys: list[str] = []

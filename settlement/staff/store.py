@@ -82,6 +82,12 @@ def change_person(connection: Connection, name: str, **values: Any) -> None:
     )
 
 
+def renew_password(connection: Connection, name: str, known: str, hashed: str) -> None:
+    """Keep the same password under another digest, unless it was changed since its digest was read."""
+    mine = (staff.c.partition == WHOLE, staff.c.name == name, staff.c.password == known)
+    connection.execute(sa.update(staff).where(*mine).values(password=hashed))
+
+
 def replace_recovery_codes(connection: Connection, name: str, digests: Iterable[bytes]) -> None:
     """These codes open the door from now on, and no older ones."""
     table = recovery_codes

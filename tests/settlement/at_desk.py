@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ from settlement.staff.roles import read_roles
 from settlement.staff.seal import seal_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from keys.clock import Day
@@ -79,13 +81,20 @@ def opened(stage: Stage, folder: Path, scanner: Scanner | None = None) -> Opened
     return Opened(app, desk, console)
 
 
-def enrolled(at: Opened, name: str, roles: str) -> None:
-    """Somebody with an account, enrolled; their password is hashed at a small cost."""
+@contextmanager
+def cheaply() -> Iterator[None]:
+    """While the context lasts, passwords are hashed at a small cost."""
     real, passwords.HASHER = passwords.HASHER, CHEAP
     try:
-        _, codes = at.desk.office.add_enrolled(name, read_roles(roles), PASSWORD, BY)
+        yield
     finally:
         passwords.HASHER = real
+
+
+def enrolled(at: Opened, name: str, roles: str) -> None:
+    """Somebody with an account, enrolled; their password is hashed at a small cost."""
+    with cheaply():
+        _, codes = at.desk.office.add_enrolled(name, read_roles(roles), PASSWORD, BY)
     at.codes[name] = list(codes)
 
 
@@ -105,7 +114,8 @@ def signed_in(at: Opened, client: TestClient, name: str) -> None:
     """Sign in with password and a recovery code."""
     token = token_of(client.get("/staff/sign-in").text)
     form = {"name": name, "password": PASSWORD, "form_token": token}
-    assert client.post("/staff/sign-in", data=form).status_code == 303
+    with cheaply():
+        assert client.post("/staff/sign-in", data=form).status_code == 303
     token = token_of(client.get("/staff/code").text)
     done = client.post("/staff/code", data={"code": at.codes[name].pop(), "form_token": token})
     assert (done.status_code, done.headers["location"]) == (303, "/console")
