@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from ledger.cardholder.pages import HEADERS, link, policy
+from ledger.http.attached import attachment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -51,4 +52,4 @@ def elsewhere(asked: Asked, path: str, more: Mapping[str, str] | None = None) ->
 
 def saved(body: bytes, media_type: str, name: str) -> Answer:
     """A file to keep."""
-    return Answer(body, media_type=media_type, more={"Content-Disposition": f'attachment; filename="{name}"'})
+    return Answer(body, media_type=media_type, more=attachment(name))

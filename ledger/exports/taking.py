@@ -1,6 +1,6 @@
 """Take a whole export into an empty ledger, in one transaction: everything is there and checked, or nothing is.
 
-Each file must be what the manifest says before the first is used; then the chain, the replay through the engine, the checkpoints, and what
+Each file must be what the manifest says before the first is used; then the chain, the replay through the engine, refunds, checkpoints, and what
 else a caller wants to check are looked at as they stand in the database, before the commit.
 """
 
@@ -16,6 +16,7 @@ from ledger.errors import DatabaseDamaged, ExportDamaged, ExportRefused, Storage
 from ledger.exports import frames, manifest, store
 from ledger.exports.sending import BALANCES
 from ledger.exports.trying import Trial
+from ledger.orders.refund_check import RefundCheck
 from ledger.proofs import verify as proofs
 from ledger.rows.store import JournalRows
 from ledger.store import Database
@@ -73,9 +74,11 @@ def take(
         store.forget_meta(connection)
         _fill(connection, sets, folder, found, progress)
         inside = Within(database, connection)
-        whole = verify(inside)
+        given_back = RefundCheck()
+        whole = verify(inside, inspect=given_back.inspect)
         if (whole.blocks, whole.transfers, whole.head.hex()) != (found.block, found.position, found.head):
             raise ExportDamaged("manifest.json names another head of the journal than its files have")
+        given_back.finish(inside)
         proven = proofs.verify(inside, public_key)
         if also is not None:
             also(inside)

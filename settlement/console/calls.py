@@ -7,6 +7,7 @@ from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
+from ledger.http.attached import attachment
 from settlement.staff.roles import Right
 
 if TYPE_CHECKING:
@@ -99,9 +100,7 @@ def to(address: str, *, session: str | None = None) -> Answer:
 
 def download(content: bytes, name: str, media_type: str = "application/octet-stream") -> Answer:
     """A file to keep, never to be shown in a browser's window."""
-    return Answer(
-        content, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'}
-    )
+    return Answer(content, media_type=media_type, headers=attachment(name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from argon2.low_level import Type
 
 from ledger.cardholder import pins, store
 from ledger.cardholder.pins import Tried
+from ledger.cardholder.unit import noted
 from tests.cardholder.town import PIN, WRONG
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def test_a_pin_that_was_changed_meanwhile_is_not_put_back(
 
     def slowly(hashed: str, keyed: bytes) -> str:
         row = store.PinRow(card.partition, card.uid, other, town.city.clock.now(), 0, 0)
-        pins.noted(town.city.ledger, lambda connection: store.put_pin(connection, row))
+        noted(town.city.ledger, lambda connection: store.put_pin(connection, row))
         return real(hashed, keyed)
 
     other = pins._HASHER.hash(b"another PIN, set at a counter")

@@ -137,8 +137,9 @@ def forged(folder: Path, change: Callable[[pl.DataFrame], pl.DataFrame], table: 
     for part in told["parts"]:
         if part["table"] == table:
             path = folder / part["path"]
-            change(pl.read_parquet(path)).write_parquet(path)
-            data = path.read_bytes()
+            frame = change(pl.read_parquet(path))
+            frame.write_parquet(path)
+            data, part["rows"] = path.read_bytes(), frame.height
             part["bytes"], part["sha256"] = len(data), hashlib.sha256(data).hexdigest()
     (folder / NAME).write_bytes((json.dumps(told, indent=1) + "\n").encode())
 

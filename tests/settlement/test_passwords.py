@@ -11,7 +11,7 @@ from argon2 import PasswordHasher, extract_parameters
 from argon2.low_level import Type
 
 from settlement.errors import PasswordWeak, SignInRefused
-from settlement.staff import door, passwords, store
+from settlement.staff import passwords, store
 from settlement.staff.sessions import Stage
 from tests.settlement.test_staff import FIRST, NEW, Desk, cheap, desk, postgres, postgres_url
 
@@ -128,7 +128,7 @@ def test_a_password_that_was_changed_meanwhile_is_not_put_back(
         store.change_person(connection, name, password=hashed)
         renew(connection, name, known, fresh)
 
-    monkeypatch.setattr(door.store, "renew_password", late)
+    monkeypatch.setattr(store, "renew_password", late)
     desk.office.sign_in("maker", FIRST, HERE)
     assert stored(desk) == hashed
 
