@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from fastapi import FastAPI
@@ -116,6 +116,44 @@ def test_every_example_is_what_its_model_takes() -> None:
                 model.model_validate(example)
                 checked += 1
     assert checked > 10
+
+
+FREE: Final = {("/v1/bundles/{kind}", "if-none-match"), ("/problems/{name}", "name")}
+"""What HTTP itself bounds, and a name that is looked up in a list."""
+
+
+def test_every_field_and_parameter_that_is_taken_says_what_it_may_be(described: dict[str, Any]) -> None:
+    given = [
+        (path, one["name"], one["schema"])
+        for path, ways in operations(described)
+        for one in ways.get("parameters", [])
+    ]
+    assert {(path, name) for path, name, schema in given if not is_bounded(schema, described)} == FREE
+    bodies = [
+        schema for _, ways in operations(described) for schema in references(ways.get("requestBody", {}))
+    ]
+    fields = [
+        (name, field, schema)
+        for name in {one.rpartition("/")[2] for one in bodies}
+        for field, schema in described["components"]["schemas"][name]["properties"].items()
+    ]
+    assert len(fields) > 15
+    assert [(name, field) for name, field, schema in fields if not is_bounded(schema, described)] == []
+
+
+def is_bounded(schema: dict[str, Any], described: dict[str, Any]) -> bool:
+    """True where a value's rules are in its schema: its choices, its pattern, or its least and most."""
+    if "$ref" in schema:
+        return is_bounded(described["components"]["schemas"][schema["$ref"].rpartition("/")[2]], described)
+    if "anyOf" in schema:
+        return all(is_bounded(one, described) for one in schema["anyOf"])
+    if schema["type"] == "object":
+        return all(is_bounded(one, described) for one in schema["properties"].values())
+    if schema["type"] == "integer":
+        return "minimum" in schema and bool(schema.keys() & {"maximum", "exclusiveMaximum"})
+    return schema["type"] in {"boolean", "null"} or bool(
+        schema.keys() & {"enum", "const", "pattern", "maxLength", "format"}
+    )
 
 
 def test_every_route_asks_for_a_token_or_says_that_it_does_not(described: dict[str, Any]) -> None:
