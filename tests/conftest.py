@@ -22,6 +22,7 @@ from hypothesis import HealthCheck, settings
 from tests.commands_once import make_commands_once
 from tests.secrecy.plugin import SecretWatch
 from tests.shared_data import shared_data
+from tests.statements_once import make_statements_once
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +55,7 @@ def load_run(path: Path) -> Any:
 def pytest_configure(config: pytest.Config) -> None:
     """Look once for what is missing; watch every secret from here on, but where time is measured."""
     make_commands_once()
+    make_statements_once()
     watch = SecretWatch(config)
     if config.getoption("capture") != "no":
         log: Any = LogOfTests(watch)
