@@ -7,7 +7,6 @@ byte, by NumPy), eight bytes the rest; what is left is compared whole.
 from __future__ import annotations
 
 import base64
-import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -20,9 +19,10 @@ if TYPE_CHECKING:
 
 LENGTH_MIN: Final = 8
 """Shorter values stand everywhere by chance."""
-_HEX: Final = re.compile(rb"[0-9A-Fa-f: ]{16,}")
-_BASE64: Final = re.compile(rb"[A-Za-z0-9+/_-]{11,}")
+_APART: Final = bytes(LENGTH_MIN)
 _STANDARD: Final = bytes.maketrans(b"-_", b"+/")
+_PADDED: Final = tuple(b"A" * (4 + -length % 4) for length in range(4))
+"""Behind a run of base64, by its length: its last group made whole, and three bytes that hold no secret."""
 
 
 class Search:
@@ -44,30 +44,56 @@ class Search:
 
     def found(self, said: bytes) -> dict[bytes, str]:
         """The secrets that stand in some bytes, in whatever form, with their kinds."""
-        return {one: self._kinds[one] for form in _forms(said) for one in self._raw(form)}
+        return {one: self._kinds[one] for one in self._raw(_APART.join(_forms(said)))}
 
     def _raw(self, data: bytes) -> Iterator[bytes]:
         if len(data) < LENGTH_MIN:
             return
-        every = np.frombuffer(data, dtype=np.uint8)
-        low: NDArray[np.uint32] = every[:-7].astype(np.uint32)
-        low |= every[1:-6].astype(np.uint32) << np.uint32(8)
-        low |= every[2:-5].astype(np.uint32) << np.uint32(16)
-        for place in np.flatnonzero(self._table[low]):
+        at_each_byte: NDArray[np.uint32] = np.ndarray(len(data) - 7, "<u4", data, strides=(1,))
+        for place in np.flatnonzero(self._table.take(at_each_byte & np.uint32(0xFFFFFF))):
             at = int(place)
             for one in self._by_start.get(int.from_bytes(data[at : at + 8], "little"), ()):
                 if data.startswith(one, at):
                     yield one
 
 
+class _Runs:
+    """Finds the longest runs of some characters; few bytes are looked at one by one, for a run that is long enough covers a whole group somewhere."""
+
+    def __init__(self, members: bytes, least: int) -> None:
+        self._table = bytes(one in members for one in range(256))
+        self._least = least
+        self._group = np.dtype("<u8" if least >= 15 else "<u4")  # 7 bytes and a group: one of 8, or else of 4
+        self._full = int.from_bytes(b"\1" * self._group.itemsize, "little")
+
+    def of(self, data: bytes) -> list[bytes]:
+        """All that are long enough, in order."""
+        inside, size = data.translate(self._table), self._group.itemsize
+        groups = np.frombuffer(inside, self._group, len(inside) // size)
+        found, end = [], 0
+        for group in np.flatnonzero(groups == self._full).tolist():
+            if group * size < end:
+                continue
+            start = inside.rfind(0, end, group * size) + 1 or end
+            end = inside.find(0, group * size)
+            end = len(data) if end < 0 else end
+            if end - start >= self._least:
+                found.append(data[start:end])
+        return found
+
+
+HEX: Final = _Runs(b"0123456789ABCDEFabcdef: ", 16)
+BASE64: Final = _Runs(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-", 11)
+
+
 def _forms(said: bytes) -> Iterator[bytes]:
     yield said
-    runs = _HEX.findall(said)
+    runs = HEX.of(said)
     for skipped in range(2):
         yield b"\0".join(_from_hex(run, skipped) for run in runs)
-    runs = _BASE64.findall(said.replace(b"\r", b"").replace(b"\n", b""))
+    runs = BASE64.of(said.replace(b"\r", b"").replace(b"\n", b""))
     for skipped in range(4):
-        yield b"\0".join(_from_base64(run[skipped:]) for run in runs)
+        yield _from_base64([run[skipped:] for run in runs])
 
 
 def _from_hex(run: bytes, skipped: int) -> bytes:
@@ -75,11 +101,10 @@ def _from_hex(run: bytes, skipped: int) -> bytes:
     return bytes.fromhex(digits[: len(digits) // 2 * 2].decode())
 
 
-def _from_base64(run: bytes) -> bytes:
-    """Whatever whole bytes a run holds, also where its last group is cut short."""
-    whole, rest = divmod(len(run), 4)
-    padded = run[: 4 * whole] if rest == 1 else run + b"=" * (-len(run) % 4)
-    return base64.b64decode(padded.translate(_STANDARD))
+def _from_base64(runs: list[bytes]) -> bytes:
+    """Whatever whole bytes they hold, also where a last group is cut short."""
+    whole = b"".join(run + _PADDED[len(run) % 4] for run in runs)
+    return base64.b64decode(whole.translate(_STANDARD))
 
 
 def is_plain(value: bytes) -> bool:

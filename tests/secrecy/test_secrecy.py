@@ -16,7 +16,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tests.secrecy.making import ADDRESS, WATCHED, Watch
-from tests.secrecy.search import Search, in_texts, is_plain
+from tests.secrecy.search import BASE64, HEX, Search, in_texts, is_plain
 
 ROOT = Path(__file__).parents[2]
 PLANTED = {
@@ -109,6 +109,16 @@ def test_a_secret_is_found_in_each_of_its_forms_and_no_other(
     for form in (*forms, *coded):
         assert search.found(form) == {secret: "key"}
         assert search.found(form[: len(form) // 3]) == {}
+
+
+@given(
+    st.lists(st.sampled_from([b"a", b"0", b"-:", b"g", b"\0", b"0f F" * 4, b"abcZ_" * 3]), max_size=40).map(
+        b"".join
+    )
+)
+def test_runs_are_those_that_a_regular_expression_finds(text: bytes) -> None:
+    assert HEX.of(text) == re.findall(rb"[0-9A-Fa-f: ]{16,}", text)
+    assert BASE64.of(text) == re.findall(rb"[A-Za-z0-9+/_-]{11,}", text)
 
 
 def test_values_that_everybody_knows_are_no_secrets() -> None:
