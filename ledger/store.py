@@ -36,6 +36,10 @@ TableSet = sa.MetaData
 PAGE_BYTES_MIN: Final = 512
 OPENED_BYTES_MAX: Final = 64 << 20
 """Size of a SQLite file up to which each start looks through all of its pages; a second for a few hundred MB."""
+READING_MAX: Final = 15
+"""Connections that read at once. All of them stay open: on PostgreSQL each is a process, and one that comes and goes costs as much as 300 taps."""
+WRITING_BESIDE_MAX: Final = 10
+"""Connections that may write besides the writer's own: seldom, for a moment, and closed after it."""
 BLOCK_ROWS_MAX: Final = 1_000_000
 """More rows than any block can have: a larger number is damage, not a reason to read."""
 _SQLITE_PRAGMAS: Final = (
@@ -61,7 +65,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = sa.make_url(url)
-        self.engine = self._pool(5)
+        self.engine = self._pool(READING_MAX)
         # Writing has connections of its own: readers that use theirs up must not keep the writer waiting.
         self._writing = self._pool(1 if self.is_sqlite else 2, asking=False)
         self.guard: Callable[[sa.Connection], None] | None = None
@@ -72,6 +76,7 @@ class Database:
         pool = sa.create_engine(
             self.url,
             pool_size=size,
+            max_overflow=0 if asking else WRITING_BESIDE_MAX,
             pool_pre_ping=asking and not self.is_sqlite,
             connect_args=self._connecting,
         )

@@ -1,10 +1,12 @@
-"""Connections of the writer: looked at and not asked, and replaced where the other end hung up before it costs a commit."""
+"""Connections of the writer: looked at and not asked, and replaced where the other end hung up before it costs a commit; those of readers stay open."""
 
 from __future__ import annotations
 
 import fcntl
 import resource
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ import psycopg2
 import pytest
 
 from ledger import plain
-from ledger.store import Database
+from ledger.store import READING_MAX, Database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +61,25 @@ def test_a_connection_that_was_cut_while_it_rested_is_replaced_for_the_next_comm
         [(second,)] = plain.asked(connection, query)
     assert second != first
     database.close()
+
+
+def test_readers_that_come_at_once_again_and_again_do_so_over_connections_that_stay_open(
+    postgres: Path,
+) -> None:
+    database = Database(f"postgresql+psycopg2://postgres@/postgres?host={postgres}")
+    together = threading.Barrier(READING_MAX)
+
+    def read(_turn: int) -> int:
+        with database.transaction() as connection:
+            together.wait(20)  # all of them hold one now
+            [(backend,)] = plain.asked(connection, "SELECT pg_backend_pid()")
+            return int(backend)
+
+    with ThreadPoolExecutor(READING_MAX) as readers:
+        turns = [set(readers.map(read, range(READING_MAX))) for _ in range(3)]
+    database.close()
+    assert len(turns[0]) == READING_MAX
+    assert turns[0] == turns[1] == turns[2]
 
 
 def test_values_go_into_a_statement_as_the_driver_puts_them(postgres: Path) -> None:
