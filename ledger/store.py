@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import psycopg2
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
 
 from keys.clock import Day, UnixMs
 from ledger import tables
 from ledger.archive import store as archive
 from ledger.bulk.store import connect_noting_handle, replace_when_cut
 from ledger.closing.store import seal
-from ledger.errors import DatabaseBusy, DatabaseDamaged, DatabaseMissing, DiskFailed, StorageError
+from ledger.errors import DatabaseDamaged, DatabaseMissing, StorageError
+from ledger.explaining.store import explained
 from ledger.journal import Block
 from ledger.rows import store as rows_store
 from ledger.tables import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from ledger.bulk.gathered import Gathered
 
@@ -124,40 +123,9 @@ class Database:
                     self.guard(connection)
                 yield connection
 
-    @contextmanager
-    def explained(self) -> Iterator[None]:
+    def explained(self) -> AbstractContextManager[None]:
         """The drivers' errors as the ledger's own, with what to do."""
-        try:
-            yield
-        except sa.exc.TimeoutError as error:
-            raise StorageError(f"all connections to {self.name} are in use: try again in a moment") from error
-        except sa.exc.PendingRollbackError as error:
-            raise StorageError(
-                f"{self.name} does not answer: the connection was cut; look at disk and server"
-            ) from error
-        except (DBAPIError, sqlite3.Error, psycopg2.Error) as error:
-            said = _first_line(error)
-            if _damaged(said):
-                raise DatabaseDamaged(f"{self.name} is damaged: {said}; restore it from backup") from error
-            if "disk I/O error" in said:
-                raise DiskFailed(
-                    f"the disk under {self.name} failed: {said}; look at the disk before anything else"
-                ) from error
-            if "database is locked" in said:
-                raise DatabaseBusy(
-                    f"{self.name} is locked: another process is in the middle of a commit; wait for it, or end it"
-                ) from error
-            if isinstance(_cause(error), psycopg2.errors.DiskFull):
-                raise StorageError(
-                    f"the disk under {self.name} is full: {said}; make room, and the ledger goes on by itself"
-                ) from error
-            if isinstance(_cause(error), psycopg2.errors.InsufficientPrivilege):
-                raise StorageError(
-                    f"the database's role may not do this: {said}; let it by `hebat ledger grant ROLE`, or come as the owner"
-                ) from error
-            if isinstance(_cause(error), _GONE):
-                raise StorageError(f"{self.name} does not answer: {said}; look at disk and server") from error
-            raise
+        return explained(self.name)
 
     def create(self, *others: sa.MetaData) -> None:
         """Make all tables; those of other packages beside the ledger's own.
@@ -240,35 +208,6 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _begin_sqlite(connection: sa.Connection) -> None:
     # pysqlite would begin transactions at the first write only; reads of a unit must see the same state.
     connection.exec_driver_sql(connection.get_execution_options().get("ledger_begin", "BEGIN"))
-
-
-def _cause(error: BaseException) -> BaseException:
-    """What the driver itself raised."""
-    return error.orig or error if isinstance(error, DBAPIError) else error
-
-
-def _first_line(error: BaseException) -> str:
-    cause = _cause(error)
-    return (str(cause).splitlines() or [type(cause).__name__])[0]
-
-
-_GONE: Final = (
-    sqlite3.OperationalError, sqlite3.InterfaceError, psycopg2.OperationalError, psycopg2.InterfaceError,
-    psycopg2.errors.ReadOnlySqlTransaction,
-)  # fmt: skip
-_DAMAGE: Final = (
-    "malformed",
-    "not a database",
-    "unsupported file format",
-    "no such column",
-    "Could not decode",
-    "invalid page",  # PostgreSQL: a page whose checksum is not its own
-    "could not read blocks",
-)
-
-
-def _damaged(said: str) -> bool:
-    return any(words in said for words in _DAMAGE)
 
 
 def _meta(connection: sa.Connection, name: str) -> int | None:

@@ -164,7 +164,7 @@ def test_what_is_sealed_or_hashed_lies_in_tables_whose_class_says_so() -> None:
 
 LINES: Final = {
     "ledger/bulk/copies.py": "PostgreSQL",
-    "ledger/store.py": "PostgreSQL",
+    "ledger/explaining/store.py": "PostgreSQL",
     "settlement/banks/wire.py": "banks' SNAP interfaces",
     "settlement/console/scanning.py": "clamd",
     "terminals/enrolment.py": "at the address that it was enrolled with",
