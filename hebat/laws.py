@@ -20,6 +20,7 @@ from ledger.chart import Code, purse, split
 from ledger.errors import BatchTooLarge, LedgerError
 from ledger.intake import store
 from ledger.intake.audit import Audited, audit
+from ledger.intake.quarantine import store as quarantine
 from ledger.intake.reasons import ExceptionKind, Reason
 from ledger.store import read_documents
 from ledger.verify import Verified, verify
@@ -151,9 +152,9 @@ def _durable(evidence: Evidence) -> tuple[bool, str]:
 
 def _offline_debits(evidence: Evidence) -> tuple[bool, str]:
     with evidence.city.ledger.database.transaction() as connection:
-        refused = [row for row in store.read_quarantine(connection) if row.reason is Reason.NOT_APPLIED]
+        refused = [row for row in quarantine.read_quarantine(connection) if row.reason is Reason.NOT_APPLIED]
         below = [
-            row for row in store.read_exceptions(connection) if row.kind is ExceptionKind.NEGATIVE_SHADOW
+            row for row in quarantine.read_exceptions(connection) if row.kind is ExceptionKind.NEGATIVE_SHADOW
         ]
     return not refused, f"{len(refused)} refused by a balance, {len(below)} posted below zero and shown"
 
@@ -161,8 +162,8 @@ def _offline_debits(evidence: Evidence) -> tuple[bool, str]:
 def _nothing_dropped(evidence: Evidence) -> tuple[bool, str]:
     with evidence.city.ledger.database.transaction() as connection:
         results = [result for batch in store.all_batches(connection) for result in batch.results]
-        kept = store.read_quarantine(connection)
-        refused = store.read_refused(connection)
+        kept = quarantine.read_quarantine(connection)
+        refused = quarantine.read_refused(connection)
     quarantined = sum(result["result"] == "quarantined" for result in results)
     whole = all(hashlib.sha256(row.body).digest() == row.digest for row in refused)
     return quarantined == len(kept) and whole, (

@@ -11,6 +11,7 @@ from keys.money import Sen, display, sen_of
 from ledger.cardholder.savings import Progress
 from ledger.chart import Code, split
 from ledger.intake import store
+from ledger.intake.quarantine import store as quarantine
 from ledger.transfer import Flag, Kind
 from ledger.wallets.loads.store import Fate
 
@@ -214,14 +215,14 @@ def _kinds(done: DemoDay) -> tuple[KindLine, ...]:
 
 def _quarantine(done: DemoDay) -> tuple[tuple[str, str, int], ...]:
     with done.city.ledger.database.transaction() as connection:
-        rows = store.read_quarantine(connection)
+        rows = quarantine.read_quarantine(connection)
     counted = Counter((row.reason.value, row.resolution or "open") for row in rows)
     return tuple((reason, resolution, count) for (reason, resolution), count in sorted(counted.items()))
 
 
 def _exceptions(done: DemoDay) -> dict[str, int]:
     with done.city.ledger.database.transaction() as connection:
-        return dict(sorted(Counter(row.kind.value for row in store.read_exceptions(connection)).items()))
+        return dict(sorted(Counter(row.kind.value for row in quarantine.read_exceptions(connection)).items()))
 
 
 def _positions(done: DemoDay) -> tuple[PositionLine, ...]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from card.batch import RELAYED_FROM
 from hebat.simulate.breach import ROUND, Breach
 from ledger.chart import Code, split
-from ledger.intake import store as taken
+from ledger.intake.quarantine import store as quarantine
 from ledger.intake.reasons import ExceptionKind, Reason
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from hebat.simulate.books import Books
     from hebat.simulate.field import Truth
     from hebat.simulate.server import Server
-    from ledger.intake.store import BatchRow, ExceptionRow
+    from ledger.intake.quarantine.store import ExceptionRow
+    from ledger.intake.store import BatchRow
 
 
 def need_shown(batches: Sequence[BatchRow], exceptions: Sequence[ExceptionRow]) -> None:
@@ -75,7 +76,7 @@ class Count:
     def seen_by_rogues_only(self) -> Counter[tuple[int, int]]:
         """By UID and counter, intents that lie open in quarantine, as they must, and the sen that are held for each: whoever could prove that it happened (the card's next commit), or that it did not (another at its own counter), is a rogue and has not said so."""
         with self._server.city.ledger.database.transaction() as connection:
-            kept = taken.read_quarantine(connection, only_open=True)
+            kept = quarantine.read_quarantine(connection, only_open=True)
         found = Counter[tuple[int, int]]()
         for one in kept:
             unsaid = self._is_unsaid(one.uid, one.tmc) or self._is_unsaid(one.uid, one.tmc + 1)

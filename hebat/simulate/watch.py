@@ -13,6 +13,7 @@ from hebat.simulate.counting import Count, need_shown
 from hebat.simulate.riding import BEHIND_MS, Riding
 from ledger import store
 from ledger.intake import store as taken
+from ledger.intake.quarantine import store as quarantine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -89,8 +90,8 @@ class Watch:
             raise Breach(7, wrong)
         with ledger.database.transaction() as connection:
             results = [one for batch in taken.all_batches(connection) for one in batch.results]
-            kept = taken.read_quarantine(connection)
-            need_shown(list(taken.all_batches(connection)), taken.read_exceptions(connection))
+            kept = quarantine.read_quarantine(connection)
+            need_shown(list(taken.all_batches(connection)), quarantine.read_exceptions(connection))
         if sum(one["result"] == "quarantined" for one in results) != len(kept):
             raise Breach(6, f"{len(kept)} records are kept, and more or fewer were said to be")
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from keys.clock import Day, UnixMs, date_of
 from ledger.chart import PARTITIONS
+from ledger.schema import columns_of, values_of
 from ledger.tables import WHOLE, archives, blocks, documents, transfers
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Archived:
     archived_at: UnixMs
 
 
-_SPAN: Final = [archives.c[name] for name in Span.__slots__]
+_SPAN: Final = columns_of(archives, Span)
 _REST: Final = [archives.c[name] for name in ("documents", "place", "name", "manifest", "archived_at")]
 _READ: Final = (
     sa.select(*_SPAN, *_REST).where(archives.c.partition == WHOLE).order_by(archives.c.business_date)
@@ -99,7 +100,7 @@ def count_documents(connection: sa.Connection, span: Span) -> int:
 
 def move_out(connection: sa.Connection, one: Archived) -> None:
     """Note a date's archive and take the date out of the tables, in the caller's transaction."""
-    said = {name: getattr(one.span, name) for name in Span.__slots__}
+    said = values_of(one.span)
     rest = {"documents": one.documents, "place": one.place, "name": one.name, "manifest": one.manifest}
     connection.execute(
         sa.insert(archives), {"partition": WHOLE, **said, **rest, "archived_at": one.archived_at}

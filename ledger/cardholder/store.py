@@ -14,6 +14,7 @@ from ledger.cardholder import tables
 from ledger.chart import PARTITIONS
 from ledger.intake.tables import taps
 from ledger.journeys.tables import fare_corrections
+from ledger.schema import columns_of, values_of
 
 if TYPE_CHECKING:
     from ledger.intake.registry import Card
@@ -86,7 +87,7 @@ def _of_card(table: sa.Table, partition: int, uid: int) -> list[sa.ColumnElement
 def pin_of(connection: Connection, partition: int, uid: int) -> PinRow | None:
     """A card's PIN; None where it has none."""
     table = tables.card_pins
-    query = sa.select(*(table.c[name] for name in PinRow.__slots__)).where(*_of_card(table, partition, uid))
+    query = sa.select(*columns_of(table, PinRow)).where(*_of_card(table, partition, uid))
     row = connection.execute(query).first()
     return None if row is None else PinRow(*row)
 
@@ -95,7 +96,7 @@ def put_pin(connection: Connection, row: PinRow) -> None:
     """Give a card a PIN."""
     table = tables.card_pins
     connection.execute(sa.delete(table).where(*_of_card(table, row.partition, row.uid)))
-    connection.execute(sa.insert(table), {name: getattr(row, name) for name in PinRow.__slots__})
+    connection.execute(sa.insert(table), values_of(row))
 
 
 def count_failure(connection: Connection, partition: int, uid: int, failures: int, until: int) -> None:

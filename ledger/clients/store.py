@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from keys.clock import UnixMs
 from ledger.clients.tables import clients
+from ledger.schema import columns_of, values_of
 from ledger.tables import WHOLE
 
 if TYPE_CHECKING:
@@ -29,13 +30,13 @@ class ClientRow:
 
 def insert_client(connection: Connection, row: ClientRow) -> None:
     """Take a client in."""
-    values = {name: getattr(row, name) for name in ClientRow.__slots__}
+    values = values_of(row)
     connection.execute(sa.insert(clients), {"partition": WHOLE, **values})
 
 
 def read_clients(connection: Connection) -> list[ClientRow]:
     """All clients, revoked ones too, by name."""
-    columns = [clients.c[name] for name in ClientRow.__slots__]
+    columns = columns_of(clients, ClientRow)
     query = sa.select(*columns).where(clients.c.partition == WHOLE).order_by(clients.c.name)
     return [
         ClientRow(name, bytes(digest), scopes, party, UnixMs(created), UnixMs(revoked))

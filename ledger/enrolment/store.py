@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from keys.clock import Day, UnixMs
 from ledger.intake import tables
+from ledger.schema import columns_of, values_of
 from ledger.tables import WHOLE
 from ledger.watch import store as watch
 
@@ -92,14 +93,14 @@ def put_invitation(connection: sa.Connection, row: InvitationRow) -> None:
     """Store an invitation in place of an older one of the same terminal."""
     table = tables.invitations
     connection.execute(sa.delete(table).where(_of(table, row.terminal)))
-    values: dict[str, Any] = {name: getattr(row, name) for name in InvitationRow.__slots__}
+    values: dict[str, Any] = values_of(row)
     connection.execute(sa.insert(table), {"partition": WHOLE, **values})
 
 
 def invitation_of(connection: sa.Connection, terminal: int) -> InvitationRow | None:
     """A terminal's newest invitation."""
     table = tables.invitations
-    names = [table.c[name] for name in InvitationRow.__slots__]
+    names = columns_of(table, InvitationRow)
     row = connection.execute(sa.select(*names).where(_of(table, terminal))).first()
     if row is None:
         return None

@@ -21,6 +21,7 @@ from ledger.errors import DatabaseDamaged, LedgerError
 from ledger.intake import store
 from ledger.intake.assess import identity_of
 from ledger.intake.booked import NOWHERE, Booked, fingerprint
+from ledger.intake.quarantine import store as quarantine
 from ledger.intake.reasons import Outcome, Reason, Resolution
 from ledger.store import read_documents, read_rows
 from ledger.transfer import Flag, Kind
@@ -64,7 +65,9 @@ class _Audit:
         self._registry = registry
         self._assessor = assessor
         self._booked = Booked(connection)
-        self._quarantined = {(row.terminal, row.sequence): row for row in store.read_quarantine(connection)}
+        self._quarantined = {
+            (row.terminal, row.sequence): row for row in quarantine.read_quarantine(connection)
+        }
         self._block, self._documents = 0, list[bytes]()
 
     def take(self, row: BatchRow) -> None:

@@ -18,6 +18,7 @@ from ledger.intake.deciding import Decisions
 from ledger.intake.examined import assess_at
 from ledger.intake.memory import Tail
 from ledger.intake.placing import Placed
+from ledger.intake.quarantine import store as quarantine
 from ledger.intake.reasons import ExceptionKind
 from ledger.intake.settling import Settlement
 from ledger.tables import WHOLE
@@ -136,7 +137,7 @@ class BatchUnit:
         elif frame.previous_digest != tail.digest:
             self._broken = f"the batch from {frame.first_sequence} is not chained to the one before"
         if self._broken:
-            since = store.refused_since(tx.reading, self.examined.digest)
+            since = quarantine.refused_since(tx.reading, self.examined.digest)
             if since is None or tx.received_at < since + PATIENCE_MS:
                 raise BatchOutOfOrder(
                     f"{self._broken}; sent again in {PATIENCE_MS // 60_000} minutes, it is taken as it is"
@@ -146,8 +147,8 @@ class BatchUnit:
         if self._broken:
             terminal, first = self._frame.terminal, self._frame.first_sequence
             kind = ExceptionKind.CHAIN_BROKEN
-            row = store.ExceptionRow(WHOLE, 0, 0, kind, terminal, first, self._broken, tx.received_at)
-            store.insert_exceptions(tx, [row])
+            row = quarantine.ExceptionRow(WHOLE, 0, 0, kind, terminal, first, self._broken, tx.received_at)
+            quarantine.insert_exceptions(tx, [row])
 
     def settle(self, posted: PostedRows, tx: Transaction) -> Taken:
         """Write the batch, its taps, what is quarantined and what is exceptional."""

@@ -12,6 +12,7 @@ from keys.money import Rupiah
 from ledger.chart import AccountId, Code, split
 from ledger.intake import posting, store
 from ledger.intake.assess import identity_of
+from ledger.intake.authorised import store as authorised
 from ledger.intake.bounds import refused_credit
 from ledger.intake.columnar import store as lookups
 from ledger.intake.entries import Entry
@@ -106,7 +107,7 @@ class Decisions:
     def _give_back(self, record: TapRecord, card: Card, tx: Transaction) -> None:
         """A load that never started: void its hold."""
         wanted = record.context.authorisation
-        load = store.load_of_hold(tx.reading, self._terminal, wanted) if wanted else None
+        load = authorised.load_of_hold(tx.reading, self._terminal, wanted) if wanted else None
         if self._is_from_wallet(wanted, tx):
             return  # the order waits on, for the card's next tap
         if load is not None and load.uid == card.uid and self._spend(wanted, tx):
@@ -187,7 +188,7 @@ class Decisions:
     def _hold_of(self, terminal: int, record: TapRecord, tx: Transaction) -> int:
         """The hold that this load was authorised by; 0 where there is none that fits."""
         wanted = record.context.authorisation
-        load = store.load_of_hold(tx.reading, terminal, wanted) if wanted else None
+        load = authorised.load_of_hold(tx.reading, terminal, wanted) if wanted else None
         fits = (
             load is not None
             and load.uid == int.from_bytes(record.uid, "big")

@@ -9,8 +9,8 @@ from card.layout import TapKind
 from keys.clock import local
 from ledger.chart import purse
 from ledger.intake.bounds import Doubt
+from ledger.intake.quarantine.store import ExceptionRow
 from ledger.intake.reasons import ExceptionKind
-from ledger.intake.store import ExceptionRow
 from ledger.transfer import Result
 
 if TYPE_CHECKING:

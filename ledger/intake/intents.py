@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from card.batch import TapRecord
-    from ledger.intake.store import QuarantineRow
+    from ledger.intake.quarantine.store import QuarantineRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,11 @@ from ledger.bundles.store import last_number
 from ledger.chart import purse
 from ledger.enrolment.store import moved_in
 from ledger.errors import BatchMalformed, LoadRefused, SignatureRefused
-from ledger.intake import posting, store
+from ledger.intake import posting
+from ledger.intake.authorised import store as authorised
+from ledger.intake.authorised.store import AUTHORISED, is_being_loaded, promised
 from ledger.intake.limits import limits_of
 from ledger.intake.refunds import Refundable, need_right, sale_of
-from ledger.relay.store import AUTHORISED, is_being_loaded, promised
 from ledger.rules import change
 from ledger.transfer import Flag, Result
 from ledger.wallets.loads.store import waiting_of
@@ -220,7 +221,7 @@ class _Authorise:
 
     def plan(self, tx: Transaction) -> Sequence[Transfer]:
         request, terminal = self.request, self._certificate.terminal
-        known = store.load_of(tx.connection, terminal, request.request)
+        known = authorised.load_of(tx.connection, terminal, request.request)
         if known is not None:
             if known.digest != self._identity:
                 raise LoadRefused(
@@ -280,9 +281,9 @@ class _Authorise:
             self._hold = placed.position
         request, sale = self.request, self.request.sale
         about = () if sale is None else (sale.terminal, sale.sequence, sale.reason)
-        store.insert_load(
+        authorised.insert_load(
             tx.connection,
-            store.LoadRow(
+            authorised.LoadRow(
                 self._certificate.terminal, request.request, self._identity, self._card.uid, request.amount,
                 self._hold, tx.received_at, AUTHORISED, b"", *about,
             ),

@@ -22,7 +22,6 @@ from ledger.errors import (
     SignatureRefused,
     UnitFailed,
 )
-from ledger.intake import store
 from ledger.intake.assess import Assessor
 from ledger.intake.batch_unit import BatchUnit, Taken
 from ledger.intake.bounds import Sender, check_dates
@@ -33,6 +32,7 @@ from ledger.intake.columnar.store import highest_counters
 from ledger.intake.examined import Examined, assess_rest
 from ledger.intake.intents import Intents
 from ledger.intake.memory import Memory
+from ledger.intake.quarantine import store as quarantine
 from ledger.intake.reasons import Reason
 from ledger.intake.receipt import Receipt
 from ledger.relay import own
@@ -90,14 +90,14 @@ class Answer:
 class _Keep:
     """A unit that keeps a refused batch."""
 
-    row: store.RefusedRow
+    row: quarantine.RefusedRow
     document: bytes = field(default=b"", init=False)
 
     def plan(self, _tx: Transaction) -> Sequence[Transfer]:
         return ()
 
     def settle(self, _posted: Sequence[Posted], tx: Transaction) -> bool:
-        return store.keep_refused(tx.connection, self.row)
+        return quarantine.keep_refused(tx.connection, self.row)
 
 
 class Intake:
@@ -119,9 +119,9 @@ class Intake:
         self.intents = Intents(self._open_intents())
         ledger.writer.undone.append(self._forget)
 
-    def _open_intents(self) -> list[store.QuarantineRow]:
+    def _open_intents(self) -> list[quarantine.QuarantineRow]:
         with self._ledger.database.transaction() as connection:
-            rows = store.read_quarantine(connection, only_open=True)
+            rows = quarantine.read_quarantine(connection, only_open=True)
         return [row for row in rows if row.reason is Reason.UNCONFIRMED]
 
     def _forget(self) -> None:
@@ -235,7 +235,9 @@ class Intake:
 
     def _keep(self, body: bytes, refusal: BatchRefused | UnitFailed) -> None:
         _log.warning("batch refused", reason=type(refusal).__name__, detail=str(refusal), size=len(body))
-        row = store.RefusedRow(digest(body), type(refusal).__name__, str(refusal), body, self._clock.now())
+        row = quarantine.RefusedRow(
+            digest(body), type(refusal).__name__, str(refusal), body, self._clock.now()
+        )
         try:
             kept: bool = self._ledger.writer.submit(_Keep(row)).result()
             if not kept:

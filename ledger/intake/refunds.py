@@ -13,14 +13,16 @@ from card.layout import TapKind
 from keys.money import Rupiah
 from keys.rights import Right
 from ledger.errors import BatchMalformed, LoadRefused, TerminalUnknown
-from ledger.intake.store import CLOSED
-from ledger.relay import store
+from ledger.intake import store as taken
+from ledger.intake.authorised import store as authorised
+from ledger.intake.authorised.store import CLOSED
 
 if TYPE_CHECKING:
     from card.batch import TapRecord
     from keys.identity import TerminalCertificate
+    from ledger.intake.authorised.store import LoadRow
     from ledger.intake.registry import Card, Registry
-    from ledger.intake.store import LoadRow, TapRow
+    from ledger.intake.store import TapRow
     from ledger.writer import Transaction
 
 REASON_CHARS_MAX: Final = 60
@@ -94,7 +96,7 @@ class Refundable:
 
     def _paid(self, tx: Transaction) -> TapRow:
         sale, card = self._sale, self._card
-        found = store.tap_of_record(tx.connection, card.partition, card.uid, sale.terminal, sale.sequence)
+        found = taken.tap_of_record(tx.connection, card.partition, card.uid, sale.terminal, sale.sequence)
         if found is None or found.kind != TapKind.SALE:
             raise LoadRefused(
                 "the books have no such sale of this card: send what waits, look at the receipt, and take the card that paid"
@@ -108,7 +110,7 @@ class Refundable:
         return found
 
     def _need_once(self, tx: Transaction) -> None:
-        for row in store.refunds_of(tx.connection, self._sale.terminal, self._sale.sequence):
+        for row in authorised.refunds_of(tx.connection, self._sale.terminal, self._sale.sequence):
             if row.state != CLOSED:
                 raise LoadRefused("this sale is being given back just now: hold the card again in a moment")
             if self._is_given(row, tx):
@@ -117,6 +119,6 @@ class Refundable:
     def _is_given(self, row: LoadRow, tx: Transaction) -> bool:
         number = RELAYED_FROM + row.request
         return (
-            store.tap_of_record(tx.connection, self._card.partition, row.uid, row.terminal, number)
+            taken.tap_of_record(tx.connection, self._card.partition, row.uid, row.terminal, number)
             is not None
         )

@@ -18,7 +18,6 @@ from ledger.enrolment import store as terminals
 from ledger.errors import TerminalUnknown
 from ledger.intake.cards import store
 from ledger.intake.columnar.cards import CardColumns
-from ledger.relay import store as relay_store
 from ledger.watch.changes import Changes, Remembered
 from ledger.watch.store import TERMINALS
 
@@ -104,7 +103,7 @@ class Registry:
         """A card's keys are of these versions now, or some of `coming`; durable when this returns."""
         changed = replace(card, versions=versions, coming=coming)
         with self.database.transaction() as connection:
-            relay_store.set_versions(connection, card.partition, card.uid, versions, coming)
+            store.set_versions(connection, card.partition, card.uid, versions, coming)
         self._cards[card.uid] = self._by_token[card.token_digest] = self._by_number[card.card_number] = (
             changed
         )

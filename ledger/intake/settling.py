@@ -14,6 +14,7 @@ from ledger.intake.entries import exception_row, exceptions_of, rules_broken
 from ledger.intake.examined import assess_at
 from ledger.intake.intents import OpenIntent
 from ledger.intake.outcomes import Outcomes
+from ledger.intake.quarantine import store as quarantine
 from ledger.intake.reasons import ExceptionKind, Outcome, Reason, Resolution
 from ledger.transfer import Result
 
@@ -45,7 +46,7 @@ class Settlement:
         self._intake = intake
         self._tx = tx
         self._kept = list(decisions.kept)
-        self._exceptions: list[store.ExceptionRow] = []
+        self._exceptions: list[quarantine.ExceptionRow] = []
 
     def write(self, told: Told) -> Outcomes:
         """Everything but the batch's own row; what became of its records."""
@@ -58,7 +59,7 @@ class Settlement:
         self._write_quarantine()
         for entry in done:
             self._close_intent(entry)
-        store.insert_exceptions(self._tx, self._exceptions)
+        quarantine.insert_exceptions(self._tx, self._exceptions)
         lookups.add_sights(self._tx, self._decisions.sights)
         return self._outcomes()
 
@@ -111,7 +112,7 @@ class Settlement:
             return
         how = Resolution.VOIDED if entry.void else Resolution.WITNESSED
         sequence = entry.intent.record.sequence
-        store.resolve_quarantine(
+        quarantine.resolve_quarantine(
             self._tx.connection, entry.intent.terminal, sequence, how, self._tx.received_at
         )
         self._intake.intents.remove(entry.card.uid, entry.intent)
@@ -122,7 +123,7 @@ class Settlement:
             one, record = kept.one, kept.one.record
             tmc, amount = (record.tmc, sen_of(record.amount)) if isinstance(record, TapRecord) else (0, 0)
             rows.append(
-                store.QuarantineRow(
+                quarantine.QuarantineRow(
                     terminal,
                     record.sequence,
                     kept.reason,
@@ -137,13 +138,13 @@ class Settlement:
             if kept.reason is Reason.CONFLICT and one.card is not None:
                 kind = ExceptionKind.CLONE_OR_REPLAY
                 self._exceptions.append(
-                    store.ExceptionRow(
+                    quarantine.ExceptionRow(
                         one.card.partition, one.uid, tmc, kind, terminal, record.sequence, kept.detail, at
                     )
                 )
             if kept.reason is Reason.UNCONFIRMED and isinstance(record, TapRecord):
                 self._intake.intents.add(one.uid, OpenIntent(terminal, record, one.raw))
-        store.insert_quarantine(self._tx, rows)
+        quarantine.insert_quarantine(self._tx, rows)
 
     def _outcomes(self) -> Outcomes:
         others: dict[int, tuple[Outcome, Reason | None]] = dict.fromkeys(

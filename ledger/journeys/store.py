@@ -13,6 +13,7 @@ from card.layout import TapKind
 from ledger.intake.tables import taps
 from ledger.journeys.fares import Ride
 from ledger.journeys.tables import fare_corrections, journeys_read, rides
+from ledger.schema import columns_of, values_of
 from ledger.tables import WHOLE
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def note_read(connection: Connection, block: int) -> None:
 
 
 def _values(row: RideRow) -> dict[str, object]:
-    return {name: getattr(row, name) for name in row.__slots__}
+    return values_of(row)
 
 
 def still_inside(connection: Connection, since: UnixMs) -> list[tuple[int, int]]:
@@ -108,7 +109,7 @@ def corrections_of(connection: Connection, partition: int, uid: int) -> dict[int
     """What holds for each tap of a card that was ever corrected."""
     table = fare_corrections
     query = (
-        sa.select(*(table.c[name] for name in CorrectionRow.__slots__))
+        sa.select(*columns_of(table, CorrectionRow))
         .where(table.c.partition == partition, table.c.uid == uid)
         .order_by(table.c.tmc, table.c.ordinal)
     )

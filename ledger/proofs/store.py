@@ -19,6 +19,7 @@ from ledger.proofs import tables
 from ledger.proofs.growing import Tile, edge
 from ledger.proofs.leaves import TAP
 from ledger.proofs.merkle import HASH_BYTES
+from ledger.schema import columns_of, values_of
 from ledger.tables import WHOLE
 
 if TYPE_CHECKING:
@@ -59,13 +60,13 @@ def read_checkpoints(connection: sa.Connection) -> list[Kept]:
 @cache
 def _checkpoints() -> sa.Select[*tuple[Any, ...]]:
     table = tables.checkpoints
-    query = sa.select(*[table.c[name] for name in Kept.__slots__]).where(table.c.partition == WHOLE)
+    query = sa.select(*columns_of(table, Kept)).where(table.c.partition == WHOLE)
     return query.order_by(table.c.business_date)
 
 
 def add_checkpoint(connection: sa.Connection, kept: Kept) -> None:
     """Keep a checkpoint, unless its business date has one."""
-    values = {name: getattr(kept, name) for name in Kept.__slots__}
+    values = values_of(kept)
     _add(connection, tables.checkpoints, [{"partition": WHOLE, **values}])
 
 

@@ -37,9 +37,10 @@ from ledger.errors import (
     Overloaded,
     SignatureRefused,
 )
+from ledger.intake.authorised import store as authorised
 from ledger.intake.bounds import CLOCK_SECONDS_MAX
 from ledger.intake.loads import need_load_right
-from ledger.relay import records, rolling, store
+from ledger.relay import records, rolling
 from ledger.relay.ends import (
     BLOCKED,
     CounterForged,
@@ -106,12 +107,12 @@ class LoadDesk:
     def _recover(self) -> None:
         """Give every load that a stopped ledger left behind its record: unconfirmed after its commit went out, given back before."""
         with self._ledger.database.transaction() as connection:
-            left = store.open_loads(connection)
+            left = authorised.open_loads(connection)
         for row in left:
             sequence = RELAYED_FROM + row.request
             record = (
                 decode_record(row.intent, sequence)
-                if row.state == store.INTENDED
+                if row.state == authorised.INTENDED
                 else records.given_back(sequence, row.uid.to_bytes(7, "big"), row.hold, self._clock.now())
             )
             self._write(row.terminal, record)

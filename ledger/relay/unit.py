@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from card.batch import RELAYED_FROM
+from ledger.intake.authorised import store as authorised
+from ledger.intake.authorised.store import CLOSED
 from ledger.intake.batch_unit import BatchUnit
-from ledger.intake.store import CLOSED
-from ledger.relay import store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +33,7 @@ class Intend:
 
     def settle(self, _posted: PostedRows, tx: Transaction) -> None:
         """Keep it."""
-        store.change_load(tx.connection, self.terminal, self.request, store.INTENDED, self.raw)
+        authorised.change_load(tx.connection, self.terminal, self.request, authorised.INTENDED, self.raw)
 
 
 class RelayedUnit(BatchUnit):
@@ -44,5 +44,5 @@ class RelayedUnit(BatchUnit):
         taken = super().settle(posted, tx)
         frame = self.examined.frame
         request = frame.first_sequence - RELAYED_FROM
-        store.change_load(tx.connection, frame.terminal, request, CLOSED, b"")
+        authorised.change_load(tx.connection, frame.terminal, request, CLOSED, b"")
         return taken

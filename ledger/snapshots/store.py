@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from keys.clock import UnixMs
 from ledger.errors import DatabaseDamaged
+from ledger.schema import columns_of, values_of
 from ledger.snapshots import form
 from ledger.tables import WHOLE, meta, snapshot_chunks, snapshots
 
@@ -42,7 +43,7 @@ class SnapshotRow:
 
 def stored(connection: sa.Connection) -> list[SnapshotRow]:
     """The snapshots that are whole, newest first."""
-    columns = [snapshots.c[name] for name in SnapshotRow.__slots__]
+    columns = columns_of(snapshots, SnapshotRow)
     query = sa.select(*columns).where(snapshots.c.partition == WHOLE).order_by(snapshots.c.position.desc())
     return [
         SnapshotRow(position, block, UnixMs(at), octets, chunks, bytes(digest))
@@ -89,7 +90,7 @@ def put_chunk(connection: sa.Connection, position: int, ordinal: int, body: byte
 
 def finish(connection: sa.Connection, row: SnapshotRow) -> None:
     """All chunks are there: the snapshot counts from now on, and all but the newest ones and the verified one go."""
-    values = {name: getattr(row, name) for name in SnapshotRow.__slots__}
+    values = values_of(row)
     connection.execute(sa.insert(snapshots), {"partition": WHOLE, **values})
     kept = verified(connection, stored(connection))
     old = [one.position for one in stored(connection)[KEPT_MAX:] if one != kept]

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from keys.clock import UnixMs
 from keys.money import Sen
 from ledger.chart import PARTITIONS, AccountId, split
+from ledger.schema import values_of
 from ledger.transfer import Result
 from ledger.wallets.tables import arrivals, bills, bulk, orders, transfers
 
@@ -63,7 +64,7 @@ class Placed:
 
 def insert_order(connection: Connection, one: Placed) -> None:
     """Keep an order."""
-    values = {name: getattr(one, name) for name in type(one).__slots__}
+    values = values_of(one)
     connection.execute(sa.insert(orders), {"partition": split(one.debit).partition, **values})
 
 

@@ -20,7 +20,7 @@ from ledger.worklist.store import Filters
 
 if TYPE_CHECKING:
     from ledger.http.api import Guard
-    from ledger.intake.store import ExceptionRow, QuarantineRow
+    from ledger.intake.quarantine.store import ExceptionRow, QuarantineRow
     from ledger.store import Database
 
 _QUARANTINED: Final = {

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from ledger.intake.reasons import ExceptionKind, Reason
-from ledger.intake.store import ExceptionRow, QuarantineRow
+from ledger.intake.quarantine.store import ExceptionRow, QuarantineRow, exception_row, quarantine_row
 from ledger.intake.tables import exceptions, quarantine
+from ledger.schema import columns_of
 from ledger.tables import WHOLE
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def quarantine_page(
     """Quarantined records, oldest first, those behind a key (received at, terminal, sequence)."""
     table = quarantine
     key = (table.c.received_at, table.c.terminal, table.c.sequence)
-    query = sa.select(*[table.c[name] for name in QuarantineRow.__slots__]).where(table.c.partition == WHOLE)
+    query = sa.select(*columns_of(table, QuarantineRow)).where(table.c.partition == WHOLE)
     if filters.terminal:
         query = query.where(table.c.terminal == filters.terminal)
     if filters.reason:
@@ -48,12 +48,7 @@ def quarantine_page(
         query = query.where(table.c.resolution == "")
     if behind is not None:
         query = query.where(sa.tuple_(*key) > sa.tuple_(*behind))
-    found = []
-    for row in connection.execute(query.order_by(*key).limit(limit)):
-        values = list(row)
-        values[2], values[7] = Reason(values[2]), bytes(values[7])
-        found.append(QuarantineRow(*values))
-    return found
+    return [quarantine_row(row) for row in connection.execute(query.order_by(*key).limit(limit))]
 
 
 def exceptions_page(
@@ -64,19 +59,14 @@ def exceptions_page(
     key = (
         table.c.raised_at, table.c.terminal, table.c.sequence, table.c.uid, table.c.tmc, table.c.kind,
     )  # fmt: skip
-    query = sa.select(*[table.c[name] for name in ExceptionRow.__slots__])
+    query = sa.select(*columns_of(table, ExceptionRow))
     if filters.terminal:
         query = query.where(table.c.terminal == filters.terminal)
     if filters.reason:
         query = query.where(table.c.kind == filters.reason)
     if behind is not None:
         query = query.where(sa.tuple_(*key) > sa.tuple_(*behind))
-    found = []
-    for row in connection.execute(query.order_by(*key).limit(limit)):
-        values = list(row)
-        values[3] = ExceptionKind(values[3])
-        found.append(ExceptionRow(*values))
-    return found
+    return [exception_row(row) for row in connection.execute(query.order_by(*key).limit(limit))]
 
 
 def counts(connection: Connection) -> tuple[int, int]:

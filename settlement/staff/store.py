@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 
 from keys.clock import UnixMs
+from ledger.schema import values_of
 from settlement.staff import lockout
 from settlement.staff.log import Entry, Said, next_entry
 from settlement.staff.tables import attempts, audit, recovery_codes, sessions, staff
@@ -49,13 +50,9 @@ class SessionRow:
     seen_at: UnixMs
 
 
-def _values(row: Any) -> dict[str, Any]:
-    return {one.name: getattr(row, one.name) for one in fields(row)}
-
-
 def insert_person(connection: Connection, person: Person) -> None:
     """Take somebody in."""
-    connection.execute(sa.insert(staff), {"partition": WHOLE, **_values(person)})
+    connection.execute(sa.insert(staff), {"partition": WHOLE, **values_of(person)})
 
 
 def person_of(connection: Connection, name: str) -> Person | None:
@@ -106,7 +103,7 @@ def use_recovery_code(connection: Connection, name: str, digest: bytes) -> bool:
 
 def insert_session(connection: Connection, row: SessionRow) -> None:
     """Begin a session."""
-    connection.execute(sa.insert(sessions), {"partition": WHOLE, **_values(row)})
+    connection.execute(sa.insert(sessions), {"partition": WHOLE, **values_of(row)})
 
 
 def session_of(connection: Connection, digest: bytes) -> tuple[SessionRow, Person] | None:
@@ -198,7 +195,7 @@ def append(connection: Connection, at: UnixMs, said: Said) -> Entry:
     entry = next_entry(_entry(row) if row else None, at, said)
     values = {
         "number": entry.number, "at": at, "previous": entry.previous, "digest": entry.digest,
-        **_values(entry.said),
+        **values_of(entry.said),
     }  # fmt: skip
     connection.execute(sa.insert(audit), {"partition": WHOLE, **values})
     return entry

@@ -25,7 +25,7 @@ from keys.clock import UnixMs, day_of, local
 from keys.identity import TerminalRole
 from keys.money import Rupiah
 from ledger.errors import BlockRefused, BundleUnknown
-from ledger.intake import store
+from ledger.intake.quarantine import store as quarantine
 from ledger.intake.reasons import ExceptionKind
 from ledger.intake.tables import taps
 from ledger.transfer import Kind
@@ -71,7 +71,7 @@ class Town:
 
     def exceptions(self) -> list[tuple[ExceptionKind, str]]:
         with self.scene.city.ledger.database.transaction() as connection:
-            return [(one.kind, one.detail) for one in store.read_exceptions(connection)]
+            return [(one.kind, one.detail) for one in quarantine.read_exceptions(connection)]
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from keys.money import Rupiah
 from keys.rights import Right, Rights
 from ledger.chart import purse
 from ledger.intake import store
+from ledger.intake.quarantine import store as quarantine
 from ledger.store import read_rows
 from tests.ledger.desk import MERCHANT, OPERATOR, open_scene
 
@@ -110,8 +111,8 @@ def left(scene: Scene) -> dict[str, Any]:
     with scene.city.ledger.database.transaction() as connection:
         return {
             "taps": list(store.all_taps(connection)),
-            "quarantine": store.read_quarantine(connection),
-            "exceptions": sorted(store.read_exceptions(connection), key=str),
+            "quarantine": quarantine.read_quarantine(connection),
+            "exceptions": sorted(quarantine.read_exceptions(connection), key=str),
             "batches": list(store.all_batches(connection)),
             "rows": [chunk.tobytes() for chunk in read_rows(connection)],
         }

@@ -32,8 +32,8 @@ from keys.rights import Right, Rights, TerminalRole
 from keys.vault import Role
 from ledger.chart import Code, issuer_of, purse, split
 from ledger.errors import SignatureRefused, TerminalUnknown
-from ledger.intake import store
 from ledger.intake.bounds import LATE_DAYS
+from ledger.intake.quarantine import store as quarantine
 from ledger.intake.reasons import ExceptionKind, Reason
 from ledger.intake.registry import revoke
 from ledger.store import Database
@@ -60,7 +60,7 @@ def in_books(scene: Scene, card: Issued) -> int:
 
 def raised(scene: Scene) -> list[ExceptionKind]:
     with scene.city.ledger.database.transaction() as connection:
-        rows = store.read_exceptions(connection)
+        rows = quarantine.read_exceptions(connection)
     return [row.kind for row in rows if row.kind is not ExceptionKind.LOAD_UNAUTHORISED]
 
 
@@ -69,7 +69,7 @@ def expect_refused(scene: Scene, body: bytes, error: type[BatchRefused], match: 
     with pytest.raises(error, match=match):
         scene.city.intake.receive(body)
     with scene.city.ledger.database.transaction() as connection:
-        assert body in [row.body for row in store.read_refused(connection)]
+        assert body in [row.body for row in quarantine.read_refused(connection)]
 
 
 # What it may do

@@ -9,8 +9,8 @@ import pytest
 from card.layout import TapKind
 from keys.clock import UnixMs
 from ledger.errors import BatchConflict, BatchOutOfOrder
-from ledger.intake import store
 from ledger.intake.batch_unit import PATIENCE_MS
+from ledger.intake.quarantine import store as quarantine
 from ledger.intake.reasons import ExceptionKind
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ def test_law_06_a_batch_out_of_order_waits_a_while_and_is_taken_and_shown(
     desk.tap(card, TapKind.FARE, 3_500)
     assert desk.send().results[0]["result"] == "posted"
     with scene.city.ledger.database.transaction() as connection:
-        shown = [row for row in store.read_exceptions(connection) if row.kind is ExceptionKind.CHAIN_BROKEN]
+        shown = [
+            row for row in quarantine.read_exceptions(connection) if row.kind is ExceptionKind.CHAIN_BROKEN
+        ]
     assert [(row.terminal, row.sequence) for row in shown] == [(desk.number, first)]
 
 

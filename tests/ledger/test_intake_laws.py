@@ -17,6 +17,7 @@ from keys.money import Rupiah
 from ledger.chart import purse, split
 from ledger.errors import BatchConflict, BatchOutOfOrder, BatchTooLarge, SignatureRefused, TerminalUnknown
 from ledger.intake import store
+from ledger.intake.quarantine import store as quarantine
 from ledger.intake.reasons import ExceptionKind, Reason
 from ledger.transfer import Kind
 from tests.ledger.desk import DAY, MERCHANT, Scene, open_scene
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hebat.issuing import Issued
-    from ledger.intake.store import ExceptionRow, QuarantineRow
+    from ledger.intake.quarantine.store import ExceptionRow, QuarantineRow
 
 
 def in_books(scene: Scene, card: Issued) -> int:
@@ -33,14 +34,14 @@ def in_books(scene: Scene, card: Issued) -> int:
     return scene.city.ledger.balance(account).net(account) // 100
 
 
-def quarantine(scene: Scene) -> list[QuarantineRow]:
+def quarantine_of(scene: Scene) -> list[QuarantineRow]:
     with scene.city.ledger.database.transaction() as connection:
-        return store.read_quarantine(connection)
+        return quarantine.read_quarantine(connection)
 
 
 def exceptions(scene: Scene) -> list[ExceptionRow]:
     with scene.city.ledger.database.transaction() as connection:
-        return store.read_exceptions(connection)
+        return quarantine.read_exceptions(connection)
 
 
 def test_a_fare_moves_money_from_the_purse_to_the_operator(scene: Scene) -> None:
@@ -120,7 +121,7 @@ def test_law_03_the_same_numbers_with_other_bytes_are_a_conflict_that_is_kept(sc
     with pytest.raises(BatchConflict):
         scene.city.intake.receive(other)
     with scene.city.ledger.database.transaction() as connection:
-        assert [row.body for row in store.read_refused(connection)] == [other]
+        assert [row.body for row in quarantine.read_refused(connection)] == [other]
 
 
 def test_law_03_a_cloned_cards_transaction_is_a_conflict_and_shown(scene: Scene) -> None:
@@ -164,7 +165,7 @@ def test_law_06_one_bad_record_is_kept_byte_for_byte_among_good_ones(scene: Scen
     raws.append(encode_record(desk.tap(card, TapKind.FARE, 3_500)))
     results = scene.city.intake.receive(desk.body(raws)).results
     assert [result["result"] for result in results] == ["posted", "quarantined", "posted"]
-    (kept,) = quarantine(scene)
+    (kept,) = quarantine_of(scene)
     assert (kept.reason, kept.raw, kept.sequence) == (Reason.MALFORMED, b"\xffgarbage", 2)
 
 
@@ -216,7 +217,7 @@ def test_another_terminals_signature_is_refused_and_the_bytes_are_kept(scene: Sc
     with pytest.raises(SignatureRefused):
         scene.city.intake.receive(body)
     with scene.city.ledger.database.transaction() as connection:
-        assert [row.body for row in store.read_refused(connection)] == [body]
+        assert [row.body for row in quarantine.read_refused(connection)] == [body]
 
 
 def test_a_revoked_terminals_batch_is_refused_and_kept(scene: Scene) -> None:
@@ -244,7 +245,7 @@ def test_an_unconfirmed_tap_waits_until_the_card_itself_tells(scene: Scene, *, c
     other.tap(card, TapKind.FARE, 3_500)
     other.send()
     assert in_books(scene, card) == card.chip_balance == (43_000 if committed else 46_500)
-    assert quarantine(scene)[0].resolution == ("witnessed" if committed else "voided")
+    assert quarantine_of(scene)[0].resolution == ("witnessed" if committed else "voided")
     kind = ExceptionKind.INTENT_SETTLED if committed else ExceptionKind.INTENT_VOIDED
     assert kind in {row.kind for row in exceptions(scene)}
 
@@ -292,7 +293,7 @@ def test_an_unconfirmed_tap_that_comes_in_after_the_cards_next_tap_is_settled_at
     online.send()
     offline.send()
     assert in_books(scene, card) == card.chip_balance == (43_000 if committed else 46_500)
-    assert quarantine(scene)[0].resolution == ("witnessed" if committed else "voided")
+    assert quarantine_of(scene)[0].resolution == ("witnessed" if committed else "voided")
 
 
 def test_an_intent_and_the_cards_next_tap_in_one_batch_settle_each_other(scene: Scene) -> None:
@@ -301,7 +302,7 @@ def test_an_intent_and_the_cards_next_tap_in_one_batch_settle_each_other(scene: 
     bus.tap(card, TapKind.FARE, 3_500)
     bus.send()
     assert in_books(scene, card) == card.chip_balance == 43_000
-    assert quarantine(scene)[0].resolution == "witnessed"
+    assert quarantine_of(scene)[0].resolution == "witnessed"
 
 
 def test_what_a_terminal_merely_says_that_it_saw_undoes_no_payment(scene: Scene) -> None:
@@ -314,12 +315,12 @@ def test_what_a_terminal_merely_says_that_it_saw_undoes_no_payment(scene: Scene)
     )  # fmt: skip
     liar.add(said)
     liar.send()
-    assert quarantine(scene)[0].resolution == ""
+    assert quarantine_of(scene)[0].resolution == ""
     scene.desk(1003).tap(card, TapKind.FARE, 3_500)
     honest = scene.desk(1004)
     honest.tap(card, TapKind.FARE, 3_500)
     honest.send()
-    assert quarantine(scene)[0].resolution == ""  # the tap in between is not uploaded yet
+    assert quarantine_of(scene)[0].resolution == ""  # the tap in between is not uploaded yet
 
 
 def test_an_open_intent_of_a_revoked_terminal_holds_nobody_up(scene: Scene) -> None:
@@ -340,4 +341,4 @@ def test_law_10_garbage_cannot_fill_the_disk(scene: Scene, monkeypatch: pytest.M
         with pytest.raises(BatchMalformed):
             scene.city.intake.receive(b"garbage %d" % number)
     with scene.city.ledger.database.transaction() as connection:
-        assert len(store.read_refused(connection)) == 3
+        assert len(quarantine.read_refused(connection)) == 3

@@ -15,9 +15,10 @@ from keys.identity import TerminalRole
 from keys.money import Rupiah, Sen, sen_of
 from ledger.chart import Code, account_id, purse, split
 from ledger.errors import LoadRefused
-from ledger.intake import store
+from ledger.intake.authorised import store as authorised
 from ledger.intake.limits import MONTHLY_LIMIT_REGISTERED, limits_of
 from ledger.intake.loads import Loads
+from ledger.intake.quarantine import store as quarantine
 from ledger.intake.reasons import ExceptionKind
 from ledger.rules import AccountRules, RuleFlag
 from ledger.transfer import Kind, Result, Transfer
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 def raised(scene: Scene) -> list[tuple[ExceptionKind, str]]:
     with scene.city.ledger.database.transaction() as connection:
-        return [(one.kind, one.detail) for one in store.read_exceptions(connection)]
+        return [(one.kind, one.detail) for one in quarantine.read_exceptions(connection)]
 
 
 def admit(kiosk: Desk, card: Issued, amount: int, request: int) -> int:
@@ -117,7 +118,7 @@ def test_no_cash_is_taken_for_an_account_that_is_closed_or_frozen(
     with pytest.raises(LoadRefused, match=said):
         admit(kiosk, card, 50_000, 1)
     with scene.city.ledger.database.transaction() as connection:
-        assert store.load_of(connection, 3101, 1) is None
+        assert authorised.load_of(connection, 3101, 1) is None
 
 
 def test_kiosks_that_load_one_card_at_once_never_pass_its_ceiling(scene: Scene) -> None:

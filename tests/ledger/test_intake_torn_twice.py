@@ -10,7 +10,7 @@ import pytest
 from card.layout import TapKind
 from hebat.folder import Folder
 from ledger.chart import purse
-from ledger.intake import store
+from ledger.intake.quarantine import store as quarantine
 from ledger.intake.reasons import Resolution
 from tests.ledger.desk import Scene, open_scene
 
@@ -35,7 +35,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 def fates(scene: Scene, card: Issued) -> dict[int, str]:
     """How each unconfirmed record of a card was settled, by terminal; "" while open."""
     with scene.city.ledger.database.transaction() as connection:
-        rows = store.read_quarantine(connection)
+        rows = quarantine.read_quarantine(connection)
     return {row.terminal: row.resolution for row in rows if row.uid == card.uid}
 
 

@@ -11,7 +11,7 @@ from card.layout import TapKind
 from hebat.folder import Folder
 from keys.money import Rupiah
 from ledger.chart import purse
-from ledger.intake import store
+from ledger.intake.quarantine import store as quarantine
 from tests.ledger.desk import Scene, open_scene
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def test_a_witness_settles_a_torn_tap_before_or_after_it_came_in(
         desk.send()
     assert in_books(scene, card.identity.card_number) == (46_500 if honest else 50_000)
     with scene.city.ledger.database.transaction() as connection:
-        (row,) = store.read_quarantine(connection)
+        (row,) = quarantine.read_quarantine(connection)
         assert row.resolution == ("witnessed" if honest else "")
 
 

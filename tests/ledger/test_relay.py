@@ -32,6 +32,7 @@ from ledger.errors import (
     SignatureRefused,
 )
 from ledger.intake import store
+from ledger.intake.authorised import store as authorised
 from ledger.intake.loads import Loads
 from ledger.intake.receive import Intake
 from ledger.relay.desk import SESSION_SECONDS, LoadDesk
@@ -391,8 +392,8 @@ def test_a_load_leaves_one_signed_record_and_a_closed_row(scene: Scene, kiosk: K
     card = scene.card()
     kiosk.load(card)
     with scene.city.ledger.database.transaction() as connection:
-        row = store.load_of(connection, 3101, 1)
+        row = authorised.load_of(connection, 3101, 1)
         batches = [one for one in store.all_batches(connection) if one.terminal == 3101]
     assert row is not None
-    assert (row.state, row.intent, len(batches)) == (store.CLOSED, b"", 1)
+    assert (row.state, row.intent, len(batches)) == (authorised.CLOSED, b"", 1)
     assert batches[0].first_sequence == RELAYED_FROM + 1

@@ -15,6 +15,7 @@ from keys.rights import TerminalRole
 from ledger.bundles.store import last_number
 from ledger.errors import LoadRefused
 from ledger.intake import store
+from ledger.intake.quarantine import store as quarantine
 from ledger.intake.reasons import ExceptionKind
 from ledger.relay.ends import BLOCKED
 from tests.ledger.desk import Scene, open_scene
@@ -63,7 +64,7 @@ def locks(scene: Scene, card: Issued) -> list[tuple[int, int]]:
     with scene.city.ledger.database.transaction() as connection:
         taps = store.taps_of(connection, known.partition, card.uid, 100)
         told = [
-            one for one in store.read_exceptions(connection)
+            one for one in quarantine.read_exceptions(connection)
             if one.kind is ExceptionKind.CARD_LOCKED and one.uid == card.uid
         ]  # fmt: skip
     found = [(tap.terminal, tap.sequence) for tap in taps if tap.kind == TapKind.LOCK]

@@ -15,7 +15,7 @@ from ledger.clients.scopes import Scope
 from ledger.errors import CursorRefused, LedgerError
 from ledger.health import readiness
 from ledger.http import cursors
-from ledger.intake import store
+from ledger.intake.quarantine import store as quarantine
 from ledger.intake.reasons import ExceptionKind, Reason
 from ledger.orders import desk
 from tests.ledger.entries import SetClock
@@ -41,27 +41,27 @@ def partner(served: Served) -> Partner:
     return served.client("staff")
 
 
-def quarantine(
+def put_in_quarantine(
     served: Served, terminal: int, count: int, *, at: int, reason: Reason = Reason.TMV_WRONG
 ) -> None:
     rows = [
-        store.QuarantineRow(
+        quarantine.QuarantineRow(
             terminal, sequence, reason, "why", 1, 1, -350_000, b"raw", UnixMs(at + sequence % 3)
         )
         for sequence in range(1, count + 1)
     ]
-    unit = Plain(settle=lambda tx: store.insert_quarantine(tx, rows))
+    unit = Plain(settle=lambda tx: quarantine.insert_quarantine(tx, rows))
     served.ledger.writer.submit(unit).result()
 
 
 def raised(served: Served, terminal: int, count: int, *, at: int) -> None:
     rows = [
-        store.ExceptionRow(
+        quarantine.ExceptionRow(
             sequence % 64, 7, sequence, ExceptionKind.CLOCK_WRONG, terminal, sequence, "why", UnixMs(at)
         )
         for sequence in range(1, count + 1)
     ]
-    unit = Plain(settle=lambda tx: store.insert_exceptions(tx, rows))
+    unit = Plain(settle=lambda tx: quarantine.insert_exceptions(tx, rows))
     served.ledger.writer.submit(unit).result()
 
 
@@ -84,11 +84,11 @@ def turned(
 def test_no_row_comes_twice_and_none_is_missed_while_more_are_written(
     served: Served, partner: Partner
 ) -> None:
-    quarantine(served, 2001, 25, at=1_000)
+    put_in_quarantine(served, 2001, 25, at=1_000)
     late = iter(range(1, 100))
 
     def write() -> None:
-        quarantine(served, 3000 + next(late), 1, at=2_000)
+        put_in_quarantine(served, 3000 + next(late), 1, at=2_000)
 
     rows = turned(partner, "/v1/quarantine", 4, write, reason="tmv_wrong")
     names = [(row["terminal"], row["sequence"]) for row in rows]
@@ -99,13 +99,13 @@ def test_no_row_comes_twice_and_none_is_missed_while_more_are_written(
 
 
 def test_filters_choose_and_pages_of_any_size_say_the_same(served: Served, partner: Partner) -> None:
-    quarantine(served, 2002, 7, at=5_000, reason=Reason.CONFLICT)
+    put_in_quarantine(served, 2002, 7, at=5_000, reason=Reason.CONFLICT)
     whole = turned(partner, "/v1/quarantine", 500, terminal=2002)
     assert [row["sequence"] for row in whole] == [3, 6, 1, 4, 7, 2, 5]
     for limit in (1, 2, 7, 8):
         assert turned(partner, "/v1/quarantine", limit, terminal=2002) == whole
     with served.ledger.database.writing() as connection:
-        store.resolve_quarantine(connection, 2002, 3, "voided", UnixMs(9))
+        quarantine.resolve_quarantine(connection, 2002, 3, "voided", UnixMs(9))
     assert len(turned(partner, "/v1/quarantine", 3, terminal=2002, only_open=True)) == 6
     assert turned(partner, "/v1/quarantine", 3, reason="malformed") == []
 

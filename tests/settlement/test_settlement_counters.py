@@ -13,8 +13,8 @@ from hebat.schema import TABLES
 from keys.clock import Day
 from keys.money import Rupiah, sen_of
 from ledger.chart import purse, split
+from ledger.intake.quarantine.store import read_exceptions
 from ledger.intake.reasons import ExceptionKind
-from ledger.intake.store import read_exceptions
 from ledger.intake.tables import cards, taps
 from ledger.store import Database
 from settlement.breaks.explanations.store import Of, explanation_of

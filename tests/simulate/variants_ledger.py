@@ -13,13 +13,13 @@ import ledger.store
 from ledger import journal, opening
 from ledger.engine import Engine
 from ledger.intake import batch_unit, deciding, receive
-from ledger.intake import store as intake_store
 from ledger.intake.assess import Assessor
 from ledger.intake.batch_unit import BatchUnit
 from ledger.intake.columnar import columns as columnar
 from ledger.intake.columnar import posting as by_columns
 from ledger.intake.deciding import Decisions
 from ledger.intake.intents import Verdict
+from ledger.intake.quarantine import store as quarantine
 from ledger.intake.registry import Registry
 from ledger.windows import Windows
 from ledger.writer import Writer
@@ -114,7 +114,7 @@ def _unrevoked() -> Iterator[None]:
 
 @broken("what is kept in quarantine is thrown away")
 def _dropped() -> Iterator[None]:
-    with instead(intake_store, "insert_quarantine", lambda *_: None):
+    with instead(quarantine, "insert_quarantine", lambda *_: None):
         yield
 
 

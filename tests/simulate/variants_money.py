@@ -13,7 +13,7 @@ from card.batch import RELAYED_FROM, RecordStatus
 from hebat.known_tariffs import KnownTariffs
 from keys.money import Rupiah
 from ledger.intake import loads, posting
-from ledger.intake import store as intake_store
+from ledger.intake.authorised import store as authorised
 from ledger.intake.columnar import moving
 from ledger.intake.columnar import posting as by_columns
 from ledger.intake.deciding import Decisions
@@ -96,7 +96,7 @@ def _held() -> Iterator[None]:
 
 @broken("a load's request is a new one each time it comes")
 def _again() -> Iterator[None]:
-    with instead(intake_store, "load_of", lambda *_: None):
+    with instead(authorised, "load_of", lambda *_: None):
         yield
 
 

@@ -28,6 +28,7 @@ from ledger.chart import PARTITIONS, AccountId, Code, Partition, account_id, spl
 from ledger.chart import purse as purse_account
 from ledger.errors import LedgerError
 from ledger.intake import store
+from ledger.intake.quarantine import store as quarantine
 from ledger.intake.reasons import ExceptionKind
 from ledger.intake.receipt import LABEL as LEDGER_LABEL
 from ledger.problems import problem_of
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from card.virtual import VirtualCard
     from hebat.issuing import Issued
     from hebat.wiring import City
-    from ledger.intake.store import ExceptionRow, QuarantineRow
+    from ledger.intake.quarantine.store import ExceptionRow, QuarantineRow
     from terminals.tap import Outcome
     from tests.ledger.desk import Desk
 
@@ -237,12 +238,14 @@ class Rig:
     def waiting(self, card: Issued) -> list[QuarantineRow]:
         """A card's records in quarantine that nobody has settled."""
         with self.city.ledger.database.transaction() as connection:
-            return [row for row in store.read_quarantine(connection, only_open=True) if row.uid == card.uid]
+            return [
+                row for row in quarantine.read_quarantine(connection, only_open=True) if row.uid == card.uid
+            ]
 
     def exceptions(self) -> list[ExceptionRow]:
         """Everything that somebody must explain, but for the counter's loads, which asked nobody before."""
         with self.city.ledger.database.transaction() as connection:
-            rows = store.read_exceptions(connection)
+            rows = quarantine.read_exceptions(connection)
         return [
             row
             for row in rows

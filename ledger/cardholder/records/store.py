@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import sqlalchemy as sa
 
@@ -11,6 +11,7 @@ from keys.clock import Day, UnixMs
 from ledger.cardholder import tables
 from ledger.chart import PARTITIONS
 from ledger.intake.tables import cards
+from ledger.schema import columns_of, values_of
 
 if TYPE_CHECKING:
     from ledger.intake.registry import Card
@@ -63,22 +64,14 @@ class ReplacementRow:
     moved_at: UnixMs
 
 
-def _values(row: Any) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in type(row).__slots__}
-
-
-def _columns(table: sa.Table, kind: type[Any]) -> list[sa.Column[Any]]:
-    return [table.c[name] for name in kind.__slots__]
-
-
 def add_dispute(connection: Connection, row: DisputeRow) -> None:
     """Take a dispute in."""
-    connection.execute(sa.insert(tables.disputes), _values(row))
+    connection.execute(sa.insert(tables.disputes), values_of(row))
 
 
 def _disputes(connection: Connection, *where: sa.ColumnElement[bool]) -> list[DisputeRow]:
     table = tables.disputes
-    query = sa.select(*_columns(table, DisputeRow)).where(*where)
+    query = sa.select(*columns_of(table, DisputeRow)).where(*where)
     found = []
     for row in connection.execute(query.order_by(table.c.due, table.c.opened_at, table.c.digest)):
         values = list(row)
@@ -126,7 +119,7 @@ def answer(connection: Connection, row: DisputeRow, state: str, text: str, who: 
 def holder_of(connection: Connection, partition: int, uid: int) -> HolderRow | None:
     """Who holds a card; None where nobody ever said."""
     table = tables.holders
-    query = sa.select(*_columns(table, HolderRow)).where(table.c.partition == partition, table.c.uid == uid)
+    query = sa.select(*columns_of(table, HolderRow)).where(table.c.partition == partition, table.c.uid == uid)
     row = connection.execute(query).first()
     return None if row is None else HolderRow(row[0], row[1], bytes(row[2]), *row[3:])
 
@@ -145,7 +138,7 @@ def put_holder(connection: Connection, row: HolderRow) -> None:
     """Note who holds a card, in place of what was noted before."""
     table = tables.holders
     connection.execute(sa.delete(table).where(table.c.partition == row.partition, table.c.uid == row.uid))
-    connection.execute(sa.insert(table), _values(row))
+    connection.execute(sa.insert(table), values_of(row))
 
 
 def set_registered(connection: Connection, card: Card, *, registered: bool) -> None:
@@ -157,7 +150,7 @@ def set_registered(connection: Connection, card: Card, *, registered: bool) -> N
 def replacement_of(connection: Connection, partition: int, uid: int) -> ReplacementRow | None:
     """What took a card's place; None for nothing."""
     table = tables.replacements
-    query = sa.select(*_columns(table, ReplacementRow)).where(
+    query = sa.select(*columns_of(table, ReplacementRow)).where(
         table.c.partition == partition, table.c.uid == uid
     )
     row = connection.execute(query).first()
@@ -181,4 +174,4 @@ def replaced_by(connection: Connection, partition: int, card_number: int) -> lis
 
 def add_replacement(connection: Connection, row: ReplacementRow) -> None:
     """Note what took a card's place."""
-    connection.execute(sa.insert(tables.replacements), _values(row))
+    connection.execute(sa.insert(tables.replacements), values_of(row))

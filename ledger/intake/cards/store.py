@@ -48,3 +48,12 @@ def card_numbered(connection: sa.Connection, partition: int, number: int) -> Car
     """A card by its number, among those of its partition."""
     table = tables.cards
     return next(read_cards(connection, table.c.partition == partition, table.c.card_number == number), None)
+
+
+def set_versions(connection: sa.Connection, partition: int, uid: int, versions: bytes, coming: bytes) -> None:
+    """Which versions a card's keys have, and which they are about to have."""
+    table = tables.cards
+    one = sa.and_(table.c.partition == partition, table.c.uid == uid)
+    connection.execute(
+        sa.update(table).where(one).values(key_versions=versions.hex(), coming_versions=coming.hex())
+    )

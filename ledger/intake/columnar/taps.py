@@ -13,8 +13,8 @@ from ledger.chart import AccountId
 from ledger.intake.columnar import fields as f
 from ledger.intake.columnar.posting import fare_of, service_days
 from ledger.intake.entries import rules_broken
+from ledger.intake.quarantine.store import ExceptionRow
 from ledger.intake.reasons import ExceptionKind
-from ledger.intake.store import ExceptionRow
 from ledger.transfer import Kind, Result
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from keys.clock import UnixMs
 from keys.money import Sen
+from ledger.schema import values_of
 from ledger.wallets.tables import loads, standing
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def loads_of(connection: Connection, partition: int, uid: int, count: int) -> li
 
 def insert(connection: Connection, one: Ordered) -> None:
     """Keep a new one."""
-    values = {name: getattr(one, name) for name in type(one).__slots__}
+    values = values_of(one)
     connection.execute(sa.insert(loads), {**values, "automatic": int(one.automatic), "fate": one.fate.value})
 
 
@@ -114,7 +115,7 @@ def set_standing(connection: Connection, one: Standing) -> None:
     """Keep a card's standing order instead of the one before."""
     key = (standing.c.partition == one.partition, standing.c.uid == one.uid)
     connection.execute(sa.delete(standing).where(*key))
-    connection.execute(sa.insert(standing), {name: getattr(one, name) for name in type(one).__slots__})
+    connection.execute(sa.insert(standing), values_of(one))
 
 
 def _ordered(row: Any) -> Ordered:

@@ -12,8 +12,8 @@ from keys.money import Sen
 from ledger.bundles.blocks import block_of, is_out_of_use
 from ledger.chart import purse, wallet
 from ledger.errors import WalletRefused
+from ledger.intake.authorised.store import is_being_loaded
 from ledger.intake.limits import limits_of
-from ledger.relay.store import is_being_loaded
 from ledger.rules import change
 from ledger.transfer import Flag, Kind, Result, Transfer
 from ledger.wallets.loads import store

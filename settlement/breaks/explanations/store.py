@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from keys.clock import UnixMs
 from ledger.intake import tables as intake
-from ledger.intake.reasons import ExceptionKind, Reason
-from ledger.intake.store import ExceptionRow, QuarantineRow
+from ledger.intake.quarantine.store import ExceptionRow, QuarantineRow, exception_row, quarantine_row
+from ledger.intake.reasons import ExceptionKind
+from ledger.schema import columns_of
 from settlement.breaks.tables import explanations
 from settlement.people import Person
 from settlement.tables import WHOLE
@@ -49,15 +50,11 @@ def quarantined(connection: Connection, key: str) -> QuarantineRow | None:
     place, table = _numbers(key.split("-")), intake.quarantine
     if place is None or len(place) != 2:  # noqa: PLR2004
         return None
-    query = sa.select(*(table.c[name] for name in QuarantineRow.__slots__)).where(
+    query = sa.select(*columns_of(table, QuarantineRow)).where(
         table.c.partition == WHOLE, table.c.terminal == place[0], table.c.sequence == place[1]
     )
     row = connection.execute(query).first()
-    if row is None:
-        return None
-    values = list(row)
-    values[2], values[7] = Reason(values[2]), bytes(values[7])
-    return QuarantineRow(*values)
+    return None if row is None else quarantine_row(row)
 
 
 def raised(connection: Connection, key: str) -> ExceptionRow | None:
@@ -67,15 +64,11 @@ def raised(connection: Connection, key: str) -> ExceptionRow | None:
     if place is None or len(place) != 5 or kind not in set(ExceptionKind):  # noqa: PLR2004
         return None
     names = ("partition", "uid", "tmc", "terminal", "sequence")
-    query = sa.select(*(table.c[name] for name in ExceptionRow.__slots__)).where(
+    query = sa.select(*columns_of(table, ExceptionRow)).where(
         table.c.kind == kind, *(table.c[name] == value for name, value in zip(names, place, strict=True))
     )
     row = connection.execute(query).first()
-    if row is None:
-        return None
-    values = list(row)
-    values[3] = ExceptionKind(values[3])
-    return ExceptionRow(*values)
+    return None if row is None else exception_row(row)
 
 
 def explanation_of(connection: Connection, of: Of, key: str) -> Explanation | None:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from ledger.cardholder import records, tables
 from ledger.cardholder.disputes import OPEN, Dispute
+from ledger.schema import columns_of
 from settlement.breaks.disputes.kept import DisputeState
 from settlement.breaks.disputes.store import dispute_of_row
 from settlement.breaks.tables import breaks, disputes
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from ledger.store import Connection
     from settlement.breaks.disputes.kept import Dispute as Claim
 
-_ROW = [tables.disputes.c[name] for name in records.DisputeRow.__slots__]
+_ROW = columns_of(tables.disputes, records.DisputeRow)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from ledger.intake.quarantine.store import ExceptionRow, insert_exceptions
 from ledger.intake.reasons import ExceptionKind
-from ledger.intake.store import ExceptionRow, insert_exceptions
 from settlement.breaks.explanations.store import Explanation, Of, insert
 from settlement.night.counters import store as counters
 from settlement.people import NIGHT

@@ -1,0 +1,1 @@
+"""The tables of what was not posted, and of what somebody must explain."""
