@@ -19,7 +19,7 @@ from ledger.intake.columnar import posting as by_columns
 from ledger.intake.deciding import Decisions
 from ledger.intake.limits import limits_of
 from ledger.relay import records
-from ledger.relay.desk import LoadDesk
+from ledger.relay.course import LoadCourse
 from ledger.relay.unit import Intend
 from settlement.entries import entries as entries_of
 from settlement.matching import store as matching_store
@@ -113,23 +113,23 @@ def _unlimited() -> Iterator[None]:
 
 @broken("loads under way are forgotten when the ledger stops")
 def _stopped() -> Iterator[None]:
-    with instead(LoadDesk, "_recover", lambda *_: None):
+    with instead(LoadCourse, "recover", lambda *_: None):
         yield
 
 
 @broken("a load is committed before its intent is written down")
 def _unintended() -> Iterator[None]:
-    def intend(self: LoadDesk, session: Any, intent: Any) -> None:
+    def intend(self: LoadCourse, session: Any, intent: Any) -> None:
         session.intended = records.intended(intent, session.context)
 
-    def write(self: LoadDesk, terminal: int, record: Any) -> bytes:
+    def write(self: LoadCourse, terminal: int, record: Any) -> bytes:
         raw, request = records.encoded(record), record.sequence - RELAYED_FROM
         if record.status is not RecordStatus.WITNESS:
             self._ledger.writer.submit(Intend(terminal, request, raw)).result()
         return was(self, terminal, record)
 
-    was = LoadDesk._write
-    with instead(LoadDesk, "_intend", intend), instead(LoadDesk, "_write", write):
+    was = LoadCourse._write
+    with instead(LoadCourse, "_intend", intend), instead(LoadCourse, "_write", write):
         yield
 
 
