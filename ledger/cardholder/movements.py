@@ -11,7 +11,7 @@ from ledger.cardholder.answers import Answer
 from ledger.cardholder.reading import wallet
 from ledger.chart import split
 from ledger.history.book import LINES_MAX, History
-from ledger.history.store import row_at
+from ledger.history.lines.store import row_at
 from ledger.transfer import Flag, Kind
 
 if TYPE_CHECKING:

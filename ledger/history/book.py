@@ -18,6 +18,7 @@ from ledger.engine import Balance
 from ledger.errors import CursorInvalid
 from ledger.history import store
 from ledger.history.blocks import last_of_day, last_received
+from ledger.history.lines import store as in_journal
 from ledger.history.pages import moved
 from ledger.orders.store import payments_of
 from ledger.transfer import Flag, Kind
@@ -196,7 +197,7 @@ class _View:
         return self._connection, self._partition, self._account
 
     def _added(self, sums: list[int], first: int, last: int) -> list[int]:
-        more = store.summed(*self._key(), first, last)
+        more = in_journal.summed(*self._key(), first, last)
         return [one + other for one, other in zip(sums, more, strict=True)]
 
     def page(self, asked: _Asked, limit: int) -> Statement:
@@ -225,10 +226,10 @@ class _View:
         positions: list[int] = []
         if span[0] <= span[1]:
             positions = store.paged_positions(*self._key(), span, limit, newest_first=asked.newest_first)
-        return store.rows_at(self._connection, self._partition, positions)
+        return in_journal.rows_at(self._connection, self._partition, positions)
 
     def _from_journal(self, span: tuple[int, int], limit: int, asked: _Asked) -> Rows:
-        return store.lines(*self._key(), span, limit, newest_first=asked.newest_first)
+        return in_journal.rows_of(*self._key(), span, limit, newest_first=asked.newest_first)
 
     def _lines(self, rows: Rows, asked: _Asked) -> tuple[Line, ...]:
         if not len(rows):
@@ -236,7 +237,7 @@ class _View:
         ordered = rows[::-1] if asked.newest_first else rows
         running = self.balance(int(ordered["position"][0]) - 1)
         refunds = self._refunds(ordered)
-        found, by = [], moved(ordered, store.held_amounts(self._connection, ordered))
+        found, by = [], moved(ordered, in_journal.held_amounts(self._connection, ordered))
         for row, posted, pending in zip(ordered, by.posted.tolist(), by.pending.tolist(), strict=True):
             is_debit = int(row["debit"]) == self._account
             running = _after(running, posted, pending, is_debit=is_debit)

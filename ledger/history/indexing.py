@@ -15,6 +15,7 @@ import structlog
 from ledger import store as journal
 from ledger.errors import LedgerError
 from ledger.history import store
+from ledger.history.lines import store as in_journal
 from ledger.history.pages import pages
 from ledger.history.store import Marks
 from ledger.history.turns import write_in_turn
@@ -70,7 +71,7 @@ def _write(database: Database, marks: Marks, pause: Callable[[], bool] | None) -
         rows = np.concatenate(
             [*journal.read_rows(connection, marks.position + 1, marks.reaching), np.zeros(0, ROW)]
         )
-        made = pages(rows, store.held_amounts(connection, rows))
+        made = pages(rows, in_journal.held_amounts(connection, rows))
     for chunk in store.page_chunks(made):
         if pause is not None and pause():
             return False

@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from ledger.errors import DatabaseDamaged
-from ledger.history.store import row_at
+from ledger.history.lines.store import row_at
 from ledger.orders import store
 from ledger.transfer import Kind
 

@@ -13,7 +13,7 @@ from ledger.cardholder.records import replaced_by
 from ledger.chart import AccountId, split
 from ledger.clients.scopes import PartyKind
 from ledger.errors import OrderInvalid, PaymentUnknown
-from ledger.history.store import row_at
+from ledger.history.lines.store import row_at
 from ledger.orders import store
 from ledger.orders.answers import refused
 from ledger.orders.order import Order, credit, wallet_of
