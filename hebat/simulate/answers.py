@@ -15,6 +15,7 @@ from keys import envelope
 from ledger.errors import StorageError
 from ledger.intake import store as taken
 from ledger.store import Database
+from terminals.errors import TerminalError, UploadRefused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from hebat.simulate.server import Server
 
 _OK: Final = 200
+_CONFLICT: Final = 409
 _ANSWERED_ALIKE: Final = (BATCHES, "/v1/loads", "/v1/loads/step")
 
 
@@ -106,3 +108,9 @@ class Answers:
                 3,
                 f"the same bytes to {request.path} were answered {first.status} and then {again.status}, not alike",
             )
+
+
+def need_no_conflict(error: TerminalError) -> None:
+    """An honest terminal is never told that it has sent something else, or something out of order."""
+    if isinstance(error, UploadRefused) and error.status == _CONFLICT:
+        raise Breach(3, f"an honest terminal was refused: {error}")

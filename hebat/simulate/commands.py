@@ -42,7 +42,7 @@ def simulate(
     as_json: JsonOption = False,
 ) -> None:
     """Run a whole city in this process, under simulated time, network, disks and cards, with faults by seed; exit 1 where a law breaks."""
-    from hebat.simulate.plan import make_plan  # noqa: PLC0415  numba and SQLAlchemy load only where they are needed
+    from hebat.simulate.planning import make_plan  # noqa: PLC0415  numba and SQLAlchemy load only where they are needed
     from hebat.simulate.run import run  # noqa: PLC0415
 
     covered: Counter[Fault] = Counter()

@@ -11,7 +11,7 @@ from hebat.simulate.certificates import enrol_where_ended
 from hebat.simulate.keeping import lacking
 from hebat.simulate.nights import night, statements_in
 from hebat.simulate.plan import BUSES, DAY, HOUR, KIOSK, MIDNIGHT, MINUTE, ROGUE, Act, Event
-from hebat.simulate.play import held
+from hebat.simulate.tapping import held
 from keys.clock import UnixMs
 from terminals.errors import LoadDenied, Offline, TerminalError
 

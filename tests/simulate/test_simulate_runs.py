@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,9 +15,12 @@ from hebat.simulate.books import Books
 from hebat.simulate.breach import ROUND
 from hebat.simulate.counting import Count
 from hebat.simulate.faults import Fault
-from hebat.simulate.plan import Plan, make_plan
+from hebat.simulate.planning import make_plan
 from hebat.simulate.run import Done, run
 from tests.simulate.seeds import SEEDS
+
+if TYPE_CHECKING:
+    from hebat.simulate.plan import Plan
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +86,7 @@ def test_every_kind_of_fault_strikes_over_the_fixed_seeds(runs: list[Done]) -> N
 
 
 def test_the_same_seed_gives_the_same_bytes_in_another_process_with_other_hashes(runs: list[Done]) -> None:
-    script = "import sys; from hebat.simulate.plan import make_plan; from hebat.simulate.run import run; print(run(make_plan(15, 1)).digest)"
+    script = "import sys; from hebat.simulate.planning import make_plan; from hebat.simulate.run import run; print(run(make_plan(15, 1)).digest)"
     environment = {**os.environ, "PYTHONHASHSEED": "7"}
     told = subprocess.run(
         [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 import pytest
 
 from hebat.simulate.commands import as_line, replay, sentence
-from hebat.simulate.plan import Plan, make_plan
+from hebat.simulate.planning import make_plan
 from hebat.simulate.run import Done, run
 from hebat.simulate.shrink import Shrinker
 from tests.simulate import variants_ledger, variants_money, variants_terminals
 from tests.simulate.seeds import SEEDS
 from tests.simulate.variants import VARIANTS, Broken
+
+if TYPE_CHECKING:
+    from hebat.simulate.plan import Plan
 
 TABLES = (variants_ledger, variants_money, variants_terminals)
 SEEDS_MAX = 60
