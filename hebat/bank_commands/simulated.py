@@ -18,10 +18,11 @@ from keys.money import Sen, parse
 from settlement.banks.dialects import dialect_of
 from settlement.banks.wire import HttpWire
 from settlement.errors import BankError
-from settlement.partner_bank.bank import Hours, PartnerBank
+from settlement.partner_bank.bank import PartnerBank
 from settlement.partner_bank.books import CLEARING, Books
 from settlement.partner_bank.faults import Faults, shares_of
 from settlement.partner_bank.front import Front
+from settlement.partner_bank.moving import Hours
 from settlement.partner_bank.telling import PATH, Teller, new_key
 from settlement.snap.codes import Service
 from settlement.snap.fields import read_body

@@ -25,8 +25,8 @@ from settlement.errors import (
     PaymentInvalid,
     PaymentUnknown,
 )
-from settlement.partner_bank.bank import Hours
 from settlement.partner_bank.faults import Fault, shares_of
+from settlement.partner_bank.moving import Hours
 from settlement.snap import calls
 from settlement.snap.codes import Service
 from tests.settlement.banked import CONSENT, OPENED, OURS, SAVER, SHOP, Banked, make_vault, payout, top_up

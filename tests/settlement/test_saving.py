@@ -18,8 +18,8 @@ from ledger.rules import AccountRules, RuleFlag
 from settlement.banks.desk import BLOCKED, QUIET_MS, WITHDRAWN
 from settlement.banks.payment import State
 from settlement.errors import BankSilent, PaymentInvalid
-from settlement.partner_bank.bank import Hours
 from settlement.partner_bank.faults import Fault
+from settlement.partner_bank.moving import Hours
 from tests.settlement.banked import NOON, WALLET, payout
 from tests.settlement.saved import ALL, CODE, HELD, KSH, SAVER2, Saved, rupiah, silence, spent
 

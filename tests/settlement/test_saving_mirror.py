@@ -11,7 +11,7 @@ from keys.money import Sen
 from ledger.cardholder.unit import noted
 from settlement.banks.expected import orders_of
 from settlement.night import saving_side
-from settlement.partner_bank import bank
+from settlement.partner_bank import asking
 from settlement.partner_bank.faults import Fault
 from settlement.saving import mirror, store
 from settlement.saving.links import PREFIX
@@ -60,7 +60,7 @@ def test_days_without_a_movement_leave_mirror_and_bank_together(linked: Saved) -
 
 
 def test_a_long_statement_is_asked_for_page_by_page(linked: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bank, "STATEMENT_LINES_MAX", 3)
+    monkeypatch.setattr(asking, "STATEMENT_LINES_MAX", 3)
     for number in range(8):
         spent(linked, f"X{number}", rupiah(100))
         linked.pass_(700)  # some of them in one second
@@ -76,7 +76,7 @@ def test_a_statement_that_cannot_be_told_to_its_end_is_not_taken_for_whole(
     linked: Saved, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """More lines in one second than a page has: the account counts as not told, and nothing is kept of the part."""
-    monkeypatch.setattr(bank, "STATEMENT_LINES_MAX", 3)
+    monkeypatch.setattr(asking, "STATEMENT_LINES_MAX", 3)
     for number in range(5):
         spent(linked, f"X{number}", rupiah(100))
     linked.night.mirror(TODAY)
