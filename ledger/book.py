@@ -11,6 +11,7 @@ import structlog
 from keys.money import Sen
 from ledger import journal, store
 from ledger.agreement import NoteVerified, compare
+from ledger.bare import BareColumns, BareTransfers
 from ledger.chart import Code, describe
 from ledger.errors import DatabaseDamaged
 from ledger.expiry import Sweeper
@@ -23,8 +24,9 @@ from ledger.snapshots.form import Snapshot
 from ledger.snapshots.taking import EVERY_TRANSFERS, Snapshotter, write_now
 from ledger.store import Database
 from ledger.transfer import ROW, Transfer
+from ledger.trial import TrialBalance, TrialLine
 from ledger.windows import CUT_OFF, CloseWindow, CutOff
-from ledger.writer import Posted, PostedRows, Transaction, Unit, Writer
+from ledger.writer import Posted, Unit, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -55,63 +57,6 @@ class ChainHead:
     block: int
     position: int
     digest: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class TrialLine:
-    """All accounts of one kind: sums of posted debits and credits, in sen, and of what is held."""
-
-    code: Code
-    accounts: int
-    debits: Sen
-    credits: Sen
-    pending: Sen
-
-
-@dataclass(frozen=True, slots=True)
-class TrialBalance:
-    """Every kind of account; debits and credits must be equal (law 7)."""
-
-    lines: tuple[TrialLine, ...]
-
-    @property
-    def debits(self) -> Sen:
-        """Sum of all posted debits."""
-        return Sen(sum(line.debits for line in self.lines))
-
-    @property
-    def credits(self) -> Sen:
-        """Sum of all posted credits."""
-        return Sen(sum(line.credits for line in self.lines))
-
-
-@dataclass(frozen=True, slots=True)
-class _Transfers:
-    """A unit of bare transfers."""
-
-    transfers: Sequence[Transfer]
-    document: bytes = b""
-
-    def plan(self, _tx: Transaction) -> Sequence[Transfer]:
-        return self.transfers
-
-    def settle(self, posted: PostedRows, _tx: Transaction) -> list[Posted]:
-        return list(posted)
-
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """A unit of bare transfers as an array."""
-
-    rows: Rows
-    document: bytes = b""
-    blind: bool = True
-
-    def plan(self, _tx: Transaction) -> Rows:
-        return self.rows
-
-    def settle(self, posted: PostedRows, _tx: Transaction) -> PostedRows:
-        return posted
 
 
 class Ledger:
@@ -234,12 +179,12 @@ class Ledger:
     @staticmethod
     def unit(transfers: Sequence[Transfer], document: bytes = b"") -> Unit:
         """Bare transfers as a unit, for who submits many and waits later; the answer is a `Posted` each."""
-        return _Transfers(transfers, document)
+        return BareTransfers(transfers, document)
 
     @staticmethod
     def columns(rows: Rows, document: bytes = b"") -> Unit:
         """Bare transfers as a unit of columns (ROW; see `Unit.plan`), the quickest way in; the answer is `PostedRows`."""
-        return _Columns(rows, document)
+        return BareColumns(rows, document)
 
     def balance(self, account: AccountId) -> Balance:
         """An account's four sums, as of the last commit."""
