@@ -24,7 +24,7 @@ from ledger.errors import (
     SignatureRefused,
 )
 from ledger.intake.bounds import CLOCK_SECONDS_MAX
-from ledger.intake.loads import need_load_right
+from ledger.intake.load_requests import need_load_right
 from ledger.relay.course import LoadCourse
 from ledger.relay.session import LoadSession, asked_at, parse_step
 
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from keys.clock import Clock
     from keys.vault import Vault
     from ledger.book import Ledger
-    from ledger.intake.loads import Admitted, LoadRequest, Loads
+    from ledger.intake.load_requests import LoadRequest
+    from ledger.intake.loads import Admitted, Loads
     from ledger.intake.receive import Intake
     from ledger.relay.told import Step
 

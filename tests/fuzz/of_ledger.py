@@ -50,8 +50,8 @@ from ledger.http import cursors
 from ledger.http.api import problem_of_any, read_json
 from ledger.intake.columnar import fields as f
 from ledger.intake.columnar import reading
-from ledger.intake.loads import parse_request
-from ledger.orders.api import HoldAsked, OrderAsked
+from ledger.intake.load_requests import parse_request
+from ledger.orders.bodies import HoldAsked, OrderAsked
 from ledger.orders.order import caller_of, wallet_of
 from ledger.proofs import checkpoint, file, leaf
 from ledger.proofs.checkpoint import Checkpoint

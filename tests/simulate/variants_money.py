@@ -12,7 +12,7 @@ import settlement.windows
 from card.batch import RELAYED_FROM, RecordStatus
 from hebat.known_tariffs import KnownTariffs
 from keys.money import Rupiah
-from ledger.intake import loads, posting
+from ledger.intake import load_unit, posting
 from ledger.intake.authorised import store as authorised
 from ledger.intake.columnar import moving
 from ledger.intake.columnar import posting as by_columns
@@ -107,7 +107,7 @@ def _unlimited() -> Iterator[None]:
     def unlimited(*arguments: Any) -> Any:
         return replace(was(*arguments), ceiling=Rupiah(0))
 
-    with instead(loads, "limits_of", unlimited):
+    with instead(load_unit, "limits_of", unlimited):
         yield
 
 
