@@ -137,7 +137,7 @@ def demo(
 ) -> None:
     """Run one business day of a city: cards, terminals, ledger, night, banks."""
     from hebat.demo.day import run  # noqa: PLC0415  numba and SQLAlchemy load only where they are needed
-    from hebat.demo.report import make_report  # noqa: PLC0415
+    from hebat.demo.figures import make_report  # noqa: PLC0415
     from hebat.demo.screen import show, show_members  # noqa: PLC0415
 
     out, progress = _console(machine=as_json)

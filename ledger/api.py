@@ -16,6 +16,7 @@ from ledger.http.api import Guard, install_problems
 from ledger.http.description import complete
 from ledger.http.front import Front, HotRoutes
 from ledger.orders import api as orders
+from ledger.orders import bodies
 from ledger.orders.desk import OrderDesk
 from ledger.wallets import api as wallets
 from ledger.wallets.paying import Payments
@@ -81,7 +82,7 @@ def _describe(application: FastAPI) -> None:
 
     def described() -> dict[str, Any]:
         if application.openapi_schema is None:
-            complete(framework(), (*orders.BODIES, *wallets.BODIES))
+            complete(framework(), (*bodies.BODIES, *wallets.BODIES))
         return framework()
 
     application.openapi = described  # type: ignore[method-assign]

@@ -19,7 +19,7 @@ from hebat.day.riders import Riders, taps_of
 from hebat.day.source import Input, read_input, write_rows
 from hebat.demo import banks
 from hebat.demo.day import release_payments
-from hebat.demo.pockets import OPENING
+from hebat.demo.partner_banks import OPENING
 from hebat.demo.statements import Account
 from hebat.fleet import enrol
 from hebat.founding import found

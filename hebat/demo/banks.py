@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from hebat.demo.partner_banks import BANKS, OPENING
 from hebat.demo.plan import BANK_JATENG, BNI, MANDIRI
-from hebat.demo.pockets import BANKS, OPENING
 from hebat.demo.statements import Account, Movement, camt053, mt940
 from keys.clock import date_of
 from keys.money import Rupiah, Sen, sen_of
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from hebat.demo.pockets import PartnerBanks
+    from hebat.demo.partner_banks import PartnerBanks
     from keys.clock import Day
     from settlement.items import Item
     from settlement.participants import Participants

@@ -13,11 +13,13 @@ from hebat import laws
 from hebat.application import application
 from hebat.bundles.office import first_bundles
 from hebat.demo import banks, town
+from hebat.demo.figures import card_shown
 from hebat.demo.members import Member, members
+from hebat.demo.partner_banks import OPENING, PartnerBanks
 from hebat.demo.plan import Action, Plan, make_plan
 from hebat.demo.play import Attackers, Diary, Play
-from hebat.demo.pockets import OPENING, PartnerBanks, Pockets
-from hebat.demo.report import DEMO_PIN, card_shown
+from hebat.demo.pockets import Pockets
+from hebat.demo.report import DEMO_PIN
 from hebat.fleet import enrol
 from hebat.founding import found
 from hebat.issuing import Issued, Issuer
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from hebat.demo.banks import Planted
-    from hebat.demo.pockets import Side
+    from hebat.demo.partner_banks import Side
     from hebat.folder import Folder
     from hebat.laws import Finding
     from hebat.progress import Progress

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from hebat.demo import banks as demo
 from hebat.demo import town
 from hebat.demo.day import CHECKER, MAKER
-from hebat.demo.pockets import OPENING
+from hebat.demo.partner_banks import OPENING
 from hebat.demo.statements import Account, Movement
 from hebat.simulate.breach import Breach
 from hebat.simulate.faults import Fault

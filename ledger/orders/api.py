@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 from fastapi import APIRouter, Path, Request
 from fastapi.concurrency import run_in_threadpool
-from pydantic import BaseModel, Field
 
 from keys.money import Sen
 from ledger.chart import AccountId
-from ledger.clients.scopes import Party, PartyKind, Scope
+from ledger.clients.scopes import Party, Scope
 from ledger.errors import (
     BatchMalformed,
     BatchTooLarge,
@@ -36,10 +35,10 @@ from ledger.http.api import (
     secured,
 )
 from ledger.http.asgi import JSON, Reply, header
-from ledger.http.examples import asked, shown
 from ledger.orders import order as orders
+from ledger.orders.bodies import HOLD_MAX, CaptureAsked, CreditAsked, Done, HoldAsked, HoldShown, OrderAsked
 from ledger.orders.holds import find_hold
-from ledger.orders.order import AMOUNT_MAX, NUMBER_MAX, Act, Order, caller_of
+from ledger.orders.order import Act, Order, caller_of
 from ledger.orders.refunds import SELLERS, Refund, find_payment
 from ledger.problems import BAD_REQUEST, CARD_BLOCKED, CONTENT_TYPE, MEDIA_TYPE, NOT_POSTED, REFUNDED, SHORT
 from ledger.transfer import Kind
@@ -56,100 +55,6 @@ if TYPE_CHECKING:
     from ledger.orders.order import Caller
     from ledger.store import Database
 
-HOLD_MAX: Final = (1 << 63) - 1
-POSITION_MAX: Final = HOLD_MAX
-HOLD_SECONDS: Final = 86_400
-HOLD_SECONDS_MAX: Final = 31 * 86_400
-_PARTY: Final = {"kind": "merchant", "number": 502}
-_ORDER: Final = {"card": "9360000900000012", "party": _PARTY, "amount": 350000}
-_WALLET: Final = {"posted": 4650000, "held": 0, "available": 4650000}
-_DONE: Final = {
-    "act": "debit", "position": 40213, "hold": None, "amount": 350000, "received_at": 1763450000000,
-    "business_date": 20410, "expires_at": None, "wallet": _WALLET,
-}  # fmt: skip
-_HOLD: Final = {"hold": 40213, "amount": 350000, "debit": 145110000000001234, "credit": 217298682020462592, "pending": True, "expires_at": 1763450900000}  # fmt: skip
-
-
-class PartyAsked(BaseModel):
-    """Who stands on the other side of the wallet."""
-
-    model_config = asked(_PARTY)
-
-    kind: PartyKind
-    number: Annotated[int, Field(ge=1, le=NUMBER_MAX, strict=True)]
-
-
-class OrderAsked(BaseModel):
-    """An order: the card whose wallet it is, the other party, and an amount in sen."""
-
-    model_config = asked(_ORDER)
-
-    card: Annotated[str, Field(pattern=r"^9360[0-9]{12}$")]
-    party: PartyAsked
-    amount: Annotated[int, Field(ge=1, le=AMOUNT_MAX, strict=True)]
-
-
-class CreditAsked(OrderAsked):
-    """An order that gives. A merchant or an operator gives back a payment, whole or in part, and names it by its journal position; others name none."""
-
-    model_config = asked({**_ORDER, "payment": 40213})
-
-    payment: Annotated[int, Field(ge=1, le=POSITION_MAX, strict=True)] | None = None
-
-
-class HoldAsked(OrderAsked):
-    """An order that reserves, and for how long: what is not captured then goes back by itself."""
-
-    model_config = asked({**_ORDER, "seconds": 900})
-
-    seconds: Annotated[int, Field(ge=1, le=HOLD_SECONDS_MAX, strict=True)] = HOLD_SECONDS
-
-
-class CaptureAsked(BaseModel):
-    """How much of a hold to take, in sen; all of it without an amount."""
-
-    model_config = asked({"amount": 300000})
-
-    amount: Annotated[int, Field(ge=1, le=AMOUNT_MAX, strict=True)] | None = None
-
-
-class WalletNow(BaseModel):
-    """A wallet right after an order, in sen."""
-
-    model_config = shown(_WALLET)
-
-    posted: int
-    held: int
-    available: int
-
-
-class Done(BaseModel):
-    """An order that is in the books, durably: its journal position, and what the wallet holds now. Dates count days since 1970."""
-
-    model_config = shown(_DONE)
-
-    act: Act
-    position: int
-    hold: int | None
-    amount: int
-    received_at: int
-    business_date: int
-    expires_at: int | None
-    wallet: WalletNow
-
-
-class HoldShown(BaseModel):
-    """A hold, and whether it is still pending."""
-
-    model_config = shown(_HOLD)
-
-    hold: int
-    amount: int
-    debit: int
-    credit: int
-    pending: bool
-    expires_at: int
-
 
 KEY_HEADER: Final = {
     "name": "Idempotency-Key", "in": "header", "required": True,
@@ -161,7 +66,6 @@ ALWAYS: Final = (
     BatchMalformed, NOT_POSTED,
 )  # fmt: skip
 _BODIES: Final = {Act.DEBIT: OrderAsked, Act.CREDIT: CreditAsked, Act.HOLD: HoldAsked}
-BODIES: Final = (OrderAsked, CreditAsked, HoldAsked, CaptureAsked)
 
 
 class _Counter:

@@ -26,7 +26,8 @@ from ledger.http.api import (
 from ledger.http.asgi import JSON, Reply, header
 from ledger.http.examples import asked, shown
 from ledger.orders.answers import available
-from ledger.orders.api import ALWAYS, HOLD_MAX, KEY_HEADER
+from ledger.orders.api import ALWAYS, KEY_HEADER
+from ledger.orders.bodies import HOLD_MAX
 from ledger.orders.order import AMOUNT_MAX, caller_of, wallet_of
 from ledger.problems import BAD_REQUEST, NOT_FOUND
 from ledger.rules import RuleFlag

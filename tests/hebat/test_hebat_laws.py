@@ -14,7 +14,7 @@ import pytest
 from hebat import laws
 from hebat.demo import town
 from hebat.demo.day import run
-from hebat.demo.report import make_report
+from hebat.demo.figures import make_report
 from hebat.folder import Folder
 from hebat.progress import Quiet
 from hebat.story_clock import StoryClock

@@ -33,7 +33,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 LAUNCHER: Final = str(Path(__file__).with_name("launcher.py"))
 LOADED: Final = (
     "hebat.cli", "hebat.application", "hebat.configurations", "hebat.serving", "hebat.night_commands.door", "hebat.verifying",
-    "hebat.demo.day", "hebat.demo.report", "hebat.demo.screen", "hebat.cards.counter", "ledger.exports.sending",
+    "hebat.demo.day", "hebat.demo.figures", "hebat.demo.screen", "hebat.cards.counter", "ledger.exports.sending",
     "terminals.screen.web", "terminals.station",
 )  # fmt: skip
 """Modules of commands, with all that they import: each takes a command up to three seconds."""
