@@ -9,47 +9,27 @@ from __future__ import annotations
 import sqlite3
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from card.batch import FIRST_DIGEST, RecordStatus, TapRecord, decode_record, digest, encode_record
+from card.batch import RecordStatus, TapRecord, decode_record, encode_record
 from keys.clock import UnixMs
 from keys.money import Rupiah
 from keys.quoting import cut
-from terminals import refunds, shifts
+from terminals import batches, refunds, shifts
 from terminals.errors import OutboxError, OutboxFull
 from terminals.offline import Standing
-from terminals.outbox_file import OutboxFile
+from terminals.outbox_file import OutboxFile, RecordState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from terminals.batches import PendingBatch
     from terminals.refunds import Sale
     from terminals.shifts import Shift
 
 RECORDS_MAX: Final = 100_000
-BATCH_RECORDS: Final = 500
-BATCH_BYTES: Final = 96 * 1024
-"""What one batch carries at most: half a minute on a line of 3 kB/s."""
-
-
-class RecordState(StrEnum):
-    """Where a record is on its way."""
-
-    INTENT = "intent"
-    READY = "ready"
-    BATCHED = "batched"
-
-
-@dataclass(frozen=True, slots=True)
-class PendingBatch:
-    """A batch as it was signed."""
-
-    first: int
-    last: int
-    body: bytes
 
 
 class Outbox:
@@ -263,44 +243,11 @@ class Outbox:
         `form` makes the signed bytes from first sequence, previous digest and encoded records. An open intent ends a batch.
         """
         with self._writing() as db:
-            row = db.execute("SELECT first, last, body FROM batches ORDER BY first LIMIT 1").fetchone()
-            if row:
-                return PendingBatch(*row)
-            ready = self._first_ready()
-            if not ready:
-                return None
-            first, last = ready[0][0], ready[-1][0]
-            body = form(first, self._previous_digest(), [raw for _, raw in ready])
-            db.execute("INSERT INTO batches VALUES (?, ?, ?)", (first, last, body))
-            db.execute("UPDATE records SET state = 'batched' WHERE sequence BETWEEN ? AND ?", (first, last))
-        return PendingBatch(first, last, body)
-
-    def _first_ready(self) -> list[tuple[int, bytes]]:
-        """The records of the next batch: in order, none after an open intent, within what a batch may carry."""
-        ready: list[tuple[int, bytes]] = []
-        size = 0
-        rows = self._db.execute(
-            "SELECT sequence, state, raw FROM records ORDER BY sequence LIMIT ?", (BATCH_RECORDS,)
-        )
-        for sequence, state, raw in rows:
-            size += len(raw)
-            if state != RecordState.READY or (ready and size > BATCH_BYTES):
-                break
-            ready.append((sequence, raw))
-        return ready
-
-    def _previous_digest(self) -> bytes:
-        row = self._db.execute("SELECT value FROM state WHERE name = 'previous digest'").fetchone()
-        return bytes(row[0]) if row else FIRST_DIGEST
+            return batches.waiting(db) or batches.begin(db, form)
 
     def settle(self, batch: PendingBatch) -> None:
         """The ledger's receipt proves that it has these records: drop them."""
         with self._writing() as db:
-            self._note("previous digest", digest(batch.body))
-            db.execute("DELETE FROM batches WHERE first = ?", (batch.first,))
-            paid = db.execute(
-                "SELECT coalesce(sum(amount), 0) FROM records WHERE sequence <= ?", (batch.last,)
-            ).fetchone()[0]
-            gone = db.execute("DELETE FROM records WHERE sequence <= ?", (batch.last,))
-        self._count -= gone.rowcount
+            gone, paid = batches.settle(db, batch)
+        self._count -= gone
         self._owed += paid

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from card.batch import decode_record
@@ -22,6 +23,14 @@ CREATE TABLE IF NOT EXISTS batches (first INTEGER PRIMARY KEY, last INTEGER NOT 
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value NOT NULL);
 CREATE INDEX IF NOT EXISTS records_open ON records (uid) WHERE state = 'intent';
 """
+
+
+class RecordState(StrEnum):
+    """Where a record is on its way."""
+
+    INTENT = "intent"
+    READY = "ready"
+    BATCHED = "batched"
 
 
 class OutboxFile:

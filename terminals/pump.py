@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from keys.clock import UnixMs
+from terminals.batches import BATCH_RECORDS
 from terminals.errors import Offline, TerminalError
-from terminals.outbox import BATCH_RECORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -19,7 +19,7 @@ from keys.money import Rupiah
 from keys.vault import Role
 from terminals.errors import TerminalError
 from terminals.fares import CardBlocked, FareRefused
-from terminals.outbox import RecordState
+from terminals.outbox_file import RecordState
 
 if TYPE_CHECKING:
     from collections.abc import Callable

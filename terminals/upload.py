@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from keys.clock import Clock
-    from terminals.outbox import Outbox, PendingBatch
+    from terminals.batches import PendingBatch
+    from terminals.outbox import Outbox
 
 COSE: Final = "application/cose"
 ATTEMPTS: Final = 4

@@ -22,6 +22,7 @@ from keys.identity import TerminalRole
 from keys.money import Rupiah
 from keys.vault import Role
 from terminals import enrolment, handout, loading, opening
+from terminals.batches import PendingBatch
 from terminals.bundles import contents, fetch, hotlist
 from terminals.bundles.contents import Limits
 from terminals.bundles.hotlist import NOBODY, Hotlist
@@ -36,7 +37,7 @@ from terminals.errors import (
 )
 from terminals.fares import codec, flat_tariff
 from terminals.gtfs.importing import import_tariff
-from terminals.outbox import Outbox, PendingBatch
+from terminals.outbox import Outbox
 from terminals.upload import Link
 from tests.fuzz import world
 from tests.fuzz.trial import Decoder

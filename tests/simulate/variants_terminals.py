@@ -13,13 +13,15 @@ from keys.clock import UnixMs
 from terminals.bundles.fetch import Refreshed
 from terminals.bundles.rules import Rules
 from terminals.handout import NewestKeys
-from terminals.outbox import Outbox, RecordState
+from terminals.outbox import Outbox
 from terminals.tap import TapMachine
 from terminals.upload import Link, Uploaded
 from tests.simulate.variants import broken, instead
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from terminals.outbox_file import RecordState
 
 
 # Fares

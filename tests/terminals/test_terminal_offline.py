@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 
 from keys.clock import UnixMs
 from keys.money import Rupiah
+from terminals.batches import BATCH_BYTES, BATCH_RECORDS, PendingBatch
 from terminals.bundles import contents
 from terminals.bundles.contents import Limits
 from terminals.errors import BundleMalformed
 from terminals.fares import FareRefused
 from terminals.offline import DAY_MS, HOUR_MS, Standing, need_trust, warnings
-from terminals.outbox import BATCH_BYTES, BATCH_RECORDS, Outbox, PendingBatch, RecordState
+from terminals.outbox import Outbox
+from terminals.outbox_file import RecordState
 from terminals.pump import AGE_MS, BACK_OFF_MS_MAX, LOOK_MS, Line, Pump, back_off_ms, is_due
 from terminals.tap import Colour
 from tests.terminals.depot import PLACE, START, Clock, Ledger, Server, card, terminal, value_of

@@ -14,12 +14,15 @@ from card.layout import TapKind
 from keys.clock import UnixMs
 from keys.money import Rupiah
 from terminals.errors import OutboxBusy, OutboxError
-from terminals.outbox import Outbox, PendingBatch, RecordState
+from terminals.outbox import Outbox
+from terminals.outbox_file import RecordState
 from tests.terminals.depot import START
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from terminals.batches import PendingBatch
 
 UID = bytes([4, 0, 0, 0, 0, 0, 1])
 TMV = bytes(range(8))

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from keys.clock import UnixMs
 from keys.money import Rupiah
 from terminals.errors import ShiftOpen, ShiftRefused
-from terminals.outbox import Outbox, RecordState
+from terminals.outbox import Outbox
+from terminals.outbox_file import RecordState
 from tests.terminals.depot import START
 from tests.terminals.test_terminal_outbox import record
 

@@ -21,7 +21,8 @@ from terminals.errors import (
     ReceiptWrong,
     UploadRefused,
 )
-from terminals.outbox import Outbox, RecordState
+from terminals.outbox import Outbox
+from terminals.outbox_file import RecordState
 from terminals.tap import Colour
 from tests.terminals.depot import PLACE, Clock, Ledger, Server, card, terminal, value_of
 
