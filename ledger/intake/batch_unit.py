@@ -89,7 +89,7 @@ class BatchUnit:
         if not places:
             return
         rest = [self._assessed(place) for place in places]
-        self._decisions.look_up(rest, tx)
+        self._decisions.identities.look_up(rest, tx)
         for place, one in zip(places, rest, strict=True):
             self._decisions.decide(place, one, UnixMs(int(before[place])), tx)
 

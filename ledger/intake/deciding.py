@@ -9,13 +9,14 @@ from card.batch import RecordStatus, TapRecord
 from card.layout import TapKind
 from card.tmac import TMV_BYTES
 from keys.money import Rupiah
-from ledger.chart import AccountId, Code, split
 from ledger.intake import posting, store
 from ledger.intake.assess import identity_of
 from ledger.intake.authorised import store as authorised
 from ledger.intake.bounds import refused_credit
 from ledger.intake.columnar import store as lookups
 from ledger.intake.entries import Entry
+from ledger.intake.holds import Holds, is_from_wallet, payer
+from ledger.intake.identities import Identities
 from ledger.intake.intents import OpenIntent, Verdict, verdict
 from ledger.intake.posting import Tap
 from ledger.intake.reasons import ExceptionKind, Reason
@@ -55,27 +56,15 @@ class Decisions:
         self._place = 0
         self._one: Assessed | None = None
         self._doubts: tuple[Doubt, ...] = ()
-        self._planned: dict[tuple[int, int], bytes] = {}
-        self._known: dict[tuple[int, int], bytes | None] = {}
+        self.identities = Identities()
         self._settling: set[tuple[int, int]] = set()
         self._fresh: list[OpenIntent] = []
-        self._spent: set[int] = set()
+        self._holds = Holds()
         self.entries: list[Entry] = []
         self.kept: list[Kept] = []
         self.duplicates: list[int] = []
         self.given_back: list[Transfer] = []
         self.sights: set[tuple[int, int, int, bytes]] = set()
-
-    def look_up(self, some: list[Assessed], tx: Transaction) -> None:
-        """Ask once for what the books have at the counters of these records."""
-        wanted = {
-            (one.card.partition, one.card.uid, one.record.tmc)
-            for one in some
-            if one.card is not None and isinstance(one.record, TapRecord) and one.record.kind is not None
-        }
-        self._known = dict.fromkeys((uid, tmc) for _, uid, tmc in wanted)
-        if wanted:
-            self._known |= lookups.tap_identities(tx.reading, wanted)
 
     def decide(self, place: int, one: Assessed, time_before: UnixMs, tx: Transaction) -> None:
         """The record at a place; `time_before` is when the one before it occurred."""
@@ -101,16 +90,16 @@ class Decisions:
     def _remember(self, record: TapRecord, card: Card, tx: Transaction) -> None:
         """What a terminal saw of a transaction that has not come in: its own terminal may send it as unconfirmed yet."""
         for tmc, tmv in {(record.seen_tmc, record.seen_tmv), (record.tmc, record.tmv)}:
-            if tmc and len(tmv) == TMV_BYTES and self._identity_at(card, tmc, tx) is None:
+            if tmc and len(tmv) == TMV_BYTES and self.identities.at(card, tmc, tx) is None:
                 self.sights.add((card.partition, card.uid, tmc, tmv))
 
     def _give_back(self, record: TapRecord, card: Card, tx: Transaction) -> None:
         """A load that never started: void its hold."""
         wanted = record.context.authorisation
         load = authorised.load_of_hold(tx.reading, self._terminal, wanted) if wanted else None
-        if self._is_from_wallet(wanted, tx):
+        if is_from_wallet(wanted, tx):
             return  # the order waits on, for the card's next tap
-        if load is not None and load.uid == card.uid and self._spend(wanted, tx):
+        if load is not None and load.uid == card.uid and self._holds.spend(wanted, tx):
             kind = TapKind.REFUND if load.sale_sequence else TapKind.LOAD
             amount, owner = Rupiah(load.amount), self._certificate.owner
             self.given_back.append(
@@ -121,7 +110,7 @@ class Decisions:
         self, record: TapRecord, transaction: CardTransaction, card: Card, tx: Transaction
     ) -> None:
         identity = identity_of(record.tmi, record.tmv)
-        known = self._identity_at(card, record.tmc, tx)
+        known = self.identities.at(card, record.tmc, tx)
         if known == identity:
             self.duplicates.append(self._place)
         elif known is not None:
@@ -129,14 +118,6 @@ class Decisions:
             self._keep(Reason.CONFLICT, detail)
         else:
             self._enter(self._terminal, record, transaction, card, identity, tx, doubts=self._doubts)
-
-    def _identity_at(self, card: Card, tmc: int, tx: Transaction) -> bytes | None:
-        name = (card.uid, tmc)
-        if name in self._planned:
-            return self._planned[name]
-        if name not in self._known:
-            self._known[name] = lookups.tap_identities(tx.reading, {(card.partition, *name)}).get(name)
-        return self._known[name]
 
     def _enter(
         self,
@@ -150,11 +131,11 @@ class Decisions:
         intent: OpenIntent | None = None,
         doubts: tuple[Doubt, ...] = (),
     ) -> None:
-        hold = self._hold_of(terminal, record, tx)
+        hold = self._holds.of(terminal, record, tx)
         context = record.context
         tap = Tap(
             card.uid, record.tmc, terminal, record.sequence, transaction, context.tariff, context.rules, hold,
-            _payer(hold, tx),
+            payer(hold, tx),
         )  # fmt: skip
         owner = self._intake.registry.enrolled(terminal, tap.occurred_at) if intent else self._certificate
         limit = self._bounds.limit_doubt(tap, owner, tx)
@@ -165,7 +146,7 @@ class Decisions:
             self._keep(*refused)
             return
         unauthorised = bool(transaction.record.kind.name == "LOAD" and not hold)
-        self._planned[card.uid, record.tmc] = identity
+        self.identities.plan(card, record.tmc, identity)
         self.entries.append(
             Entry(
                 tap,
@@ -184,30 +165,6 @@ class Decisions:
         if any(doubt.kind is ExceptionKind.RIGHT_MISSING for doubt in doubts):
             return posting.post_in_suspense(tap)
         return posting.post(tap, owner, self._intake.tariffs)
-
-    def _hold_of(self, terminal: int, record: TapRecord, tx: Transaction) -> int:
-        """The hold that this load was authorised by; 0 where there is none that fits."""
-        wanted = record.context.authorisation
-        load = authorised.load_of_hold(tx.reading, terminal, wanted) if wanted else None
-        fits = (
-            load is not None
-            and load.uid == int.from_bytes(record.uid, "big")
-            and load.amount == record.amount
-        )
-        return wanted if fits and self._spend(wanted, tx) else 0
-
-    @staticmethod
-    def _is_from_wallet(hold: int, tx: Transaction) -> bool:
-        """True for the hold of a load that a holder ordered: whatever came of one try, it is the order's until that ends."""
-        payer = _payer(hold, tx)
-        return bool(payer) and split(payer).code is Code.WALLET
-
-    def _spend(self, hold: int, tx: Transaction) -> bool:
-        """True the first time in this batch that a pending hold is asked for: one hold has one fate."""
-        if hold in self._spent or not tx.pending(hold):
-            return False
-        self._spent.add(hold)
-        return True
 
     def _settle_intents(self, card: Card, sight: TapRecord, tx: Transaction) -> None:
         for intent in self._waiting(card, sight.uid):
@@ -229,7 +186,7 @@ class Decisions:
         """Wait for the card to tell, unless it has told already: a later tap may have come in before this one."""
         record = intent.record
         tmv = self._intake.assessor.tmv_of(card, record.tmc, record.tmi)
-        if self._identity_at(card, record.tmc, tx) is not None:
+        if self.identities.at(card, record.tmc, tx) is not None:
             self._settle_intent(card, intent, tmv, Verdict.NEVER_HAPPENED, tx)
         elif self._was_seen(card, record, tmv, tx):
             self._settle_intent(card, intent, tmv, Verdict.HAPPENED, tx)
@@ -255,7 +212,7 @@ class Decisions:
         if found.transaction is None:
             return
         identity = identity_of(intent.record.tmi, tmv)
-        if said is Verdict.HAPPENED and self._identity_at(card, intent.record.tmc, tx) is None:
+        if said is Verdict.HAPPENED and self.identities.at(card, intent.record.tmc, tx) is None:
             self._enter(
                 intent.terminal,
                 intent.record,
@@ -269,10 +226,10 @@ class Decisions:
             # The chip's value is behind it now, so that it tells of the card's other intents as any tap would.
             self._settle_intents(card, replace(intent.record, status=RecordStatus.CONFIRMED, tmv=tmv), tx)
             return
-        waits = self._is_from_wallet(intent.record.context.authorisation, tx)
-        hold = 0 if waits else self._hold_of(intent.terminal, intent.record, tx)
+        waits = is_from_wallet(intent.record.context.authorisation, tx)
+        hold = 0 if waits else self._holds.of(intent.terminal, intent.record, tx)
         name = (card.uid, intent.record.tmc, intent.terminal, intent.record.sequence)
-        tap = Tap(*name, found.transaction, "", (), hold, _payer(hold, tx))
+        tap = Tap(*name, found.transaction, "", (), hold, payer(hold, tx))
         transfers = [posting.void_credit(tap, certificate.owner)] if hold else []
         self.entries.append(
             Entry(tap, card, identity, intent.record, transfers, self._place, intent, void=True)
@@ -281,9 +238,3 @@ class Decisions:
     def _keep(self, reason: Reason, detail: str) -> None:
         assert self._one is not None  # noqa: S101  asked for while a record is decided
         self.kept.append(Kept(self._place, self._one, reason, detail))
-
-
-def _payer(hold: int, tx: Transaction) -> AccountId:
-    """The account that a hold takes from; 0 where there is no such hold."""
-    found = tx.hold(hold) if hold else None
-    return AccountId(0) if found is None else found[0].debit

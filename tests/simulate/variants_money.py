@@ -17,6 +17,7 @@ from ledger.intake.authorised import store as authorised
 from ledger.intake.columnar import moving
 from ledger.intake.columnar import posting as by_columns
 from ledger.intake.deciding import Decisions
+from ledger.intake.holds import Holds
 from ledger.intake.limits import limits_of
 from ledger.relay import records
 from ledger.relay.course import LoadCourse
@@ -84,7 +85,7 @@ def _greedy() -> Iterator[None]:
 
 @broken("a load is posted beside its hold")
 def _beside() -> Iterator[None]:
-    with instead(Decisions, "_hold_of", lambda *_: 0):
+    with instead(Holds, "of", lambda *_: 0):
         yield
 
 
