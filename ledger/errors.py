@@ -136,28 +136,20 @@ class WindowClosed(LedgerError):
     """A business date that takes no more entries."""
 
 
-class HandoutRefused(LedgerError):
-    """A request for keys that proves nothing, or is of another time."""
-
-
-class LoadRefused(LedgerError):
-    """A load that may not be authorised: over a limit, unknown card, or a terminal that may not load."""
-
-
-class LoadSessionGone(LedgerError):
-    """A step of a load that is not under way: it ended, its time was over, or the ledger was started anew."""
-
-
-class LoadStepRefused(LedgerError):
-    """A step of a load that is not due: a replay, or one too many."""
+class WindowNotBegun(LedgerError):
+    """A business date that lies ahead: it cannot be closed before it is open."""
 
 
 class EnrolmentRefused(LedgerError):
     """A code, or a renewal, that makes no terminal."""
 
 
-class WindowNotBegun(LedgerError):
-    """A business date that lies ahead: it cannot be closed before it is open."""
+class HandoutRefused(LedgerError):
+    """A request for keys that proves nothing, or is of another time."""
+
+
+class LoadRefused(LedgerError):
+    """A load that may not be authorised: over a limit, unknown card, or a terminal that may not load."""
 
 
 class BlockRefused(LedgerError):
@@ -229,32 +221,12 @@ class ProofUnknown(LedgerError):
     """Nothing that could be proven: no such transaction or checkpoint, or its business date is not closed yet."""
 
 
-class BatchRefused(LedgerError):
-    """A batch that is not taken in. Its bytes are kept with the reason (law 6)."""
+class LoadSessionGone(LedgerError):
+    """A step of a load that is not under way: it ended, its time was over, or the ledger was started anew."""
 
 
-class BatchMalformed(BatchRefused):
-    """Not CBOR, not COSE_Sign1, or not a batch."""
-
-
-class BatchTooLarge(BatchRefused):
-    """Over the limit of bytes or records."""
-
-
-class SignatureRefused(BatchRefused):
-    """The signature is not this terminal's."""
-
-
-class TerminalUnknown(BatchRefused):
-    """No such terminal is enrolled, or its certificate was revoked or has run out."""
-
-
-class BatchOutOfOrder(BatchRefused):
-    """A gap in the terminal's sequence, or a digest that is not the previous batch's."""
-
-
-class BatchConflict(BatchRefused):
-    """The same sequence numbers with other bytes."""
+class LoadStepRefused(LedgerError):
+    """A step of a load that is not due: a replay, or one too many."""
 
 
 class RequestRefused(LedgerError):
@@ -301,10 +273,6 @@ class PaymentUnknown(RequestRefused):
     """A refund of a payment that this party never had from that wallet."""
 
 
-class ClientUnknown(LedgerError):
-    """No client has that name, or one has it already."""
-
-
 class QrReason(StrEnum):
     """Why a QR code is refused; docs/qris.md lists them."""
 
@@ -338,3 +306,35 @@ class QrRefused(LedgerError):
 
 class WalletRefused(LedgerError):
     """What a wallet, or somebody's code or file, does not allow. Nothing moved."""
+
+
+class ClientUnknown(LedgerError):
+    """No client has that name, or one has it already."""
+
+
+class BatchRefused(LedgerError):
+    """A batch that is not taken in. Its bytes are kept with the reason (law 6)."""
+
+
+class BatchMalformed(BatchRefused):
+    """Not CBOR, not COSE_Sign1, or not a batch."""
+
+
+class BatchTooLarge(BatchRefused):
+    """Over the limit of bytes or records."""
+
+
+class SignatureRefused(BatchRefused):
+    """The signature is not this terminal's."""
+
+
+class TerminalUnknown(BatchRefused):
+    """No such terminal is enrolled, or its certificate was revoked or has run out."""
+
+
+class BatchOutOfOrder(BatchRefused):
+    """A gap in the terminal's sequence, or a digest that is not the previous batch's."""
+
+
+class BatchConflict(BatchRefused):
+    """The same sequence numbers with other bytes."""
