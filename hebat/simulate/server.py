@@ -39,11 +39,6 @@ class Server:
         self.starts = 0
 
     @property
-    def is_up(self) -> bool:
-        """Whether a program runs, well or not."""
-        return self._city is not None
-
-    @property
     def is_well(self) -> bool:
         """Whether it can still write: its disk lives, and its writer has not stopped."""
         return self._city is not None and not self.volume.dead and not self._city.ledger.writer.stopped

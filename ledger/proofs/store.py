@@ -146,15 +146,6 @@ _FIRST: Final[sa.BindParameter[int]] = sa.bindparam("first", type_=sa.BigInteger
 _LAST: Final[sa.BindParameter[int]] = sa.bindparam("last", type_=sa.BigInteger)
 
 
-def all_tiles(connection: sa.Connection) -> Iterator[tuple[int, int, int, int, bytes]]:
-    """Every kept tile: level, number, width, first position, hashes."""
-    table = tables.proof_tiles
-    query = sa.select(table.c.level, table.c.number, table.c.width, table.c.first_position, table.c.hashes)
-    ordered = query.where(table.c.partition == WHOLE).order_by(table.c.level, table.c.number, table.c.width)
-    for level, number, width, first, hashes in connection.execute(ordered.execution_options(yield_per=200)):
-        yield level, number, width, first, bytes(hashes)
-
-
 def moved_taps(connection: sa.Connection, first: int, last: int) -> Rows:
     """The card transactions (TAP) whose first transfer stands at these positions, in order of position."""
     found = _taps(connection.execute(_moved_taps(), {"first": first, "last": last}).all())
