@@ -104,22 +104,24 @@ def reconcile(
 ) -> Reconciliation:
     """Match what is open, from columns, and say what is left; see `breaks.classifying.Known` for `covered` and `paid`."""
     found = match(items, lines, rules, calendar, refused)
-    left_items = items.with_row_index("i").join(
-        found.of_items.select("i"), on="i", how="anti", maintain_order="left"
-    )
-    left_lines = lines.with_row_index("l").join(
-        found.of_lines.select("l"), on="l", how="anti", maintain_order="left"
-    )
+    left_items, left_lines = _unmatched(items, found.of_items, "i"), _unmatched(lines, found.of_lines, "l")
     expected, told = expected_of(left_items), told_of(left_lines)
     unclear_items = {
-        one.reference: found.unclear_items[i]
-        for i, one in zip(left_items["i"].to_list(), expected, strict=True)
-        if i in found.unclear_items
+        one.reference: found.unclear_items[at]
+        for at, one in zip(left_items["i"].to_list(), expected, strict=True)
+        if at in found.unclear_items
     }
     unclear_lines = {
-        one.key: found.unclear_lines[line]
-        for line, one in zip(left_lines["l"].to_list(), told, strict=True)
-        if line in found.unclear_lines
+        one.key: found.unclear_lines[at]
+        for at, one in zip(left_lines["l"].to_list(), told, strict=True)
+        if at in found.unclear_lines
     }
     left = classify(expected, told, Known(covered, unclear_items, unclear_lines, paid))
     return Reconciliation(items, lines, found, left.breaks, left.waiting)
+
+
+def _unmatched(frame: pl.DataFrame, matched: pl.DataFrame, place: str) -> pl.DataFrame:
+    """The rows that no match names, each with its place."""
+    return frame.with_row_index(place).join(
+        matched.select(place), on=place, how="anti", maintain_order="left"
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from hebat.fares.taps import answered
 from keys.clock import date_of
@@ -15,6 +15,18 @@ if TYPE_CHECKING:
 
     from hebat.fares.taps import RecordedTap
     from terminals.fares import Tariff
+
+_PARTS: Final = (
+    "legs",
+    "transfers",
+    "categories",
+    "media",
+    "frames",
+    "services",
+    "networks",
+    "areas",
+    "holidays",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +55,31 @@ def differences(old: Tariff, new: Tariff) -> list[str]:
 def _differences(old: Tariff, new: Tariff) -> Iterator[str]:
     if old.valid_from != new.valid_from:
         yield f"valid from {date_of(old.valid_from)} > {date_of(new.valid_from)}"
+    yield from _of_prices(old, new)
+    yield from _of_parts(old, new)
+    yield from _of_policy(old.policy, new.policy)
+
+
+def _of_prices(old: Tariff, new: Tariff) -> Iterator[str]:
     before = {(one.product, one.category, one.medium): one.amount for one in old.products}
     after = {(one.product, one.category, one.medium): one.amount for one in new.products}
     for key in sorted(before.keys() | after.keys()):
         if before.get(key) != after.get(key):
             name = " ".join(filter(None, key))
             yield f"price of {name}: {_amount(before.get(key))} > {_amount(after.get(key))}"
-    for part in (
-        "legs",
-        "transfers",
-        "categories",
-        "media",
-        "frames",
-        "services",
-        "networks",
-        "areas",
-        "holidays",
-    ):
+
+
+def _of_parts(old: Tariff, new: Tariff) -> Iterator[str]:
+    for part in _PARTS:
         was, now = set(getattr(old, part)), set(getattr(new, part))
         gone, come = len(was - now), len(now - was)
         if gone or come:
             yield f"{part}: {gone} gone, {come} new"
+
+
+def _of_policy(old: Policy, new: Policy) -> Iterator[str]:
     for one in fields(Policy):
-        was, now = getattr(old.policy, one.name), getattr(new.policy, one.name)
+        was, now = getattr(old, one.name), getattr(new, one.name)
         if was != now:
             yield f"{one.name.replace('_', ' ')}: {_plain(was)} > {_plain(now)}"
 

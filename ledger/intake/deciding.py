@@ -147,19 +147,12 @@ class Decisions:
             return
         unauthorised = bool(transaction.record.kind.name == "LOAD" and not hold)
         self.identities.plan(card, record.tmc, identity)
+        transfers = self._transfers(tap, owner, doubts)
         self.entries.append(
             Entry(
-                tap,
-                card,
-                identity,
-                record,
-                self._transfers(tap, owner, doubts),
-                self._place,
-                intent,
-                unauthorised=unauthorised,
-                doubts=doubts,
+                tap, card, identity, record, transfers, self._place, intent, unauthorised=unauthorised, doubts=doubts
             )
-        )
+        )  # fmt: skip
 
     def _transfers(self, tap: Tap, owner: TerminalCertificate, doubts: tuple[Doubt, ...]) -> list[Transfer]:
         if any(doubt.kind is ExceptionKind.RIGHT_MISSING for doubt in doubts):
@@ -214,15 +207,8 @@ class Decisions:
         identity = identity_of(intent.record.tmi, tmv)
         if said is Verdict.HAPPENED and self.identities.at(card, intent.record.tmc, tx) is None:
             self._enter(
-                intent.terminal,
-                intent.record,
-                found.transaction,
-                card,
-                identity,
-                tx,
-                intent=intent,
-                doubts=found.doubts,
-            )
+                intent.terminal, intent.record, found.transaction, card, identity, tx, intent=intent, doubts=found.doubts
+            )  # fmt: skip
             # The chip's value is behind it now, so that it tells of the card's other intents as any tap would.
             self._settle_intents(card, replace(intent.record, status=RecordStatus.CONFIRMED, tmv=tmv), tx)
             return

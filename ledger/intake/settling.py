@@ -118,33 +118,29 @@ class Settlement:
         self._intake.intents.remove(entry.card.uid, entry.intent)
 
     def _write_quarantine(self) -> None:
-        terminal, at, rows = self._examined.frame.terminal, self._tx.received_at, []
+        terminal, rows = self._examined.frame.terminal, []
         for kept in sorted(self._kept, key=lambda one: one.place):
             one, record = kept.one, kept.one.record
-            tmc, amount = (record.tmc, sen_of(record.amount)) if isinstance(record, TapRecord) else (0, 0)
-            rows.append(
-                quarantine.QuarantineRow(
-                    terminal,
-                    record.sequence,
-                    kept.reason,
-                    storable(kept.detail),
-                    one.uid,
-                    tmc,
-                    amount,
-                    one.raw,
-                    at,
-                )
-            )
+            row = self._quarantine_row(kept)
+            rows.append(row)
             if kept.reason is Reason.CONFLICT and one.card is not None:
-                kind = ExceptionKind.CLONE_OR_REPLAY
                 self._exceptions.append(
                     quarantine.ExceptionRow(
-                        one.card.partition, one.uid, tmc, kind, terminal, record.sequence, kept.detail, at
+                        one.card.partition, one.uid, row.tmc, ExceptionKind.CLONE_OR_REPLAY, terminal, record.sequence,
+                        kept.detail, row.received_at,
                     )
-                )
+                )  # fmt: skip
             if kept.reason is Reason.UNCONFIRMED and isinstance(record, TapRecord):
                 self._intake.intents.add(one.uid, OpenIntent(terminal, record, one.raw))
         quarantine.insert_quarantine(self._tx, rows)
+
+    def _quarantine_row(self, kept: Kept) -> quarantine.QuarantineRow:
+        one, record = kept.one, kept.one.record
+        tmc, amount = (record.tmc, sen_of(record.amount)) if isinstance(record, TapRecord) else (0, 0)
+        return quarantine.QuarantineRow(
+            self._examined.frame.terminal, record.sequence, kept.reason, storable(kept.detail), one.uid, tmc, amount,
+            one.raw, self._tx.received_at,
+        )  # fmt: skip
 
     def _outcomes(self) -> Outcomes:
         others: dict[int, tuple[Outcome, Reason | None]] = dict.fromkeys(

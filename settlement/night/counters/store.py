@@ -63,6 +63,20 @@ class Raised(NamedTuple):
 
 def tapped(connection: Connection, day: Day, *, whole: bool) -> list[Card]:
     """The cards with a tap in a business date, as they were by its end; `whole` reads all their counters again."""
+    newest = _newest(_begun(day), day, whole=whole)
+    last = sa.and_(
+        taps.c.partition == newest.c.partition, taps.c.uid == newest.c.uid, taps.c.tmc == newest.c.last
+    )
+    query = (
+        sa.select(newest, taps.c.balance_after)
+        .select_from(newest.join(taps, last))
+        .order_by(newest.c.partition, newest.c.uid)
+    )
+    return [Card(*row) for row in connection.execute(query)]
+
+
+def _begun(day: Day) -> sa.Subquery:
+    """The cards with a tap in a business date, each with the first counter that the books have of it by then."""
     touched = sa.select(taps.c.partition, taps.c.uid).where(taps.c.business_date == day).distinct().subquery()
     mine = sa.and_(taps.c.partition == touched.c.partition, taps.c.uid == touched.c.uid)
     first = (
@@ -72,7 +86,11 @@ def tapped(connection: Connection, day: Day, *, whole: bool) -> list[Card]:
         .limit(1)
         .scalar_subquery()
     )
-    begun = sa.select(touched, first.label("first")).subquery()
+    return sa.select(touched, first.label("first")).subquery()
+
+
+def _newest(begun: sa.Subquery, day: Day, *, whole: bool) -> sa.Subquery:
+    """These cards with their last counter by the end of the date, and how many are newer than what was known of them."""
     noted = sa.and_(
         known_counters.c.partition == begun.c.partition,
         known_counters.c.uid == begun.c.uid,
@@ -87,21 +105,12 @@ def tapped(connection: Connection, day: Day, *, whole: bool) -> list[Card]:
     )  # fmt: skip
     named = sa.and_(cards.c.partition == begun.c.partition, cards.c.uid == begun.c.uid)
     columns = (begun.c.partition, begun.c.uid, cards.c.card_number, begun.c.first, known.label("known"))
-    newest = (
+    return (
         sa.select(*columns, sa.func.max(taps.c.tmc).label("last"), sa.func.count().label("newer"))
         .select_from(begun.outerjoin(known_counters, noted).join(taps, newer).join(cards, named))
         .group_by(*columns)
         .subquery()
     )
-    last = sa.and_(
-        taps.c.partition == newest.c.partition, taps.c.uid == newest.c.uid, taps.c.tmc == newest.c.last
-    )
-    query = (
-        sa.select(newest, taps.c.balance_after)
-        .select_from(newest.join(taps, last))
-        .order_by(newest.c.partition, newest.c.uid)
-    )
-    return [Card(*row) for row in connection.execute(query)]
 
 
 def holes(connection: Connection, day: Day, card: Card) -> list[Hole]:
