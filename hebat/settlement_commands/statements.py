@@ -23,6 +23,7 @@ from keys.clock import SystemClock, date_of, day_of, local
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ledger.store import Connection
     from settlement.statements.desk import StatementDesk
     from settlement.statements.kept import KeptFile
 
@@ -106,17 +107,13 @@ def show(
     if not digest or set(digest) - set("0123456789abcdef"):
         raise InputRefused(f"{digest[:70]!r} is no digest: `hebat settlement statements list` shows them")
     with city_database(data) as database, database.transaction() as connection:
-        found = store.digests_like(connection, digest)
-        if len(found) != 1:
-            raise InputRefused(
-                f"{'no file has' if not found else 'more than one file has'} a digest that begins with {digest}"
-            )
+        whole = _whole_digest(connection, digest)
         if raw:
-            typer.echo(store.content_of(connection, found[0]) or b"", nl=False)
+            typer.echo(store.content_of(connection, whole) or b"", nl=False)
             return
-        kept = store.files_with(connection, found[0])
-        statements = store.statements_in(connection, found[0])
-        told = store.lines_in(connection, found[0], lines)
+        kept = store.files_with(connection, whole)
+        statements = store.statements_in(connection, whole)
+        told = store.lines_in(connection, whole, lines)
     if as_json:
         tell({
             "files": [_as_json(one) for one in kept],
@@ -129,6 +126,17 @@ def show(
             typer.echo(sentence)
     _show_statements(statements)
     _show_lines(told)
+
+
+def _whole_digest(connection: Connection, beginning: str) -> str:
+    """The digest of the one file that a person means; raises InputRefused."""
+    from settlement.statements import store  # noqa: PLC0415  as above
+
+    found = store.digests_like(connection, beginning)
+    if len(found) != 1:
+        few = "no file has" if not found else "more than one file has"
+        raise InputRefused(f"{few} a digest that begins with {beginning}")
+    return found[0]
 
 
 @statements_app.command()
