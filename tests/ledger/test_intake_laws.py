@@ -16,7 +16,6 @@ from keys.identity import TerminalRole
 from keys.money import Rupiah
 from ledger.chart import purse, split
 from ledger.errors import BatchConflict, BatchOutOfOrder, BatchTooLarge, SignatureRefused, TerminalUnknown
-from ledger.intake import store
 from ledger.intake.quarantine import store as quarantine
 from ledger.intake.reasons import ExceptionKind, Reason
 from ledger.transfer import Kind
@@ -336,7 +335,7 @@ def test_an_open_intent_of_a_revoked_terminal_holds_nobody_up(scene: Scene) -> N
 def test_law_10_garbage_cannot_fill_the_disk(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     from ledger.errors import BatchMalformed  # noqa: PLC0415
 
-    monkeypatch.setattr(store, "REFUSED_MAX", 3)
+    monkeypatch.setattr(quarantine, "REFUSED_MAX", 3)
     for number in range(6):
         with pytest.raises(BatchMalformed):
             scene.city.intake.receive(b"garbage %d" % number)
