@@ -17,7 +17,7 @@ from settlement.saving.store import MirrorRow, ToldRow
 from settlement.snap.codes import Service
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from keys.clock import UnixMs
     from settlement.banks.services import BankMovement, BankStatement
@@ -52,19 +52,9 @@ def brought_together(
     lines, reasons, apart = _since(before, statement.movements), [], 0
     if lines is None:
         lines, reasons, apart = (), ["the bank no longer tells the line where its last statement ended"], 1
-    start = Sen(statement.balance - sum(one.amount for one in lines))
-    if before is not None and before.line:
-        start = before.line_balance
-    runs = [start]
-    for one in lines:
-        runs.append(Sen(runs[-1] + one.amount))
-    if runs[-1] != statement.balance:
-        apart += abs(runs[-1] - statement.balance)
-        reasons.append(f"its lines lead to {display(runs[-1])}, it tells {display(statement.balance)}")
-    if before is not None and before.source == INQUIRY and before.balance not in runs:
-        nearest = min(abs(before.balance - one) for one in runs)
-        apart += nearest
-        reasons.append(f"it told {display(before.balance)}, which the account never held")
+    for by, reason in _astray(before, statement.balance, lines):
+        apart += by
+        reasons.append(reason)
     new = tuple(
         ToldRow(one.reference, one.bank_reference, one.amount, one.at) for one in lines if one.reference.startswith(PREFIX)
     )  # fmt: skip
@@ -82,6 +72,21 @@ def _since(before: MirrorRow | None, told: Sequence[BankMovement]) -> tuple[Bank
         return tuple(told)
     at = next((place for place, one in enumerate(told) if one.bank_reference == before.line), None)
     return None if at is None else tuple(told[at + 1 :])
+
+
+def _astray(
+    before: MirrorRow | None, balance: Sen, lines: Sequence[BankMovement]
+) -> Iterator[tuple[int, str]]:
+    """Where the lines do not lead to the balance that the bank tells, or not by way of the one that it told before: by how much, and why."""
+    begun = Sen(balance - sum(one.amount for one in lines))
+    held = [before.line_balance if before is not None and before.line else begun]
+    for one in lines:
+        held.append(Sen(held[-1] + one.amount))
+    if held[-1] != balance:
+        yield abs(held[-1] - balance), f"its lines lead to {display(held[-1])}, it tells {display(balance)}"
+    if before is not None and before.source == INQUIRY and before.balance not in held:
+        nearest = min(abs(before.balance - one) for one in held)
+        yield nearest, f"it told {display(before.balance)}, which the account never held"
 
 
 def _ours(told: Sequence[ToldRow], orders: Sequence[Record]) -> tuple[int, list[str]]:
