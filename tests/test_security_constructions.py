@@ -306,8 +306,9 @@ DICE: Final = {
     "hebat/demo/plan.py", "hebat/issuing.py", "hebat/load/driving.py", "hebat/load/kit.py", "hebat/load/schedule.py",
     "hebat/simulate/banking.py", "hebat/simulate/certificates.py", "hebat/simulate/disk/volume.py", "hebat/simulate/disk/shim.py",
     "hebat/simulate/entropy.py", "hebat/simulate/healing.py", "hebat/simulate/machine.py", "hebat/simulate/municipal.py",
-    "hebat/simulate/nights.py", "hebat/simulate/plan.py", "hebat/simulate/play.py", "hebat/simulate/server.py",
-    "hebat/simulate/striking.py", "hebat/simulate/world.py", "settlement/partner_bank/faults.py", "terminals/pump.py",
+    "hebat/simulate/nights.py", "hebat/simulate/planning.py", "hebat/simulate/play.py", "hebat/simulate/server.py",
+    "hebat/simulate/striking.py", "hebat/simulate/tapping.py", "hebat/simulate/arming.py", "hebat/simulate/world.py",
+    "settlement/partner_bank/faults.py", "terminals/pump.py",
 }  # fmt: skip
 """A rehearsal's plans, a load's arrivals, a simulated bank's faults, and how long a terminal waits before it tries again."""
 
