@@ -13,6 +13,7 @@ import typer
 from hebat.errors import InputRefused
 from hebat.ledger_commands.serving import wait
 from keys.clock import SystemClock
+from keys.hardening import die_with
 from keys.money import parse
 
 if TYPE_CHECKING:
@@ -59,8 +60,14 @@ def simulate(
         Path | None,
         typer.Option(help="A file with the time in milliseconds since 1970, for a story; else the system's."),
     ] = None,
+    parent: Annotated[
+        int,
+        typer.Option(min=0, help="End with the process of this number, which started it, however that ends."),
+    ] = 0,
 ) -> None:
     """Run a partner bank that speaks SNAP strictly on 127.0.0.1 until Ctrl-C, and fails as it is told to."""
+    if parent:
+        die_with(parent)
     from hebat.bank_commands.simulated import BankFolder, faults_of, hours_of  # noqa: PLC0415  loads httpx where it is needed
 
     place = BankFolder(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from contextlib import closing
@@ -79,7 +80,7 @@ class PartnerBanks:
     def _started(self, stack: ExitStack, place: BankFolder, key: Path, seed: int) -> str:
         command = [
             sys.executable, "-m", "hebat.cli", "bank", "simulate", str(place.root), "--key", str(key), "--clock", str(self.clock_file),
-            "--hours", _HOURS, "--faults", _FAULTS, "--seed", str(seed),
+            "--hours", _HOURS, "--faults", _FAULTS, "--seed", str(seed), "--parent", str(os.getpid()),
         ]  # fmt: skip
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603  this program itself
         stack.enter_context(process)

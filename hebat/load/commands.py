@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path  # noqa: TC003  Typer reads the annotation
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -51,7 +51,15 @@ def prepare(
 @load_app.command()
 def run(
     data: Annotated[Path, typer.Option("--data", help="The city that was prepared.")],
-    address: Annotated[str, typer.Option(help="Its server; without it, where `hebat serve` answers.")] = "",
+    address: Annotated[
+        str, typer.Option(help="Its server, http or https; without it, where `hebat serve` answers.")
+    ] = "",
+    ca: Annotated[
+        Path | None,
+        typer.Option(
+            help="Certificates (PEM) that an https server is trusted by; without it, the machine's."
+        ),
+    ] = None,
     first: Annotated[
         float, typer.Option("--from", min=0.1, help="Batches a second that the ladder begins with.")
     ] = 20.0,
@@ -69,10 +77,9 @@ def run(
     from hebat.load.ladder import Terms  # noqa: PLC0415  as above
 
     console = Console(stderr=as_json, highlight=False, width=WIDTH)
-    where = address or f"http://127.0.0.1:{read_settings().port}"
-    found, posted = _found(
-        data, where, Terms(first, seconds, within), lambda step: console.print(_line(step))
-    )
+    where, trusted = (address, ca) if address else _here(ca)
+    terms = Terms(first, seconds, within)
+    found, posted = _found(data, (where, trusted), terms, lambda step: console.print(_line(step)))
     if picture is not None:
         from hebat.load.picture import picture as drawn  # noqa: PLC0415  as above
 
@@ -85,7 +92,17 @@ def run(
     _judge(found, posted)
 
 
-def _found(data: Path, address: str, terms: Terms, told: Callable[[Step], object]) -> tuple[Found, float]:
+def _here(ca: Path | None) -> tuple[str, Path | None]:
+    """Where `hebat serve` answers on this machine, and what it is trusted by: its own certificate, where it has one."""
+    settings = read_settings()
+    if not settings.tls_certificate:
+        return f"http://127.0.0.1:{settings.port}", ca
+    return f"https://127.0.0.1:{settings.port}", ca or Path(settings.tls_certificate)
+
+
+def _found(
+    data: Path, server: tuple[str, Path | None], terms: Terms, told: Callable[[Step], object]
+) -> tuple[Found, float]:
     """What the ladder found, and how many taps the server says that it posted meanwhile."""
     import asyncio  # noqa: PLC0415  as above
 
@@ -93,8 +110,9 @@ def _found(data: Path, address: str, terms: Terms, told: Callable[[Step], object
     from hebat.load.kit import read  # noqa: PLC0415  as above
     from hebat.load.ladder import climb  # noqa: PLC0415  as above
 
-    fleet = Fleet(address, read(data))
-    before = _posted(address)
+    address, ca = server
+    fleet = Fleet(address, read(data), ca=ca)
+    before = _posted(address, ca)
 
     async def whole() -> Found:
         try:
@@ -103,7 +121,7 @@ def _found(data: Path, address: str, terms: Terms, told: Callable[[Step], object
             await fleet.close()
 
     found = asyncio.run(whole())
-    return found, _posted(address) - before
+    return found, _posted(address, ca) - before
 
 
 def _line(step: Step) -> str:
@@ -114,15 +132,19 @@ def _line(step: Step) -> str:
     )
 
 
-def _posted(address: str) -> float:
+def _posted(address: str, ca: Path | None) -> float:
     """Taps that a server has posted since it started, by its metrics."""
     import httpx2  # noqa: PLC0415  as above
 
+    from hebat.load.driving import trusting  # noqa: PLC0415  as above
+
+    tls = trusting(address, ca)
     try:
-        told = httpx2.get(f"{address}/metrics", timeout=30).text
-    except httpx2.TransportError:
+        told = httpx2.get(f"{address}/metrics", timeout=30, verify=True if tls is None else tls).text
+    except httpx2.TransportError as error:
+        proof = "" if tls is None else f", or it does not prove who it is (--ca): {error}"
         raise InputRefused(
-            f"no server answers at {address}: start it with `hebat serve --data DIR`"
+            f"no server answers at {address}{proof}: start it with `hebat serve --data DIR`"
         ) from None
     lines = [line for line in told.splitlines() if line.startswith('ledger_taps_total{result="posted"}')]
     if not lines:

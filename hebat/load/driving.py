@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import ssl
 import time
 from collections import deque
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from hebat.load.schedule import due
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from hebat.load.kit import Body
 
@@ -30,6 +32,7 @@ AGAIN_S: Final = 0.5
 LATE_MAX: Final = 0.5
 """Terminals that were told the same time do not all come back at once: each comes up to half as long again later."""
 OK: Final = 200
+PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(slots=True)
@@ -58,12 +61,17 @@ class Step:
 class Fleet:
     """All terminals, each with what it has not sent yet."""
 
-    def __init__(self, address: str, streams: Sequence[Sequence[Body]], patience: float = 60.0) -> None:
-        where = urlsplit(address)
-        if where.scheme != "http" or not where.hostname:
-            raise InputRefused(f"{address!r} is no address of a server: it looks like http://127.0.0.1:8460")
+    def __init__(
+        self, address: str, streams: Sequence[Sequence[Body]], patience: float = 60.0, ca: Path | None = None
+    ) -> None:
+        """`ca` as for `trusting`."""
+        where, tls = urlsplit(address), trusting(address, ca)
+        if where.scheme not in PORTS or not where.hostname:
+            raise InputRefused(
+                f"{address!r} is no address of a server: it looks like http://127.0.0.1:8460 or https://127.0.0.1:8460"
+            )
         self._streams = [deque(stream) for stream in streams]
-        self._lines = [_Line(where.hostname, where.port or 80) for _ in streams]
+        self._lines = [_Line(where.hostname, where.port or PORTS[where.scheme], tls) for _ in streams]
         self._patience = patience
 
     @property
@@ -119,6 +127,19 @@ class Fleet:
             step.ended = max(step.ended, now - began)
 
 
+def trusting(address: str, ca: Path | None) -> ssl.SSLContext | None:
+    """What an https server must prove: a certificate for its name, signed by an authority that this machine knows, or by those of a file (PEM).
+
+    None for plain http; raises InputRefused where the file holds none.
+    """
+    if not address.startswith("https:"):
+        return None
+    try:
+        return ssl.create_default_context(cafile=ca)
+    except (OSError, ssl.SSLError) as error:
+        raise InputRefused(f"{ca} holds no certificates (PEM): {error.strerror or error}") from None
+
+
 async def _tried(line: _Line, body: Body, step: Step) -> float | None:
     """Send a batch once: None where it was answered, else how long to wait before it is sent again."""
     sent = time.perf_counter()
@@ -154,14 +175,14 @@ def _header(head: bytes, name: bytes) -> str:
 class _Line:
     """A connection that is kept open between batches."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._where = (host, port)
+    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None) -> None:
+        self._where, self._tls = (host, port), tls
         self._open: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self, body: bytes) -> tuple[int, bytes, bytes]:
         """Status, head and body of the answer to a batch; raises OSError, IncompleteReadError or ValueError where the line breaks."""
         if self._open is None:
-            self._open = await asyncio.open_connection(*self._where, limit=1 << 20)
+            self._open = await asyncio.open_connection(*self._where, limit=1 << 20, ssl=self._tls)
         reader, writer = self._open
         writer.write(TARGET.format(len(body)).encode() + body)
         await writer.drain()

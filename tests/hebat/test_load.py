@@ -20,6 +20,7 @@ from hebat.load.picture import picture
 from hebat.load.schedule import due
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable
 
 POSTED = b'{"results":[{"sequence":1,"result":"posted"}],"receipt":""}'
@@ -30,7 +31,9 @@ def answer(status: bytes, body: bytes = b"{}", headers: bytes = b"") -> bytes:
 
 
 @asynccontextmanager
-async def server(said: Callable[[int], Awaitable[bytes | None]]) -> AsyncIterator[str]:
+async def server(
+    said: Callable[[int], Awaitable[bytes | None]], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
     """A server on loopback that answers its n-th batch with these bytes, or breaks the line."""
     heard = 0
 
@@ -55,9 +58,9 @@ async def server(said: Callable[[int], Awaitable[bytes | None]]) -> AsyncIterato
             await talk(reader, writer)
 
     talks: set[asyncio.Task[None] | None] = set()
-    listening = await asyncio.start_server(heard_out, "127.0.0.1", 0)
+    listening = await asyncio.start_server(heard_out, "127.0.0.1", 0, ssl=tls)
     try:
-        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     finally:
         listening.close()
         for one in talks:
