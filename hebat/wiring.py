@@ -24,6 +24,7 @@ from keys.identity import TerminalAuthority
 from ledger.book import Ledger
 from ledger.bundles.blocks import Blocks
 from ledger.bundles.shelf import Shelf
+from ledger.cardholder.resealing import seal_anew
 from ledger.cardholder.room import Outside, Room, Surroundings
 from ledger.cardholder.sealing import Sealing, make_keys
 from ledger.enrolment.desk import EnrolmentDesk
@@ -149,13 +150,20 @@ class City:
         """The banks' lines, and the pages of those who hold a card."""
         who, answered = self.configuration.participants, read_settings().answer_bank_days
         town = Town(self._tariffs, self.registry, who, Rulebook(self.ledger.database), answered)
-        self.banking = Banking.open(self.folder, self.ledger, Sealing(self.vault), self.clock)
+        sealing = Sealing(self.vault)
+        self.banking = Banking.open(self.folder, self.ledger, sealing, self.clock)
         savings = None if self.banking is None else self.banking.savings
         codes, hotlist = SignedCodes(self.registry), Office.of(self).hotlist
         ledger_key = self.vault.public_key(LEDGER_LABEL)
         around = Surroundings(town, codes, town, hotlist, ledger_key, self.ordered, savings)
         self.cardholders = Room.of(self.ledger, self.registry, self.vault, self.clock, outside(), around)
-        self.ledger.after_closing.append(lambda _: self.cardholders.erase_expired())
+        self.ledger.after_closing += [
+            lambda _: self.cardholders.erase_expired(),
+            lambda _: seal_anew(self.ledger, sealing),
+        ]
+        if self.banking is not None:
+            links = self.banking.savings.links
+            self.ledger.after_closing.append(lambda _: links.seal_anew())
 
     def _open_wallets(self) -> None:
         """Payments between wallets, resumed; blocked cards followed; orders that ran out given back."""

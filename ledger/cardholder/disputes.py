@@ -38,7 +38,8 @@ SECRET_BYTES: Final = 11
 NUMBER_CHARS: Final = 20
 REFERENCE_CHARS: Final = 12
 OPEN: Final = "open"
-_CONTEXT: Final = "dispute"
+CONTEXT: Final = "dispute"
+"""What sealed words are, for the seal."""
 _REFERENCE: Final = re.compile(f"[0-9a-f]{{{REFERENCE_CHARS}}}")
 
 
@@ -106,7 +107,7 @@ class Reports:
     def words(self, reference: str) -> str:
         """What the holder wrote; raises DisputeRefused for an unknown reference."""
         row = self._row(reference)
-        return self._sealing.open(_CONTEXT, row.uid, row.words).decode()
+        return self._sealing.open(CONTEXT, row.uid, row.words).decode()
 
     def answer(self, reference: str, outcome: Outcome, text: str, who: str) -> Dispute:
         """Answer a dispute, once; the holder reads it by the number. Raises DisputeRefused."""
@@ -161,7 +162,7 @@ class Disputes(Reports):
         due = self._promise.due(day_of(local(now).date()))
         row = DisputeRow(
             card.partition, _digest(number), card.uid, tmc, reason.value,
-            self._sealing.seal(_CONTEXT, card.uid, words.strip().encode()), now, due, OPEN,
+            self._sealing.seal(CONTEXT, card.uid, words.strip().encode()), now, due, OPEN,
         )  # fmt: skip
         noted(self._ledger, lambda connection: _opened(connection, row))
         return spoken(number)

@@ -33,7 +33,8 @@ NAME_CHARS_MAX: Final = 80
 RETENTION_DAYS: Final = 365
 """How long after a card's validity its holder is remembered: what the page promises."""
 _DAY_MS: Final = 86_400_000
-_CONTEXT: Final = "holder"
+CONTEXT: Final = "holder"
+"""What a sealed person is, for the seal."""
 _NIK: Final = re.compile(
     r"[1-9][0-9]{5}(0[1-9]|[12][0-9]|3[01]|4[1-9]|[56][0-9]|7[01])(0[1-9]|1[0-2])[0-9]{6}\Z"
 )
@@ -104,7 +105,7 @@ class Holders:
             )
         if Purpose.CONTACT not in purposes:
             who = replace(who, phone="")
-        sealed = self._sealing.seal(_CONTEXT, card.uid, json.dumps(asdict(who)).encode())
+        sealed = self._sealing.seal(CONTEXT, card.uid, json.dumps(asdict(who)).encode())
         self._write(card, sealed, " ".join(sorted(purposes)), registered=True)
 
     def erase(self, card: Card) -> None:
@@ -131,7 +132,7 @@ class Holders:
             row = records.holder_of(connection, card.partition, card.uid)
         if row is None:
             return None
-        told = json.loads(self._sealing.open(_CONTEXT, card.uid, row.sealed)) if row.sealed else None
+        told = json.loads(self._sealing.open(CONTEXT, card.uid, row.sealed)) if row.sealed else None
         purposes = tuple(Purpose(one) for one in row.purposes.split())
         return Kept(Person(**told) if told else None, purposes, row.consented_at, row.erased_at)
 

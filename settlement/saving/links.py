@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from ledger.cardholder.resealing import EACH, renewed
 from ledger.cardholder.savings import Consent, LinkState
 from ledger.cardholder.unit import noted
 from ledger.errors import DatabaseDamaged, SavingReason, SavingRefused
@@ -178,6 +179,25 @@ class Links:
                     f"{link.bank} does not answer: it is told later", SavingReason.SILENT
                 ) from error
         return self._put(replace(link, state=LinkState.REVOKED, sealed=b""))
+
+    def seal_anew(self) -> int:
+        """Seal accounts that are in an older form anew, some at each closing; how many."""
+        with self._ledger.database.transaction() as connection:
+            old = store.links_sealed_otherwise(connection, self._sealing.newest, EACH)
+        fresh = [
+            (one, sealed) for one in old if (sealed := renewed(self._sealing, _CONTEXT, one.uid, one.sealed))
+        ]
+
+        def keep(connection: Connection) -> None:
+            for one, sealed in fresh:
+                if (
+                    store.link_at(connection, one.partition, one.uid, one.ordinal) == one
+                ):  # else it was changed since
+                    store.put_link(connection, replace(one, sealed=sealed))
+
+        if fresh:
+            noted(self._ledger, keep)
+        return len(fresh)
 
     def _put(self, link: Link) -> Link:
         def keep(connection: Connection) -> Link:

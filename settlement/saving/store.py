@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from keys.clock import Day, UnixMs
 from keys.money import Sen
+from ledger.cardholder.records.store import sealed_otherwise
 from ledger.cardholder.savings import Consent, LinkState
 from settlement.saving import tables
 
@@ -95,6 +96,12 @@ def links_in(connection: Connection, *states: LinkState) -> list[Link]:
     table = tables.links
     query = sa.select(table).where(table.c.state.in_([one.value for one in states]))
     return [_link(row) for row in connection.execute(query.order_by(table.c.uid, table.c.ordinal))]
+
+
+def links_sealed_otherwise(connection: Connection, form: int, most: int) -> list[Link]:
+    """Links whose account is sealed in another form than this one."""
+    query = sa.select(tables.links).where(sealed_otherwise(tables.links.c.sealed, form))
+    return [_link(row) for row in connection.execute(query.order_by(tables.links.c.uid).limit(most))]
 
 
 def link_at(connection: Connection, partition: int, uid: int, ordinal: int) -> Link | None:

@@ -77,11 +77,12 @@ class StaffDoor:
 
     def _proof(self, connection: Connection, session: Session, code: str) -> str:
         """How a code proves who it is, taken out of use with it; "" where it does not."""
-        secret = self._seal.opened(session.name, session.person.authenticator)
+        secret, is_today = self._seal.read(session.name, session.person.authenticator)
         current = store.person_of(connection, session.name)
         step = codes.step_of(secret, code, self._clock.now(), current.last_step if current else 0)
         if step is not None:
-            store.change_person(connection, session.name, last_step=step)
+            anew = {} if is_today else {"authenticator": self._seal.seal(session.name, secret)}
+            store.change_person(connection, session.name, last_step=step, **anew)
             return "code"
         digest = codes.recovery_digest(session.name, code)
         return "recovery code" if store.use_recovery_code(connection, session.name, digest) else ""

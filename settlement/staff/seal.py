@@ -1,6 +1,7 @@
 """What the database may not show in the clear, sealed with the key of a file beside it (AES-256-GCM, bound to whose it is).
 
-A copy of the database alone, a backup or an export, so opens no authenticator.
+A copy of the database alone, a backup or an export, so opens no authenticator. A seal names its form in its first byte, which is authenticated; what was
+sealed before forms had numbers, which is the same without it, is opened too and sealed anew at the next sign-in.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEY_BYTES: Final = 32
+FORM: Final = b"\x01"
+"""AES-256-GCM with a random nonce of 12 bytes; another algorithm is another number."""
 _NONCE_BYTES: Final = 12
 
 
@@ -33,16 +36,31 @@ class Seal:
     def seal(self, name: str, text: str) -> bytes:
         """A text, for one person."""
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        return nonce + self._cipher.encrypt(nonce, text.encode(), name.encode())
+        return FORM + nonce + self._cipher.encrypt(nonce, text.encode(), FORM + name.encode())
 
     def opened(self, name: str, sealed: bytes) -> str:
         """What was sealed for a person; raises StaffKeyWrong where this key or this person is another."""
-        try:
-            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], name.encode()).decode()
-        except (InvalidTag, ValueError):
+        text, _ = self.read(name, sealed)
+        return text
+
+    def read(self, name: str, sealed: bytes) -> tuple[str, bool]:
+        """The same, and whether it is in the form of today; raises StaffKeyWrong."""
+        if sealed.startswith(FORM):
+            found = self._decrypted(sealed[len(FORM) :], FORM + name.encode())
+            if found is not None:
+                return found, True
+        found = self._decrypted(sealed, name.encode())  # a nonce may begin like a form
+        if found is None:
             raise StaffKeyWrong(
                 f"the authenticator of {name} is sealed with another key: bring back the file staff.key, or reset {name}"
-            ) from None
+            )
+        return found, False
+
+    def _decrypted(self, body: bytes, whose: bytes) -> str | None:
+        try:
+            return self._cipher.decrypt(body[:_NONCE_BYTES], body[_NONCE_BYTES:], whose).decode()
+        except (InvalidTag, ValueError):
+            return None
 
 
 def seal_of(path: Path) -> Seal:

@@ -18,10 +18,12 @@ from card.batch import decode_record, encode_record
 from card.evidence import parse
 from card.layout import card_number
 from keys.clock import UnixMs, day_of
+from keys.filevault import FileVault
 from keys.money import Sen
 from keys.ticket import ENROLMENT_CONTENT_TYPE
 from ledger.books.api import read_account
 from ledger.cardholder import words
+from ledger.cardholder.sealing import FORMS, Form, Sealing, make_keys
 from ledger.cardholder.views import Door, Views
 from ledger.chart import purse
 from ledger.clients.scopes import Client, Party
@@ -239,6 +241,23 @@ def pieces(data: bytes) -> list[bytes]:
     return found
 
 
+@cache
+def _sealing(*forms: int) -> Sealing:
+    return Sealing(_holders_vault(), {number: Form(number) for number in forms or FORMS})
+
+
+@cache
+def _holders_vault() -> FileVault:
+    made = FileVault.create(world.folder() / "holders.vault", "x", 16)
+    make_keys(made)
+    return made
+
+
+def _seals() -> Sequence[bytes]:
+    """One of each form."""
+    return [_sealing(number).seal("holder", 7, b'{"name": "Tutik Wulandari"}') for number in FORMS]
+
+
 _CLIENT: Final = Client("shop", frozenset())
 _VIEWS: Final = Views(world.Stopped())
 
@@ -271,6 +290,7 @@ DECODERS: Final = [
     Decoder("order", lambda data: _asked(data, OrderAsked), Said, _bodies, "json"),
     Decoder("hold", lambda data: _asked(data, HoldAsked), Said, _bodies, "json"),
     Decoder("records by columns", _by_columns, (), _raws),
+    Decoder("sealed data of a holder", lambda data: _sealing().open("holder", 7, data), DatabaseDamaged, _seals),
     Decoder("view of a page", world.as_text(_VIEWS.read), (), lambda: [_VIEWS.made(7, Door.PIN).encode()]),
     Decoder("manifest", world.on_disk(manifest.NAME, _read_manifest), ExportDamaged, _manifests, "json"),
     Decoder("Parquet", world.on_disk("x.parquet", _read_parquet), ExportDamaged, lambda: [_parquet()], slow=True),

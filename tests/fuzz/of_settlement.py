@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import xlsxwriter
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from hebat.demo.statements import Account, Movement, camt053, mt940
@@ -22,6 +23,7 @@ from settlement.errors import (
     ReportRefused,
     RuleRefused,
     RulesInvalid,
+    StaffKeyWrong,
     StaffRefused,
     StatementRefused,
 )
@@ -33,6 +35,7 @@ from settlement.snap import fields, moments, signatures
 from settlement.snap.calls import Reply
 from settlement.snap.codes import ResponseCode, Service
 from settlement.staff.roles import read_roles
+from settlement.staff.seal import Seal
 from settlement.statements.dialects import dialect_of
 from settlement.statements.mapped.mapping import mapping_of
 from settlement.statements.reading import Reader
@@ -245,6 +248,15 @@ def _signed(data: bytes) -> object:
     )
 
 
+_SEAL: Final = Seal(bytes(32))
+
+
+def _sealed_authenticators() -> list[bytes]:
+    """In the form of today, and as before forms had numbers."""
+    text, nonce = b"JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", bytes(12)
+    return [_SEAL.seal("maker", text.decode()), nonce + AESGCM(bytes(32)).encrypt(nonce, text, b"maker")]
+
+
 DECODERS: Final = [
     Decoder("MT940", _READER.read, StatementRefused, lambda: [mt940(_ACCOUNT), *_taken(_shared("mt940", ".sta", ".txt"))]),
     Decoder("MT940 of an Indonesian bank", _INDONESIAN.read, StatementRefused, lambda: [mt940(_ACCOUNT), *_taken(_shared("mt940", ".txt"))]),
@@ -266,5 +278,6 @@ DECODERS: Final = [
     Decoder("rules of matching", world.as_text(rules.parse), RulesInvalid, lambda: [rules.SHIPPED.body.encode()]),
     Decoder("rules of matching, values", world.as_text(rules.parse), RulesInvalid, lambda: [rules.SHIPPED.body.encode()], "json"),
     Decoder("fee table", world.as_text(fees.read_table), FeeTableInvalid, _fee_table),
+    Decoder("sealed authenticator", lambda data: _SEAL.opened("maker", data), StaffKeyWrong, _sealed_authenticators),
     Decoder("roles", world.as_text(read_roles), StaffRefused, lambda: [b"maker,checker", b"auditor"]),
 ]  # fmt: skip

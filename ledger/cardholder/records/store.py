@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import sqlalchemy as sa
 
 from keys.clock import Day, UnixMs
+from keys.cmac import BLOCK
 from ledger.cardholder import tables
 from ledger.chart import PARTITIONS
 from ledger.intake.tables import cards
@@ -69,9 +70,11 @@ def add_dispute(connection: Connection, row: DisputeRow) -> None:
     connection.execute(sa.insert(tables.disputes), values_of(row))
 
 
-def _disputes(connection: Connection, *where: sa.ColumnElement[bool]) -> list[DisputeRow]:
+def _disputes(
+    connection: Connection, *where: sa.ColumnElement[bool], most: int | None = None
+) -> list[DisputeRow]:
     table = tables.disputes
-    query = sa.select(*columns_of(table, DisputeRow)).where(*where)
+    query = sa.select(*columns_of(table, DisputeRow)).where(*where).limit(most)
     found = []
     for row in connection.execute(query.order_by(table.c.due, table.c.opened_at, table.c.digest)):
         values = list(row)
@@ -132,6 +135,32 @@ def holders_since(connection: Connection, before: UnixMs) -> list[tuple[int, Uni
     )
     found = connection.execute(query.order_by(table.c.partition, table.c.uid))
     return [(row.uid, UnixMs(row.consented_at)) for row in found]
+
+
+def sealed_otherwise(sealed: sa.Column[bytes], form: int) -> sa.ColumnElement[bool]:
+    """Sealed, and in another form than this one: see `sealing.form_of`."""
+    size, first = sa.func.length(sealed), sa.func.substr(sealed, 1, 1)
+    return sa.and_(size > 0, sa.or_(size % BLOCK == 0, first != sa.literal(bytes((form,)), sa.LargeBinary)))
+
+
+def holders_sealed_otherwise(connection: Connection, form: int, most: int) -> list[HolderRow]:
+    """Holders whose data is sealed in another form than this one."""
+    table = tables.holders
+    query = sa.select(*columns_of(table, HolderRow)).where(sealed_otherwise(table.c.sealed, form))
+    found = connection.execute(query.order_by(table.c.partition, table.c.uid).limit(most))
+    return [HolderRow(row[0], row[1], bytes(row[2]), *row[3:]) for row in found]
+
+
+def disputes_sealed_otherwise(connection: Connection, form: int, most: int) -> list[DisputeRow]:
+    """Disputes whose words are sealed in another form than this one."""
+    return _disputes(connection, sealed_otherwise(tables.disputes.c.words, form), most=most)
+
+
+def keep_words(connection: Connection, row: DisputeRow, words: bytes) -> None:
+    """Keep a dispute's words in another form, where they are still what they were."""
+    table = tables.disputes
+    mine = (table.c.partition == row.partition, table.c.digest == row.digest, table.c.words == row.words)
+    connection.execute(sa.update(table).where(*mine).values(words=words))
 
 
 def put_holder(connection: Connection, row: HolderRow) -> None:
