@@ -63,7 +63,6 @@ EXCEPTIONS: Final[dict[str, str]] = {
     "settlement/payments/rails.py:shipped_terms": _OURS,
     "settlement/rulebook/model.py:Page.told": _OURS,
     "settlement/saving/links.py:Links._open": _OWNER,
-    "settlement/staff/seal.py:Seal.opened": _OWNER,
     "settlement/statements/camt.py:_line_found": "changed inputs reach it: what a schema refuses is no seed",
     "settlement/statements/reading.py:read": _ALIKE,
     "settlement/statements/store.py:_file": _OURS,
