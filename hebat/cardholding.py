@@ -11,7 +11,7 @@ from keys.freshqr import FreshQr
 from keys.handout import TERMINAL_KEYS
 from keys.identity import TerminalRole
 from keys.vault import Role
-from ledger.cardholder.reading import Transfers
+from ledger.cardholder.shown import Transfers
 from ledger.chart import Code
 from ledger.errors import TerminalUnknown
 from settlement.calendar.city import city_calendar

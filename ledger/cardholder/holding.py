@@ -16,8 +16,8 @@ from ledger.cardholder.receipts import fingerprint
 if TYPE_CHECKING:
     from keys.clock import UnixMs
     from ledger.cardholder.answers import Asked
-    from ledger.cardholder.reading import Shown, Tap
     from ledger.cardholder.room import Room
+    from ledger.cardholder.shown import Shown, Tap
     from ledger.cardholder.views import View
     from ledger.intake.registry import Card
 

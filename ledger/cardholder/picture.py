@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ledger.cardholder.reading import Month
+    from ledger.cardholder.shown import Month
 
 WIDTH: Final = 328
 HEIGHT: Final = 84

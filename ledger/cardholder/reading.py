@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 from card import evidence
 from card.batch import decode_frame, decode_record
 from card.errors import CardError
-from card.layout import TapKind
 from keys import envelope
 from keys.clock import Day, UnixMs, date_of, day_of, local
 from keys.errors import KeysError
@@ -22,6 +21,7 @@ from keys.money import Sen
 from ledger import chart
 from ledger.bundles.blocks import block_of
 from ledger.cardholder import store
+from ledger.cardholder.shown import Month, Shown, Summary, Tap, Transfers
 from ledger.chart import purse
 from ledger.intake import store as intake
 from ledger.store import read_documents
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from card.evidence import CardTransaction
     from keys.clock import Clock
     from ledger.book import Ledger
-    from ledger.bundles.store import Block
     from ledger.chart import AccountId
     from ledger.intake.registry import Card
     from ledger.intake.store import TapRow
@@ -49,14 +48,6 @@ BANDS: Final = tuple(Sen(100 * rupiah) for rupiah in (0, 4_000, 20_000, 50_000, 
 """Bounds, in sen, between which a bare scan tells a balance: the second is about a ride."""
 
 
-@dataclass(frozen=True, slots=True)
-class Transfers:
-    """What is left of a transfer window: until when, and how many (None: as many as one likes)."""
-
-    until: UnixMs
-    left: int | None
-
-
 class City(Protocol):
     """What the page asks of the city beyond the ledger: the composition root knows."""
 
@@ -68,65 +59,11 @@ class City(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Month:
-    """What was spent in a month (its first day), in sen."""
-
-    first: Day
-    spent: Sen
-
-
-@dataclass(frozen=True, slots=True)
-class Tap:
-    """A tap as the page shows it; `corrected` is what the night put right, in sen (positive: more)."""
-
-    row: TapRow
-    payee: str
-    corrected: Sen
-
-    @property
-    def is_ride(self) -> bool:
-        """True for what happens on a bus or at its stop."""
-        return self.row.kind in {TapKind.FARE, TapKind.TAP_IN, TapKind.TAP_OUT}
-
-    @property
-    def rules(self) -> tuple[str, ...]:
-        """The codes of the rules that made the fare."""
-        return tuple(self.row.rules.split())
-
-
-@dataclass(frozen=True, slots=True)
 class Signed:
     """A transaction as the chip signed it, and the tariff that the terminal named."""
 
     transaction: CardTransaction
     tariff: str
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a bare scan tells: the band that the balance lies in (upper None: no end), and whether the card is blocked."""
-
-    low: Sen
-    high: Sen | None
-    blocked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """All that a view tells. Amounts in sen; `ordered` waits in the wallet for the card's next tap, `arriving` and `leaving` are what else does."""
-
-    card: Card
-    purse: Sen
-    wallet: Sen
-    arriving: Sen
-    leaving: Sen
-    ordered: Sen
-    missing: int
-    taps: tuple[Tap, ...]
-    months: tuple[Month, ...]
-    signed: CardTransaction | None
-    transfers: Transfers | None
-    block: Block | None
 
 
 @dataclass(frozen=True, slots=True)
