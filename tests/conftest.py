@@ -19,6 +19,7 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from tests.authorities_once import make_authorities_once
 from tests.commands_once import make_commands_once
 from tests.secrecy.plugin import SecretWatch
 from tests.shared_data import shared_data
@@ -55,6 +56,7 @@ def load_run(path: Path) -> Any:
 def pytest_configure(config: pytest.Config) -> None:
     """Look once for what is missing; watch every secret from here on, but where time is measured."""
     make_commands_once()
+    make_authorities_once()
     make_statements_once()
     watch = SecretWatch(config)
     if config.getoption("capture") != "no":

@@ -26,6 +26,9 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Final
 
+import httpcore2
+
+from tests.authorities_once import make_authorities_once
 from tests.commands_once import make_commands_once
 from tests.ledger.crash.nursery import die_with_parent
 
@@ -118,6 +121,7 @@ def load() -> None:
     from ledger import warming  # noqa: PLC0415
 
     get_command(app)
+    httpcore2.default_ssl_context()
     warming.warm()
     gc.collect()
     gc.freeze()  # what is loaded is not looked at again: forks go on sharing its memory
@@ -194,6 +198,7 @@ def main() -> None:
     """Load everything, then fork on demand until who started this ends."""
     die_with_parent()
     make_commands_once()
+    make_authorities_once()
     load()
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
         door.bind(sys.argv[1])

@@ -329,8 +329,9 @@ def test_pytest_leaves_out_what_needs_a_missing_package_and_says_its_name(checko
         "def test_page() -> None:\n    assert False\n"
     )
     (checkout / "tests" / "test_other.py").write_text("def test_other() -> None:\n    assert True\n")
-    for name in ("conftest.py", "shared_data.py", "commands_once.py", "statements_once.py"):
-        shutil.copy(ROOT / "tests" / name, checkout / "tests" / name)
+    for name in ("conftest.py", "shared_data.py", "*_once.py"):
+        for one in (ROOT / "tests").glob(name):
+            shutil.copy(one, checkout / "tests")
     shutil.copytree(
         ROOT / "tests" / "secrecy", checkout / "tests" / "secrecy", ignore=shutil.ignore_patterns("test_*")
     )
