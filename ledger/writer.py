@@ -196,8 +196,11 @@ class Writer:
         if len(rows) or group.bodies:
             group.block = journal.make_block(self._prepared, rows, group.bodies, self._received_at, day)
             self._prepared = group.block
+            store.add_block(group.tx.gathered, group.block, group.bodies)
         if len(rows):
             group.ready = JournalRows(rows, copied=not self._database.is_sqlite)
+        if not self._database.is_sqlite:
+            group.tx.gathered.lay_out()
         group.sealed = self.engine.seal()
 
     def _fill(self, group: Group, tx: Transaction) -> None:
@@ -253,8 +256,6 @@ class Writer:
                 self._write(group)
             self._show(group)
         except BaseException as error:  # noqa: BLE001  whatever it is, what follows must wait for the truth
-            if len(group.taken) == 1 and not isinstance(error, (StorageError, Behind)):
-                group.culprit = group.taken[0]
             self._break(group, error)
         else:
             around = len(group.taken) + self._queue.qsize()
@@ -280,8 +281,6 @@ class Writer:
             if group.before is not None:
                 self._write_beside(group, group.before)
             if group.tx is not None:
-                if group.block is not None:
-                    store.add_block(group.tx.gathered, group.block, group.bodies)
                 copies = None if group.ready is None else group.ready.begin(group.connection)
                 group.tx.gathered.write(group.connection, copies)
             group.sent = True
@@ -300,6 +299,8 @@ class Writer:
 
     def _break(self, group: Group, error: BaseException) -> None:
         """Take note of a group that did not end well; nothing is committed behind it."""
+        if len(group.taken) == 1 and not isinstance(error, (StorageError, Behind)):
+            group.culprit = group.taken[0]
         self._broken.append(Broken(group, error))
         self._queue.put(_Call.LOOK)
 

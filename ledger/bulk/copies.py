@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import io
 import os
-import select
 import socket
 import struct
 from contextlib import suppress
@@ -24,6 +23,8 @@ from psycopg2 import errors, extensions
 from ledger.bulk.binary import SIGNATURE, TRAILER
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     import numpy.typing as npt
 
     from ledger.bulk.binary import Octets
@@ -34,6 +35,10 @@ ROWS_A_COPY: Final = 192
 """PostgreSQL (from 17 on) pins a row description for each of the first thousand rows of a COPY, in a table where equal entries collide:
 n rows cost n² steps. Cut at this, all of them cost less than the smallest COPY's own 30 microseconds."""
 SEND_BYTES: Final = 1 << 18
+COPIES_A_SEND: Final = 64
+"""How many go out before answers are looked at: so many of those the system holds for us by far."""
+_UNHEARD: Final = struct.pack("@ll", 0, 20_000)
+"""How long a call waits for a server that takes nothing: seconds and microseconds (struct timeval)."""
 _READ_BYTES: Final = 1 << 16
 _LENGTH: Final = 4
 _HEAD: Final = struct.Struct(">cI")
@@ -86,12 +91,19 @@ class Copies:
         self._statements.append(statement)
         self._tuples.append(tuples)
 
-    def messages(self) -> bytes:
-        """All of them in the protocol's words: one query, then each one's data and its end."""
-        said: list[bytes | memoryview] = [_message(b"Q", ";".join(self._statements).encode() + b"\0")]
-        for tuples in self._tuples:
-            said += (_HEAD.pack(b"d", _AROUND + len(tuples)), SIGNATURE, tuples, _END)
-        return b"".join(said)
+    def extend(self, others: Copies) -> None:
+        """Those of others behind these."""
+        self._statements += others._statements
+        self._tuples += others._tuples
+
+    def messages(self) -> Iterator[bytes]:
+        """All of them in the protocol's words, so many at a time: one query, then each one's data and its end."""
+        yield _message(b"Q", ";".join(self._statements).encode() + b"\0")
+        for first in range(0, len(self._tuples), COPIES_A_SEND):
+            said: list[bytes | memoryview] = []
+            for tuples in self._tuples[first : first + COPIES_A_SEND]:
+                said += (_HEAD.pack(b"d", _AROUND + len(tuples)), SIGNATURE, tuples, _END)
+            yield b"".join(said)
 
     def send(self, connection: Any) -> None:
         """Have them done in the driver's open transaction; raises psycopg2.Error as the driver would."""
@@ -121,14 +133,17 @@ def _is_encrypted(driver: extensions.connection) -> bool:
     return bool(driver.info.ssl_in_use) or not (forbidden or driver.info.host.startswith("/"))
 
 
-def _exchange(wire: socket.socket, said: bytes) -> None:
+def _exchange(wire: socket.socket, said: Iterable[bytes]) -> None:
     """Say all of it and hear the answer to its end; a connection left in between could not be used again, so it ends."""
     heard = _Heard()
+    wire.setblocking(True)
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _UNHEARD)
     try:
-        _talk(wire, memoryview(said), heard)
+        _talk(wire, said, heard)
     except OSError as error:
         raise heard.error or psycopg2.OperationalError(f"the connection was cut: {error.strerror}") from error
     finally:
+        wire.setblocking(False)  # as libpq has it: the mode is one for both
         if not heard.ready:
             with suppress(OSError):
                 wire.shutdown(socket.SHUT_RDWR)
@@ -136,26 +151,23 @@ def _exchange(wire: socket.socket, said: bytes) -> None:
         raise heard.error
 
 
-def _talk(wire: socket.socket, left: memoryview, heard: _Heard) -> None:
+def _talk(wire: socket.socket, said: Iterable[bytes], heard: _Heard) -> None:
     """Write and read by turns: each side may have more to say than the system holds for the other.
 
+    To write is one call that waits in the system, without the interpreter's lock, which it would have to get again for each answer.
+    Where the server takes nothing for a while, it may wait for us to hear it.
     All of it is sent, whatever the server says meanwhile: it drops what it does not want, but a message that ended in its middle
     would swallow the driver's next one, and both sides would wait for ever.
     """
-    poll = select.poll()
-    poll.register(wire, select.POLLIN | select.POLLOUT)
-    while left or not heard.ready:
-        [(_, event)] = poll.poll()
-        if event & select.POLLOUT and left:
+    for piece in said:
+        left = memoryview(piece)
+        while left:
             with suppress(BlockingIOError):
-                left = left[wire.send(left[:SEND_BYTES], socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL) :]
-            if not left:
-                poll.modify(wire, select.POLLIN)
-        if event & ~select.POLLOUT:
-            octets = wire.recv(_READ_BYTES)
-            if not octets:
-                raise ConnectionResetError(0, "the server closed the connection unexpectedly")
-            heard.take(octets)
+                left = left[wire.send(left, socket.MSG_NOSIGNAL) :]
+            with suppress(BlockingIOError):
+                heard.listen(wire, socket.MSG_DONTWAIT)
+    while not heard.ready:
+        heard.listen(wire)
 
 
 class _Heard:
@@ -165,6 +177,13 @@ class _Heard:
         self.ready = False
         self.error: psycopg2.Error | None = None
         self._octets = b""
+
+    def listen(self, wire: socket.socket, flags: int = 0) -> None:
+        """Take what has come, or else what comes next."""
+        octets = wire.recv(_READ_BYTES, flags)
+        if not octets:
+            raise ConnectionResetError(0, "the server closed the connection unexpectedly")
+        self.take(octets)
 
     def take(self, octets: bytes) -> None:
         """Take what has come; a message may come in pieces."""

@@ -80,6 +80,13 @@ def write_all(
             _insert(connection, table, chunks)
         return
     copies = Copies() if copies is None else copies
+    copies.extend(copies_of(waiting))
+    copies.send(connection.connection)
+
+
+def copies_of(waiting: Iterable[tuple[Table, Sequence[Mapping[str, Values]]]]) -> Copies:
+    """A COPY for each partition of each table: nothing of PostgreSQL is asked for it."""
+    copies = Copies()
     for table, chunks in waiting:
         names, columns = _columns(chunks)
         statement = f"COPY {table.name} ({_listed(names)}) FROM STDIN (FORMAT BINARY)"
@@ -91,7 +98,7 @@ def write_all(
             order, cuts = parts(np.asarray(columns[0], np.int64))
             tuples, starts = binary.tuples(fields, order)
             copies.add(statement, tuples, starts[cuts])
-    copies.send(connection.connection)
+    return copies
 
 
 def _insert(connection: sa.Connection, table: Table, chunks: Sequence[Mapping[str, Values]]) -> None:
