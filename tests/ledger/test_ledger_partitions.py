@@ -22,7 +22,7 @@ from tests.ledger.units import Plain
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     import numpy.typing as npt
 
@@ -97,9 +97,10 @@ class Recorder:
                 super().execute(query, vars)
                 note((self.query or b"").decode())
 
-        def exchanging(wire: socket.socket, said: bytes) -> None:
-            self.note_copies(said)
-            exchange(wire, said)
+        def exchanging(wire: socket.socket, said: Iterable[bytes]) -> None:
+            pieces = list(said)
+            self.note_copies(b"".join(pieces))
+            exchange(wire, pieces)
 
         patch.setattr(copies, "_exchange", exchanging)
 
