@@ -10,6 +10,7 @@ import pytest
 
 from card.batch import BATCH_BYTES_MAX, RECORDS_MAX
 from hebat import wire
+from keys import backup, cmac, device, partner, softkey
 from ledger.cardholder import pins, tries, views
 from ledger.cardholder import web as holders_web
 from ledger.clients.register import CLIENTS_MAX
@@ -22,7 +23,7 @@ from ledger.wallets import bulk
 from settlement.breaks import kept
 from settlement.console import calls, payment_pages
 from settlement.payments import pain002
-from settlement.staff import lockout, office, passwords, sessions
+from settlement.staff import lockout, office, passwords, seal, sessions
 from settlement.statements import model
 from settlement.statements.mapped import rows
 from tests.test_security_page import PAGE
@@ -126,7 +127,7 @@ NO_ALGORITHM: Final = {
 }  # fmt: skip
 DICE: Final = {"shake_256": "hebat/simulate/entropy.py"}
 """What a simulation draws its dice with protects nothing."""
-LEGACY: Final = {"TripleDES": {"card/ev1.py", "keys/diversify_older.py"}, "ECB": {"card/ev2.py", "keys/diversify.py", "ledger/proofs/leaves.py"}}  # fmt: skip
+LEGACY: Final = {"TripleDES": {"card/ev1.py", "keys/diversify_older.py"}, "SECP224R1": {"card/originality.py"}, "ECB": {"card/ev2.py", "keys/diversify.py", "ledger/proofs/leaves.py"}}  # fmt: skip
 
 
 def used() -> dict[str, set[str]]:
@@ -153,6 +154,32 @@ def test_every_algorithm_of_the_code_is_one_that_the_page_lists() -> None:
     assert taken.keys() - ALGORITHMS.keys() - NO_ALGORITHM - DICE.keys() == set()
     assert {name: word for name, word in ALGORITHMS.items() if name in taken and word not in told} == {}
     assert {name for name, where in DICE.items() if taken[name] != {where}} == set()
+
+
+def test_what_we_choose_has_128_bits_and_more() -> None:
+    """NIST SP 800-57 part 1, table 2: RSA of 3,072 bits, curves and hashes of 256, symmetric keys of 128."""
+    assert partner.RSA_BITS >= 3072
+    sizes = (
+        cmac.BLOCK,
+        len(softkey.random_key()),
+        backup._KEY_BYTES,
+        seal.KEY_BYTES,
+        sessions.TOKEN_BYTES,
+        device.SECRET_BYTES,
+    )
+    assert all(size >= 16 for size in sizes)
+    taken = used()
+    assert taken.keys() & {"SECP192R1", "SECT163K1", "SECT233K1", "Ed448PrivateKey", "DSA", "dsa"} == set()
+    assert {name for name in taken if name.startswith(("SECP", "SECT", "Brainpool"))} == {"SECP224R1"}, (
+        "a chip's maker's"
+    )
+    assert {name for name in taken if re.fullmatch(r"(SHA|sha)\d+", name)} == {
+        "SHA224",
+        "SHA256",
+        "sha256",
+        "sha512",
+    }
+    assert taken["SHA224"] == {"card/originality.py"}
 
 
 def test_what_is_weak_stands_where_a_chip_asks_for_it_and_nowhere_else() -> None:

@@ -18,6 +18,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+RSA_BITS_MIN: Final = 2048
+"""As strong as 112 bits; what a bank signs with is the bank's choice above that."""
 # A string of JSON, which stays as it is, or white space between tokens.
 _PARTS: Final = re.compile(rb'("(?:[^"\\]|\\.)*")|[ \t\r\n]+')
 
@@ -53,9 +55,9 @@ def is_symmetric(secret: bytes, text: bytes, signature: str) -> bool:
 
 
 def is_asymmetric(public_pem: str, text: bytes, signature: str) -> bool:
-    """True where a signature is that of a public RSA key."""
+    """True where a signature is that of a public RSA key, which has at least the bits that SNAP asks for."""
     key = serialization.load_pem_public_key(public_pem.encode())
-    if not isinstance(key, rsa.RSAPublicKey):
+    if not isinstance(key, rsa.RSAPublicKey) or key.key_size < RSA_BITS_MIN:
         return False
     try:
         key.verify(base64.b64decode(signature, validate=True), text, padding.PKCS1v15(), hashes.SHA256())

@@ -133,3 +133,15 @@ def test_times_have_their_zone() -> None:
 )
 def test_a_body_that_is_no_object_is_none(body: bytes) -> None:
     assert fields.read_body(body) is None
+
+
+@pytest.mark.parametrize(("bits", "taken"), [(1024, False), (2040, False), (2048, True), (3072, True)])
+def test_a_signature_of_a_key_with_fewer_bits_than_snap_asks_for_is_not_taken(bits: int, taken: bool) -> None:
+    key = rsa.generate_private_key(65537, bits)
+    public = (
+        key.public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+        .decode()
+    )
+    made = signatures.encoded(key.sign(b"text", padding.PKCS1v15(), hashes.SHA256()))
+    assert signatures.is_asymmetric(public, b"text", made) is taken
