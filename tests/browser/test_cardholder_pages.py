@@ -208,3 +208,16 @@ def test_a_phone_without_ed25519_checks_signatures_by_its_own_sums(
         )
         page.get_by_role("button", name="Verify on this phone").click()
         expect(page.locator("#proof")).to_have_attribute("data-result", "good")
+
+
+def test_a_pin_and_a_password_can_be_pasted(browser: Browser, town: Town, card: Issued) -> None:
+    """As a password manager, or somebody who keeps it elsewhere, brings it."""
+    written = "() => { const field = document.createElement('input'); field.id = 'from'; field.value = '271828'; document.body.append(field); }"
+    with phone(browser) as page:
+        for address, field in ((f"/c/{card.token}", "#pin"), ("/staff/sign-in", "#password")):
+            page.goto(town.server.address + address)
+            page.evaluate(written)
+            page.locator("#from").select_text()
+            page.locator("#from").press("Control+c")
+            page.locator(field).press("Control+v")
+            expect(page.locator(field)).to_have_value("271828")
