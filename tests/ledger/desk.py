@@ -28,7 +28,7 @@ from keys.clock import UnixMs, day_of, moment
 from keys.identity import TerminalIdentity, TerminalRole, read_certificate
 from keys.money import Rupiah
 from keys.vault import Role
-from tests.founding import found
+from tests.founding import copy_of_founded, found
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,7 +138,9 @@ class Scene:
 def open_scene(folder: Folder, *, fresh: bool) -> Scene:
     """Found (or open again) a city in a folder."""
     clock = StoryClock(NOON)
-    if fresh:
+    if fresh and not folder.has_ledger:
+        copy_of_founded(folder, NOON, "demo")
+    elif fresh:
         found(folder, clock, "demo")
     city = City(folder, town.CONFIGURATION, clock)
     return Scene(city, clock, Issuer(city, 1), folder.root / "desks")
