@@ -7,6 +7,7 @@ byte, by NumPy), eight bytes the rest; what is left is compared whole.
 from __future__ import annotations
 
 import base64
+import string
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
@@ -82,8 +83,8 @@ class _Runs:
         return found
 
 
-HEX: Final = _Runs(b"0123456789ABCDEFabcdef: ", 16)
-BASE64: Final = _Runs(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-", 11)
+HEX: Final = _Runs(f"{string.hexdigits}: ".encode(), 16)
+BASE64: Final = _Runs(f"{string.ascii_letters}{string.digits}+/_-".encode(), 11)
 
 
 def _forms(said: bytes) -> Iterator[bytes]:
