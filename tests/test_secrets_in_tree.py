@@ -20,6 +20,8 @@ PUBLIC: Final = {
     "tests/keys/test_keys_tr31.py": "a key counted up in nibbles, in blocks of X9.143",
     "tests/secrecy/planted.py": "a secret planted for the watch to find",
     "tests/secrecy/test_secrecy.py": "secrets planted for the watch to find",
+    "tests/cardholder/test_sealing.py": "what a counted key seals under a counted vector, in each form",
+    "tests/settlement/test_staff_seal.py": "the same of the seal of authenticators",
     "tests/card/test_card_clients.py": "an NDEF message of libfreefare",
     "tests/fuzz/of_card.py": "a chip's version, as NXP's application notes print it",
     "tests/browser/test_cardholder_pages.py": "RFC 8032's keys and signatures",
