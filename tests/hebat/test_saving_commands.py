@@ -121,7 +121,8 @@ def test_a_city_that_is_served_asks_by_itself_after_what_a_bank_does_late(
 
 def test_a_payment_into_a_virtual_account_is_in_the_wallet_once(place: tuple[Folder, str, Bank]) -> None:
     folder, card, bank = place
-    number = f"   88010{card}"
+    with bank.running():
+        number = saving(folder, "number", card, "--bank", "sim").rstrip("\n")
     before = bank.balance(SAVER)
     order = ["--number", number, "--payer", SAVER, "--rupiah", "40000", "--request", "VA-1"]
     assert "did not hear of it" in run(
@@ -142,7 +143,11 @@ def test_a_payment_into_a_virtual_account_is_in_the_wallet_once(place: tuple[Fol
 
 
 def test_a_load_is_ordered_listed_and_taken_back_from_a_shell(place: tuple[Folder, str, Bank]) -> None:
-    folder, card, _ = place
+    folder, card, bank = place
+    with bank.running():
+        saving(folder, "link", card, "--bank", "sim", "--code", f"consent-{SAVER}")
+        saving(folder, "top-up", card, "--rupiah", "10000", "--key", "loaded")
+        saving(folder, "revoke", card)
 
     def loads(command: str, *more: str, code: int = 0) -> str:
         return run("loads", command, *more, "--data", folder.root, code=code, room="wallet")
