@@ -33,6 +33,7 @@ def serve(
     database: DatabaseOption = None,
 ) -> None:
     """Serve a city's ledger and pages on loopback until Ctrl-C."""
+    from hebat.allocating import keep_memory  # noqa: PLC0415
     from hebat.application import application  # noqa: PLC0415  numba and SQLAlchemy load only where they are needed
     from hebat.configurations import configuration_of  # noqa: PLC0415
     from hebat.night_commands.door import NightDoor  # noqa: PLC0415
@@ -45,6 +46,7 @@ def serve(
     asked = settings.tls_certificate or settings.tls_key
     tls = tls_between(settings.tls_certificate, settings.tls_key) if asked else None
     take_short_turns()
+    keep_memory()
     configure(settings.log_level)
     warm()
     folder = place_of(data, database).folder

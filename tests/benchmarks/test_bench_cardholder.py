@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hebat.allocating import keep_memory
 from hebat.logs import configure
 from hebat.serving import set_aside, take_short_turns
 from hebat.settings import LogLevel
@@ -45,6 +46,7 @@ POSTED_AT_ONCE = 200
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     configure(LogLevel.INFO)  # as `hebat serve` does: the access log is part of the cost
     take_short_turns()
+    keep_memory()
     with Town.open(tmp_path_factory.mktemp("looks") / "city") as opened:
         set_aside()
         yield opened

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from hebat.allocating import keep_memory
 from hebat.logs import configure
 from hebat.serving import set_aside, take_short_turns
 from hebat.settings import LogLevel
@@ -53,6 +54,7 @@ def served(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """A durable ledger: SQLite with synchronous=FULL, PostgreSQL with fsync on."""
     configure(LogLevel.INFO)  # as `hebat serve` does: the access log is part of the cost
     take_short_turns()
+    keep_memory()
     with ExitStack() as stack:
         if request.param == "sqlite":
             url = f"sqlite:///{tmp_path_factory.mktemp('http') / 'ledger.db'}"

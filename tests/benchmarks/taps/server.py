@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 
+from hebat.allocating import keep_memory
 from hebat.application import application
 from hebat.demo import town
 from hebat.folder import Folder
@@ -42,6 +43,7 @@ def _profiled(owner: Any, name: str, profile: cProfile.Profile) -> None:
 def main() -> None:
     """Serve until the input ends, begun as `hebat ledger serve` begins: what is compiled is loaded before the first tap. Logs go to the standard error."""
     take_short_turns()
+    keep_memory()
     warm()
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     folder = Folder(Path(sys.argv[1]), sys.argv[2])
