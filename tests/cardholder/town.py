@@ -80,7 +80,7 @@ class Town:
         self._open.close()
 
     def holder(self, **headers: str) -> Holder:
-        http = httpx2.Client(base_url=self.server.address, timeout=20, headers=headers)
+        http = httpx2.Client(base_url=self.server.address, timeout=60, headers=headers)
         return Holder(self._open.enter_context(http))
 
     def known(self, card: Issued) -> Card:

@@ -59,7 +59,7 @@ def signed_in(here: Town, card: Issued) -> list[SignedIn]:
 
 
 def _one(here: Town, card: Issued, name: str, roles: str) -> SignedIn:
-    with httpx2.Client(base_url=here.server.address, timeout=20) as http:
+    with httpx2.Client(base_url=here.server.address, timeout=60) as http:
         return _entered(Browser(http), here, card, name, roles)
 
 

@@ -279,7 +279,7 @@ def test_a_class_gets_its_own_limits_and_no_others(semarang: Town) -> None:
 def test_http_says_what_is_newest_what_is_next_and_when_there_is_nothing(semarang: Town) -> None:
     semarang.office.tariff(DEARER)
     key = semarang.scene.city.vault.public_key("bundles")
-    with httpx2.Client(base_url=semarang.address, timeout=30) as client:
+    with httpx2.Client(base_url=semarang.address, timeout=60) as client:
         newest = client.get("/v1/bundles", params={"audience": "validator"}).json()
         assert newest.pop("time") == semarang.scene.clock.now()
         assert newest == {"tariff": 2, "hotlist": 1, "limits": 1, "calendar": 1, "keys": 1}

@@ -41,7 +41,7 @@ def test_a_card_that_is_made_beside_a_server_has_the_newest_keys_its_page_and_va
         told = hebat("personalise", "--data", folder, "--json").json
         assert made_with(fresh) == (2, bytes((2,)) * 7)
         fresh.leave_field()
-        page = httpx2.get(f"{server.address}{told['balance_page']}", timeout=20)
+        page = httpx2.get(f"{server.address}{told['balance_page']}", timeout=60)
         assert page.status_code == 200
         assert hebat("load", "50000", "--data", folder, "--address", server.address).code == 0
         assert value_of(fresh) == 50_000

@@ -47,10 +47,10 @@ def metrics_of_a_server(folder: Path) -> str:
     url = f"sqlite:///{folder / 'ledger.db'}"
     Ledger.create(url).close()
     with Ledger.open(url, SystemClock()) as ledger, Served(ledger) as served:
-        httpx2.get(f"{served.server.address}/health")
+        httpx2.get(f"{served.server.address}/health", timeout=60)
         served.rooms.metrics.ordered("debit", 201)
         served.rooms.metrics.committed(3, 0.01)
-        return httpx2.get(f"{served.server.address}/metrics").text
+        return httpx2.get(f"{served.server.address}/metrics", timeout=60).text
 
 
 @pytest.fixture(scope="module")

@@ -66,7 +66,7 @@ def server(pem: Path) -> Iterator[LoopbackServer]:
 
 def test_a_server_with_a_certificate_answers_over_tls_1_3_alone(server: LoopbackServer, pem: Path) -> None:
     assert server.address.startswith("https://127.0.0.1:")
-    assert httpx2.get(f"{server.address}/asked", verify=trusting(pem)).json() == "answered"
+    assert httpx2.get(f"{server.address}/asked", verify=trusting(pem), timeout=60).json() == "answered"
     port = int(server.address.rpartition(":")[2])
     with (
         socket.create_connection((HERE, port), 10) as line,
@@ -99,7 +99,7 @@ def test_the_certificate_that_the_page_of_operations_makes_is_one_for_this_line(
     with LoopbackServer(FastAPI(), tls=tls_between(str(made), str(made.with_suffix(".key")))) as opened:
         port = opened.address.rpartition(":")[2]
         for host in ("localhost", HERE):
-            assert httpx2.get(f"https://{host}:{port}/", verify=trusting(made)).status_code == 404
+            assert httpx2.get(f"https://{host}:{port}/", verify=trusting(made), timeout=60).status_code == 404
 
 
 def test_a_certificate_without_its_key_starts_no_server(pem: Path, tmp_path: Path) -> None:

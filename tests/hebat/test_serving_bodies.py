@@ -26,7 +26,7 @@ async def counting(_scope: Scope, receive: Receive, send: Send) -> None:
 
 def test_large_bodies_one_after_the_other_on_one_connection_are_all_answered() -> None:
     with LoopbackServer(counting) as server:
-        line = http.client.HTTPConnection(server.address.removeprefix("http://"), timeout=20)
+        line = http.client.HTTPConnection(server.address.removeprefix("http://"), timeout=60)
         for size in (200_000, 17_000, 1_000_000, 0, 300_000):
             line.request("POST", "/", bytes(size))
             assert int(line.getresponse().read()) == size

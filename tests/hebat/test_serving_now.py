@@ -62,7 +62,7 @@ def said(called: Called, *sent: bytes, answers: int) -> list[bytes]:
     """The bodies of so many answers to bytes that are sent piece by piece."""
     host, port = called.server.address.removeprefix("http://").split(":")
     heard = b""
-    with closing(socket.create_connection((host, int(port)), timeout=10)) as line:
+    with closing(socket.create_connection((host, int(port)), timeout=60)) as line:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for piece in sent:
             line.sendall(piece)

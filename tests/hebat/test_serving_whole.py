@@ -52,7 +52,7 @@ def request(path: str, body: bytes = b"abc", *more: str, version: str = "1.1") -
 def answers(server: LoopbackServer, *sent: bytes, wait: float = 0.05) -> list[bytes]:
     """What a server says to bytes that are sent one after the other, as long as it goes on; its clock aside."""
     host, port = server.address.removeprefix("http://").split(":")
-    with closing(socket.create_connection((host, int(port)), timeout=10)) as line:
+    with closing(socket.create_connection((host, int(port)), timeout=60)) as line:
         found = []
         for part in sent:
             line.sendall(part)
@@ -118,7 +118,7 @@ def test_a_caller_that_asks_before_it_sends_its_body_is_told_to_go_on(server: Lo
 def test_a_body_that_comes_in_parts_is_one(server: LoopbackServer) -> None:
     host, port = server.address.removeprefix("http://").split(":")
     whole = request("/hot", b"x" * 900)
-    with closing(socket.create_connection((host, int(port)), timeout=10)) as line:
+    with closing(socket.create_connection((host, int(port)), timeout=60)) as line:
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for at in range(0, len(whole), 200):
             line.sendall(whole[at : at + 200])

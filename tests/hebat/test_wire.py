@@ -42,7 +42,7 @@ def server() -> Iterator[LoopbackServer]:
 
 def connect(server: LoopbackServer) -> socket.socket:
     host, port = server.address.removeprefix("http://").split(":")
-    return socket.create_connection((host, int(port)), timeout=30)
+    return socket.create_connection((host, int(port)), timeout=60)
 
 
 def until_end(sock: socket.socket) -> bytes:

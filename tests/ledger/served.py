@@ -129,5 +129,5 @@ class Served:
 
     def client(self, name: str, *scopes: Scope, party: Party | None = None) -> Partner:
         made = token(self.ledger.database, name, *scopes, party=party)
-        http = httpx2.Client(base_url=self.server.address, timeout=20, headers=bearer(made))
+        http = httpx2.Client(base_url=self.server.address, timeout=60, headers=bearer(made))
         return Partner(self._open.enter_context(http))

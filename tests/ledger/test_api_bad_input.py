@@ -159,7 +159,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     with (
         scene.city,
         LoopbackServer(application(scene.city)) as server,
-        httpx2.Client(base_url=server.address, timeout=20, headers=staff(scene.city)) as client,
+        httpx2.Client(base_url=server.address, timeout=60, headers=staff(scene.city)) as client,
     ):
         yield Asked(client)
         trial = client.get("/v1/trial-balance").json()
@@ -183,7 +183,7 @@ IN_PATHS = {"name": "x", "kind": "tariff", "business_date": "2026-11-18"}
 
 
 def test_every_operation_without_its_token_is_refused_or_says_that_it_needs_none(asked: Asked) -> None:
-    with httpx2.Client(base_url=asked.client.base_url, timeout=20) as nobody:
+    with httpx2.Client(base_url=asked.client.base_url, timeout=60) as nobody:
         for path, method, operation in asked.operations:
             address = re.sub(r"\{(\w+)\}", lambda found: IN_PATHS.get(found[1], "1"), path)
             answer = nobody.request(method, address)

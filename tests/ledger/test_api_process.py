@@ -101,7 +101,7 @@ class Caller(threading.Thread):
         return id(self)
 
     def run(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         with contextlib.closing(connection):
             for number in range(1_000_000):
                 key = f"{self.run_name}-{self.serial}-{number}"
@@ -119,7 +119,7 @@ class Caller(threading.Thread):
 
 
 def fund(town: Town, port: int) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     with contextlib.closing(connection):
         for serial in range(1, CALLERS + 1):
             body, headers = town.request(order(serial, 1_000_000, BANK), f"fund-{time.time_ns()}")
@@ -169,7 +169,7 @@ def test_law_04_a_killed_server_has_every_answer_that_it_gave_and_gives_it_again
     callers, code, _ = called_until(town, "kill", signal.SIGKILL)
     assert code == -signal.SIGKILL
     with town.served() as (process, port):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         with contextlib.closing(connection):
             for caller in callers:
                 for key, answer in caller.answers.items():

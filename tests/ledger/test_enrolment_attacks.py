@@ -44,7 +44,7 @@ BUS = Post(1001, TerminalRole.VALIDATOR, OPERATOR, routes=(1,))
 def client(scene: Scene) -> Iterator[httpx2.Client]:
     with (
         LoopbackServer(application(scene.city)) as server,
-        httpx2.Client(base_url=server.address, timeout=20) as made,
+        httpx2.Client(base_url=server.address, timeout=60) as made,
     ):
         yield made
 
@@ -172,7 +172,7 @@ def test_a_false_ledger_enrols_nobody(scene: Scene, client: httpx2.Client, tmp_p
     with (
         City(other, scene.city.configuration, scene.clock) as false,
         LoopbackServer(application(false)) as server,
-        httpx2.Client(base_url=server.address, timeout=20) as liar,
+        httpx2.Client(base_url=server.address, timeout=60) as liar,
     ):
         ticket = invited(scene)
         theirs = invite(false.ledger.database, false.root, BUS.invitation, scene.clock.now())

@@ -40,7 +40,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 def client(scene: Scene) -> Iterator[httpx2.Client]:
     with (
         LoopbackServer(application(scene.city)) as server,
-        httpx2.Client(base_url=server.address, timeout=20, headers=staff(scene.city)) as made,
+        httpx2.Client(base_url=server.address, timeout=60, headers=staff(scene.city)) as made,
     ):
         yield made
 

@@ -353,7 +353,7 @@ def test_a_revoked_terminals_refusal_is_told_over_http(scene: Scene) -> None:
             f"{server.address}/v1/batches",
             content=bus.body(),
             headers={"Content-Type": "application/cose"},
-            timeout=20,
+            timeout=60,
         )
     assert (answer.status_code, "was revoked" in answer.json()["detail"]) == (403, True)
     assert answer.headers["content-type"] == "application/problem+json"

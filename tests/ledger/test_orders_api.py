@@ -110,7 +110,7 @@ def test_the_first_answer_survives_a_restart(url: str, clock: SetClock) -> None:
     with (
         Ledger.open(url, clock) as ledger,
         Served(ledger) as served,
-        httpx2.Client(base_url=served.server.address, headers=headers) as http,
+        httpx2.Client(base_url=served.server.address, headers=headers, timeout=60) as http,
     ):
         assert Partner(http).post("/v1/debits", order(5, 1_000), key="before").content == first.content
         assert ledger.balance(wallet(5)).debits_posted == 1_000

@@ -60,7 +60,7 @@ def database(name: str) -> Iterator[str]:
 
 
 def posted(address: str) -> float:
-    shown = httpx2.get(f"{address}/metrics", timeout=30).text
+    shown = httpx2.get(f"{address}/metrics", timeout=60).text
     return float(re.findall(r'ledger_taps_total\{result="posted"\} (\S+)', shown)[0])
 
 

@@ -34,7 +34,7 @@ WORDS = "nine quiet kingfishers"
 
 def test_the_pages_that_the_demo_names_answer(demo: Demo, served: tuple[Path, str]) -> None:
     _, address = served
-    with httpx2.Client(base_url=address, timeout=20) as client:
+    with httpx2.Client(base_url=address, timeout=60) as client:
         for name, path in demo.report["pages"]:
             page = client.get(path)
             # What staff see is behind their door; everybody else's pages are open.
@@ -50,7 +50,7 @@ def test_staff_of_a_kept_city_sign_in_at_the_served_console(served: tuple[Path, 
     assert [person.name for person in office.people()] == ["auditor", "checker", "maker"]
     _, codes = office.add_enrolled("visitor", frozenset({Role.CHECKER}), WORDS, Said("test", "shell", ""))
     database.close()
-    with httpx2.Client(base_url=address, timeout=20) as client:
+    with httpx2.Client(base_url=address, timeout=60) as client:
         signed_in(client, "visitor", WORDS, codes[0])
         night = client.get("/night/2026-11-18").text
         assert "amount differs" in night.lower()
@@ -66,9 +66,9 @@ def test_a_server_with_a_certificate_answers_over_tls_and_with_half_of_it_does_n
     with serving(folder, HEBAT_TLS_CERTIFICATE=str(pem), HEBAT_TLS_KEY=key) as address:
         assert address.startswith("https://")
         trusted = ssl.create_default_context(cafile=str(pem))
-        assert httpx2.get(f"{address}/ready", verify=trusted, timeout=20).status_code == 200
+        assert httpx2.get(f"{address}/ready", verify=trusted, timeout=60).status_code == 200
         with pytest.raises(httpx2.TransportError):
-            httpx2.get(f"{address}/ready".replace("https", "http"), timeout=20)
+            httpx2.get(f"{address}/ready".replace("https", "http"), timeout=60)
     half = hebat("serve", "--data", folder, "--port", "0", HEBAT_TLS_KEY=key)
     assert half.code == 1
     assert "HEBAT_TLS_CERTIFICATE and HEBAT_TLS_KEY are no certificate and its key" in half.err

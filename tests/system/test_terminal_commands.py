@@ -31,7 +31,7 @@ def send(device: Path, address: str) -> httpx2.Response:
     sign = TerminalIdentity(device).sign
     body = envelope.seal(payload, kid=NUMBER.to_bytes(4, "big"), sign=sign, content_type=CONTENT_TYPE)
     headers = {"Content-Type": "application/cose"}
-    return httpx2.post(f"{address}/v1/batches", content=body, headers=headers, timeout=20)
+    return httpx2.post(f"{address}/v1/batches", content=body, headers=headers, timeout=60)
 
 
 @pytest.fixture(scope="module")

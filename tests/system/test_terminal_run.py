@@ -115,7 +115,7 @@ def at_work(
 
 
 def press(address: str, action: str, value: str) -> None:
-    answer = httpx2.post(f"{address}/press", json={"action": action, "value": value}, timeout=30)
+    answer = httpx2.post(f"{address}/press", json={"action": action, "value": value}, timeout=60)
     assert answer.status_code == 204, answer.text
 
 
@@ -184,13 +184,13 @@ def test_a_second_process_on_the_same_outbox_is_refused_in_a_sentence(till: Path
 
 def test_a_till_that_was_killed_in_its_shift_goes_on_with_it(till: Path) -> None:
     with at_work(till) as (process, address):
-        httpx2.post(f"{address}/press", json={"action": "open-shift", "value": "Kasir 1"}, timeout=30)
+        httpx2.post(f"{address}/press", json={"action": "open-shift", "value": "Kasir 1"}, timeout=60)
         process.kill()
         process.wait(60)
     with at_work(till) as (_, address):
-        again = httpx2.post(f"{address}/press", json={"action": "open-shift", "value": "Kasir 2"}, timeout=30)
+        again = httpx2.post(f"{address}/press", json={"action": "open-shift", "value": "Kasir 2"}, timeout=60)
         assert again.status_code == 422
-        sold = httpx2.post(f"{address}/press", json={"action": "sale", "value": "5.000"}, timeout=30)
+        sold = httpx2.post(f"{address}/press", json={"action": "sale", "value": "5.000"}, timeout=60)
         assert sold.status_code == 204
 
 

@@ -163,7 +163,7 @@ def terminal(
 ) -> Terminal:
     """A terminal that speaks to an address."""
     identity = TerminalIdentity(folder / f"terminal-{number}")
-    client = httpx2.Client(base_url=address, timeout=30)
+    client = httpx2.Client(base_url=address, timeout=60)
     link = Link(client, number, identity.sign, ledger.key.public_key().public_bytes_raw(), clock, attempts=2)
     outbox = Outbox(folder / f"terminal-{number}" / "outbox.db")
     return Terminal(Parts(number, outbox, vault, link, clock, TRANS_SEMARANG_2022))

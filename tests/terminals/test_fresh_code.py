@@ -59,9 +59,9 @@ def test_a_phone_reads_what_a_kiosk_shows_and_the_page_opens_once(rig: Rig) -> N
     assert str(card.uid) not in found.text
     with LoopbackServer(application(rig.city)) as server:
         place = server.address + found.text.removeprefix(PAGE)
-        with httpx2.Client(follow_redirects=True) as phone:
+        with httpx2.Client(follow_redirects=True, timeout=60) as phone:
             opened = phone.get(place)
-        with httpx2.Client(follow_redirects=True) as other:
+        with httpx2.Client(follow_redirects=True, timeout=60) as other:
             again = other.get(place)
             forged = other.get(place[:-1] + ("A" if place[-1] != "A" else "B"))
     assert (opened.status_code, "20.000" in opened.text) == (200, True)

@@ -103,7 +103,7 @@ def stage(
     structlog.reset_defaults()  # a fixture of the whole session may have quietened it
     server, press = Server(ledger), Press()
     identity, kept = TerminalIdentity(tmp_path / "terminal"), press.kept(tmp_path / "bundles")
-    client = httpx2.Client(base_url=server.address, timeout=30)
+    client = httpx2.Client(base_url=server.address, timeout=60)
     link = Link(client, 1001, identity.sign, ledger.key.public_key().public_bytes_raw(), still, attempts=1)
     outbox = Outbox(tmp_path / "outbox.db")
     parts = Parts(1001, outbox, shared_vault, link, still, TRANS_SEMARANG_2022, kept)

@@ -355,32 +355,34 @@ def page(device: Terminal, clock: Clock) -> Iterator[str]:
 
 def test_no_other_page_may_press_a_button(page: str) -> None:
     press = {"action": "open-shift", "value": "Kasir 1"}
-    foreign = httpx2.post(f"{page}/press", json=press, headers={"Origin": "http://evil.example"})
+    foreign = httpx2.post(f"{page}/press", json=press, headers={"Origin": "http://evil.example"}, timeout=60)
     assert foreign.status_code == 403
-    rebound = httpx2.get(page, headers={"Host": "evil.example"})
+    rebound = httpx2.get(page, headers={"Host": "evil.example"}, timeout=60)
     assert rebound.status_code == 400
-    form = httpx2.post(f"{page}/press", content=b"action=open-shift", headers={"Content-Type": "text/plain"})
+    form = httpx2.post(
+        f"{page}/press", content=b"action=open-shift", headers={"Content-Type": "text/plain"}, timeout=60
+    )
     assert form.status_code == 422
-    assert httpx2.post(f"{page}/press", json=press, headers={"Origin": page}).status_code == 204
+    assert httpx2.post(f"{page}/press", json=press, headers={"Origin": page}, timeout=60).status_code == 204
 
 
 def test_a_button_that_is_not_there_is_answered_in_a_sentence(page: str) -> None:
-    answer = httpx2.post(f"{page}/press", json={"action": "refund"})
+    answer = httpx2.post(f"{page}/press", json={"action": "refund"}, timeout=60)
     assert (answer.status_code, answer.json()["detail"]) == (
         422,
         "there is no button 'refund' now: use one that is shown",
     )
-    assert httpx2.post(f"{page}/press", json={"action": "x" * 41}).status_code == 422
+    assert httpx2.post(f"{page}/press", json={"action": "x" * 41}, timeout=60).status_code == 422
 
 
 def test_the_page_loads_nothing_from_elsewhere_and_is_never_kept(page: str) -> None:
     for path in ("/", "/screen.css", "/screen.js", "/words"):
-        answer = httpx2.get(f"{page}{path}")
+        answer = httpx2.get(f"{page}{path}", timeout=60)
         assert answer.status_code == 200
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
         assert answer.headers["Cache-Control"] == "no-store"
         assert "http://" not in answer.text.replace("http://www.w3.org", "")
-    assert httpx2.get(f"{page}/../errors.py").status_code == 404
+    assert httpx2.get(f"{page}/../errors.py", timeout=60).status_code == 404
 
 
 def test_a_concession_that_has_ended_is_said() -> None:
