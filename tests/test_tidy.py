@@ -342,3 +342,15 @@ def test_every_decision_has_a_number_of_its_own_and_is_in_the_index() -> None:
     numbers = [name[:4] for name in pages]
     assert sorted(number for number in numbers if numbers.count(number) > 1) == []
     assert [name for name in pages if f"decisions/{name}" not in index] == []
+
+
+def test_the_page_of_the_shape_names_each_thing_once_in_a_table_and_only_what_is_there() -> None:
+    """Twice where two changes were put together line by line: then one of them tells what is no longer so."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for table in page.split("\n\n"):
+        heads = [row.split("|")[1].strip() for row in table.splitlines() if row.startswith("| ")]
+        assert sorted(heads) == sorted(set(heads))
+    known = {path.name for path in files()} | {path.parent.name for path in files()}
+    modules = re.findall(r"`(?:[a-z_]+/)*([a-z_]+(?:\.py|/))`", page)
+    assert len(modules) > 100
+    assert sorted({name for name in modules if name.rstrip("/") not in known}) == []
