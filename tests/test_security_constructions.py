@@ -137,6 +137,7 @@ def test_no_sql_is_put_together_of_texts_in_another_way() -> None:
 # V1.4.1: memory is Python's
 
 REACHES_MEMORY: Final = {
+    "hebat/allocating.py",  # one call of the C library, which tells its allocator what to keep
     "keys/hardening.py",  # calls of the C library, by which a process takes from others the right to read it, and ends with its parent
     "ledger/bulk/native.py",  # integers into SQLite, in columns whose shape is the statement's
     "ledger/columns.py",  # columns that grow in place: an anonymous mapping, which NumPy bounds
