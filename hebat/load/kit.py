@@ -5,6 +5,7 @@ Signing beforehand leaves the processors to the server while it is driven. A bat
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -12,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from card.batch import CONTENT_TYPE, FIRST_DIGEST, Context, digest, encode_batch, encode_record
-from card.layout import Concession, TapKind
+from card.layout import PURSE_LIMIT_REGISTERED, Concession, TapKind
 from hebat.demo import town
 from hebat.errors import InputRefused
 from hebat.founding import found
-from hebat.load.riders import riders
+from hebat.load.riders import BALANCE, riders
 from hebat.wiring import City
 from keys import envelope
 from keys.clock import SystemClock, UnixMs
@@ -42,6 +43,9 @@ _FULL_FARE: Final = 3_500
 _PUPILS_FARE: Final = 1_000
 _FREE: Final = 0.1
 _SALE_MAX: Final = 60
+_TAP_MEAN: Final = 6_500
+_TAP_SPREAD: Final = 8_500
+"""What a tap takes, in rupiah, a shop's among them: no less than its mean, and its standard deviation."""
 _STOPS: Final = ("Simpang Lima", "Terminal Mangkang", "Imam Bonjol", "Elizabeth")
 _TARIFF: Final = town.CONFIGURATION.tariffs[0].version
 
@@ -68,7 +72,7 @@ class Body:
 def prepare(folder: Folder, plan: Plan, done: Callable[[int], object] = lambda _: None) -> None:
     """Make the city and keep its batches; `done` is told how many batches there are.
 
-    Raises InputRefused where the folder holds a city already.
+    Raises InputRefused where the folder holds a city already, or the cards cannot hold what so many taps take.
     """
     for count, (terminal, body) in enumerate(made(folder, plan)):
         place = _place(folder.root) / str(terminal)
@@ -89,10 +93,10 @@ def read(root: Path) -> list[list[Body]]:
 
 def made(folder: Folder, plan: Plan) -> Iterator[tuple[int, Body]]:
     """Found the city, issue its cards, enrol its terminals; then batch after batch with its terminal's number, each terminal in turn."""
-    clock = SystemClock()
+    clock, each = SystemClock(), _on_each_card(plan)
     found(folder, clock, "demo")
     with City(folder, town.CONFIGURATION, clock) as city:
-        people = riders(city.vault, plan.cards)
+        people = riders(city.vault, plan.cards, balance=each)
         city.registry.add_cards([one.registered() for one in people])
         _open_purses(city, people)
         desks = [_Desk.enrolled(city, FIRST_TERMINAL + number) for number in range(plan.terminals)]
@@ -100,6 +104,17 @@ def made(folder: Folder, plan: Plan) -> Iterator[tuple[int, Body]]:
         for _ in range(plan.batches):
             for desk in desks:
                 yield desk.number, desk.batch(plan, people, at)
+
+
+def _on_each_card(plan: Plan) -> int:
+    """What a card must hold so that none is empty before its last tap, whoever is drawn how often; raises InputRefused where that is more than a card may hold."""
+    taps = plan.terminals * plan.batches * plan.taps / plan.cards
+    most = taps * _TAP_MEAN + 8 * math.sqrt(taps * (_TAP_MEAN**2 + _TAP_SPREAD**2))
+    if most > PURSE_LIMIT_REGISTERED:
+        raise InputRefused(
+            f"{taps:,.0f} taps for each of {plan.cards:,} cards are more than a card can pay: take more cards, or fewer batches"
+        )
+    return max(BALANCE, 1_000 * math.ceil(most / 1_000))
 
 
 def _place(root: Path) -> Path:

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Final
 from card import evidence, tmac
 from card.apdu import Ins
 from card.batch import Context, RecordStatus, TapRecord
-from card.layout import Concession, File, Identity, Journey, LogRecord, ReaderId, TapKind, card_number
+from card.layout import (
+    PURSE_LIMIT_UNREGISTERED,
+    Concession,
+    File,
+    Identity,
+    Journey,
+    LogRecord,
+    ReaderId,
+    TapKind,
+    card_number,
+)
 from keys.clock import Day, UnixMs
 from keys.money import Rupiah
 from keys.vault import Role
@@ -43,7 +53,7 @@ class Rider:
         return Card(
             number,
             self.identity.card_number,
-            registered=False,
+            registered=self.identity.registered,
             key_version=self.key.version,
             token_digest=self.uid.ljust(32, b"\0"),
         )
@@ -97,16 +107,18 @@ class Rider:
         return b"".join(parts)
 
 
-def riders(vault: Vault, count: int, issuer: int = 9, first: int = 1_000_000) -> list[Rider]:
-    """Cards with value on them; one in five is a pupil's."""
+def riders(
+    vault: Vault, count: int, issuer: int = 9, first: int = 1_000_000, *, balance: int = BALANCE
+) -> list[Rider]:
+    """Cards with value on them, so many rupiah each; one in five is a pupil's. They are registered where that is more than others may hold."""
     version = vault.current(Role.TRANSACTION_MAC)
     made = []
     for serial in range(first, first + count):
         uid = (UID_FROM + serial * _SPREAD % (1 << 44)).to_bytes(7, "big")
         concession = Concession.GENERAL if serial % _ONE_IN else Concession.PUPIL
         identity = Identity(
-            card_number(issuer, serial), issuer, 1, registered=False, concession=concession, concession_until=VALID_UNTIL,
+            card_number(issuer, serial), issuer, 1, registered=balance > PURSE_LIMIT_UNREGISTERED, concession=concession, concession_until=VALID_UNTIL,
             valid_until=VALID_UNTIL,
         )  # fmt: skip
-        made.append(Rider(uid, identity, vault.card_key(Role.TRANSACTION_MAC, version, uid)))
+        made.append(Rider(uid, identity, vault.card_key(Role.TRANSACTION_MAC, version, uid), balance=balance))
     return made

@@ -6,22 +6,27 @@ import asyncio
 import random
 from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from lxml import etree
 
 from hebat.errors import InputRefused
+from hebat.folder import Folder
 from hebat.load.driving import Fleet, Step
 from hebat.load.histogram import GROWTH, Histogram
-from hebat.load.kit import Body
+from hebat.load.kit import Body, Plan, made
 from hebat.load.ladder import Terms, climb
 from hebat.load.picture import picture
+from hebat.load.riders import Rider
 from hebat.load.schedule import due
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator, Awaitable, Callable
+    from pathlib import Path
+
+    from card.batch import TapRecord
 
 POSTED = b'{"results":[{"sequence":1,"result":"posted"}],"receipt":""}'
 
@@ -254,3 +259,25 @@ def test_the_picture_has_a_row_a_step_and_says_in_words_what_it_shows() -> None:
     told = root.findtext("s:desc", namespaces=named) or ""
     assert told.count("batches a second") == len(found.steps)
     assert "99 of 100 within 3.0 s" in told
+
+
+def test_a_card_that_rides_all_day_never_pays_what_it_does_not_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some 200 taps a card: more than what a card usually holds pays for."""
+    left: dict[bytes, int] = {}
+
+    def tapped(one: Rider, *given: Any, **named: Any) -> TapRecord:
+        record = paid(one, *given, **named)
+        left[one.uid] = one.balance
+        return record
+
+    paid = Rider.tap
+    monkeypatch.setattr(Rider, "tap", tapped)
+    plan = Plan(cards=30, terminals=4, batches=150, taps=10)
+    taps = sum(body.taps for _, body in made(Folder(tmp_path / "city"), plan))
+    assert taps > 150 * plan.cards
+    assert min(left.values()) >= 0
+    with pytest.raises(InputRefused, match="take more cards"):
+        next(made(Folder(tmp_path / "other"), Plan(cards=1_000, terminals=2_000, batches=2_000)))
+    assert not (tmp_path / "other").exists()

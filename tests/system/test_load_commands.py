@@ -123,6 +123,13 @@ def test_a_folder_without_batches_and_a_server_that_is_not_there_are_said(tmp_pa
     assert (away.code, "no server answers at http://127.0.0.1:9" in away.err) == (2, True)
 
 
+def test_more_taps_than_cards_can_pay_are_refused_before_anything_is_made(tmp_path: Path) -> None:
+    many = ("--cards", "1000", "--terminals", "2000", "--batches", "100", "--taps", "500")
+    refused = hebat("load", "prepare", "--data", tmp_path / "city", *many)
+    assert (refused.code, "take more cards, or fewer batches" in refused.err) == (2, True)
+    assert not (tmp_path / "city").exists()
+
+
 def test_what_a_quiet_machine_shows_becomes_a_table_and_a_sentence() -> None:
     def step(what: str, rate: float, slow_ms: float, shed: int) -> dict[str, Any]:
         return {
