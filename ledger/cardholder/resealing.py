@@ -54,9 +54,8 @@ def renewed(sealing: Sealing, context: str, uid: int, sealed: bytes) -> bytes:
 def _holders(ledger: Ledger, renewed: list[tuple[HolderRow, bytes]]) -> None:
     def work(connection: Connection) -> None:
         for row, sealed in renewed:
-            if (
-                records.holder_of(connection, row.partition, row.uid) == row
-            ):  # else it was changed or erased since
+            # Else it was changed or erased since it was read.
+            if records.holder_of(connection, row.partition, row.uid) == row:
                 records.put_holder(connection, replace(row, sealed=sealed))
 
     noted(ledger, work)

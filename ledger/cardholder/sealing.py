@@ -57,9 +57,8 @@ class Form:
 
     def _mac(self, vault: KeyVault, context: str, uid: int, body: bytes) -> bytes:
         said = context.encode()
-        named = (
-            bytes((0, self.number)) if self.number else b""
-        )  # no context is empty: no two forms have one MAC
+        # No context is empty, so a length of 0 begins a form's number and nothing else: no two forms have one MAC.
+        named = bytes((0, self.number)) if self.number else b""
         return vault.cmac(
             self.mac_key, named + bytes((len(said),)) + said + uid.to_bytes(_UID_BYTES, "big") + body
         )

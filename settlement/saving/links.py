@@ -190,9 +190,8 @@ class Links:
 
         def keep(connection: Connection) -> None:
             for one, sealed in fresh:
-                if (
-                    store.link_at(connection, one.partition, one.uid, one.ordinal) == one
-                ):  # else it was changed since
+                # Else it was changed since it was read.
+                if store.link_at(connection, one.partition, one.uid, one.ordinal) == one:
                     store.put_link(connection, replace(one, sealed=sealed))
 
         if fresh:
