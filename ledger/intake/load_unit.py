@@ -73,7 +73,8 @@ class Authorise:
     def why(self, refused: Result) -> str:
         """What the terminal is told of a hold that the books refuse."""
         told = _WHY.get(refused, f"the books refuse it ({refused.name.lower()})")
-        return told.format(limit=self.rules.ceiling, monthly=self.rules.monthly)
+        limits = limits_of(self._card, 0)  # the card's own, whatever room its torn loads were given besides
+        return told.format(limit=limits.ceiling, monthly=limits.monthly)
 
     def plan(self, tx: Transaction) -> Sequence[Transfer]:
         """The hold, and the account's rules before it where they changed; nothing for a lock, an order, and what was asked before. Raises LoadRefused."""
