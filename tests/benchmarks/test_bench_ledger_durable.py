@@ -43,15 +43,19 @@ COUNT: Final = (40 if LONG else 4) * A_COMMIT
 CLIENTS: Final = 64
 DURABILITY: Final = {
     "sqlite": "WAL, synchronous=FULL",
-    "postgresql": "fsync=on, synchronous_commit=on, shared_buffers=512MB, max_wal_size=4GB",
+    "postgresql": "fsync=on, synchronous_commit=on, shared_buffers=512MB, max_wal_size=4GB, wal_init_zero=off",
 }
 LONG_RUN: Final = 10_000_000 if LONG else 1_000_000
 
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """A PostgreSQL as it comes, but for memory and checkpoints that fit a server of this size."""
-    with Cluster(shared_buffers="512MB", max_wal_size="4GB", io_method="worker") as made:
+    """A PostgreSQL as it comes, but for memory and checkpoints that fit a server of this size, and new segments of its log written once
+    (deploy/postgresql.conf), as a server's are that has run long enough to use old ones again.
+    """
+    with Cluster(
+        shared_buffers="512MB", max_wal_size="4GB", wal_init_zero="off", io_method="worker"
+    ) as made:
         yield made
 
 

@@ -20,6 +20,7 @@ class BenchCluster(Cluster):
     SETTINGS: Final[dict[str, str]] = {
         "listen_addresses": "", "fsync": "on", "synchronous_commit": "on", "max_connections": "60", "shared_buffers": "256MB",
         "max_wal_size": "8GB", "checkpoint_timeout": "30min", "io_method": "sync", "autovacuum": "on",
+        "wal_init_zero": "off",  # as in deploy/postgresql.conf
     }  # fmt: skip
 
     def start(self) -> None:
