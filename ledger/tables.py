@@ -12,6 +12,7 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    PrimaryKeyConstraint,
     String,
     Table,
     Text,
@@ -28,15 +29,12 @@ WHOLE: Final = 0
 
 metadata = MetaData()
 
-_KEY = {"partition", "position", "business_date"}
-
 transfers = Table(
     "transfers",
     metadata,
-    *(
-        Column(name, BigInteger, primary_key=name in _KEY, autoincrement=False, nullable=False)
-        for name in ROW.names or ()
-    ),
+    *(Column(name, BigInteger, autoincrement=False, nullable=False) for name in ROW.names or ()),
+    # On PostgreSQL the table of each business date has a key of its own, without the date (`ledger.closing.days`).
+    PrimaryKeyConstraint("partition", "position", "business_date").ddl_if(dialect="sqlite"),
     # A change of an account's rules moves nothing; everything else moves something.
     CheckConstraint("amount > 0 OR (amount = 0 AND kind = 12)", name="transfers_amount_positive"),
     CheckConstraint("debit <> credit", name="transfers_two_sides"),

@@ -127,7 +127,14 @@ def _allows_rules(inspector: sa.Inspector) -> bool:
     return any("12" in str(one["sqltext"]) for one in inspector.get_check_constraints("transfers"))
 
 
+def _keys_of_days(inspector: sa.Inspector) -> bool:
+    """Whether PostgreSQL's days have keys of their own; a file of SQLite is the same before and after."""
+    named = inspector.get_pk_constraint("transfers")["name"]
+    return inspector.dialect.name == "postgresql" and named is None
+
+
 _SIGNS: Final[tuple[tuple[str, Probe], ...]] = (
+    ("0052", _keys_of_days),
     ("0051", _table("wallet_refunds")),
     ("0050", _table("known_counters")),
     ("0049", _trigger("documents_stay")),

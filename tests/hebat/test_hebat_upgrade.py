@@ -83,9 +83,14 @@ def old_ledger(url: str, revision: str) -> None:
     engine.dispose()
 
 
+POSTGRESQL_ONLY = {"0052": "0051"}
+"""Steps that change nothing in a file, and as what such a file is recognised."""
+
+
 def check_upgraded(url: str, revision: str) -> None:
     old_ledger(url, revision)
-    assert migrations.migrate(url) == (revision, REVISIONS[-1])
+    found = POSTGRESQL_ONLY.get(revision, revision) if url.startswith("sqlite") else revision
+    assert migrations.migrate(url) == (found, REVISIONS[-1])
     database = Database(url)
     found = verify(database)
     assert (found.transfers, found.blocks, found.documents) == (4, 2, 2)
