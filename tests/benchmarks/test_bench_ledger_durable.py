@@ -53,9 +53,7 @@ def cluster() -> Iterator[Cluster]:
     """A PostgreSQL as it comes, but for memory and checkpoints that fit a server of this size, and new segments of its log written once
     (deploy/postgresql.conf), as a server's are that has run long enough to use old ones again.
     """
-    with Cluster(
-        shared_buffers="512MB", max_wal_size="4GB", wal_init_zero="off", io_method="worker"
-    ) as made:
+    with Cluster(shared_buffers="512MB", max_wal_size="4GB", wal_init_zero="off", io_method="worker") as made:
         yield made
 
 

@@ -89,8 +89,8 @@ POSTGRESQL_ONLY = {"0052": "0051"}
 
 def check_upgraded(url: str, revision: str) -> None:
     old_ledger(url, revision)
-    found = POSTGRESQL_ONLY.get(revision, revision) if url.startswith("sqlite") else revision
-    assert migrations.migrate(url) == (found, REVISIONS[-1])
+    recognised = POSTGRESQL_ONLY.get(revision, revision) if url.startswith("sqlite") else revision
+    assert migrations.migrate(url) == (recognised, REVISIONS[-1])
     database = Database(url)
     found = verify(database)
     assert (found.transfers, found.blocks, found.documents) == (4, 2, 2)

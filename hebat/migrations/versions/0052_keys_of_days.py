@@ -12,7 +12,9 @@ _DAYS = (
     "SELECT c.oid::regclass::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
     "WHERE i.inhparent = to_regclass('transfers') ORDER BY c.relname"
 )
-_KEY = "EXECUTE ''ALTER TABLE '' || name || '' ADD PRIMARY KEY (partition, position) WITH (fillfactor = 100)''; "
+_KEY = (
+    "EXECUTE ''ALTER TABLE '' || name || '' ADD PRIMARY KEY (partition, position) WITH (fillfactor = 100)''; "
+)
 
 
 def _open_day(key: str) -> None:
