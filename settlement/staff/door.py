@@ -77,15 +77,19 @@ class StaffDoor:
 
     def _proof(self, connection: Connection, session: Session, code: str) -> str:
         """How a code proves who it is, taken out of use with it; "" where it does not."""
-        secret, is_today = self._seal.read(session.name, session.person.authenticator)
         current = store.person_of(connection, session.name)
-        step = codes.step_of(secret, code, self._clock.now(), current.last_step if current else 0)
-        if step is not None:
-            anew = {} if is_today else {"authenticator": self._seal.seal(session.name, secret)}
-            store.change_person(connection, session.name, last_step=step, **anew)
-            return "code"
+        if current is None or not current.enrolled:  # reset while the code was typed
+            return ""
+        secret, is_today = self._seal.read(session.name, current.authenticator)
+        step = codes.step_of(secret, code, self._clock.now(), current.last_step)
         digest = codes.recovery_digest(session.name, code)
-        return "recovery code" if store.use_recovery_code(connection, session.name, digest) else ""
+        if step is not None:
+            store.change_person(connection, session.name, last_step=step)
+        elif not store.use_recovery_code(connection, session.name, digest):
+            return ""
+        if not is_today:
+            store.change_person(connection, session.name, authenticator=self._seal.seal(session.name, secret))
+        return "recovery code" if step is None else "code"
 
     def change_password(self, session: Session, old: str, new: str, address: str) -> str:
         """Another password for who is at the console, and the token of the next step.

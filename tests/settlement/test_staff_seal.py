@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from settlement.errors import StaffKeyWrong
+from settlement.errors import SignInRefused, StaffKeyWrong
 from settlement.staff import seal, store
 from settlement.staff.seal import FORM, Seal
 from tests.settlement.test_staff import NEW, Desk, cheap, desk, postgres, postgres_url
@@ -59,20 +59,50 @@ def test_no_seal_is_taken_for_another_form_or_person_or_with_any_bit_changed(kin
             Seal(KEY).opened(name, known)
 
 
+@pytest.mark.parametrize("by", ["a one-time code", "a recovery code"])
 def test_an_authenticator_that_was_sealed_before_opens_and_is_sealed_anew_at_the_sign_in(
-    desk: Desk, tmp_path: Path
+    desk: Desk, tmp_path: Path, by: str
 ) -> None:
-    _, secret, _ = desk.first_time()
+    _, secret, recovery = desk.first_time()
     assert desk.office.people()[0].authenticator.startswith(FORM)
     old = unnumbered((tmp_path / "staff.key").read_bytes(), "maker", secret)
     with desk.database.writing() as connection:
         store.change_person(connection, "maker", authenticator=old)
-    for wanted in (True, False):
+    for wanted, paper in zip((True, False), recovery, strict=False):
         before = desk.office.people()[0].authenticator
         desk.clock.later(30_000)
         session = desk.session(desk.office.sign_in("maker", NEW, HERE))
-        assert desk.office.second_factor(session, desk.code(secret), HERE)
+        code = desk.code(secret) if by == "a one-time code" else paper
+        assert desk.office.second_factor(session, code, HERE)
         after = desk.office.people()[0].authenticator
         assert (after != before) is wanted
         assert after.startswith(FORM)
         assert Seal((tmp_path / "staff.key").read_bytes()).opened("maker", after) == secret
+
+
+def test_a_wrong_code_seals_nothing_anew(desk: Desk, tmp_path: Path) -> None:
+    _, secret, _ = desk.first_time()
+    old = unnumbered((tmp_path / "staff.key").read_bytes(), "maker", secret)
+    with desk.database.writing() as connection:
+        store.change_person(connection, "maker", authenticator=old)
+    session = desk.session(desk.office.sign_in("maker", NEW, HERE))
+    with pytest.raises(SignInRefused):
+        desk.office.second_factor(session, "not-a-code", HERE)
+    assert desk.office.people()[0].authenticator == old
+
+
+def test_a_code_of_an_authenticator_that_was_replaced_or_reset_meanwhile_proves_nothing(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """The page had read who it is before the other session wrote."""
+    _, secret, recovery = desk.first_time()
+    desk.clock.later(30_000)
+    session = desk.session(desk.office.sign_in("maker", NEW, HERE))
+    replaced = {"authenticator": Seal((tmp_path / "staff.key").read_bytes()).seal("maker", TEXT)}
+    for values in (replaced, {"authenticator": b"", "enrolled": 0}):
+        with desk.database.writing() as connection:
+            store.change_person(connection, "maker", **values)
+        with pytest.raises(SignInRefused):
+            desk.office.second_factor(session, desk.code(secret), HERE)
+    with pytest.raises(SignInRefused):
+        desk.office.second_factor(session, recovery[0], HERE)
