@@ -344,6 +344,12 @@ def test_every_decision_has_a_number_of_its_own_and_is_in_the_index() -> None:
     assert [name for name in pages if f"decisions/{name}" not in index] == []
 
 
+def test_the_title_of_every_decision_begins_with_the_number_of_its_page() -> None:
+    pages = list((ROOT / "docs" / "decisions").glob("*.md"))
+    titles = {page.name[:4]: page.read_text(encoding="utf-8").splitlines()[0] for page in pages}
+    assert {number: title for number, title in titles.items() if not re.match(rf"# {number} ", title)} == {}
+
+
 def test_the_page_of_the_shape_names_each_thing_once_in_a_table_and_only_what_is_there() -> None:
     """Twice where two changes were put together line by line: then one of them tells what is no longer so."""
     page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
