@@ -66,6 +66,7 @@ class Server:
         if self._city is not None:
             self._city.__exit__(None, None, None)
         self._city = self._application = None
+        self._end_tasks()
 
     def kill(self, dice: Random, *, power: bool) -> None:
         """End it at once: nothing from here on reaches its disk. With `power`, what was not synced is at the dice's mercy."""
@@ -78,6 +79,7 @@ class Server:
                 city.ledger.database.close()
             with suppress(Exception):
                 city.vault.close()
+        self._end_tasks()
         let_go(self._folder.database_url)
         if power:
             self._shim.power_cut(self.volume, dice)
@@ -94,8 +96,17 @@ class Server:
             raise ServerAway
         return reply
 
+    def _end_tasks(self) -> None:
+        """Whatever the machine was still to do, such as to write lines of its log that wait for more, ends with it."""
+        left = asyncio.all_tasks(self._loop)
+        for task in left:
+            task.cancel()
+        if left:
+            self._loop.run_until_complete(asyncio.wait(left))
+
     def close(self) -> None:
         """Give the loop back."""
+        self._end_tasks()
         self._loop.run_until_complete(self._loop.shutdown_default_executor())
         self._loop.close()
 
