@@ -12,7 +12,8 @@ from card.personalise import made_with, personalise
 from card.virtual import VirtualCard
 from keys.clock import Day
 from keys.money import Rupiah
-from ledger.intake.registry import Card, new_token, token_digest
+from ledger.intake.cards.issued import Card
+from ledger.intake.registry import new_token, token_digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

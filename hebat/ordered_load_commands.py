@@ -15,7 +15,7 @@ from keys.money import Rupiah, display
 
 if TYPE_CHECKING:
     from hebat.wiring import City
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
     from ledger.wallets.loads.store import Ordered
 
 loads_app = typer.Typer(help="Loads from wallets that wait for a card's next tap.", no_args_is_help=True)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from keys.clock import UnixMs
     from ledger.cardholder.savings import Order, Saving
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
     from settlement.saving.desk import SavingDesk
 
 saving_app = typer.Typer(help="Saving accounts at partner banks, linked to cards.", no_args_is_help=True)

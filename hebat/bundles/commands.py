@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from hebat.bundles.office import Office
     from keys.clock import UnixMs
     from ledger.bundles.store import Issued
-    from ledger.intake.registry import Card, Registry
+    from ledger.intake.cards.issued import Card
+    from ledger.intake.registry import Registry
 
 bundles_app = typer.Typer(
     help="Tell terminals the tariff, the limits, the calendar, and which cards are blocked.", no_args_is_help=True

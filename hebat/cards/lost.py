@@ -13,7 +13,8 @@ from hebat.errors import InputRefused
 from hebat.folder import Folder
 
 if TYPE_CHECKING:
-    from ledger.intake.registry import Card, Registry
+    from ledger.intake.cards.issued import Card
+    from ledger.intake.registry import Registry
 
 NumberArgument = Annotated[int, typer.Argument(help="The card's number: 16 digits.")]
 

@@ -15,7 +15,8 @@ from hebat.cards.reserving import Reserved, alone
 from hebat.errors import InputRefused
 from keys.clock import Day, day_of, local
 from ledger.cardholder.ways import know_token
-from ledger.intake.registry import Card, new_token, token_digest
+from ledger.intake.cards.issued import Card
+from ledger.intake.registry import new_token, token_digest
 
 if TYPE_CHECKING:
     from card.transport import Transport

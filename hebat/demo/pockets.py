@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from hebat.issuing import Issued
     from hebat.story_clock import StoryClock
     from hebat.wiring import City
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
     from ledger.wallets.loads.store import Fate
     from settlement.saving.desk import SavingDesk
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from hebat.folder import Folder
     from keys.vault import KeyInfo
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
 
 FOR_LIFE: Final = (Role.TRANSACTION_MAC,)
 """Keys that a card keeps as it was made."""

@@ -22,7 +22,7 @@ from card.layout import (
 from keys.clock import Day, UnixMs
 from keys.money import Rupiah
 from keys.vault import Role
-from ledger.intake.registry import Card
+from ledger.intake.cards.issued import Card
 
 if TYPE_CHECKING:
     from keys.vault import CardKey, Vault

@@ -12,7 +12,7 @@ from ledger.errors import BlockRefused, WalletRefused
 
 if TYPE_CHECKING:
     from ledger.chart import AccountId
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
     from ledger.store import Connection, Database
 
 REASON_CHARS_MAX: Final = 200

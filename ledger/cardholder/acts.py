@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ledger.cardholder.answers import Asked
     from ledger.cardholder.holding import Holding
     from ledger.cardholder.room import Room
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
 
 NUMBER_CHARS_MAX: Final = 40
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from keys.clock import Clock
     from ledger.book import Ledger
     from ledger.chart import AccountId
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
     from ledger.store import Connection
     from ledger.transaction import PostedRows, Transaction
 

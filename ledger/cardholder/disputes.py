@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from keys.clock import Clock, UnixMs
     from ledger.book import Ledger
     from ledger.cardholder.sealing import Sealing
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
     from ledger.store import Connection, Database
 
 OPEN_MAX: Final = 5

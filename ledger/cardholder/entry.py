@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ledger.cardholder.answers import Asked
     from ledger.cardholder.pins import Try
     from ledger.cardholder.room import Room
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
 
 TOKEN_CHARS_MAX: Final = 64
 

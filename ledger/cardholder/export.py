@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ledger.cardholder.holders import Kept
     from ledger.cardholder.room import Room
     from ledger.history.book import Line
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
     from ledger.intake.store import TapRow
 
 TAPS_MAX: Final = 20_000

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from ledger.book import Ledger
     from ledger.cardholder.sealing import Sealing
-    from ledger.intake.registry import Card, Registry
+    from ledger.intake.cards.issued import Card
+    from ledger.intake.registry import Registry
     from ledger.transaction import PostedRows, Transaction
     from ledger.transfer import Transfer
 

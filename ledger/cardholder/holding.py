@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ledger.cardholder.room import Room
     from ledger.cardholder.shown import Shown, Tap
     from ledger.cardholder.views import View
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
 
 RENDERED_MAX: Final = 1024
 """Pages whose upper part is kept: some 8 kB each."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ledger.cardholder.acts import Acts
     from ledger.cardholder.answers import Asked
     from ledger.cardholder.room import Room
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
 
 AMOUNTS: Final = (10_000, 20_000, 50_000, 100_000, 200_000)
 """Rupiah to choose from."""

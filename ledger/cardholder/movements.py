@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ledger.cardholder.answers import Asked
     from ledger.cardholder.room import Room
     from ledger.history.book import Line
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
 
 SHOWN: Final = 20
 PATH: Final = "/card/wallet"

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ledger.book import Ledger
     from ledger.cardholder.sealing import Sealing
     from ledger.cardholder.store import PinRow
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
     from ledger.store import Connection
 
 PIN_DIGITS: Final = 6

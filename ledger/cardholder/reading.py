@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from keys.clock import Clock
     from ledger.book import Ledger
     from ledger.chart import AccountId
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
     from ledger.intake.store import TapRow
     from ledger.wallets.loads.store import Ordered
 

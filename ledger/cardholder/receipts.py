@@ -10,7 +10,7 @@ from ledger.errors import ProofUnknown
 from ledger.proofs.proving import prove_tap
 
 if TYPE_CHECKING:
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
     from ledger.store import Database
 
 FINGERPRINT_BYTES: Final = 10

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from ledger.cardholder.reading import City
     from ledger.cardholder.savings import Savings
     from ledger.cardholder.ways import ScreenCodes
-    from ledger.intake.registry import Card, Registry
+    from ledger.intake.cards.issued import Card
+    from ledger.intake.registry import Registry
     from ledger.wallets.loads.desk import OrderedLoads
 
 COOKIE: Final = "ksh-view"

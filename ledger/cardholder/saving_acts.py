@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from ledger.cardholder.answers import Asked
     from ledger.cardholder.savings import Savings
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
 
 ORDERS_SHOWN: Final = 10
 DIGITS_MAX: Final = 12

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from keys.clock import UnixMs
     from keys.money import Sen
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
 
 
 class Consent(StrEnum):

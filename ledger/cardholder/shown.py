@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from keys.clock import Day, UnixMs
     from keys.money import Sen
     from ledger.bundles.store import Block
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
     from ledger.intake.store import TapRow
 
 

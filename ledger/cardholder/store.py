@@ -17,7 +17,7 @@ from ledger.journeys.tables import fare_corrections
 from ledger.schema import columns_of, values_of
 
 if TYPE_CHECKING:
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
     from ledger.store import Connection
 
 CODES_SWEPT: Final = 50

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from keys.clock import Clock
     from keys.vault import Vault
     from ledger.book import Ledger
-    from ledger.intake.registry import Card, Registry
+    from ledger.intake.cards.issued import Card
+    from ledger.intake.registry import Registry
     from ledger.store import Connection, Database
 
 ADDRESS_CHARS_MAX: Final = 400

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from card.evidence import CardTransaction
     from keys.identity import TerminalCertificate
     from keys.vault import CardKey, Vault
-    from ledger.intake.registry import Card, Registry
+    from ledger.intake.cards.issued import Card
+    from ledger.intake.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)

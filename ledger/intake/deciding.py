@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from keys.identity import TerminalCertificate
     from ledger.intake.assess import Assessed
     from ledger.intake.bounds import Bounds, Doubt
+    from ledger.intake.cards.issued import Card
     from ledger.intake.receive import Intake
-    from ledger.intake.registry import Card
     from ledger.transfer import Transfer
     from ledger.writer import Transaction
 

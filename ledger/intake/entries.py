@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from card.batch import TapRecord
     from ledger.bundles.blocks import BlockedThen
+    from ledger.intake.cards.issued import Card
     from ledger.intake.intents import OpenIntent
     from ledger.intake.posting import Tap
-    from ledger.intake.registry import Card
     from ledger.transfer import Transfer
     from ledger.writer import Transaction
 

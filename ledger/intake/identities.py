@@ -9,7 +9,7 @@ from ledger.intake.columnar import store as lookups
 
 if TYPE_CHECKING:
     from ledger.intake.assess import Assessed
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
     from ledger.writer import Transaction
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from keys.vault import Vault
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
 
 ACCESS: Final = (Role.MASTER, Role.READ, Role.DEBIT, Role.LOAD, Role.META_READ, Role.FILE_READ)
 """Keys 0 to 5 of the city's application."""

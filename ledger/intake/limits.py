@@ -9,7 +9,7 @@ from keys.money import Rupiah, sen_of
 from ledger.rules import UNIT, AccountRules, RuleFlag
 
 if TYPE_CHECKING:
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
 
 MONTHLY_LIMIT_REGISTERED: Final = Rupiah(40_000_000)
 """What may come onto a registered card in a calendar month (Bank Indonesia, from 2022-07-01)."""

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from keys.identity import TerminalCertificate
+    from ledger.intake.cards.issued import Card
     from ledger.intake.load_requests import LoadRequest
     from ledger.intake.refunds import Refundable
-    from ledger.intake.registry import Card
     from ledger.transfer import Transfer
     from ledger.writer import Posted, Transaction
 

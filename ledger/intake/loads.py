@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from keys.clock import Clock
     from keys.identity import TerminalCertificate
     from ledger.book import Ledger
+    from ledger.intake.cards.issued import Card
     from ledger.intake.intents import Intents
-    from ledger.intake.registry import Card, Registry
+    from ledger.intake.registry import Registry
 
 REQUEST_BYTES_MAX = 4096
 

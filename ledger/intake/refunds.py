@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from card.batch import TapRecord
     from keys.identity import TerminalCertificate
     from ledger.intake.authorised.store import LoadRow
-    from ledger.intake.registry import Card, Registry
+    from ledger.intake.cards.issued import Card
+    from ledger.intake.registry import Registry
     from ledger.intake.store import TapRow
     from ledger.writer import Transaction
 

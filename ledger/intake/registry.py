@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from keys.clock import local
@@ -26,35 +26,13 @@ if TYPE_CHECKING:
 
     from keys.clock import UnixMs
     from keys.identity import TerminalCertificate
-    from ledger.chart import Partition
     from ledger.enrolment.store import TerminalRow
+    from ledger.intake.cards.issued import Card
     from ledger.store import Connection, Database
 
     Known = tuple[TerminalRow, list[TerminalCertificate]]
 
 TOKEN_BYTES = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """A card as issued; `uid` as an integer, most significant byte first.
-
-    `key_version` is that of its Transaction MAC key, for life; `versions` those of its other keys, by place (b"": all as the
-    Transaction MAC key), and `coming` those of a change of its keys whose end is not known; see `ledger.intake.key_versions`.
-    """
-
-    uid: int
-    card_number: int
-    registered: bool
-    key_version: int
-    token_digest: bytes
-    versions: bytes = b""
-    coming: bytes = b""
-
-    @property
-    def partition(self) -> Partition:
-        """The partition of its account and its taps."""
-        return partition_of(self.card_number // 10)
 
 
 def new_token() -> str:

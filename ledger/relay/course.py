@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from keys.clock import Clock
     from keys.vault import CardKey, Vault
     from ledger.book import Ledger
+    from ledger.intake.cards.issued import Card
     from ledger.intake.receive import Intake
-    from ledger.intake.registry import Card
     from ledger.relay.session import LoadSession
     from ledger.relay.told import Told
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from card.layout import Identity
     from card.purse import Intent, Seen
     from keys.clock import UnixMs
+    from ledger.intake.cards.issued import Card
     from ledger.intake.intents import OpenIntent
     from ledger.intake.receive import Intake
-    from ledger.intake.registry import Card
     from ledger.relay.session import LoadSession
 
 AGAIN_SECONDS: Final = 120

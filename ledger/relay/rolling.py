@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from card.far import Script
     from card.rolling import Level
     from keys.vault import Role, Vault
-    from ledger.intake.registry import Card, Registry
+    from ledger.intake.cards.issued import Card
+    from ledger.intake.registry import Registry
 
 LEVELS: Final = (
     (rolling.APPLICATION, slice(0, len(ACCESS))),

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from card.batch import TapRecord
     from card.far import Script
     from keys.identity import TerminalCertificate
+    from ledger.intake.cards.issued import Card
     from ledger.intake.loads import Admitted
-    from ledger.intake.registry import Card
 
 TOKEN_BYTES: Final = 16
 _ANSWER_MAX: Final = ISO_DATA_MAX + 3

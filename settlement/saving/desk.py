@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from ledger.book import Ledger
     from ledger.cardholder.sealing import Sealing
     from ledger.chart import AccountId
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
     from ledger.store import Connection
     from settlement.banks.line import BankLine
     from settlement.saving.store import Link

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from keys.clock import Clock
     from ledger.book import Ledger
     from ledger.cardholder.sealing import Sealing
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
     from ledger.store import Connection
     from settlement.banks.payment import Payment
     from settlement.banks.services import BankServices

@@ -14,7 +14,7 @@ from ledger.cardholder.savings import Consent, LinkState
 from settlement.saving import tables
 
 if TYPE_CHECKING:
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
     from ledger.store import Connection
 
 NEVER: Final = UnixMs(0)

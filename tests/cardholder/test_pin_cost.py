@@ -15,7 +15,7 @@ from tests.cardholder.town import PIN, WRONG
 if TYPE_CHECKING:
     import pytest
 
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
     from tests.cardholder.town import Town
 
 

@@ -26,7 +26,7 @@ from ledger.errors import DatabaseDamaged
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
     from tests.cardholder.town import Town
 
 CIPHER, MAC = bytes(range(16)), bytes(range(16, 32))

@@ -10,7 +10,8 @@ from card.layout import TapKind, card_number
 from keys.money import Rupiah
 from keys.softkey import SoftKey
 from keys.vault import Role
-from ledger.intake.registry import Card, new_token, token_digest
+from ledger.intake.cards.issued import Card
+from ledger.intake.registry import new_token, token_digest
 from tests.card.known import VECTORS
 from tests.cardholder.town import PIN, WRONG, Town, tapped
 

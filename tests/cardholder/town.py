@@ -19,8 +19,9 @@ from hebat.issuing import Issued
 from hebat.serving import LoopbackServer
 from keys.clock import UnixMs, day_of
 from keys.identity import TerminalRole
+from ledger.intake.cards.issued import Card
 from ledger.intake.key_versions import newest
-from ledger.intake.registry import Card, new_token, token_digest
+from ledger.intake.registry import new_token, token_digest
 from tests.ledger.desk import DAY, Scene, open_scene
 
 if TYPE_CHECKING:

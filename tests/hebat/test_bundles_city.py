@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hebat.issuing import Issued
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
     from terminals.terminal import Terminal
 
 PLACE = Place("1", "Simpang Lima", 1, 7, 1001)

@@ -11,7 +11,7 @@ from keys.clock import UnixMs
 from ledger.bundles import tables
 from ledger.bundles.blocks import BlockedThen, Blocks
 from ledger.bundles.shelf import Shelf
-from ledger.intake.registry import Card
+from ledger.intake.cards.issued import Card
 from ledger.store import Database
 
 if TYPE_CHECKING:

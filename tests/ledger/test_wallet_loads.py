@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from hebat.issuing import Issued
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
     from ledger.wallets.loads.desk import OrderedLoads
 
 AMOUNT = Rupiah(20_000)

@@ -21,7 +21,8 @@ from ledger.cardholder.unit import noted
 from ledger.chart import Code, account_id, partition_of, purse, split
 from ledger.clients.scopes import Client, Party, PartyKind, Scope
 from ledger.errors import WalletRefused
-from ledger.intake.registry import Card, Registry
+from ledger.intake.cards.issued import Card
+from ledger.intake.registry import Registry
 from ledger.orders import order as orders
 from ledger.orders.answers import Answer
 from ledger.orders.blocked import BlockedWallets

@@ -12,7 +12,8 @@ from keys.money import Rupiah, Sen, sen_of
 from ledger.book import Ledger
 from ledger.cardholder.savings import Consent, Progress
 from ledger.cardholder.sealing import Sealing, make_keys
-from ledger.intake.registry import Card, Registry
+from ledger.intake.cards.issued import Card
+from ledger.intake.registry import Registry
 from ledger.transfer import Kind, Transfer
 from settlement.errors import BankSilent
 from settlement.partner_bank.books import Kept

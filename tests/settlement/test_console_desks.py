@@ -16,7 +16,7 @@ from hebat.schema import TABLES
 from keys.money import Sen
 from ledger.cardholder.disputes import Reason as Reported
 from ledger.intake import tables as intake
-from ledger.intake.registry import Card
+from ledger.intake.cards.issued import Card
 from settlement.breaks.explanations.store import Of, explanation_of
 from settlement.breaks.filters import Filters
 from settlement.console.acting import breaks_desk, matching_desk

@@ -9,7 +9,7 @@ from hebat.configurations import configuration_of
 from hebat.folder import Folder
 from hebat.wiring import City
 from keys.clock import SystemClock
-from ledger.intake.registry import Card
+from ledger.intake.cards.issued import Card
 from tests.founding import found
 from tests.system.conftest import hebat
 

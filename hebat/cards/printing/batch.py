@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hebat.wiring import City
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
 
 CARDS_MAX: Final = 1000
 """Cards of one batch."""

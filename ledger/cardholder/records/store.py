@@ -15,7 +15,7 @@ from ledger.intake.tables import cards
 from ledger.schema import columns_of, values_of
 
 if TYPE_CHECKING:
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
     from ledger.store import Connection
 
 DIGEST_BYTES: Final = 32

@@ -1,1 +1,1 @@
-"""The table of issued cards."""
+"""Issued cards: what is known of one, and their table."""

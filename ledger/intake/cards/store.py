@@ -8,11 +8,10 @@ import sqlalchemy as sa
 
 from ledger.chart import PARTITIONS
 from ledger.intake import tables
+from ledger.intake.cards.issued import Card
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from ledger.intake.registry import Card
 
 
 def insert_cards(connection: sa.Connection, cards: Sequence[Card]) -> None:
@@ -30,8 +29,6 @@ def insert_cards(connection: sa.Connection, cards: Sequence[Card]) -> None:
 
 def read_cards(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> Iterator[Card]:
     """All cards, or those of which something holds."""
-    from ledger.intake.registry import Card  # noqa: PLC0415  the registry reads through this module
-
     names = ("uid", "card_number", "registered", "key_version", "token_digest", "key_versions", "coming_versions")  # fmt: skip
     for row in connection.execute(sa.select(*[tables.cards.c[name] for name in names]).where(*where)):
         held = bytes.fromhex(row.key_versions), bytes.fromhex(row.coming_versions)

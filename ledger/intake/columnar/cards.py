@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    from ledger.intake.registry import Card
+    from ledger.intake.cards.issued import Card
 
     Integers = npt.NDArray[np.int64]
 

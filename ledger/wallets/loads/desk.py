@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from keys.clock import Clock
     from ledger.book import Ledger
+    from ledger.intake.cards.issued import Card
     from ledger.intake.intents import Intents
-    from ledger.intake.registry import Card, Registry
+    from ledger.intake.registry import Registry
     from ledger.store import Connection
     from ledger.wallets.loads.store import Ordered
 

@@ -22,8 +22,8 @@ from ledger.wallets.loads.store import Fate, Ordered
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ledger.intake.cards.issued import Card
     from ledger.intake.intents import Intents
-    from ledger.intake.registry import Card
     from ledger.transaction import PostedRows, Transaction
 
 WAITS_MS: Final = 30 * 86_400_000
