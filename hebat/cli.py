@@ -18,7 +18,7 @@ from hebat.bank_commands.app import bank_app
 from hebat.bundles.commands import bundles_app
 from hebat.cards.commands import card_app
 from hebat.client_commands import clients_app
-from hebat.errors import HebatError, InputRefused, exit_code_of
+from hebat.errors import HebatError, InputRefused, exit_code_of, said_by_system
 from hebat.fares.commands import fares_app
 from hebat.folder import Folder
 from hebat.keyroom.backups import keys_app
@@ -98,6 +98,11 @@ def main() -> None:
     except _ERRORS as error:
         typer.echo(f"hebat: {error}", err=True)
         sys.exit(exit_code_of(error))
+    except OSError as error:
+        if error.errno is None:  # not the system's word: a fault of ours, which is shown whole
+            raise
+        typer.echo(f"hebat: {said_by_system(error)}", err=True)
+        sys.exit(InputRefused.exit_code)
     except KeyboardInterrupt:
         typer.echo("hebat: stopped", err=True)
         sys.exit(130)

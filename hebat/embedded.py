@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import stat
@@ -77,7 +78,7 @@ def _running(program: Path, settings: Sequence[str], folder: Path, user: str | N
             command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
     try:
-        _await_ready(process, folder / "data" / "postmaster.pid")
+        _await_ready(process, folder)
         yield
     finally:
         process.send_signal(signal.SIGQUIT)  # at once: the folder goes with it
@@ -88,14 +89,15 @@ def _running(program: Path, settings: Sequence[str], folder: Path, user: str | N
             process.wait()
 
 
-def _await_ready(process: subprocess.Popen[bytes], told: Path) -> None:
+def _await_ready(process: subprocess.Popen[bytes], folder: Path) -> None:
+    told, log = folder / "data" / "postmaster.pid", folder / "log"
     until = time.monotonic() + SECONDS_MAX
     while process.poll() is None and time.monotonic() < until:
         with suppress(FileNotFoundError):
             if told.read_text(encoding="utf-8").splitlines()[_STATUS_LINE:][:1] == [_READY]:
                 return
         time.sleep(0.01)
-    raise _did_not_start("postgres", process.poll())
+    raise _did_not_start("postgres", process.poll(), log.read_text(encoding="utf-8", errors="replace"))
 
 
 def _become(parent: int, user: str, command: Sequence[str]) -> NoReturn:
@@ -138,12 +140,13 @@ def _run(command: Sequence[str], folder: Path, user: str | None) -> None:
         raise _did_not_start(Path(command[0]).name, done.returncode)
 
 
-def _did_not_start(name: str, code: int | None) -> InputRefused:
+def _did_not_start(name: str, code: int | None, log: str = "") -> InputRefused:
     how = (
         f"{name} ended with {code}" if code is not None else f"{name} is not ready after {SECONDS_MAX:.0f} s"
     )
+    last = "".join(f"; it says: {said}" for said in re.findall(r"(?:FATAL|PANIC):\s+(.+)", log)[:1])
     return InputRefused(
-        f"PostgreSQL did not start ({how}): look at room in {tempfile.gettempdir()}, or name your own with HEBAT_DATABASE_URL"
+        f"PostgreSQL did not start ({how}{last}): look at room in {tempfile.gettempdir()}, or name your own with HEBAT_DATABASE_URL"
     )
 
 

@@ -11,6 +11,7 @@ HebatError
 
 from __future__ import annotations
 
+import errno
 from typing import Final
 
 from ledger.errors import DatabaseBusy, DatabaseDamaged, ExportDamaged, ProofInvalid
@@ -39,6 +40,24 @@ def exit_code_of(error: Exception) -> int:
 
 
 _CODES: Final = {ProofInvalid: 1, DatabaseDamaged: 3, ExportDamaged: 3, DatabaseBusy: 4}
+
+
+def said_by_system(error: OSError) -> str:
+    """What the system says against a file or a folder, in one sentence with what to do."""
+    where = f"{error.filename}: " if error.filename is not None else ""
+    return (
+        f"{where}{error.strerror}; {_ADVICE.get(error.errno or 0, 'look at the place, or name another one')}"
+    )
+
+
+_ADVICE: Final = {
+    errno.ENOENT: "look whether the name is right",
+    errno.EACCES: "come as its owner, or name another place",
+    errno.EPERM: "come as its owner, or name another place",
+    errno.EROFS: "name a place that can be written",
+    errno.ENOSPC: "make room",
+    errno.EDQUOT: "make room",
+}
 
 
 class NightRefused(HebatError):

@@ -38,6 +38,21 @@ class Folder:
         """True where there is a ledger, or a database is named that must have one."""
         return bool(self.database or named_database()) or self.ledger.exists()
 
+    def holds_ledger(self) -> bool:
+        """True where the ledger is there: its file, or its tables in the database that is named.
+
+        Raises StorageError where that database does not answer.
+        """
+        if not self.has_ledger:
+            return False
+        from ledger.store import Database  # noqa: PLC0415  SQLAlchemy loads only where it is needed
+
+        database = Database(self.database_url)
+        try:
+            return database.holds_ledger()
+        finally:
+            database.close()
+
     @property
     def ledger(self) -> Path:
         """The embedded ledger's file."""

@@ -62,7 +62,10 @@ def found_over(
             vault.generate_signing_key(label)
     make_keys(vault)
     records = [_hold(vault, role, clock) for role in Role if not vault.versions(role)]
-    write_atomically(folder.ceremony_record, ceremony.signed(records, vault, AUTHORITY_LABEL))
+    if (
+        records or not folder.ceremony_record.exists()
+    ):  # a founding that goes on keeps what the first half wrote
+        write_atomically(folder.ceremony_record, ceremony.signed(records, vault, AUTHORITY_LABEL))
     authority = TerminalAuthority(vault, AUTHORITY_LABEL, clock)
     write_atomically(folder.root_certificate, authority.root_certificate())
     database = Database(folder.database_url)

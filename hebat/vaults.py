@@ -38,7 +38,7 @@ class LedgerWitness:
 
     @contextmanager
     def _memory(self) -> Iterator[VaultMemory | None]:
-        if not self._folder.has_ledger:
+        if not self._folder.holds_ledger():
             yield None
             return
         from ledger.store import Database  # noqa: PLC0415  SQLAlchemy loads only where it is needed

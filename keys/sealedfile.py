@@ -129,7 +129,7 @@ def _parts(path: Path, kind: str) -> tuple[list[Any], bytes, bytes]:
         known, cost, salt, name = header
     except FileNotFoundError:
         raise VaultError(
-            f"there is no vault {path.name}: hold a key ceremony first, or restore a backup"
+            f"there is no vault {path}: hold a key ceremony first, or restore a backup"
         ) from None
     except (ValueError, TypeError, CborMalformed):
         raise VaultLocked(f"{path.name} is no vault: restore it from its backup") from None

@@ -158,6 +158,19 @@ class Database:
                 f"{self.name} has schema {version}, this software wants {tables.SCHEMA_VERSION}: {do}"
             )
 
+    def holds_ledger(self) -> bool:
+        """True where one of a ledger's tables is there, of whatever release; raises StorageError where the database does not answer."""
+        if self.is_sqlite and not self.path.is_file():
+            return False
+        with self.transaction() as connection:
+            return bool(set(sa.inspect(connection).get_table_names()) & set(tables.metadata.tables))
+
+    def need_ledger(self) -> None:
+        """Raise DatabaseMissing, with what to do, where there is no ledger; DatabaseDamaged, StorageError."""
+        self.check_file()
+        if not self.holds_ledger():
+            raise DatabaseMissing(f"{self.name} holds no ledger: make one with `hebat ledger init`")
+
     def check_file(self) -> None:
         """Raise DatabaseMissing or DatabaseDamaged where the file of a SQLite ledger is not there, or too short for one.
 
@@ -167,7 +180,7 @@ class Database:
         if not self.is_sqlite:
             return
         if not self.path.is_file():
-            raise DatabaseMissing(f"there is no ledger at {self.name}: make one with `hebat ledger init`")
+            raise DatabaseMissing(f"there is no ledger at {self.path}: make one with `hebat ledger init`")
         if self.path.stat().st_size < PAGE_BYTES_MIN:
             raise DatabaseDamaged(f"{self.name} is no SQLite database (any more): restore it from backup")
 

@@ -198,14 +198,21 @@ def found(
     over = partial(found_over, configuration=configuration)
     if participants is not None:
         over = partial(found_over, configuration=OWN, parties=read(participants))
-    if folder.has_ledger:
-        raise InputRefused(f"{data} holds a city already: name another folder")
+    _need_no_ledger(folder)
     meant = tokens.chosen(folder, Token(module, token))
     if meant is None:
         _found(folder, desk.opened_or_new(folder)[0], over, draw=draw)
         return
     with tokens.opened_or_made(folder, meant, tokens.typed_pin()) as vault:
         _found(folder, vault, over, draw=draw)
+
+
+def _need_no_ledger(folder: Folder) -> None:
+    if not folder.holds_ledger():
+        return
+    if folder.ledger.exists():
+        raise InputRefused(f"{folder.root} holds a city already: name another folder")
+    raise InputRefused("the database that is named holds a ledger already: name an empty one for a new city")
 
 
 def _found(folder: Folder, vault: CityVault, over: Callable[..., object], *, draw: bool) -> None:

@@ -29,7 +29,7 @@ class Row(NamedTuple):
 
 def cards_of(folder: Folder) -> list[Card]:
     """All cards that the ledger knows; none where there is no ledger yet."""
-    if not folder.has_ledger:
+    if not folder.holds_ledger():
         return []
     from ledger.intake.registry import Registry  # noqa: PLC0415  SQLAlchemy loads only where it is needed
     from ledger.store import Database  # noqa: PLC0415  as above

@@ -50,11 +50,12 @@ class Place:
 
     @contextmanager
     def database(self) -> Iterator[Database]:
-        """The database, opened and closed."""
+        """The database, opened and closed; raises DatabaseMissing where there is no ledger in it."""
         from ledger.store import Database  # noqa: PLC0415  SQLAlchemy loads only where it is needed
 
         database = Database(self.url)
         try:
+            database.need_ledger()
             yield database
         finally:
             database.close()

