@@ -121,7 +121,7 @@ class Ledger:
     @property
     def _engine(self) -> Engine:
         # The writer's: it has another one after a commit that failed.
-        return self.writer.engine
+        return self.writer.standing.engine
 
     def __enter__(self) -> Self:
         return self
@@ -224,12 +224,12 @@ class Ledger:
 
     def head(self) -> ChainHead:
         """The newest block; the genesis where the journal is empty."""
-        last = self.writer.last_block
+        last = self.writer.standing.last_block
         return ChainHead(0, 0, journal.GENESIS) if last is None else _head_at(last)
 
     def block(self, number: int) -> ChainHead:
         """A committed block as the chain's head was right after it."""
-        found = self.writer.recent.get(number % GROUP_MAX)
+        found = self.writer.standing.recent.get(number % GROUP_MAX)
         if found is None or found.block != number:
             with self.database.transaction() as connection:
                 found = store.read_block(connection, number)
@@ -257,7 +257,7 @@ class Ledger:
 
     def open_window(self) -> Day:
         """The business date that a transfer received now would get."""
-        return self.writer.windows.open_at(self._clock.now())
+        return self.writer.standing.windows.open_at(self._clock.now())
 
     def close_window(self, day: Day) -> Window:
         """Close a business date and all before it; closing it again gives the same window.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ledger.engine import Sealed
     from ledger.journal import Block
     from ledger.rows.store import JournalRows
-    from ledger.store import Connection
+    from ledger.store import Connection, Database
     from ledger.transaction import Transaction, Unit
 
     Rows = npt.NDArray[np.void]
@@ -90,6 +90,11 @@ class Group:
     def is_cut(self) -> bool:
         """True where its connection to the database has died."""
         return self.connection is not None and self.connection.invalidated
+
+    def begin(self, database: Database) -> Connection:
+        """Open its database transaction."""
+        self.connection = self.commit.enter_context(database.writing())
+        return self.connection
 
     def take(self, rows: Rows, document: bytes) -> None:
         """A unit's posted rows and its document."""

@@ -6,7 +6,6 @@ block is there or it is not. Where it is not, the balances are rebuilt from the 
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -14,16 +13,8 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from ledger import store
-from ledger.errors import (
-    DatabaseAway,
-    DatabaseDamaged,
-    DiskFailed,
-    LeaseLost,
-    NotWritten,
-    OutcomeUnknown,
-    StorageError,
-    UnitFailed,
-)
+from ledger.broken import is_final
+from ledger.errors import LeaseLost, StorageError
 from ledger.opening import start
 from ledger.tail import check_last
 from ledger.windows import CutOff, Windows
@@ -31,18 +22,14 @@ from ledger.windows import CutOff, Windows
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from ledger.broken import Broken
     from ledger.engine import Engine
     from ledger.group import Group
     from ledger.journal import Block
     from ledger.lease import Lease
     from ledger.opening import Start
     from ledger.store import Database
-    from ledger.transaction import Unit
 
-FAULTS_MAX: Final = 1000
-"""Documents at fault that are remembered; past that the memory starts afresh."""
-ANSWER_SECONDS_MAX: Final = 5
-"""How long those who wait for an answer wait for a database that is away."""
 _PAUSE_SECONDS_MIN: Final = 0.02
 _PAUSE_SECONDS_MAX: Final = 1.0
 
@@ -67,65 +54,6 @@ def state_of(database: Database, cut_off: CutOff) -> State:
         check_last(connection, last)
         engine, started = start(connection, last)
     return State(engine, windows, last, started)
-
-
-class Behind(BaseException):
-    """The commit before failed: no plan may catch this and go on."""
-
-
-@dataclass(slots=True)
-class Broken:
-    """A group that did not end well, and why."""
-
-    group: Group
-    error: BaseException
-
-    @property
-    def for_good(self) -> bool:
-        """True where this process must not go on: what the disk holds is not known, or another server writes."""
-        return is_final(self.error) or not isinstance(self.error, (Exception, Behind))
-
-    @property
-    def is_a_fault(self) -> bool:
-        """True where this software is at fault, not the database."""
-        return isinstance(self.error, Exception) and not isinstance(self.error, StorageError)
-
-    def fail(self, why: BaseException) -> None:
-        """Tell its units that they are not in the journal; the one at fault, where it is known, that it is at fault."""
-        again = NotWritten(f"a commit failed ({why}): nothing of this was written, send it again")
-        again.__cause__ = why
-        self.group.answers = [again] * len(self.group.taken)
-        if self.group.culprit is not None:
-            said = f"this cannot be written ({type(self.error).__name__}: {self.error}): keep it, and ask for help"
-            failed = UnitFailed(said)
-            failed.__cause__ = self.error
-            self.group.answers[self.group.taken.index(self.group.culprit)] = failed
-        self.group.resolve()
-
-
-class Faults:
-    """Documents that this process cannot write: the same bytes again are refused at once, and cost nobody else a try."""
-
-    def __init__(self) -> None:
-        self._errors: dict[bytes, UnitFailed] = {}
-
-    def check(self, unit: Unit) -> None:
-        """Raise UnitFailed for bytes that are known to fail."""
-        if self._errors and unit.document:
-            error = self._errors.get(hashlib.sha256(unit.document).digest())
-            if error is not None:
-                raise error
-
-    def note(self, broken: Broken) -> None:
-        """Remember the unit at fault, where it is known and has a document."""
-        culprit = broken.group.culprit
-        if culprit is None or not culprit.unit.document:
-            return
-        error = culprit.answer.exception()
-        if isinstance(error, UnitFailed):
-            if len(self._errors) >= FAULTS_MAX:
-                self._errors.clear()
-            self._errors[hashlib.sha256(culprit.unit.document).digest()] = error
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,23 +104,3 @@ class Recovery:
             raise LeaseLost(f"block {found.block} was written by another server: this one has stopped")
         _log.warning("commit looked for", block=sent.block.block, written=found is not None)
         return found is not None
-
-
-def is_final(error: BaseException) -> bool:
-    """True for what no waiting mends."""
-    return isinstance(error, (LeaseLost, DiskFailed, DatabaseDamaged))
-
-
-def unknown(why: BaseException) -> OutcomeUnknown:
-    """What is said to those who cannot be kept waiting any longer."""
-    return OutcomeUnknown(
-        f"the database went away in the middle of a commit ({why}): whether this was written is known once it is back; "
-        "send the same again then"
-    )
-
-
-def gone(why: BaseException) -> DatabaseAway:
-    """What is said to those who come while the database takes no writes."""
-    return DatabaseAway(
-        f"nothing of this was begun: {why}; the ledger goes on by itself, come back in a moment"
-    )

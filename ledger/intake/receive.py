@@ -117,7 +117,7 @@ class Intake:
         self._changes = Changes(ledger.database)
         self._blocked = Remembered(BLOCKS, self._read_blocks)
         self.intents = Intents(self._open_intents())
-        ledger.writer.undone.append(self._forget)
+        ledger.writer.standing.undone.append(self._forget)
 
     def _open_intents(self) -> list[quarantine.QuarantineRow]:
         with self._ledger.database.transaction() as connection:

@@ -48,7 +48,7 @@ class _Capture:
         return ()
 
     def settle(self, _posted: PostedRows, tx: Transaction) -> tuple[Snapshot, UnixMs]:
-        return Snapshot(self.writer.engine.keep(), tx.block - 1, tx.head), tx.received_at
+        return Snapshot(self.writer.standing.engine.keep(), tx.block - 1, tx.head), tx.received_at
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ class Snapshotter:
         self._newest = newest
         self._taking = threading.Lock()
         self._thread: threading.Thread | None = None
-        writer.committed = self.note
+        writer.standing.committed = self.note
 
     def note(self, position: int) -> None:
         """Hear up to which position the journal goes; takes a snapshot, by a thread of its own, where one is due."""

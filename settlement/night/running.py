@@ -177,7 +177,7 @@ class Night:
         return self._rules or city_rails(self._desk.rulebook)
 
     def _is_closed(self, business_date: Day) -> bool:
-        last = self._ledger.writer.windows.last_closed
+        last = self._ledger.writer.standing.windows.last_closed
         return last is not None and last >= business_date
 
     def write_files(self, business_date: Day) -> list[Path]:

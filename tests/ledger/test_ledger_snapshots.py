@@ -66,7 +66,7 @@ def test_law_08_a_start_from_a_snapshot_and_the_tail_knows_what_a_whole_replay_d
         assert ledger.snapshot() == 11
         ledger.post([transfer(amount=5, uid=0x0402, tmc=1)])
         ledger.writer.close()  # no snapshot at the end: as after a crash
-        ledger.writer._refusing.__cause__ = KeyError("crash")  # type: ignore[union-attr]
+        ledger.writer._backlog.refusing.__cause__ = KeyError("crash")  # type: ignore[union-attr]
         balances = ledger.balances()
     with Ledger.open(url, clock) as again:
         assert (again.started.snapshot, again.started.replayed, again.started.passed_over) == (11, 1, ())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import text
 
-from ledger import group, writer
+from ledger import backlog, group
 from ledger.book import Ledger
 from ledger.errors import (
     AccountUnknown,
@@ -215,7 +215,7 @@ def assert_costs_one_more_try(url: str, clock: SetClock, poison: Plain) -> None:
 
 def test_units_that_remember_are_told_to_forget_what_was_not_written(file_ledger: Ledger) -> None:
     forgotten: list[int] = []
-    file_ledger.writer.undone.append(lambda: forgotten.append(file_ledger.head().position))
+    file_ledger.writer.standing.undone.append(lambda: forgotten.append(file_ledger.head().position))
     file_ledger.post([transfer()])
     assert forgotten == []
     with pytest.raises(UnitFailed):
@@ -226,7 +226,7 @@ def test_units_that_remember_are_told_to_forget_what_was_not_written(file_ledger
 def test_a_full_queue_is_said_early(
     sqlite_url: str, clock: SetClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer, "QUEUE_MAX", 2)
+    monkeypatch.setattr(backlog, "QUEUE_MAX", 2)
     with Ledger.open(sqlite_url, clock) as ledger:
         gate = Gate(ledger)
         accepted = [ledger.writer.submit(Plain([transfer()])) for _ in range(2)]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import ledger.store
-from ledger import journal, opening
+from ledger import committing, journal, opening
 from ledger.engine import Engine
 from ledger.intake import batch_unit, deciding, receive
 from ledger.intake.assess import Assessor
@@ -50,13 +50,13 @@ def _early() -> Iterator[None]:
 
 @broken("a commit that fails is answered as if it had not")
 def _failed() -> Iterator[None]:
-    was = Writer._write
+    was = committing.write
 
-    def write(self: Writer, group: Any) -> None:
+    def write(group: Any, database: Any) -> None:
         with suppress(Exception):
-            was(self, group)
+            was(group, database)
 
-    with instead(Writer, "_write", write):
+    with instead(committing, "write", write):
         yield
 
 

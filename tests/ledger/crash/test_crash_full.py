@@ -122,7 +122,7 @@ def until_stopped(ledger: Ledger, rows: Any) -> tuple[int, StorageError]:
 def test_a_full_disk_under_the_log_of_postgresql_harms_no_answered_transfer_and_the_ledger_goes_on_once_it_has_room(
     small_log: Cluster, wal_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ledger.writer.ANSWER_SECONDS_MAX", 0.5)
+    monkeypatch.setattr("ledger.mending.ANSWER_SECONDS_MAX", 0.5)
     with Ledger.open(small_log.ledger(), SystemClock()) as ledger:
         ballast = fill_up(wal_disk)
         answered, said = until_stopped(ledger, fares(BATCH))

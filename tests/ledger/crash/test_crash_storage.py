@@ -62,7 +62,7 @@ def fill_up(folder: Path) -> Path:
 def test_a_full_disk_is_said_to_be_full_and_the_ledger_goes_on_once_it_has_room(
     small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ledger.writer.ANSWER_SECONDS_MAX", 0.2)
+    monkeypatch.setattr("ledger.mending.ANSWER_SECONDS_MAX", 0.2)
     url = file_ledger(small_disk, 0)
     with Ledger.open(url, SystemClock()) as ledger:
         ledger.post([transfer(CASH, PURSE, 5, uid=1, tmc=1)])
@@ -163,7 +163,7 @@ def cut_off(cluster: Cluster, name: str) -> None:
 def test_a_postgresql_that_takes_no_writes_refuses_them_in_a_sentence_and_is_used_again(
     cluster: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ledger.writer.ANSWER_SECONDS_MAX", 0.2)
+    monkeypatch.setattr("ledger.mending.ANSWER_SECONDS_MAX", 0.2)
     url = cluster.ledger()
     with Ledger.open(url, SystemClock()) as ledger:
         ledger.post([transfer(CASH, PURSE, 5, uid=1, tmc=1)])

@@ -17,7 +17,7 @@ from hebat.wiring import City
 from keys.clock import SystemClock
 from ledger.book import Ledger
 from ledger.errors import NotWritten, StorageError
-from ledger.recovery import ANSWER_SECONDS_MAX
+from ledger.mending import ANSWER_SECONDS_MAX
 from tests.ledger.crash.traffic import make_traffic, place
 from tests.ledger.crash.wire import Cut, Message, Plan, Wire
 from tests.ledger.desk import NOON
@@ -99,7 +99,7 @@ def test_the_wire_may_be_cut_at_every_message_of_a_commit(wire: Wire, wired: Led
 def test_a_database_that_is_away_is_said_to_be_and_the_ledger_goes_on_once_it_is_back(
     cluster: Cluster, wire: Wire, wired: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ledger.writer.ANSWER_SECONDS_MAX", 0.3)
+    monkeypatch.setattr("ledger.mending.ANSWER_SECONDS_MAX", 0.3)
     wire.closed = True
     wire.cut_all()
     began = time.monotonic()
@@ -130,7 +130,7 @@ def patiently(ledger: Ledger, one: Any) -> Any:
 def test_an_unknown_outcome_is_said_to_be_unknown_while_the_database_is_away(
     wire: Wire, wired: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ledger.writer.ANSWER_SECONDS_MAX", 0.3)
+    monkeypatch.setattr("ledger.mending.ANSWER_SECONDS_MAX", 0.3)
 
     def close_at_commit(message: Message) -> bool:
         wire.closed = wire.closed or message.commits
