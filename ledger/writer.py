@@ -7,7 +7,7 @@ makes it durable (law 4), a refusal too: it may rest on what another unit did. R
 On PostgreSQL, where one connection is one processor core, two large groups are written at once, each over a connection of its own.
 The second sends the rows of its journal only, whose keys are its own, commits once the first has, and is rolled back where that fails.
 
-A commit that fails undoes what was prepared behind it. What became of it is looked up in the database (`ledger.recovery`): it is in
+A commit that fails undoes what was prepared behind it. What became of it is looked up in the database (`ledger.mending`): it is in
 the journal and its answers are given, or it is not and its units may be sent again. Then the writer goes on, with balances as the journal
 has them. A failed sync, a lost lease and a damaged journal stop it for good.
 """
