@@ -13,18 +13,20 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from ledger.balance import NOTHING
 from ledger.chart import describe
-from ledger.engine import NOTHING, Engine
+from ledger.engine import Engine
 from ledger.errors import DatabaseDamaged
+from ledger.kept import compare_kept
 from ledger.rows.store import read_rows
 from ledger.snapshots import store as snapshots
-from ledger.verify import compare_kept
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from ledger.balance import Balance
     from ledger.chart import AccountId
-    from ledger.engine import Balance, Kept
+    from ledger.kept import Kept
     from ledger.snapshots.store import SnapshotRow
     from ledger.store import Connection
     from ledger.transaction import PostedRows, Transaction

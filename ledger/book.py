@@ -35,8 +35,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from keys.clock import Clock, Day
+    from ledger.balance import Balance
     from ledger.chart import AccountId
-    from ledger.engine import Balance, Engine
+    from ledger.engine import Engine
     from ledger.expiry import Hold
     from ledger.journal import Block
     from ledger.lease import Lease
@@ -164,7 +165,7 @@ class Ledger:
         Not `whole`: from where the last rebuild left off. The position as of which they are equal; raises DatabaseDamaged, naming an
         account, where they are not.
         """
-        position, balances = self._engine.committed_balances()
+        position, balances = self._engine.committed.balances()
         with self.database.transaction() as connection:
             newest = compare(connection, position, balances, whole=whole)
         if newest is not None:
@@ -188,7 +189,7 @@ class Ledger:
 
     def balance(self, account: AccountId) -> Balance:
         """An account's four sums, as of the last commit."""
-        return self._engine.committed(account)
+        return self._engine.committed.balance(account)
 
     def is_pending(self, hold: int) -> bool:
         """True where the hold at a position is neither posted nor voided."""
@@ -200,7 +201,7 @@ class Ledger:
 
     def rules(self, account: AccountId) -> AccountRules:
         """An account's flags and limits, as of the last commit."""
-        return self._engine.committed_rules(account)
+        return self._engine.committed.rules(account)
 
     def change_rules(self, account: AccountId, rules: AccountRules) -> Posted:
         """Give an account these flags and limits from here on; in the journal when this returns."""
@@ -208,17 +209,17 @@ class Ledger:
 
     def balances(self) -> dict[AccountId, Balance]:
         """All accounts that a transfer has moved, as of one commit."""
-        return self._engine.committed_balances()[1]
+        return self._engine.committed.balances()[1]
 
     def balances_at(self) -> tuple[int, dict[AccountId, Balance]]:
         """The same, and the last position of that commit."""
-        return self._engine.committed_balances()
+        return self._engine.committed.balances()
 
     def trial_balance(self) -> TrialBalance:
         """Sums by kind of account, as of one commit."""
         lines = (
             TrialLine(Code(code), count, Sen(debits), Sen(credits_), Sen(pending))
-            for code, count, (debits, credits_, pending, _) in self._engine.committed_totals()
+            for code, count, (debits, credits_, pending, _) in self._engine.committed.totals()
         )
         return TrialBalance(tuple(lines))
 

@@ -5,9 +5,6 @@ State is a function of the journal (law 8): feeding the journal's rows to a fres
 
 from __future__ import annotations
 
-import threading
-import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
@@ -15,12 +12,14 @@ import numpy as np
 from keys.clock import UnixMs
 from keys.money import Sen
 from ledger import cells, kernel, places, streams
-from ledger.chart import DEBIT_NORMAL, AccountId, Code, split
-from ledger.columns import Columns, reserved
+from ledger.balance import NOTHING, Balance, by_account
+from ledger.chart import AccountId
+from ledger.columns import Columns
+from ledger.committed import Committed, Sealed
 from ledger.errors import DatabaseDamaged
 from ledger.expiry import Expiries, Hold
-from ledger.refusals import CODE_SHIFT
-from ledger.rules import AccountRules, default_rules, rules_of
+from ledger.kept import Kept
+from ledger.rules import AccountRules, default_rules
 from ledger.transfer import ROW, Flag, Freshness, Result
 
 if TYPE_CHECKING:
@@ -32,29 +31,7 @@ if TYPE_CHECKING:
     Rows = npt.NDArray[np.void]
 
 
-@dataclass(frozen=True, slots=True)
-class Balance:
-    """The four sums of an account, in sen."""
-
-    debits_posted: Sen = Sen(0)
-    credits_posted: Sen = Sen(0)
-    debits_pending: Sen = Sen(0)
-    credits_pending: Sen = Sen(0)
-
-    def net(self, account: AccountId) -> Sen:
-        """What the account holds by its normal side: debits less credits for an asset, the reverse otherwise."""
-        net = self.debits_posted - self.credits_posted
-        return Sen(net if split(account).code in DEBIT_NORMAL else -net)
-
-
-NOTHING: Final = Balance()
-_DEFAULT_RULES: Final = np.array(
-    [rules_of(Code(code)).packed() if code in set(Code) else 0 for code in range(128)], np.int64
-)
 _LIVE: Final = slice(cells.DEBITS_POSTED, cells.DEBITS_POSTED + cells.SUMS)
-_COPIES_MAX: Final = 8
-_HALF: Final = 32
-_LOW_HALF: Final = (1 << _HALF) - 1
 HOLDS_REMEMBERED: Final = 1 << 16
 """How many resolved holds are at least remembered: an older one is HOLD_UNKNOWN instead of HOLD_NOT_PENDING."""
 
@@ -74,23 +51,6 @@ class Applied(NamedTuple):
     balances: Integers
 
 
-class Sealed(NamedTuple):
-    """What the batches of one commit moved: rows of accounts, and what readers are to see of each (n, 5) as of a position."""
-
-    touched: Integers
-    shown: Integers
-    position: int
-
-
-class Kept(NamedTuple):
-    """All that an engine knows as of a position: rows of accounts, of holds and of streams (`ledger.kernel` has the columns)."""
-
-    position: int
-    accounts: Integers
-    holds: Integers
-    streams: Integers
-
-
 class Engine:
     """Balances of all accounts, the holds on them, and the newest counters of cards and terminals.
 
@@ -102,13 +62,10 @@ class Engine:
         self._accounts = Columns(cells.ACCOUNT_WIDTH)
         self._holds = Columns(cells.HOLD_WIDTH)
         self._streams = Columns(streams.STREAM_WIDTH)
-        self._committed = reserved(cells.COMMITTED_WIDTH)
+        self.committed = Committed(self._accounts)
         self._expiries = Expiries()
         self._touched: list[Integers] = []
-        self._publishing = threading.Lock()
-        self._published = 0
         self.next_position = 1
-        self.committed_position = 0
 
     def apply(self, rows: Rows) -> Applied:
         """Apply a batch (ROW) in order. Live balances move at once, committed ones at `publish`."""
@@ -139,11 +96,7 @@ class Engine:
         if held:
             self._forget_holds()
             self._holds.reserve(held)
-        if len(self._committed) < len(self._accounts.view.rows):
-            grown = np.zeros((len(self._accounts.view.rows), cells.COMMITTED_WIDTH), np.int64)
-            with self._publishing:
-                grown[: len(self._committed)] = self._committed
-                self._committed = grown
+        self.committed.reserve()
 
     def _forget_holds(self) -> None:
         """Drop resolved holds once they are most of the table: memory stays flat, and the last ones are remembered."""
@@ -164,12 +117,7 @@ class Engine:
 
     def publish(self, sealed: Sealed | None = None) -> None:
         """Show readers what was sealed (all that was applied, where nothing is named): called once it is durable, by any thread."""
-        touched, shown, position = self.seal() if sealed is None else sealed
-        with self._publishing:
-            self._published += 1  # odd while sums move: a reader that copies all of them looks twice
-            kernel.publish(self._committed, touched, shown)
-            self.committed_position = position
-            self._published += 1
+        self.committed.publish(self.seal() if sealed is None else sealed)
 
     def replay(self, rows: Rows) -> None:
         """Apply rows that the journal holds; raises DatabaseDamaged where one of them does not post as it did."""
@@ -186,19 +134,9 @@ class Engine:
             )
 
     def keep(self) -> Kept:
-        """All that is known now, as a copy; for the thread that applies, between two commits.
-
-        What only refused rows opened is no part of it: a replay does not see those.
-        """
-        accounts, holds, counters = self._accounts.used, self._holds.used, self._streams.used
-        codes = accounts[:, places.KEY] >> CODE_SHIFT
-        moved = accounts[:, _LIVE].any(axis=1) | (accounts[:, cells.RULES] != _DEFAULT_RULES[codes])
-        return Kept(
-            self.next_position - 1,
-            accounts[moved | (accounts[:, cells.MONTH] != 0)],
-            holds[holds[:, cells.STATE] != 0],
-            counters[counters[:, streams.BITMAP] != 0],
-        )
+        """All that is known now, as a copy; for the thread that applies, between two commits."""
+        rows = (self._accounts.used, self._holds.used, self._streams.used)
+        return Kept.of(self.next_position - 1, *rows)
 
     @classmethod
     def of(cls, kept: Kept) -> Engine:
@@ -213,8 +151,7 @@ class Engine:
     def _show_all(self) -> None:
         """Everything is committed, and what of it runs out is known."""
         self._reserve(np.zeros(0, ROW))
-        self._committed[1 : len(self._accounts) + 1] = self._accounts.used[:, _SHOWN]
-        self.committed_position = self.next_position - 1
+        self.committed.show_all(self.next_position - 1)
         self._expiries.restore(self._holds.used)
 
     def balance(self, account: AccountId) -> Balance:
@@ -225,73 +162,12 @@ class Engine:
     def balances(self) -> dict[AccountId, Balance]:
         """The live sums of all accounts that something has moved, by number."""
         used = self._accounts.used
-        return _named(used[:, places.KEY], used[:, _LIVE])
+        return by_account(used[:, places.KEY], used[:, _LIVE])
 
     def rules(self, account: AccountId) -> AccountRules:
         """The live rules of an account: the writer's view."""
         row = self._accounts.view.at(account)
         return default_rules(account) if row is None else AccountRules.unpacked(int(row[cells.RULES]))
-
-    def committed(self, account: AccountId) -> Balance:
-        """The committed sums of an account, for any thread."""
-        row = self._row(account)
-        return NOTHING if row is None else Balance(*map(Sen, row[: cells.SUMS]))
-
-    def committed_rules(self, account: AccountId) -> AccountRules:
-        """The committed rules of an account, for any thread."""
-        row = self._row(account)
-        # Sums and rules of zero: opened, and nothing committed yet, or nothing at all; a kind's own rules hold in both cases but one.
-        return (
-            default_rules(account) if row is None or not any(row) else AccountRules.unpacked(row[cells.SUMS])
-        )
-
-    def _row(self, account: AccountId) -> list[int] | None:
-        """What readers see of an account: its committed columns, taken at one moment."""
-        view = self._accounts.view
-        at = places.row_of(*view, account)
-        row: list[int] | None = self._committed[at].tolist() if at else None
-        return row
-
-    def committed_columns(self) -> tuple[int, Integers, Integers]:
-        """A position, all account numbers, and their four sums (n, 4) as of exactly there, for any thread.
-
-        The writer is not kept waiting, unless it commits so often that no copy comes between eight commits.
-        """
-        for _ in range(_COPIES_MAX):
-            before = self._published
-            if before % 2 == 0:
-                copied = self._copied()
-                if self._published == before:
-                    return copied
-            time.sleep(0)
-        with self._publishing:
-            return self._copied()
-
-    def _copied(self) -> tuple[int, Integers, Integers]:
-        rows, committed, position = self._accounts.view.rows, self._committed, self.committed_position
-        count = int(rows[0, places.USED]) + 1
-        count = min(count, len(committed))
-        return position, rows[1:count, places.KEY].copy(), committed[1:count, : cells.SUMS].copy()
-
-    def committed_totals(self) -> list[tuple[int, int, list[int]]]:
-        """Of each kind of account that something has moved: code, how many, and their four sums, as of one commit, for any thread."""
-        _, numbers, sums = self.committed_columns()
-        moved = sums.any(axis=1)
-        codes, sums = numbers[moved] >> CODE_SHIFT, sums[moved]
-        found = []
-        for code in np.unique(codes).tolist():
-            mine = sums[codes == code]
-            # In two halves: sums of single accounts fit 64 bits, those of many might not.
-            high, low = (mine >> _HALF).sum(axis=0).tolist(), (mine & _LOW_HALF).sum(axis=0).tolist()
-            found.append(
-                (code, len(mine), [(one << _HALF) + other for one, other in zip(high, low, strict=True)])
-            )
-        return found
-
-    def committed_balances(self) -> tuple[int, dict[AccountId, Balance]]:
-        """A position, and the sums of all accounts as of exactly there, for any thread."""
-        position, numbers, sums = self.committed_columns()
-        return position, _named(numbers, sums)
 
     def pending(self, position: int) -> bool:
         """True where the hold at a position is neither posted nor voided."""
@@ -329,19 +205,6 @@ class Engine:
         for names, counters in ((uids, tmcs), (-terminals, sequences)):
             streams.freshness_of_all(*self._streams.view, names, counters, found)
         return found
-
-
-_SHOWN: Final = slice(cells.DEBITS_POSTED, cells.DEBITS_POSTED + cells.COMMITTED_WIDTH)
-
-
-def _named(numbers: Integers, sums: Integers) -> dict[AccountId, Balance]:
-    """Accounts that something has moved, in order of number."""
-    moved = np.flatnonzero(sums.any(axis=1))
-    order = moved[np.argsort(numbers[moved])]
-    return {
-        AccountId(number): Balance(*map(Sen, four))
-        for number, four in zip(numbers[order].tolist(), sums[order].tolist(), strict=True)
-    }
 
 
 def warm() -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from ledger.engine import Sealed
+    from ledger.committed import Sealed
     from ledger.journal import Block
     from ledger.rows.store import JournalRows
     from ledger.store import Connection, Database

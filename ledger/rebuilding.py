@@ -14,11 +14,11 @@ from ledger.errors import DatabaseDamaged
 from ledger.history import store as history
 from ledger.history.indexing import index
 from ledger.history.store import Marks
+from ledger.kept import compare_kept
 from ledger.lease import take
 from ledger.snapshots import store as snapshots
 from ledger.snapshots.form import Snapshot
 from ledger.snapshots.taking import write_now
-from ledger.verify import compare_kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol, overload
 
 from ledger import journal
+from ledger.balance import NOTHING, Balance
 from ledger.bulk.gathered import Gathered
-from ledger.engine import NOTHING, Balance
 from ledger.transfer import Freshness, Result
 
 if TYPE_CHECKING:

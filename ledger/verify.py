@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from keys.money import Sen
-from ledger import cells, journal, store
-from ledger.chart import AccountId, describe, split
-from ledger.engine import Balance, Engine
+from ledger import journal, store
+from ledger.engine import Engine
 from ledger.errors import DatabaseDamaged, DatabaseMissing, LedgerError, StorageError
+from ledger.kept import compare_kept
 from ledger.snapshots import store as snapshots
 from ledger.transfer import ROW
 from ledger.windows import closing_document
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from keys.clock import Day
-    from ledger.engine import Kept
     from ledger.journal import Block
     from ledger.store import Connection, Database
 
@@ -210,49 +209,6 @@ class _Walk:
             accounts=len(balances), moved=Sen(self._moved), head=before.digest if before else journal.GENESIS,
             snapshot=self._snapshots[-1].position if self._snapshots else None,
         )  # fmt: skip
-
-
-def compare_kept(kept: Kept, rebuilt: Kept) -> None:
-    """Balances, holds and counters of a snapshot against those that the journal gives; DatabaseDamaged names what differs."""
-    stored, given = (dict(_sums_of(one.accounts)) for one in (kept, rebuilt))
-    for number in sorted(stored.keys() | given.keys()):
-        if stored.get(number) != given.get(number):
-            raise DatabaseDamaged(
-                f"{describe(AccountId(number))} (partition {split(AccountId(number)).partition}) has another balance in the snapshot "
-                f"than its journal gives at position {kept.position}: restore from backup"
-            )
-    for what, of in (("rules or limits", _rules), ("holds", _pending), ("counters", _counters)):
-        mine, theirs = of(kept), of(rebuilt)
-        if mine.shape != theirs.shape or (mine != theirs).any():
-            raise DatabaseDamaged(
-                f"the snapshot as of position {kept.position} has other {what} than its journal gives: restore from backup"
-            )
-
-
-def _rules(kept: Kept) -> Integers:
-    """Accounts whole: their rules, and what counts for the limit of a month; an engine keeps those alone that rows have touched."""
-    return _used(kept.accounts)
-
-
-def _pending(kept: Kept) -> Integers:
-    """Holds that wait; which of the others are still remembered, no journal says."""
-    return _used(kept.holds[kept.holds[:, cells.STATE] == cells.HOLD_PENDING])
-
-
-def _counters(kept: Kept) -> Integers:
-    return _used(kept.streams)
-
-
-def _used(rows: Integers) -> Integers:
-    """Rows that say something, in order of their keys: what was taken back again leaves an empty one behind."""
-    rows = rows[rows[:, 1:].any(axis=1)]
-    return rows[np.argsort(rows[:, 0])]
-
-
-def _sums_of(accounts: Integers) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """The four sums of each account that something has moved; that an account is there says nothing by itself."""
-    for number, *sums in _used(accounts[:, : len(Balance.__slots__) + 1]).tolist():
-        yield number, tuple(sums)
 
 
 _WRONG: Final = {

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from hebat.issuing import Issued
     from hebat.simulate.field import Committed, Truth
+    from ledger.balance import Balance
     from ledger.book import Ledger
-    from ledger.engine import Balance
     from ledger.journal import Block, Rows
     from ledger.qris.classes import MerchantClass
 

@@ -20,9 +20,9 @@ from ledger.problems import BAD_REQUEST
 if TYPE_CHECKING:
     from fastapi.responses import Response
 
+    from ledger.balance import Balance
     from ledger.book import Ledger
     from ledger.clients.scopes import Client
-    from ledger.engine import Balance
     from ledger.http.api import Guard
     from ledger.http.front import HotRoutes
 

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ledger import tables
+from ledger.balance import NOTHING, Balance
 from ledger.chart import AccountId, describe
-from ledger.engine import NOTHING, Balance, Engine
+from ledger.engine import Engine
 from ledger.errors import DatabaseDamaged, ExportDamaged, ExportRefused, StorageError
 from ledger.exports import frames, manifest, store
 from ledger.exports.sending import BALANCES

@@ -13,8 +13,8 @@ import numpy as np
 
 from keys.clock import Day, UnixMs
 from keys.money import Sen
+from ledger.balance import Balance
 from ledger.chart import AccountId, split
-from ledger.engine import Balance
 from ledger.errors import CursorInvalid
 from ledger.history import store
 from ledger.history.blocks import last_of_day, last_received

@@ -9,7 +9,7 @@ from ledger.orders.order import Act
 from ledger.problems import NOT_POSTED, SHORT
 
 if TYPE_CHECKING:
-    from ledger.engine import Balance
+    from ledger.balance import Balance
     from ledger.orders.order import Order
     from ledger.problems import Problem
     from ledger.transaction import Transaction

@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ledger.engine import Engine, Kept
+from ledger.engine import Engine
 from ledger.errors import DatabaseDamaged
+from ledger.kept import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

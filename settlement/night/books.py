@@ -17,8 +17,8 @@ from settlement.store import settlements
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from ledger.balance import Balance
     from ledger.chart import AccountId
-    from ledger.engine import Balance
     from ledger.store import Connection, Window
     from settlement.kept import Settlement
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from hebat.schema import TABLES
 from keys.clock import Day, UnixMs
+from ledger.balance import NOTHING, Balance
 from ledger.book import Ledger
 from ledger.chart import AccountId, Code, Partition, account_id
-from ledger.engine import NOTHING, Balance
 from ledger.errors import AccountUnknown, CursorInvalid
 from ledger.history import pages, store
 from ledger.history.book import LINES_MAX, History, Line

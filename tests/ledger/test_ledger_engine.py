@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from ledger.balance import NOTHING, Balance
 from ledger.chart import Code, Partition, account_id
-from ledger.engine import NOTHING, Balance, Engine, warm
+from ledger.engine import Engine, warm
 from ledger.errors import DatabaseDamaged
 from ledger.transfer import Flag, Freshness, Result
 from tests.ledger.applied import outcomes_of, results, rows
@@ -99,7 +100,7 @@ def test_law_08_an_engine_fed_with_the_journal_equals_the_one_that_wrote_it(made
         assert sorted(mine.tolist()) == sorted(theirs.tolist())
     # And so does one that goes on from what another kept.
     again = Engine.of(live.keep())
-    assert (again.balances(), again.committed_balances()) == (
+    assert (again.balances(), again.committed.balances()) == (
         live.balances(),
         (live.next_position - 1, live.balances()),
     )
@@ -251,7 +252,7 @@ def test_growth_loses_nothing() -> None:
             )
         )
     engine.publish()
-    assert [engine.committed(purse).debits_pending for purse in purses] == list(range(1, count + 1))
+    assert [engine.committed.balance(purse).debits_pending for purse in purses] == list(range(1, count + 1))
     assert all(engine.pending(position) for position in range(1, count + 1))
     assert engine.freshness(uid=0x04000000000000, tmc=1) is Freshness.SEEN
     assert engine.balance(OPERATOR).credits_pending == sum(range(1, count + 1))
@@ -260,11 +261,11 @@ def test_growth_loses_nothing() -> None:
 def test_readers_see_what_is_published_and_no_more() -> None:
     engine = Engine()
     engine.apply(rows(transfer(amount=7)))
-    assert engine.committed(PURSE) == NOTHING
-    assert engine.committed_balances() == (0, {})
+    assert engine.committed.balance(PURSE) == NOTHING
+    assert engine.committed.balances() == (0, {})
     engine.publish()
-    assert engine.committed(PURSE).debits_posted == 7
-    position, balances = engine.committed_balances()
+    assert engine.committed.balance(PURSE).debits_posted == 7
+    position, balances = engine.committed.balances()
     assert (position, set(balances)) == (1, {PURSE, OPERATOR})
 
 
@@ -280,7 +281,7 @@ def test_totals_by_kind_of_account_are_the_sums_of_its_balances(made: list[Rows]
         line = expected.setdefault(account >> 56, [0] * 5)
         for at, value in enumerate((1, *dataclasses.astuple(balance))):
             line[at] += value
-    assert engine.committed_totals() == [(code, line[0], line[1:]) for code, line in sorted(expected.items())]
+    assert engine.committed.totals() == [(code, line[0], line[1:]) for code, line in sorted(expected.items())]
 
 
 def test_totals_go_beyond_64_bits() -> None:
@@ -292,7 +293,7 @@ def test_totals_go_beyond_64_bits() -> None:
         Result.POSTED
     }
     engine.publish()
-    assert engine.committed_totals()[0] == (Code.PURSE, 5, [0, 5 * SUM_MAX, 0, 0])
+    assert engine.committed.totals()[0] == (Code.PURSE, 5, [0, 5 * SUM_MAX, 0, 0])
 
 
 def test_replay_names_the_position_that_does_not_post() -> None:

@@ -70,7 +70,7 @@ def test_all_balances_at_once_are_those_of_one_commit(  # while another thread p
 
     def look(reader: int) -> Callable[[], None]:
         def at_once() -> None:
-            position, _, sums = engine.committed_columns()
+            position, _, sums = engine.committed.columns()
             assert sums[:, (0, 2)].sum() == sums[:, (1, 3)].sum() == position
             assert position >= last[reader]
             last[reader] = position
@@ -87,9 +87,9 @@ def test_all_balances_at_once_are_those_of_one_commit(  # while another thread p
             publisher.start()
             publisher.join()
     readers.stop()
-    assert engine.committed_position == 59 * batch
+    assert engine.committed.position == 59 * batch
     engine.publish(sealed.pop())
-    position, numbers, sums = engine.committed_columns()
+    position, numbers, sums = engine.committed.columns()
     assert (position, len(numbers), int(sums.sum())) == (60 * batch, 60 * batch + 1, 120 * batch)
 
 
@@ -99,7 +99,7 @@ def test_a_balance_is_that_of_one_commit_and_never_goes_back() -> None:
     last = [0]
 
     def look() -> None:
-        found = engine.committed(PURSE)
+        found = engine.committed.balance(PURSE)
         four = {found.debits_posted, found.credits_posted, found.debits_pending, found.credits_pending}
         assert len(four) == 1
         assert found.debits_posted >= last[0]
@@ -119,7 +119,7 @@ def test_a_balance_is_that_of_one_commit_and_never_goes_back() -> None:
         engine.apply(each)
         engine.publish()
     reader.stop()
-    assert engine.committed(PURSE).debits_posted == 3000
+    assert engine.committed.balance(PURSE).debits_posted == 3000
 
 
 def test_readers_of_a_ledger_see_whole_commits_while_it_posts(ledger: Ledger) -> None:

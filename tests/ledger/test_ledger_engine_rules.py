@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from keys.clock import CITY, Day, day_of, moment
 from keys.money import Rupiah, Sen, sen_of
+from ledger.balance import Balance
 from ledger.book import Ledger
 from ledger.chart import Code, Partition, account_id
-from ledger.engine import Balance, Engine
+from ledger.engine import Engine
 from ledger.errors import TransferInvalid
 from ledger.journal import rows_of
 from ledger.refusals import month_of

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keys.clock import UnixMs
+from ledger.balance import Balance
 from ledger.book import Ledger
-from ledger.engine import HOLDS_REMEMBERED, Balance, Engine
+from ledger.engine import HOLDS_REMEMBERED, Engine
 from ledger.expiry import GIVEN_BACK_MAX, GiveBack
 from ledger.journal import rows_of
 from ledger.store import Database

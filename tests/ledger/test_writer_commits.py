@@ -74,11 +74,15 @@ def test_law_04_what_is_prepared_is_seen_by_nobody_until_it_is_written_and_shown
     group = bench.prepared(Plain([transfer(amount=5)]), Plain([transfer(amount=6)]))
     assert [answer[0].position for answer in group.answers] == [1, 2]
     engine = bench.standing.engine
-    assert (engine.balance(PURSE).debits_posted, engine.committed(PURSE).debits_posted) == (11, 0)
+    assert (engine.balance(PURSE).debits_posted, engine.committed.balance(PURSE).debits_posted) == (11, 0)
     write(group, bench.database)
-    assert (bench.stored(), engine.committed(PURSE).debits_posted, bench.standing.last_block) == (1, 0, None)
+    assert (bench.stored(), engine.committed.balance(PURSE).debits_posted, bench.standing.last_block) == (
+        1,
+        0,
+        None,
+    )
     bench.standing.show(group)
-    assert engine.committed(OPERATOR).credits_posted == 11
+    assert engine.committed.balance(OPERATOR).credits_posted == 11
     assert bench.standing.last_block is group.block
     assert group.durable
 
