@@ -8,7 +8,7 @@ from card.layout import TapKind
 from keys.clock import date_of, local
 from keys.money import Sen, plain
 from ledger.cardholder.movements import lines_of
-from ledger.history.book import state_of
+from ledger.history.statement import state_of
 from ledger.intake import store as intake
 from ledger.transfer import Kind
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ledger.cardholder.disputes import Dispute
     from ledger.cardholder.holders import Kept
     from ledger.cardholder.room import Room
-    from ledger.history.book import Line
+    from ledger.history.statement import Line
     from ledger.intake.cards.issued import Card
     from ledger.intake.store import TapRow
 

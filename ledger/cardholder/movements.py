@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ledger.cardholder.acts import Acts
     from ledger.cardholder.answers import Asked
     from ledger.cardholder.room import Room
-    from ledger.history.book import Line
+    from ledger.history.statement import Line
     from ledger.intake.cards.issued import Card
 
 SHOWN: Final = 20

@@ -18,7 +18,7 @@ from ledger.books.api import Account, account_json, read_account
 from ledger.chart import describe
 from ledger.clients.scopes import Scope
 from ledger.errors import AccountUnknown, CursorInvalid, ScopeMissing, StorageError, TokenRefused
-from ledger.history.book import state_of
+from ledger.history.statement import state_of
 from ledger.http.api import AccountNumber, client_of, described, secured
 from ledger.http.cursors import CURSOR_CHARS_MAX, PAGE, PAGE_MAX
 from ledger.http.examples import shown
@@ -27,7 +27,8 @@ from ledger.transfer import Flag, Kind
 
 if TYPE_CHECKING:
     from ledger.chart import AccountId
-    from ledger.history.book import History, Line, Statement
+    from ledger.history.book import History
+    from ledger.history.statement import Line, Statement
     from ledger.http.api import Guard
 
 CSV: Final = "text/csv"

@@ -47,7 +47,7 @@ from ledger.errors import (
 from ledger.exports import frames, manifest
 from ledger.exports.manifest import Manifest, Part
 from ledger.exports.trying import Trial
-from ledger.history.book import _Asked
+from ledger.history.asked import Asked
 from ledger.http import cursors
 from ledger.http.api import problem_of_any, read_json
 from ledger.intake.columnar import fields as f
@@ -281,7 +281,7 @@ DECODERS: Final = [
     Decoder("enrolment", _enrolment, EnrolmentRefused, lambda: [cbor2.dumps(["ABCD" * 4, world.identity().request()])], "cbor"),
     Decoder("cursor", world.as_text(lambda text: cursors.read("list", text, [int, str])), CursorRefused, lambda: [cursors.written("list", [7, "a"]).encode()]),
     Decoder("cursor of values", lambda data: cursors.read("list", base64.urlsafe_b64encode(data).decode().rstrip("="), [int, str]), CursorRefused, lambda: [base64.urlsafe_b64decode(cursors.written("list", [7, "ab"]) + "==")], "json"),
-    Decoder("cursor of a statement", world.as_text(lambda text: _Asked.read(text, 90)), CursorInvalid, lambda: [b"a-0-90-7", b"d-0-90-40"]),
+    Decoder("cursor of a statement", world.as_text(lambda text: Asked.read(text, 90)), CursorInvalid, lambda: [b"a-0-90-7", b"d-0-90-40"]),
     Decoder("account in an address", world.as_text(read_account), (RequestValidationError, AccountUnknown), lambda: [b"%d" % purse(9_360_000_900_000_012)]),
     Decoder("party", world.as_text(Party.read), ClientUnknown, lambda: [b"merchant:502", b"bank:9"]),
     Decoder("card of an order", world.as_text(wallet_of), OrderInvalid, lambda: [b"%d" % card_number(9, 1)]),

@@ -16,7 +16,7 @@ from ledger.book import Ledger
 from ledger.chart import AccountId, Code, Partition, account_id
 from ledger.errors import AccountUnknown, CursorInvalid
 from ledger.history import pages, store
-from ledger.history.book import LINES_MAX, History, Line
+from ledger.history.book import LINES_MAX, History
 from ledger.history.indexing import Indexer, index
 from ledger.history.store import Marks
 from ledger.transfer import Flag
@@ -28,6 +28,8 @@ from tests.ledger.test_proofs_checkpoints import add_tables
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from ledger.history.statement import Line
 
     Rows = npt.NDArray[np.void]
 
