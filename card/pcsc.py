@@ -7,7 +7,7 @@ connection speak to whatever card lies there now; a `PcscCard` never does: once 
 
 from __future__ import annotations
 
-import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from card.apdu import GET_UID
@@ -19,7 +19,6 @@ from card.errors import (
     CardLost,
     ReaderBusy,
     ReaderError,
-    ReaderMissing,
     ReaderServiceDown,
 )
 from card.readers import (
@@ -34,6 +33,8 @@ from card.readers import (
     Slot,
     State,
 )
+from card.waiting import BUSY_S, POLL_S, Wait
+from card.watching import changes
 
 if TYPE_CHECKING:
     import threading
@@ -48,11 +49,6 @@ else:
 
 __all__ = ["PcscCard", "Presence", "on_card", "reader_names", "wait_for_card", "watch"]
 
-POLL_S: Final = 0.25
-"""How often readers are counted while cards are waited for; cards themselves are told of at once."""
-BUSY_S: Final = 2.0
-"""How long another program may hold every card before that is an error."""
-_RETRY_S: Final = 0.05
 _OK: Final = b"\x90\x00"
 _STATUS_BYTES: Final = 2
 _UID_BYTES: Final = frozenset({4, 7, 10})
@@ -211,72 +207,19 @@ def wait_for_card(
     """
     context = _Context()
     try:
-        return _Wait(context, reader, timeout_s, on_wait).card()
+        return Wait(context, partial(_opened, context), reader, timeout_s, on_wait).card()
     except BaseException:
         context.release()
         raise
 
 
-class _Wait:
-    """One wait for a card."""
-
-    def __init__(
-        self,
-        context: _Context,
-        reader: str | None,
-        timeout_s: float | None,
-        on_wait: Callable[[], object] | None,
-    ) -> None:
-        self._context = context
-        self._reader = reader
-        self._timeout_s = timeout_s
-        self._on_wait = on_wait
-        self._since = time.monotonic()
-        self._free_at = self._since
-
-    def card(self) -> PcscCard:
-        slots = self._look({}, 0)
-        while True:
-            for slot in slots:
-                card = self._opened(slot) if slot.present and not slot.busy else None
-                if card is not None:
-                    return card
-            self._may_go_on(slots)
-            slots = self._look({slot.reader: slot.state for slot in slots}, self._pause_s(slots))
-
-    def _look(self, known: dict[str, int], timeout_s: float) -> list[Slot]:
-        names = [name for name in self._context.readers() if self._reader in {None, name}]
-        if not names:
-            named = f" of the name {self._reader!r}" if self._reader else ""
-            raise ReaderMissing(f"no reader{named} is connected: plug one in, or see what pcsc_scan shows")
-        return self._context.slots({name: known.get(name, State.UNAWARE) for name in names}, timeout_s)
-
-    def _opened(self, slot: Slot) -> PcscCard | None:
-        """None where the card went again, or another program was quicker."""
-        try:
-            connected = self._context.connect(slot.reader)
-            return None if connected is None else PcscCard(self._context, slot, *connected)
-        except (CardLost, ReaderBusy):
-            return None
-
-    def _may_go_on(self, slots: list[Slot]) -> None:
-        now = time.monotonic()
-        if not slots or not all(slot.busy for slot in slots):
-            self._free_at = now
-        elif now - self._free_at >= (BUSY_S if self._timeout_s is None else min(BUSY_S, self._timeout_s)):
-            names = ", ".join(slot.reader for slot in slots)
-            raise ReaderBusy(f"another program has {names}: close it")
-        if self._timeout_s is not None and now - self._since >= self._timeout_s:
-            raise CardAbsent(f"no card came within {self._timeout_s:g} s: hold one to the reader")
-        told = self._on_wait
-        if told is not None and not any(slot.present for slot in slots):
-            self._on_wait = None
-            told()
-
-    def _pause_s(self, slots: list[Slot]) -> float:
-        """A card that is there and does not open (busy, or just pulled) is tried again soon: PC/SC does not tell of every change of those."""
-        pause = _RETRY_S if any(slot.present for slot in slots) else POLL_S
-        return pause if self._timeout_s is None else min(pause, self._timeout_s)
+def _opened(context: _Context, slot: Slot) -> PcscCard | None:
+    """None where the card went again, or another program was quicker."""
+    try:
+        connected = context.connect(slot.reader)
+        return None if connected is None else PcscCard(context, slot, *connected)
+    except (CardLost, ReaderBusy):
+        return None
 
 
 def watch(stop: threading.Event, poll_s: float = POLL_S) -> Iterator[Presence]:
@@ -284,7 +227,7 @@ def watch(stop: threading.Event, poll_s: float = POLL_S) -> Iterator[Presence]:
 
     A service that dies takes its readers with it, and they come again with the next one.
     """
-    yield from _changes(Seen(), stop, poll_s)
+    yield from changes(_Context, Seen(), stop, poll_s)
 
 
 def on_card(
@@ -298,7 +241,7 @@ def on_card(
     A CardError that the callback lets through, and one from opening the card, go to `on_trouble`. After a loss the same card counts as a new one.
     """
     seen = Seen()
-    for change in _changes(seen, stop, POLL_S):
+    for change in changes(_Context, seen, stop, POLL_S):
         if change.atr is None or reader not in {None, change.reader}:
             continue
         try:
@@ -318,23 +261,3 @@ def _called(callback: Callable[[PcscCard], object], card: PcscCard, seen: Seen) 
     finally:
         if card.lost:
             seen.forget(card.reader)
-
-
-def _changes(seen: Seen, stop: threading.Event, poll_s: float) -> Iterator[Presence]:
-    while not stop.is_set():
-        try:
-            with _Context() as context:
-                while not stop.is_set():
-                    yield from _round(context, seen, stop, poll_s)
-        except ReaderServiceDown:
-            yield from seen.only([])
-            stop.wait(poll_s)
-
-
-def _round(context: _Context, seen: Seen, stop: threading.Event, poll_s: float) -> Iterator[Presence]:
-    names = context.readers()
-    yield from seen.only(names)
-    if not names:
-        stop.wait(poll_s)
-    for slot in context.slots(seen.states(names), poll_s):
-        yield from seen.now(slot)
