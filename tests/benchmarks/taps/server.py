@@ -21,6 +21,7 @@ from hebat.serving import LoopbackServer, set_aside, take_short_turns
 from hebat.wiring import City
 from keys.clock import SystemClock
 from ledger.intake.receive import Intake
+from ledger.preparing import Preparing
 from ledger.warming import warm
 from ledger.writer import Writer
 
@@ -50,7 +51,7 @@ def main() -> None:
     profiles = {name: cProfile.Profile(time.thread_time) for name in ("intake", "prepare", "commit")}
     if os.environ.get("KSH_PROFILE"):
         _profiled(Intake, "receive", profiles["intake"])
-        _profiled(Writer, "_prepare", profiles["prepare"])
+        _profiled(Preparing, "prepare", profiles["prepare"])
         _profiled(Writer, "_commit", profiles["commit"])
     with City(folder, town.CONFIGURATION, SystemClock()) as city, LoopbackServer(application(city)) as server:
         set_aside()
