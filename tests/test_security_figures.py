@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from typing import Any, Final
 
 import pytest
@@ -130,6 +131,7 @@ DICE: Final = {"shake_256": "hebat/simulate/entropy.py"}
 LEGACY: Final = {"TripleDES": {"card/ev1.py", "keys/diversify_older.py"}, "SECP224R1": {"card/originality.py"}, "ECB": {"card/ev2.py", "keys/diversify.py", "ledger/proofs/leaves.py"}}  # fmt: skip
 
 
+@cache
 def used() -> dict[str, set[str]]:
     """Every name that the packages take from `cryptography`, `hashlib` and the module `hashes`, with the files that do."""
     found: dict[str, set[str]] = {}
