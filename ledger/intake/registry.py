@@ -67,9 +67,10 @@ class Registry:
         self._take(cards)
 
     def catch_up(self) -> None:
-        """Take in the cards that other processes made since."""
+        """Take in the cards that other processes made since; where there are none, none is read."""
         with self.database.transaction() as connection:
-            self._take([card for card in store.read_cards(connection) if card.uid not in self._cards])
+            if store.count_cards(connection) != len(self._cards):
+                self._take([card for card in store.read_cards(connection) if card.uid not in self._cards])
 
     def _take(self, cards: Sequence[Card]) -> None:
         self.columns.add(cards)

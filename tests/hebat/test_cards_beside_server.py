@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 
@@ -16,12 +16,16 @@ from hebat.cards.desk import open_desk
 from hebat.folder import Folder
 from hebat.serving import LoopbackServer
 from keys.vault import KeyName, Purpose, Role
+from ledger.intake.cards import store
 from tests.hebat.card_desk import UID, one_sentence, opened, value_of, vault_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    import pytest
+
+    from ledger.intake.cards.issued import Card
     from tests.hebat.card_desk import Desk, Ran
 
 pytest_plugins = ["tests.hebat.card_desk_fixtures"]
@@ -77,3 +81,25 @@ def test_two_desks_and_a_server_give_no_number_twice(folder: Path) -> None:
         assert sorted(numbers) == [card_number(9, serial) for serial in range(1, 13)]
         city.registry.catch_up()
         assert {card.card_number for card in city.registry.cards()} == set(numbers)
+
+
+def test_a_desk_reads_the_citys_cards_again_only_where_another_desk_made_one(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A city has a million cards, and a desk makes them one by one."""
+    read: list[int] = []
+
+    def counted(*asked: Any) -> Iterator[Card]:
+        for card in real(*asked):
+            read.append(card.uid)
+            yield card
+
+    real = store.read_cards
+    with open_desk(Folder(folder)) as one, open_desk(Folder(folder)) as other:
+        monkeypatch.setattr(store, "read_cards", counted)
+        for at in range(3):
+            making.make(VirtualCard(UID[:-1] + bytes((at,))), one, making.Wanted())
+        assert read == []
+        making.make(VirtualCard(UID[:-1] + bytes((9,))), other, making.Wanted())
+        assert len(set(read)) == 3
+        assert len(other.registry.cards()) == 4

@@ -35,6 +35,11 @@ def read_cards(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> Ite
         yield Card(row.uid, row.card_number, bool(row.registered), row.key_version, bytes(row.token_digest), *held)  # fmt: skip
 
 
+def count_cards(connection: sa.Connection) -> int:
+    """How many cards were issued; none is ever taken out."""
+    return int(connection.execute(sa.select(sa.func.count()).select_from(tables.cards)).scalar_one())
+
+
 def card_of(connection: sa.Connection, uid: int) -> Card | None:
     """A card by UID: one look a partition, for the UID does not say which."""
     table = tables.cards
