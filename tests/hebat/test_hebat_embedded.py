@@ -59,12 +59,14 @@ def _copied(programs: Path, shut: Path) -> Path:
 
 
 STARTER: Final = """
-import signal, sys
+import signal, sys, time
 from hebat import embedded
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 with embedded.server() as folder:
     print(folder, flush=True)
     try:
-        signal.pause()
+        while True:
+            time.sleep(0.05)
     except KeyboardInterrupt:
         print((folder / "data" / "postmaster.pid").exists(), flush=True)
         sys.stdin.readline()

@@ -265,13 +265,17 @@ class Run:
 def exchanges(rig: Rig, flow: Flow) -> tuple[int, int]:
     """By a dry run: the exchanges of a whole tap, and those of this flow's tap."""
     bare = Flow(flow.tap, flow.later, flow.posts, flow.price, flow.first, given=flow.given)
-    whole = 0
-    for one in (bare,) if flow == bare else (bare, flow):
-        run = Run(rig, one, next(rig.loaded(1)), whole)
-        assert run.tap(run.here).colour is Colour.GREEN
-        whole, used = whole or run.used, run.used
-        run.upload()
-    return whole, used
+    whole = used_by(rig, bare, 0)
+    return whole, whole if flow == bare else used_by(rig, flow, whole)
+
+
+def used_by(rig: Rig, flow: Flow, whole: int) -> int:
+    """By a dry run: the exchanges of this flow's tap, where a whole one of its kind has so many."""
+    run = Run(rig, flow, next(rig.loaded(1)), whole)
+    assert run.tap(run.here).colour is Colour.GREEN
+    used = run.used
+    run.upload()
+    return used
 
 
 def cases(used: int) -> list[Case]:

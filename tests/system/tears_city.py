@@ -97,6 +97,7 @@ class Rig:
     def __post_init__(self) -> None:
         self.scene = open_scene(Folder(self.folder / "city"), fresh=True)
         self.city, self.clock = self.scene.city, self.scene.clock
+        self._purses: dict[int, list[AccountId]] = {}
         self._disks: dict[int, Path] = {}
         self._identities: dict[int, TerminalIdentity] = {}
 
@@ -180,6 +181,8 @@ class Rig:
     def with_value(self, made: list[Issued], value: Rupiah = VALUE) -> Iterator[Issued]:
         """Cards that the ledger knows, with value from the counter: in one signed batch, for loads themselves are torn elsewhere."""
         self.cards += made
+        for account in map(account_of, made):
+            self._purses.setdefault(split(account).partition, []).append(account)
         for issued in made:
             self._counter.tap(issued, TapKind.LOAD, value)
             issued.chip.leave_field()
@@ -199,8 +202,7 @@ class Rig:
     def totals(self, card: Issued | None = None) -> Totals:
         """The books in one look: of a card's partition, or whole."""
         whole = range(PARTITIONS) if card is None else [split(account_of(card)).partition]
-        purses = [account_of(one) for one in self.cards]
-        mine = [self.net(account) for account in purses if split(account).partition in whole]
+        mine = [self.net(account) for n in whole for account in self._purses.get(n, ())]
         parties = [[account_id(code, Partition(n), owner) for n in whole] for code, owner in PARTIES]
         operator, merchant, cash = (sum(map(self.net, accounts)) for accounts in parties)
         held = sum(map(self.held, self.cards if card is None else [card]))

@@ -21,7 +21,19 @@ from hebat.issuing import Issued
 from ledger.intake.reasons import ExceptionKind
 from terminals.errors import LoadDenied
 from terminals.tap import Colour
-from tests.system.tears import FLOWS, LONGER, Case, Flow, Run, Then, cases, check_case, exchanges, others
+from tests.system.tears import (
+    FLOWS,
+    LONGER,
+    Case,
+    Flow,
+    Run,
+    Then,
+    cases,
+    check_case,
+    exchanges,
+    others,
+    used_by,
+)
 from tests.system.tears_city import BUSES, KIOSKS, TILLS, Rig, check_laws, fare, load, sale
 
 if TYPE_CHECKING:
@@ -96,8 +108,7 @@ def torn_twice(rig: Rig, flow: Flow, thens: tuple[Then, ...]) -> int:
     count = 0
     for first, acts in product(range(1, bare + 1), (False, True)):
         again = replace(flow, cut=((first, acts),))
-        _, used = exchanges(rig, again)
-        todo = [case for case in cases(used) if case.then in thens]
+        todo = [case for case in cases(used_by(rig, again, bare)) if case.then in thens]
         cards, strangers = rig.loaded(len(todo)), rig.loaded(others(todo))
         for case in todo:
             with named(Case(first, acts, Then.SAME), case):
