@@ -156,7 +156,7 @@ def demo(
         if as_json:
             typer.echo(json.dumps(report.as_json(), indent=1))
         else:
-            address = done.address if serve else f"http://127.0.0.1:{chosen}"
+            address = _address(done.address if serve else "", keep, chosen)
             show(report, out, address, scannable=serve)
             if serve or keep:
                 show_members(done.staff, out, address)
@@ -165,6 +165,11 @@ def demo(
             wait()
         if not report.sound:
             raise typer.Exit(1)
+
+
+def _address(served: str, keep: Path | None, port: int) -> str:
+    """Where the pages are, or will be once a kept city is served; "" where they go with the day."""
+    return served or (f"http://127.0.0.1:{port}" if keep is not None else "")
 
 
 def _how_to_look(keep: Path | None, *, serve: bool) -> str:

@@ -25,7 +25,7 @@ GAP: Final = 3
 
 
 def show(report: Report, console: Console, address: str, *, scannable: bool = False) -> None:
-    """Print everything that the day left; `address` is where its pages can be looked at, now if `scannable`."""
+    """Print everything that the day left; `address` is where its pages can be looked at ("": nowhere), now if `scannable`."""
     console.print()
     console.print(
         f"[bold]{report.day}[/bold], seed {report.seed}: {report.cards} cards, {report.records} records uploaded"
@@ -42,7 +42,7 @@ def show(report: Report, console: Console, address: str, *, scannable: bool = Fa
     _laws(report, console)
     number, position, digest = report.head
     console.print(f"\nChain head on {report.database}: block {number}, position {position}, {digest}")
-    for name, path in report.pages:
+    for name, path in report.pages if address else ():
         console.print(f"  {name}: {address}{path}", soft_wrap=True, highlight=False)
     if scannable:
         _code(f"{address}{dict(report.pages)[CARDHOLDER]}", console)

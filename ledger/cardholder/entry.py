@@ -28,6 +28,14 @@ class Entry:
     def __init__(self, room: Room) -> None:
         self._room = room
 
+    def home(self, asked: Asked) -> Answer:
+        """The address without a card: how to come to one's own."""
+        return self._room.said(asked, "home", 200)
+
+    def nowhere(self, asked: Asked, rest: str) -> Answer:  # noqa: ARG002  whatever stands there
+        """An address of ours at which no page is."""
+        return self._room.said(asked, "nowhere", 404)
+
     def scan(self, asked: Asked, token: str) -> Answer:
         """What anybody sees who scans the printed code: status and band."""
         late = self._room.unheard(asked)

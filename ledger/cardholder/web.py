@@ -51,6 +51,7 @@ def router(room: Room) -> APIRouter:
 
         routes.add_api_route(path, endpoint, methods=[method], name=f"{method} {path}")
 
+    add("GET", "/", entry.home)
     add("GET", "/c/{token}", entry.scan)
     add("POST", "/c/{token}", entry.pin)
     add("GET", "/c/{token}/manifest", entry.manifest)
@@ -87,6 +88,8 @@ def router(room: Room) -> APIRouter:
         ):
             add("POST", f"/card/saving/{name}", act)
     _add_static(routes)
+    add("GET", "/c/{rest:path}", entry.nowhere)  # the last ones: what no other address fits
+    add("GET", "/card/{rest:path}", entry.nowhere)
     return routes
 
 

@@ -23,6 +23,7 @@ from settlement.console.overview import OverviewPages
 from settlement.console.own_pages import OwnPages
 from settlement.console.payment_pages import PaymentPages
 from settlement.console.rules_pages import RulesPages
+from settlement.console.stray_pages import StrayPages
 from settlement.console.worklist import WorklistPages
 
 if TYPE_CHECKING:
@@ -56,4 +57,5 @@ class Console:
             *ExportPages(desk, drawing).pages(),
             *NightPages(desk, drawing).pages(),
             *OfficePages(desk, drawing).pages(),
+            *StrayPages(drawing).pages(),
         )

@@ -37,11 +37,11 @@ class _TooLarge(Exception):
 def router(console: Console) -> APIRouter:
     """Every page of the console, each behind the gate, and the three files that pages load."""
     routes = APIRouter(include_in_schema=False)
-    for page in console.pages:
-        routes.add_api_route(page.path, _endpoint(console, page), methods=[page.method], name=page.path)
     for name, media_type in _STATIC.items():
         content = files("settlement.console").joinpath("static", name).read_bytes()
         routes.add_api_route(f"/console/static/{name}", _static(content, media_type), methods=["GET"])
+    for page in console.pages:  # the last ones take every address that is left
+        routes.add_api_route(page.path, _endpoint(console, page), methods=[page.method], name=page.path)
     return routes
 
 

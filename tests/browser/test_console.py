@@ -311,3 +311,35 @@ def test_the_worklist_is_calm_in_the_dark_and_on_a_phone(browser: Browser, demo:
         page.goto("/console/log")
         check_accessible(page)
         person.context.close()
+
+
+def test_no_page_sticks_out_on_a_phone_and_its_place_in_the_menu_is_seen(
+    browser: Browser, demo: DemoDay
+) -> None:
+    person = Person(browser, demo, "maker", viewport={"width": 390, "height": 844})
+    page = person.sign_in(1)
+    for path in ("/console/worklist", f"/night/{DAY}", *PAGES_MORE):
+        page.goto(path)
+        wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert wide <= 0, path
+        here = page.locator(".side [aria-current]")
+        if here.count():
+            expect(here).to_be_in_viewport(ratio=1)
+    person.context.close()
+    assert person.wrong == []
+
+
+def test_an_address_without_a_page_leads_back_to_the_overview(browser: Browser, demo: DemoDay) -> None:
+    person = Person(browser, demo, "maker")
+    page = person.sign_in(2)
+    for path in ("/console/nonsense", "/console/taps/of/nobody", "/staff/nonsense"):
+        answer = page.goto(path)
+        assert answer is not None
+        assert answer.status == 404
+        expect(page.get_by_role("heading", level=1)).to_have_text("Not found")
+        check_accessible(page)
+    page.get_by_role("link", name="To the overview").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("maker")
+    page.goto("/staff")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("maker")
+    person.context.close()

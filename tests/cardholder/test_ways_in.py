@@ -180,3 +180,23 @@ def test_the_page_shows_what_is_under_way(town: Town) -> None:
     assert "has not been sent" not in page
     assert f"Rp{card.chip_balance:,}" in page
     assert card.chip_balance == Rupiah(9_500)
+
+
+def test_the_address_without_a_card_says_how_to_come_to_ones_own(town: Town) -> None:
+    for language, words in (
+        ("id", "pindai kode"),
+        ("jv", "pindai kode"),
+        ("en", "scan the code"),
+        ("zh", "扫描"),
+    ):
+        page = town.holder(**{"Accept-Language": language}).get("/")
+        assert page.status_code == 200
+        assert words in page.text
+
+
+def test_an_address_at_which_no_page_is_says_so_as_a_page(town: Town) -> None:
+    for path in ("/card/nonsense", "/card/taps", "/c/some/where"):
+        page = town.holder(**{"Accept-Language": "en"}).get(path)
+        assert page.status_code == 404
+        assert "There is no such page" in page.text
+        assert page.headers["cache-control"] == "no-store"

@@ -118,7 +118,14 @@ def test_people_see_a_table_of_everything_and_a_verdict(tmp_path: Path) -> None:
     ):
         assert heading in ran.out
     assert "every law held, breaks are the planted ones" in ran.out
+    assert "http://" not in ran.out, "its pages went with the day"
+    assert "To look at the pages: ./run demo --serve" in ran.out
+
+
+def test_a_kept_day_names_the_addresses_at_which_it_will_be_served(tmp_path: Path) -> None:
+    ran = hebat("demo", "--cards", "20", "--keep", tmp_path / "city")
     assert "http://127.0.0.1:8460/night/2026-11-18" in ran.out
+    assert f"./run serve --data {tmp_path / 'city'}" in ran.out
 
 
 def test_verify_passes_after_the_demo(demo: Demo) -> None:

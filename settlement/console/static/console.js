@@ -88,6 +88,9 @@
     count();
   });
 
+  var menu = document.querySelector(".side"), here = menu && menu.querySelector("[aria-current]");
+  if (here) { menu.scrollLeft = here.offsetLeft - menu.offsetLeft - 16; } // on a phone the menu is a line that scrolls
+
   document.querySelectorAll("[data-drop]").forEach(function (zone) {
     var field = zone.querySelector("input[type=file]");
     ["dragenter", "dragover"].forEach(function (name) {
