@@ -105,6 +105,15 @@ class Ledger:
         Raises DatabaseMissing, DatabaseDamaged, DatabaseBusy, StorageError.
         """
         database = Database(where) if isinstance(where, str) else where
+        try:
+            return cls._opened(database, clock, cut_off, snapshot_every)
+        except BaseException:
+            if database is not where:
+                database.close()
+            raise
+
+    @classmethod
+    def _opened(cls, database: Database, clock: Clock, cut_off: CutOff, snapshot_every: int) -> Self:
         database.check()
         lease = take(database)
         try:
