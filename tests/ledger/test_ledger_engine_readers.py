@@ -13,6 +13,7 @@ from ledger.chart import Code, Partition, account_id
 from ledger.engine import Engine
 from ledger.journal import rows_of
 from ledger.transfer import ROW, Flag
+from ledger.windows import CloseWindow
 from tests.ledger.entries import CASH, DAY, OPERATOR, PURSE, transfer
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ledger.book import Ledger
+    from tests.ledger.entries import SetClock
 
     Rows = npt.NDArray[np.void]
 
@@ -157,3 +159,18 @@ def test_a_long_reader_keeps_no_commit_waiting(ledger: Ledger, reading: str) -> 
         assert seen[0] == 1
     chunks.close()  # type: ignore[attr-defined]
     assert len(ledger.rows()) == 6
+
+
+def test_a_long_reader_keeps_neither_a_new_date_nor_a_closing_waiting(
+    ledger: Ledger, clock: SetClock
+) -> None:
+    """On PostgreSQL a date begins with a table of its own, and its closing seals that: neither needs a lock that a reader holds."""
+    ledger.post([transfer(amount=1)])
+    first = ledger.open_window()
+    chunks = ledger.row_chunks()
+    assert len(next(chunks)) == 1
+    clock.at = UnixMs(clock.at + 24 * 3_600_000)
+    assert ledger.writer.submit(ledger.unit([transfer(amount=1)])).result(30)[0].position == 2
+    assert ledger.writer.submit(CloseWindow(first)).result(30).business_date == first
+    assert not list(chunks)
+    assert ledger.rows()["business_date"].tolist() == [first, first + 1]
