@@ -311,11 +311,11 @@ def read_documents(connection: sa.Connection, block: int) -> list[bytes]:
 
 def documents_of(connection: sa.Connection, first: int, last: int) -> dict[int, list[bytes]]:
     """The documents of a span of blocks, each block's in order; raises DatabaseDamaged where one does not read, ArchiveMissing."""
-    found = _archived_documents(connection, first, last)
+    found, reached = _archived_documents(connection, first, last)
     table = tables.documents
     query = (
         sa.select(table.c.block, table.c.ordinal, table.c.body)
-        .where(table.c.partition == WHOLE, table.c.block.between(first, last))
+        .where(table.c.partition == WHOLE, table.c.block.between(max(first, reached + 1), last))
         .order_by(table.c.block, table.c.ordinal)
     )
     for block, ordinal, body in connection.execute(query):
@@ -326,13 +326,17 @@ def documents_of(connection: sa.Connection, first: int, last: int) -> dict[int, 
     return found
 
 
-def _archived_documents(connection: sa.Connection, first: int, last: int) -> dict[int, list[bytes]]:
+def _archived_documents(
+    connection: sa.Connection, first: int, last: int
+) -> tuple[dict[int, list[bytes]], int]:
+    """Those of them that are in the archive, and the last block that is."""
     archived = archive.read(connection)
-    if not archived or first > archived[-1].span.last_block:
-        return {}
+    reached = archived[-1].span.last_block if archived else 0
+    if first > reached:
+        return {}, reached
     from ledger.archive import reading  # noqa: PLC0415  brings in what reads files: a start does without it
 
-    return reading.documents(connection, first, last)
+    return reading.documents(connection, first, last), reached
 
 
 def span_of(connection: sa.Connection, business_date: Day) -> tuple[int, int]:
@@ -346,10 +350,26 @@ def span_of(connection: sa.Connection, business_date: Day) -> tuple[int, int]:
 
 
 def counts(connection: sa.Connection) -> tuple[int, int, int]:
-    """How many transfers, blocks and documents are stored, wherever their keys say that they belong, and in the archive."""
-    archived_transfers, archived_documents = archive.counts(connection)
-    transfers, blocks, documents = (
-        connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
-        for table in (tables.transfers, tables.blocks, tables.documents)
+    """How many transfers, blocks and documents there are, in the archive and stored, wherever their keys say that they belong.
+
+    What is stored still of dates that are in the archive is read by nobody, and not counted.
+    """
+    archived = archive.read(connection)
+    rows, documents = tables.transfers, tables.documents
+    transfers = sa.select(sa.func.count()).select_from(rows)
+    bodies = sa.select(sa.func.count()).select_from(documents)
+    if archived:
+        end = archived[-1].span
+        gone = sa.and_(rows.c.business_date <= end.business_date, rows.c.position <= end.last_position)
+        transfers = transfers.where(sa.not_(gone))
+        bodies = bodies.where(
+            sa.not_(sa.and_(documents.c.partition == WHOLE, documents.c.block <= end.last_block))
+        )
+    found = (
+        connection.execute(query).scalar_one()
+        for query in (transfers, sa.select(sa.func.count()).select_from(tables.blocks), bodies)
     )
-    return transfers + archived_transfers, blocks, documents + archived_documents
+    stored, blocks, kept = found
+    return (
+        stored + sum(one.span.rows for one in archived), blocks, kept + sum(one.documents for one in archived),
+    )  # fmt: skip

@@ -78,20 +78,30 @@ def rebuild(
 def snapshot(
     data: PerhapsDataOption = None, database: DatabaseOption = None, as_json: JsonOption = False
 ) -> None:
-    """Keep a snapshot of all balances, for the next start. A server that runs does so by itself."""
-    from keys.clock import SystemClock  # noqa: PLC0415  as above
-    from ledger.book import Ledger  # noqa: PLC0415
-
+    """Keep a snapshot of all balances, for the next start. A server does so by itself, and at once where this is called beside it."""
     console, progress = console_of(machine=as_json)
-    with (
-        progress.step("Opening, and writing the snapshot", 1),
-        Ledger.open(place_of(data, database).url, SystemClock()) as opened,
-    ):
-        position, accounts = opened.snapshot(), len(opened.balances())
+    with progress.step("Opening, and writing the snapshot", 1):
+        position, accounts = keep_snapshot(place_of(data, database))
     if as_json:
         typer.echo(json.dumps({"position": position, "accounts": accounts}))
     else:
         console.print(f"A snapshot of {accounts} balances as of position {position} is kept.")
+
+
+def keep_snapshot(place: Place) -> tuple[int, int]:
+    """Have a snapshot taken, by the server that has the ledger or else here: the position as of which it is, and of how many accounts.
+
+    Raises DatabaseBusy where another process has the ledger that does not listen in the city's folder, or no folder is named.
+    """
+    from hebat.night_commands.door import asked_for_snapshot  # noqa: PLC0415  as above
+    from keys.clock import SystemClock  # noqa: PLC0415
+    from ledger.book import Ledger  # noqa: PLC0415
+
+    told = None if place.folder is None else asked_for_snapshot(place.folder.root)
+    if told is not None:
+        return told
+    with Ledger.open(place.url, SystemClock()) as opened:
+        return opened.snapshot(), len(opened.balances())
 
 
 def checkpoint(

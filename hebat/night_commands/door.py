@@ -1,4 +1,4 @@
-"""A night beside a running server: the server's own process runs it, for a shell that asks at a socket in the city's folder.
+"""A night, or a snapshot, beside a running server: the server's own process does it, for a shell that asks at a socket in the city's folder.
 
 The ledger has one writer, and that stays so: nobody hands a lease over, and taps are posted before, between and behind the night's own
 units. Who may ask is who may read the city's folder: the socket is its owner's alone, and the kernel says who calls.
@@ -13,7 +13,7 @@ import struct
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 import structlog
 
@@ -21,7 +21,7 @@ from hebat.configurations import configuration_now
 from hebat.errors import NightCut, NightRefused, exit_code_of
 from hebat.night_commands.work import Done, Wanted, carry_out
 from keys.clock import Day
-from ledger.errors import DatabaseDamaged
+from ledger.errors import DatabaseDamaged, LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,6 +36,8 @@ ANSWER_BYTES_MAX: Final = 256 * 1024 * 1024
 ASK_SECONDS_MAX: Final = 10
 END_SECONDS_MAX: Final = 15
 """How long a server that stops waits for the step that a night is in."""
+SNAPSHOT: Final = "snapshot"
+"""What is asked for instead of a night."""
 _CREDENTIALS: Final = struct.Struct("3i")
 _log = structlog.get_logger("hebat.night")
 
@@ -99,7 +101,16 @@ class NightDoor:
             return
         if wanted is None:
             return
-        _say(line, self._done(wanted, lambda step: self._told(line, step)))
+        if wanted == SNAPSHOT:
+            _say(line, self._kept())
+        else:
+            _say(line, self._done(wanted, lambda step: self._told(line, step)))
+
+    def _kept(self) -> dict[str, Any]:
+        try:
+            return {"position": self._city.ledger.snapshot(), "accounts": len(self._city.ledger.balances())}
+        except LedgerError as error:
+            return {"error": str(error), "code": exit_code_of(error)}
 
     def _told(self, line: socket.socket, step: str) -> None:
         if self._stopping.is_set():
@@ -117,13 +128,15 @@ class NightDoor:
         return {"nights": done.nights, "code": done.code}
 
 
-def _wanted(line: socket.socket) -> Wanted | None:
+def _wanted(line: socket.socket) -> Wanted | Literal["snapshot"] | None:
     """What is asked for; None where another than this process's user, or root, asks."""
     told = line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     if _CREDENTIALS.unpack(told)[1] not in {0, os.geteuid()}:
         return None
     with line.makefile("rb") as asked:
         found = json.loads(asked.readline(ASKED_BYTES_MAX))
+    if found == {SNAPSHOT: True}:
+        return SNAPSHOT
     day = found["day"]
     return Wanted(
         None if day is None else Day(int(day)), bool(found["only_settle"]), bool(found.get("whole"))
@@ -141,24 +154,37 @@ def asked(folder: Path, wanted: Wanted, told: Callable[[str], object]) -> Done |
 
     Raises NightRefused with what the server says against it, NightCut where it ended meanwhile.
     """
+    for found in _answers(folder, asdict(wanted)):
+        if "step" in found:
+            told(found["step"])
+        else:
+            return Done(found["nights"], int(found["code"]))
+    return None
+
+
+def asked_for_snapshot(folder: Path) -> tuple[int, int] | None:
+    """Have the server that serves a folder keep a snapshot: as of which position, and of how many accounts; None where none does.
+
+    Raises as `asked` does.
+    """
+    for found in _answers(folder, {SNAPSHOT: True}):
+        return int(found["position"]), int(found["accounts"])
+    return None
+
+
+def _answers(folder: Path, what: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What the server that serves a folder answers, line by line; nothing where none does."""
     with socket.socket(socket.AF_UNIX) as line:
         try:
             with _address(folder) as name:
                 line.connect(name)
         except OSError:
-            return None
-        line.sendall(json.dumps(asdict(wanted)).encode() + b"\n")
-        return _heard(line, told)
-
-
-def _heard(line: socket.socket, told: Callable[[str], object]) -> Done:
-    with line.makefile("rb") as answer, suppress(ConnectionError):
-        while said := answer.readline(ANSWER_BYTES_MAX):
-            found = json.loads(said)
-            if "step" in found:
-                told(found["step"])
-            elif "error" in found:
-                raise NightRefused(found["error"], int(found["code"]))
-            else:
-                return Done(found["nights"], int(found["code"]))
-    raise NightCut("the server ended during the night: run it again, it goes on where it was")
+            return
+        line.sendall(json.dumps(what).encode() + b"\n")
+        with line.makefile("rb") as answer, suppress(ConnectionError):
+            while said := answer.readline(ANSWER_BYTES_MAX):
+                found: dict[str, Any] = json.loads(said)
+                if "error" in found:
+                    raise NightRefused(found["error"], int(found["code"]))
+                yield found
+    raise NightCut("the server ended meanwhile: run this again, it goes on where it was")

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 
-from keys.clock import Day, UnixMs, date_of
-from ledger.chart import PARTITIONS
+from keys.clock import Day, UnixMs
 from ledger.schema import columns_of, values_of
-from ledger.tables import WHOLE, archives, blocks, documents, transfers
+from ledger.tables import WHOLE, archives, blocks, documents
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -69,12 +68,6 @@ def reach(connection: sa.Connection) -> int:
     return int(connection.execute(query).scalar() or 0)
 
 
-def counts(connection: sa.Connection) -> tuple[int, int]:
-    """How many transfers and documents are in the archive."""
-    found = read(connection)
-    return sum(one.span.rows for one in found), sum(one.documents for one in found)
-
-
 def spans(connection: sa.Connection, until: Day) -> list[Span]:
     """The business dates up to one that are in the database still, oldest first."""
     done = read(connection)
@@ -98,32 +91,19 @@ def count_documents(connection: sa.Connection, span: Span) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def move_out(connection: sa.Connection, one: Archived) -> None:
-    """Note a date's archive and take the date out of the tables, in the caller's transaction."""
+def note(connection: sa.Connection, one: Archived) -> None:
+    """Note that a date is in the archive: from this commit on everybody reads its files, and what the tables hold of it may go."""
     said = values_of(one.span)
     rest = {"documents": one.documents, "place": one.place, "name": one.name, "manifest": one.manifest}
     connection.execute(
         sa.insert(archives), {"partition": WHOLE, **said, **rest, "archived_at": one.archived_at}
     )
-    if connection.dialect.name == "postgresql":
-        _drop_day(connection, f"transfers_{date_of(one.span.business_date):%Y%m%d}")
-    else:
-        within = transfers.c.position.between(one.span.first_position, one.span.last_position)
-        for partition in range(PARTITIONS):
-            connection.execute(sa.delete(transfers).where(transfers.c.partition == partition, within))
-    connection.execute(sa.delete(documents).where(*_documents_of(one.span)))
 
 
 def relocate(connection: sa.Connection, place: str) -> int:
     """Say where the archive lies now; how many dates that is about."""
     done = connection.execute(sa.update(archives).where(archives.c.partition == WHOLE).values(place=place))
     return int(done.rowcount)
-
-
-def _drop_day(connection: sa.Connection, table: str) -> None:
-    if connection.execute(sa.select(sa.func.to_regclass(table))).scalar() is not None:
-        connection.exec_driver_sql(f"ALTER TABLE transfers DETACH PARTITION {table}")
-        connection.exec_driver_sql(f"DROP TABLE {table}")
 
 
 def _documents_of(span: Span) -> Sequence[Any]:

@@ -17,7 +17,7 @@ ATTEMPTS: Final = 12
 """Each waits for as long as the database itself does."""
 
 
-def write_in_turn(database: Database, write: Callable[[Connection], None]) -> None:
+def write_in_turn(database: Database, write: Callable[[Connection], object]) -> None:
     """Run a short writing transaction; raises DatabaseBusy where no turn came in a minute."""
 
     @stamina.retry(on=DatabaseBusy, attempts=ATTEMPTS, timeout=60)
