@@ -68,8 +68,7 @@ class Building:
             cut = whole_groups(both)
             ready, carried = both[:cut], both[cut:]
             if cut:
-                span = int(ready["position"][0]), int(ready["position"][-1])
-                taps = store.moved_taps(connection, *span)
+                taps = store.moved_taps(connection, ready)
                 yield leaves.of_groups(ready, taps, self._growing.size, salts)
         if len(carried):
             raise DatabaseDamaged(

@@ -101,7 +101,7 @@ def _at_position(connection: Connection, position: int, before: Standing, coveri
     ends = [*starts[1:].tolist(), len(rows)]
     group = rows[starts[place] : ends[place]]
     salts = Salts(store.read_secret(connection, covering.business_date))
-    taps = store.moved_taps(connection, int(group["position"][0]), int(group["position"][-1]))
+    taps = store.moved_taps(connection, group)
     leaf = leaves.of_groups(group, taps, index, salts).one(0)
     opening = leaves.opening_of(taps[0], leaves.purse_number(group[0]), salts, index) if len(taps) else None
     return _Found(leaf, index, opening)

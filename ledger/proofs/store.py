@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from keys.clock import Day
 from ledger import tables as journal
+from ledger.archive import store as archive
 from ledger.chart import PARTITIONS, partition_of
 from ledger.errors import DatabaseDamaged
 from ledger.intake import tables as intake
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     Rows = npt.NDArray[np.void]
 
 TAPS_A_CHUNK: Final = 20_000
+_NAMED_AT_ONCE: Final = 500
 _TAP_COLUMNS: Final = [intake.taps.c[name] for name in TAP.names or () if name != "card_number"]
 
 
@@ -146,10 +148,43 @@ _FIRST: Final[sa.BindParameter[int]] = sa.bindparam("first", type_=sa.BigInteger
 _LAST: Final[sa.BindParameter[int]] = sa.bindparam("last", type_=sa.BigInteger)
 
 
-def moved_taps(connection: sa.Connection, first: int, last: int) -> Rows:
-    """The card transactions (TAP) whose first transfer stands at these positions, in order of position."""
-    found = _taps(connection.execute(_moved_taps(), {"first": first, "last": last}).all())
+def moved_taps(connection: sa.Connection, rows: Rows) -> Rows:
+    """The card transactions (TAP) whose first transfers are among these journal rows (ROW, by position), in order of position."""
+    if not len(rows):
+        return np.zeros(0, TAP)
+    first, last = int(rows["position"][0]), int(rows["position"][-1])
+    reached = archive.reach(connection)
+    found = _named_taps(connection, rows[rows["position"] <= reached])
+    if last > reached:
+        asked = {"first": max(first, reached + 1), "last": last}
+        found = np.concatenate([found, _taps(connection.execute(_moved_taps(), asked).all())])
     return found[np.argsort(found["position"])]
+
+
+def _named_taps(connection: sa.Connection, rows: Rows) -> Rows:
+    """Those of rows that are in the archive: their taps are in the database, and are asked for by name."""
+    rows = rows[rows["uid"] != 0]
+    found = [np.zeros(0, TAP)]
+    for partition in np.unique(rows["partition"]).tolist():
+        mine = rows[rows["partition"] == partition]
+        names = sorted(set(zip(mine["uid"].tolist(), mine["tmc"].tolist(), strict=True)))
+        for start in range(0, len(names), _NAMED_AT_ONCE):
+            asked = {"partition": partition, "names": names[start : start + _NAMED_AT_ONCE]}
+            taps = _taps(connection.execute(_by_name(), asked).all())
+            at = np.minimum(np.searchsorted(mine["position"], taps["position"]), len(mine) - 1)
+            same = [mine[name][at] == taps[name] for name in ("uid", "tmc", "position")]
+            found.append(taps[np.logical_and.reduce(same)])
+    return np.concatenate(found)
+
+
+@cache
+def _by_name() -> sa.Select[*tuple[Any, ...]]:
+    taps = intake.taps
+    names: sa.BindParameter[Any] = sa.bindparam("names", expanding=True)
+    return sa.select(*_TAP_COLUMNS, sa.literal(0)).where(
+        taps.c.partition == sa.bindparam("partition", type_=sa.Integer),
+        sa.tuple_(taps.c.uid, taps.c.tmc).in_(names),
+    )
 
 
 @cache

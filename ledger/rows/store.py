@@ -126,6 +126,14 @@ def _chunks(connection: sa.Connection, first: int, end: int, reached: int) -> It
         yield rows[np.argsort(rows["position"], kind="stable")]
 
 
+def archived_day(connection: sa.Connection, business_date: Day) -> Iterator[Rows] | None:
+    """The rows of a business date that is in the archive, in order and in chunks; None where it is not, and the table has them."""
+    for one in archive.read(connection):
+        if one.span.business_date == business_date:
+            return read_rows(connection, one.span.first_position, one.span.last_position)
+    return None
+
+
 def _span(connection: sa.Connection, first: int, last: int) -> Rows:
     driver: Any = connection.connection
     if connection.dialect.name == "postgresql":

@@ -28,7 +28,8 @@ from ledger.errors import (
 from ledger.exports.sending import Wanted, export
 from ledger.history.book import History
 from ledger.history.indexing import index
-from ledger.proofs.proving import prove_position
+from ledger.proofs.proving import prove_position, prove_tap
+from ledger.proofs.verify import verify as verify_proofs
 from ledger.rebuilding import rebuild
 from ledger.store import Database
 from ledger.transfer import Flag
@@ -309,6 +310,18 @@ def test_law_03_the_same_identity_with_other_bytes_is_a_conflict_after_archiving
         desk.add(replace(record, sequence=desk.sequence, tmv=other_tmv))
         assert [(one["result"], one["reason"]) for one in desk.send().results] == [("quarantined", reason)]
     assert len(replayed["scene"].city.ledger.rows()) == rows
+
+
+def test_a_tap_that_is_in_the_archive_is_proven_and_checkpoints_verify(replayed: dict[str, Any]) -> None:
+    database, record = replayed["scene"].city.ledger.database, replayed["record"]
+    known = replayed["scene"].city.registry.card(replayed["card"].uid)
+    proof = prove_tap(database, known.partition, known.uid, record.tmc)
+    assert (proof.leaf.terminal, proof.leaf.sequence, proof.leaf.amount) == (
+        1001,
+        record.sequence,
+        int(record.amount) * 100,
+    )
+    assert verify_proofs(database, None).leaves == 2
 
 
 def test_an_export_of_an_archived_date_is_that_date(

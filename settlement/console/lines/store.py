@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 import sqlalchemy as sa
 
 from keys.clock import day_of
 from ledger import tables as journal
 from ledger.chart import Partition, account_id
+from ledger.rows.store import archived_day
+from ledger.transfer import ROW
 from settlement.matching.proposing.store import suggestion_of_row
 from settlement.matching.tables import match_items, suggestions
 from settlement.statements.store import line_of_row
@@ -28,6 +33,8 @@ DAYS_BEFORE: Final = (2, 7, 30)
 """How far back open items are looked for; further where few are found, as over Lebaran."""
 FEW: Final = 3
 DAYS_AFTER: Final = 1
+_Row = namedtuple("_Row", list(ROW.names or ()))  # type: ignore[misc]  # noqa: PYI024  the names are the journal's own
+"""A row from the archive, as one of the table is."""
 
 
 def line_of(connection: Connection, key: LineKey) -> BankLine | None:
@@ -93,9 +100,19 @@ def suggestions_of(connection: Connection, key: LineKey, waiting: SuggestionStat
 
 
 def transfers_of(connection: Connection, item: Item) -> list[Any]:
-    """The journal's rows of a window that credit or debit an item's party: its taps and what settled them, by position."""
-    table = journal.transfers
+    """The journal's rows of a window that credit or debit an item's party: its taps and what settled them, by position.
+
+    Raises ArchiveMissing or ArchiveDamaged where the window is in an archive that does not read.
+    """
     accounts = [account_id(item.code, Partition(number), item.party) for number in range(PARTITIONS)]
+    archived = archived_day(connection, item.window)
+    if archived is not None:
+        mine = (
+            rows[np.isin(rows["credit"], accounts) | np.isin(rows["debit"], accounts)] for rows in archived
+        )
+        found = (_Row(*row) for rows in mine for row in rows.tolist())
+        return list(islice(found, TRANSFERS_MAX))
+    table = journal.transfers
     query = (
         sa.select(table)
         .where(table.c.business_date == item.window, sa.or_(table.c.credit.in_(accounts), table.c.debit.in_(accounts)))
