@@ -81,7 +81,7 @@ SQL: Final = re.compile(
     r"\s*(SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH|CREATE|DROP|ALTER|TRUNCATE|COPY|SET|LOCK|GRANT|REVOKE|PRAGMA|ATTACH) "
 )
 FORMATTED: Final = {
-    "ledger/archive/store.py": {"table"},
+    "ledger/archive/stored/store.py": {"table", "LOCK_MS_MAX"},
     "ledger/bulk/store.py": {"table.name", "_listed(names)", "marks"},
     "ledger/closing/days.py": {"arguments"},
     "ledger/closing/guards.py": {"name", "verb", "table", "when", "condition", "TOLD"},

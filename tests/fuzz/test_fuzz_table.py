@@ -38,7 +38,7 @@ EXCEPTIONS: Final[dict[str, str]] = {
     "hebat/bundles/commands.py:_said": "it shows a body that the terminals' decoder has taken",
     "hebat/cardholding.py:SignedCodes.read": _ALIKE,
     "hebat/keyroom/records.py:_under_way": _OWNER,
-    "hebat/night_commands/door.py:_heard": _OWNER,
+    "hebat/night_commands/door.py:_answers": _OWNER,
     "hebat/night_commands/door.py:_wanted": _OWNER,
     "keys/backup.py:restore": _OWNER,
     "keys/tokencopies.py:TokenCopies.wrapped": _OWNER,
