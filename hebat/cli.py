@@ -6,6 +6,7 @@ import json
 import sys
 from contextlib import ExitStack
 from datetime import date, datetime
+from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Final
@@ -54,39 +55,31 @@ if TYPE_CHECKING:
 
 DEMO_DAY: Final = "2026-11-18"
 """A Wednesday: schools are open, so pupils ride at their concession."""
+TRY: Final = "To try it"
+CITY: Final = "A city, day by day"
+DEVICES: Final = "Cards and terminals"
+BOOKS: Final = "Books, keys and clients"
+SELF: Final = "This installation"
+PROJECT: Final = "kartu-semarang-hebat"
 _ERRORS: Final = (HebatError, KeysError, CardError, LedgerError, TerminalError, SettlementError)
 
 app = typer.Typer(
-    help="Kartu Semarang Hebat: cards, terminals, ledger and settlement of a city.", no_args_is_help=True,
+    no_args_is_help=True,
     pretty_exceptions_enable=False, add_completion=False,
 )  # fmt: skip
-app.add_typer(ledger_app, name="ledger")
-app.add_typer(proof_app, name="proof")
-app.command()(serve)
-app.command()(settle)
-app.command()(night)
-app.command()(windows)
-app.command()(simulate)
-app.command()(sbom)
-app.command()(reference)
-app.command()(audit)
-app.add_typer(card_app, name="card")
-app.add_typer(load_app, name="load")
-app.add_typer(bundles_app, name="bundles")
-app.add_typer(fares_app, name="fares")
-app.add_typer(keys_app, name="keys")
-app.add_typer(terminals_app, name="terminals")
-app.add_typer(clients_app, name="clients")
-app.add_typer(terminal_app, name="terminal")
-app.add_typer(settlement_app, name="settlement")
-app.add_typer(bank_app, name="bank")
-app.add_typer(wallet_app, name="wallet")
-app.add_typer(saving_app, name="saving")
-app.add_typer(staff_app, name="staff")
-
 DataOption = Annotated[Path, typer.Option("--data", help="The city's data folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document, for machines.")]
 KeepOption = Annotated[Path | None, typer.Option("--keep", help="Keep the data in this new folder.")]
+
+
+@app.callback(invoke_without_command=True)
+def hebat(
+    tell_version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Kartu Semarang Hebat: cards, terminals, ledger and settlement of a city."""
+    if tell_version:
+        typer.echo(f"hebat {version(PROJECT)}")
+        raise typer.Exit
 
 
 def main() -> None:
@@ -124,7 +117,7 @@ def _data_folder(stack: ExitStack, keep: Path | None, *, postgresql: bool = Fals
     return Folder(Path(stack.enter_context(TemporaryDirectory(prefix="hebat-"))) / "city", database)
 
 
-@app.command()
+@app.command(rich_help_panel=TRY)
 def demo(
     seed: Annotated[int, typer.Option(help="The day's dice.")] = 1,
     cards: Annotated[int, typer.Option(min=20, max=20_000, help="How many people hold a card.")] = 500,
@@ -180,7 +173,7 @@ def _how_to_look(keep: Path | None, *, serve: bool) -> str:
     return "To look at the pages: ./run demo --serve (or --keep DIR, then ./run serve --data DIR)"
 
 
-@app.command()
+@app.command(rich_help_panel=TRY)
 def day(
     taps: Annotated[Path, typer.Option(help="CSV of tap-in/tap-out trips.")],
     gtfs: Annotated[Path, typer.Option(help="Folder of an unpacked GTFS feed.")],
@@ -210,6 +203,31 @@ def day(
             show(report, out)
         if not report.sound:
             raise typer.Exit(1)
+
+
+app.command(rich_help_panel=TRY)(simulate)
+app.add_typer(load_app, name="load", rich_help_panel=TRY)
+app.command(rich_help_panel=CITY)(serve)
+app.command(rich_help_panel=CITY)(night)
+app.command(rich_help_panel=CITY)(settle)
+app.command(rich_help_panel=CITY)(windows)
+app.add_typer(settlement_app, name="settlement", rich_help_panel=CITY)
+app.add_typer(staff_app, name="staff", rich_help_panel=CITY)
+app.add_typer(bank_app, name="bank", rich_help_panel=CITY)
+app.add_typer(wallet_app, name="wallet", rich_help_panel=CITY)
+app.add_typer(saving_app, name="saving", rich_help_panel=CITY)
+app.add_typer(card_app, name="card", rich_help_panel=DEVICES)
+app.add_typer(terminal_app, name="terminal", rich_help_panel=DEVICES)
+app.add_typer(terminals_app, name="terminals", rich_help_panel=DEVICES)
+app.add_typer(bundles_app, name="bundles", rich_help_panel=DEVICES)
+app.add_typer(fares_app, name="fares", rich_help_panel=DEVICES)
+app.add_typer(ledger_app, name="ledger", rich_help_panel=BOOKS)
+app.add_typer(proof_app, name="proof", rich_help_panel=BOOKS)
+app.add_typer(keys_app, name="keys", rich_help_panel=BOOKS)
+app.add_typer(clients_app, name="clients", rich_help_panel=BOOKS)
+app.command(rich_help_panel=SELF)(sbom)
+app.command(rich_help_panel=SELF)(audit)
+app.command(rich_help_panel=SELF)(reference)
 
 
 if __name__ == "__main__":

@@ -107,6 +107,11 @@ class Database:
         """What people call it: a file's name, or the server's name of the database."""
         return self.path.name if self.is_sqlite else (self.url.database or "the database")
 
+    @property
+    def called(self) -> str:
+        """The same within a sentence, where a database's bare name would say nothing."""
+        return f"the database {self.url.database}" if not self.is_sqlite and self.url.database else self.name
+
     @contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """A transaction that commits at the end; raises StorageError subclasses for what the database says."""
@@ -125,7 +130,7 @@ class Database:
 
     def explained(self) -> AbstractContextManager[None]:
         """The drivers' errors as the ledger's own, with what to do."""
-        return explained(self.name)
+        return explained(self.called)
 
     def create(self, *others: sa.MetaData) -> None:
         """Make all tables; those of other packages beside the ledger's own.
@@ -136,7 +141,7 @@ class Database:
             self.path.touch(mode=0o600)
         with self.writing() as connection:
             if sa.inspect(connection).has_table("meta"):
-                raise StorageError(f"{self.name} holds a ledger already: open it, or name another place")
+                raise StorageError(f"{self.called} holds a ledger already: open it, or name another place")
             for metadata in (tables.metadata, *others):
                 metadata.create_all(connection)
             connection.execute(
@@ -155,7 +160,7 @@ class Database:
                 "run `hebat ledger upgrade`" if version < tables.SCHEMA_VERSION else "install a newer release"
             )
             raise StorageError(
-                f"{self.name} has schema {version}, this software wants {tables.SCHEMA_VERSION}: {do}"
+                f"{self.called} has schema {version}, this software wants {tables.SCHEMA_VERSION}: {do}"
             )
 
     def holds_ledger(self) -> bool:
@@ -169,7 +174,7 @@ class Database:
         """Raise DatabaseMissing, with what to do, where there is no ledger; DatabaseDamaged, StorageError."""
         self.check_file()
         if not self.holds_ledger():
-            raise DatabaseMissing(f"{self.name} holds no ledger: make one with `hebat ledger init`")
+            raise DatabaseMissing(f"{self.called} holds no ledger: make one with `hebat ledger init`")
 
     def check_file(self) -> None:
         """Raise DatabaseMissing or DatabaseDamaged where the file of a SQLite ledger is not there, or too short for one.
@@ -182,7 +187,7 @@ class Database:
         if not self.path.is_file():
             raise DatabaseMissing(f"there is no ledger at {self.path}: make one with `hebat ledger init`")
         if self.path.stat().st_size < PAGE_BYTES_MIN:
-            raise DatabaseDamaged(f"{self.name} is no SQLite database (any more): restore it from backup")
+            raise DatabaseDamaged(f"{self.called} is no SQLite database (any more): restore it from backup")
 
     def _check_pages(self, connection: sa.Connection, *, whole: bool) -> None:
         """Look through every page, of a large file only where all of it is asked for: a start checks its journal's tail by digests."""
@@ -190,7 +195,7 @@ class Database:
             return
         found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar()
         if found != "ok":
-            raise DatabaseDamaged(f"{self.name} is damaged: {found}; restore it from backup")
+            raise DatabaseDamaged(f"{self.called} is damaged: {found}; restore it from backup")
 
     def _version(self, connection: sa.Connection) -> int:
         found = set(sa.inspect(connection).get_table_names())
@@ -198,12 +203,12 @@ class Database:
         if version is not None and version != tables.SCHEMA_VERSION:
             return version  # tables of another release are neither lost nor too many
         if not found & set(tables.metadata.tables):
-            raise DatabaseMissing(f"{self.name} holds no ledger: make one with `hebat ledger init`")
+            raise DatabaseMissing(f"{self.called} holds no ledger: make one with `hebat ledger init`")
         lost = sorted(set(tables.metadata.tables) - found)
         version = None if lost else _meta(connection, "schema")
         if version is None:
             what = f"the table {lost[0]}" if lost else "its schema version"
-            raise DatabaseDamaged(f"{self.name} has lost {what}: restore it from backup")
+            raise DatabaseDamaged(f"{self.called} has lost {what}: restore it from backup")
         return version
 
     def close(self) -> None:

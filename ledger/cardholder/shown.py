@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from card.layout import TapKind
 
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from ledger.bundles.store import Block
     from ledger.intake.cards.issued import Card
     from ledger.intake.store import TapRow
+
+REPEATING: Final = frozenset({"sale", "refund", "locked"})
+"""What terminals note of a tap whose kind says it already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +50,8 @@ class Tap:
 
     @property
     def rules(self) -> tuple[str, ...]:
-        """The codes of the rules that made the fare."""
-        return tuple(self.row.rules.split())
+        """The codes of the rules that made the fare, or of how it was paid; none that says again what kind of tap it is."""
+        return tuple(code for code in self.row.rules.split() if code not in REPEATING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,10 @@ def card(town: Town) -> Issued:
     return made
 
 
+LINES: Final = "one => { const text = document.createRange(); text.selectNodeContents(one); return text.getClientRects().length; }"
+"""How many lines the words of an element take."""
+
+
 @contextmanager
 def phone(browser: Browser, *, dark: bool = False, script: bool = True) -> Iterator[Page]:
     size: ViewportSize = {"width": WIDTH, "height": HEIGHT}
@@ -97,6 +101,7 @@ def test_every_page_can_be_read_by_everybody_in_every_language(
     with phone(browser, dark=dark) as page:
         page.goto(f"{town.server.address}/c/{card.token}?l={language}")
         assert violations(page) == []
+        assert page.get_by_role("button", name=words(language).t("pin-open")).evaluate(LINES) == 1
         picture(page, f"cardholder-scan-{language}") if language == "jv" else None
         open_card(page, town, card, language)
         assert page.evaluate("document.documentElement.lang") == words(language).html

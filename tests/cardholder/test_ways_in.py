@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -200,3 +201,14 @@ def test_an_address_at_which_no_page_is_says_so_as_a_page(town: Town) -> None:
         assert page.status_code == 404
         assert "There is no such page" in page.text
         assert page.headers["cache-control"] == "no-store"
+
+
+def test_a_purchase_is_told_once_and_in_the_holders_language(town: Town) -> None:
+    card = town.card()
+    town.buys(card, 12_500)
+    holder = town.holder(**{"Accept-Language": "id"})
+    holder.post(f"/c/{card.token}", {"pin": PIN})
+    for path in ("/card", "/card/taps/2"):
+        page = holder.get(path).text
+        assert "Belanja" in page
+        assert not re.search(r"\bsale\b", page), path

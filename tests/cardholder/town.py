@@ -125,7 +125,7 @@ class Town:
     def buys(self, card: Issued, amount: int) -> None:
         """A sale at a merchant's terminal."""
         desk = self.scene.desk(2000 + self.scene.serial, TerminalRole.MERCHANT, 502)
-        desk.tap(card, TapKind.SALE, amount)
+        desk.tap(card, TapKind.SALE, amount, rules=("sale",))  # as a till notes it
         desk.send()
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from importlib.metadata import version
 
 import typer
 from typer.testing import CliRunner
 
-from hebat.cli import app
+from hebat.cli import BOOKS, CITY, DEVICES, PROJECT, SELF, TRY, app
 from hebat.reference import SECRETS, commands
 from hebat.settings import Settings
 from tests.test_tidy import ROOT
@@ -56,3 +57,16 @@ def test_each_variable_that_the_program_reads_is_a_setting_or_a_secret() -> None
     }
     known = {f"HEBAT_{name.upper()}" for name in Settings.model_fields} | set(SECRETS)
     assert named - known == set()
+
+
+def test_every_command_stands_in_a_group_of_the_help_and_the_version_is_told() -> None:
+    panels = {one.rich_help_panel for one in app.registered_commands}
+    assert panels | {one.rich_help_panel for one in app.registered_groups} == {
+        TRY,
+        CITY,
+        DEVICES,
+        BOOKS,
+        SELF,
+    }
+    told = CliRunner().invoke(app, ["--version"])
+    assert (told.exit_code, told.output) == (0, f"hebat {version(PROJECT)}\n")

@@ -67,7 +67,11 @@ def test_a_database_that_does_not_answer_is_told_before_anything_is_made(
 ) -> None:
     monkeypatch.setenv("HEBAT_DATABASE_URL", f"postgresql+psycopg2://hebat@/city?host={tmp_path}")
     ran = hebat("keys", "found", "--draw", "--participants", EXAMPLE, "--data", tmp_path / "city")
-    assert (ran.code, "city does not answer" in ran.err, "Traceback" in ran.err) == (2, True, False), ran.err
+    assert (ran.code, "the database city does not answer" in ran.err, "Traceback" in ran.err) == (
+        2,
+        True,
+        False,
+    ), ran.err
     assert not (tmp_path / "city").exists()
 
 
