@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 STEP_MS: Final = 30_000
 DRIFT_STEPS: Final = 1
 RECOVERY_CODES: Final = 10
+RECOVERY_COST: Final = 1 << 12
+"""scrypt's N for codes that are drawn, of 50 bits: 4 MiB a guess."""
 _ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 _ISSUER: Final = "Kartu Semarang Hebat"
 _DIGITS: Final = re.compile(r"[0-9]{6}\Z")
@@ -69,4 +71,4 @@ def new_recovery_codes() -> tuple[str, ...]:
 def recovery_digest(name: str, code: str) -> bytes:
     """What is stored of a recovery code; how it is grouped or typed does not matter."""
     plain = re.sub(r"[^A-Z0-9]", "", code.upper())
-    return hashlib.scrypt(plain.encode(), salt=name.encode(), n=1 << 12, r=8, p=1, dklen=32)
+    return hashlib.scrypt(plain.encode(), salt=name.encode(), n=RECOVERY_COST, r=8, p=1, dklen=32)

@@ -82,10 +82,9 @@ class StaffDoor:
             return ""
         secret, is_today = self._seal.read(session.name, current.authenticator)
         step = codes.step_of(secret, code, self._clock.now(), current.last_step)
-        digest = codes.recovery_digest(session.name, code)
         if step is not None:
             store.change_person(connection, session.name, last_step=step)
-        elif not store.use_recovery_code(connection, session.name, digest):
+        elif not store.use_recovery_code(connection, session.name, codes.recovery_digest(session.name, code)):
             return ""
         if not is_today:
             store.change_person(connection, session.name, authenticator=self._seal.seal(session.name, secret))

@@ -9,6 +9,7 @@ import pytest
 
 from hebat.schema import TABLES
 from settlement.participants import Agent, Bank, City, Merchant, MerchantClass, Operator, Participants
+from settlement.staff import codes
 from tests.empty import new_ledger
 
 if TYPE_CHECKING:
@@ -54,6 +55,14 @@ def participants() -> Participants:
         agents=[Agent(KIOSK, "Kios Simpang Lima", JATENG, "1013007777")],
         city=City(CITY_HALL, "Pemerintah Kota Semarang", JATENG, "1013000001"),
     )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def cheap_recovery_codes() -> Iterator[None]:
+    """Recovery codes of all whom tests sign in are hashed at a small cost; `test_staff_recovery` looks at the real one."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(codes, "RECOVERY_COST", 2)
+        yield
 
 
 @pytest.fixture(scope="session")
