@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+NINE: Final = moment(datetime(2025, 6, 2, 9, 0))  # noqa: DTZ001  the city's wall clock
+
+
 @pytest.fixture
 def clock() -> SetClock:
-    return SetClock(moment(datetime(2025, 6, 2, 9, 0)))  # noqa: DTZ001  the city's wall clock
+    return SetClock(NINE)
 
 
 @pytest.fixture(scope="session")

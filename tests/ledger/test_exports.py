@@ -23,6 +23,8 @@ from ledger.exports.taking import take
 from ledger.proofs.proving import prove_position
 from ledger.store import Database
 from ledger.transfer import ROW, Flag
+from tests import empty
+from tests.ledger.conftest import NINE
 from tests.ledger.entries import CASH, OPERATOR, PURSE, SUBSIDY, SetClock, transfer
 from tests.ledger.test_proofs_checkpoints import SIGNER, add_tables, book, close
 
@@ -79,7 +81,7 @@ def taken(url: str, folder: Path, **kinds: Any) -> None:
 
 def new_ledger(path: Path) -> str:
     url = f"sqlite:///{path}"
-    Ledger.create(url, *TABLES).close()
+    empty.new_ledger(url, *TABLES).close()
     return url
 
 
@@ -107,10 +109,19 @@ def test_a_files_export_goes_into_postgresql_and_comes_back_the_same(
     assert out(postgres_url, tmp_path / "second") == first
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An export of a ledger that was filled; each test spoils a copy."""
+    folder = tmp_path_factory.mktemp("filled")
+    url = f"sqlite:///{folder / 'ledger.db'}"
+    empty.new_ledger(url).close()
+    out(fill(url, SetClock(NINE)), folder / "export")
+    return folder / "export"
+
+
 @pytest.fixture
-def exported(sqlite_url: str, clock: SetClock, tmp_path: Path) -> Path:
-    out(fill(sqlite_url, clock), tmp_path / "export")
-    return tmp_path / "export"
+def exported(filled: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(filled, tmp_path / "export")
 
 
 def test_a_changed_file_is_named_and_nothing_is_taken_in(exported: Path, tmp_path: Path) -> None:
@@ -214,9 +225,9 @@ def test_a_file_that_the_manifest_does_not_name_is_refused(exported: Path, tmp_p
         taken(new_ledger(tmp_path / "target.db"), exported)
 
 
-def test_a_ledger_that_is_not_empty_takes_nothing_in(exported: Path, sqlite_url: str, tmp_path: Path) -> None:
+def test_a_ledger_that_is_not_empty_takes_nothing_in(exported: Path, filled: Path, tmp_path: Path) -> None:
     with pytest.raises(ExportRefused, match="not empty"):
-        taken(sqlite_url, exported)
+        taken(f"sqlite:///{filled.parent / 'ledger.db'}", exported)
     target = new_ledger(tmp_path / "target.db")
     taken(target, exported)
     with pytest.raises(ExportRefused, match="not empty"):
