@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hebat.folder import Folder
-    from ledger.intake.receive import Answer
+    from ledger.intake.receipt import Answer
 
 DAY = date(2026, 11, 18)
 NOON = moment(datetime(2026, 11, 18, 12, 0))  # noqa: DTZ001  the city's wall clock

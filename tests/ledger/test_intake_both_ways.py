@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hebat.load.riders import Rider
-    from ledger.intake.receive import Answer
+    from ledger.intake.receipt import Answer
     from tests.ledger.desk import Desk, Scene
 
 SEEDS = range(40 if os.environ.get("HEBAT_LONG") else 4)

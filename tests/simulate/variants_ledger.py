@@ -12,7 +12,7 @@ import numpy as np
 import ledger.store
 from ledger import committing, journal, opening
 from ledger.engine import Engine
-from ledger.intake import batch_unit, deciding, receive
+from ledger.intake import batch_unit, deciding, senders
 from ledger.intake.assess import Assessor
 from ledger.intake.batch_unit import BatchUnit
 from ledger.intake.columnar import columns as columnar
@@ -75,7 +75,7 @@ def _forgetful() -> Iterator[None]:
 
 @broken("a certificate that has ended is still believed")
 def _everlasting() -> Iterator[None]:
-    with instead(receive, "check_dates", lambda *_: None):
+    with instead(senders, "check_dates", lambda *_: None):
         yield
 
 
