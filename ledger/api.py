@@ -18,7 +18,7 @@ from ledger.http.front import Front, HotRoutes
 from ledger.orders import api as orders
 from ledger.orders import bodies
 from ledger.orders.desk import OrderDesk
-from ledger.wallets import api as wallets
+from ledger.wallets import bodies as wallet_bodies
 from ledger.wallets.paying import Payments
 from ledger.worklist import api as worklist
 
@@ -82,7 +82,7 @@ def _describe(application: FastAPI) -> None:
 
     def described() -> dict[str, Any]:
         if application.openapi_schema is None:
-            complete(framework(), (*bodies.BODIES, *wallets.BODIES))
+            complete(framework(), (*bodies.BODIES, *wallet_bodies.BODIES))
         return framework()
 
     application.openapi = described  # type: ignore[method-assign]
