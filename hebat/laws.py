@@ -16,13 +16,13 @@ import numpy as np
 from card.batch import BATCH_BYTES_MAX, RELAYED_FROM
 from keys.clock import service_day
 from keys.money import Sen, display, sen_of
+from ledger.chain.store import read_documents
 from ledger.chart import Code, purse, split
 from ledger.errors import BatchTooLarge, LedgerError
 from ledger.intake import store
 from ledger.intake.audit import Audited, audit
 from ledger.intake.quarantine import store as quarantine
 from ledger.intake.reasons import ExceptionKind, Reason
-from ledger.store import read_documents
 from ledger.verify import Verified, verify
 
 REPLAYED_MAX = 20

@@ -9,9 +9,10 @@ import numpy as np
 import structlog
 
 from keys.money import Sen
-from ledger import journal, store
+from ledger import journal
 from ledger.agreement import NoteVerified, compare
 from ledger.bare import BareColumns, BareTransfers
+from ledger.chain import store
 from ledger.chart import Code, describe
 from ledger.errors import DatabaseDamaged
 from ledger.expiry import Sweeper
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from keys.clock import Clock, Day
     from ledger.balance import Balance
+    from ledger.chain.store import Window
     from ledger.chart import AccountId
     from ledger.engine import Engine
     from ledger.expiry import Hold
@@ -44,7 +46,7 @@ if TYPE_CHECKING:
     from ledger.opening import Start
     from ledger.rows.moves import Moves
     from ledger.rules import AccountRules
-    from ledger.store import TableSet, Window
+    from ledger.store import TableSet
 
     Rows = npt.NDArray[np.void]
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import structlog
 
-from ledger import journal, store
+from ledger import journal
+from ledger.chain import store
 from ledger.engine import Engine
 from ledger.errors import DatabaseDamaged
 from ledger.rows.store import top

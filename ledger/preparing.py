@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from keys.clock import UnixMs
-from ledger import journal, store
+from ledger import journal
+from ledger.chain import store
 from ledger.errors import DatabaseBusy
 from ledger.rows.store import JournalRows
 from ledger.together import apply_alone, apply_together, blind_run

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ledger import journal, store
+from ledger import journal
+from ledger.chain import store
 from ledger.engine import Engine
 from ledger.errors import DatabaseDamaged
 from ledger.history import store as history

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from ledger import store
 from ledger.broken import is_final
+from ledger.chain import store
 from ledger.errors import LeaseLost, StorageError
 from ledger.opening import start
 from ledger.tail import check_last

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ledger import journal, store
+from ledger import journal
+from ledger.chain import store
 from ledger.errors import DatabaseDamaged
 from ledger.transfer import ROW
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from keys.money import Sen
-from ledger import journal, store
+from ledger import journal
+from ledger.chain import store
 from ledger.engine import Engine
 from ledger.errors import DatabaseDamaged, DatabaseMissing, LedgerError, StorageError
 from ledger.kept import compare_kept

@@ -8,9 +8,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from keys.clock import Day, UnixMs, date_of, day_of, local
-from ledger import store
+from ledger.chain import store
+from ledger.chain.store import Window
 from ledger.errors import WindowClosed, WindowNotBegun
-from ledger.store import Window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from keys.clock import date_of, day_of
-from ledger.store import read_windows
+from ledger.chain.store import read_windows
 from settlement.errors import FeeTableInvalid, FeeUnknown
 from settlement.fees import FeeTable, qris_rates, read_table
 from settlement.rulebook.model import Page, RuleKind

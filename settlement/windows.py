@@ -12,8 +12,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from keys.clock import UnixMs, date_of
+from ledger.chain.store import read_windows
 from ledger.closing.store import held_by_day
-from ledger.store import read_windows
 from ledger.transfer import Result
 from ledger.windows import Windows
 from settlement import store
@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from keys.clock import Day
-    from ledger.store import Database, Window
+    from ledger.chain.store import Window
+    from ledger.store import Database
     from ledger.writer import PostedRows, Transaction
     from settlement.items import Item
     from settlement.participants import Participants

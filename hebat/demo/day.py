@@ -28,8 +28,8 @@ from hebat.story_clock import StoryClock
 from hebat.wiring import City
 from keys.clock import Day, UnixMs, day_of, moment
 from keys.money import Sen
+from ledger.chain.store import read_documents
 from ledger.intake import store
-from ledger.store import read_documents
 from settlement.store import payment_files_of
 from settlement.view import NightView, view
 from terminals.fares import TRANS_SEMARANG_2022

@@ -11,7 +11,7 @@ from hebat.simulate.books import Books
 from hebat.simulate.breach import NO_LAW, ROUND, Breach
 from hebat.simulate.counting import Count, need_shown
 from hebat.simulate.riding import BEHIND_MS, Riding
-from ledger import store
+from ledger.chain import store
 from ledger.intake import store as taken
 from ledger.intake.quarantine import store as quarantine
 

@@ -20,11 +20,11 @@ import numpy as np
 
 from keys.clock import date_of
 from ledger import journal
-from ledger import store as journal_store
 from ledger.archive import reading, store
 from ledger.archive.emptying import empty
 from ledger.archive.store import Archived
 from ledger.cells import HOLD_PENDING, STATE
+from ledger.chain import store as journal_store
 from ledger.errors import ArchiveDamaged, ArchiveRefused, DatabaseBusy, DatabaseDamaged
 from ledger.exports import frames
 from ledger.exports.manifest import NAME

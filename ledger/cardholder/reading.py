@@ -22,9 +22,9 @@ from ledger import chart
 from ledger.bundles.blocks import block_of
 from ledger.cardholder import store
 from ledger.cardholder.shown import Month, Shown, Summary, Tap, Transfers
+from ledger.chain.store import read_documents
 from ledger.chart import purse
 from ledger.intake import store as intake
-from ledger.store import read_documents
 from ledger.wallets.loads.store import waiting_of
 
 if TYPE_CHECKING:

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ledger import journal, store
+from ledger import journal
+from ledger.chain import store
 from ledger.closing.store import first_block
 from ledger.transfer import ROW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ledger.chain.store import Window
     from ledger.journal import Block
-    from ledger.store import Connection, Window
+    from ledger.store import Connection
 
 _ROWS_AT_ONCE: Final = 100_000
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from keys.clock import date_of
 from ledger import journal, tables
-from ledger import store as journal_store
 from ledger.archive import reading
 from ledger.archive import store as archive
+from ledger.chain import store as journal_store
 from ledger.chart import split
 from ledger.engine import Engine
 from ledger.errors import ExportRefused

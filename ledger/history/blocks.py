@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ledger import store
+from ledger.chain import store
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Self
 import numpy as np
 import structlog
 
-from ledger import store as journal
+from ledger.chain import store as journal
 from ledger.errors import LedgerError
 from ledger.history import store
 from ledger.history.lines import store as in_journal

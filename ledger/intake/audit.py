@@ -17,13 +17,13 @@ from card.errors import CardError
 from keys import envelope
 from keys.errors import KeysError, SignatureWrong
 from keys.money import sen_of
+from ledger.chain.store import read_documents, read_rows
 from ledger.errors import DatabaseDamaged, LedgerError
 from ledger.intake import store
 from ledger.intake.assess import identity_of
 from ledger.intake.booked import NOWHERE, Booked, fingerprint
 from ledger.intake.quarantine import store as quarantine
 from ledger.intake.reasons import Outcome, Reason, Resolution
-from ledger.store import read_documents, read_rows
 from ledger.transfer import Flag, Kind
 
 if TYPE_CHECKING:

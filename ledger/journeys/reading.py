@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 from card.batch import RELAYED_FROM, TapRecord, decode_batch
 from card.layout import TapKind
 from keys import envelope
+from ledger.chain.store import read_documents
 from ledger.intake import store as intake
 from ledger.journeys import store
 from ledger.journeys.store import RideRow
-from ledger.store import read_documents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from keys.clock import date_of
 from keys.filevault import write_atomically
 from keys.publickey import pem_of
 from ledger import journal
-from ledger import store as ledger_store
+from ledger.chain import store as ledger_store
 from ledger.errors import DatabaseDamaged, ProofUnknown
 from ledger.history.blocks import last_at_position
 from ledger.history.turns import write_in_turn
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from keys.clock import Day
+    from ledger.chain.store import Window
     from ledger.proofs.growing import Tile
     from ledger.proofs.store import Kept
-    from ledger.store import Connection, Database, Window
+    from ledger.store import Connection, Database
 
     Progress = Callable[[int, int], None]
 

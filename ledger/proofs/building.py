@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keys.clock import Day
-from ledger import store as journal
+from ledger.chain import store as journal
 from ledger.errors import DatabaseDamaged
 from ledger.proofs import leaves, store
 from ledger.proofs.growing import Growing
@@ -19,9 +19,10 @@ from ledger.transfer import ROW
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from ledger.chain.store import Window
     from ledger.proofs.growing import Tile
     from ledger.proofs.leaves import Leaves
-    from ledger.store import Connection, Window
+    from ledger.store import Connection
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from ledger import store as journal
+from ledger.chain import store as journal
 from ledger.errors import DatabaseDamaged, ProofUnknown
 from ledger.proofs import leaves, store
 from ledger.proofs.book import kept_at, tree

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from keys import envelope
 from keys.clock import date_of
 from keys.errors import EnvelopeError
-from ledger import store as journal
+from ledger.chain import store as journal
 from ledger.errors import DatabaseDamaged, ProofInvalid
 from ledger.proofs import store
 from ledger.proofs.book import block_of
@@ -20,9 +20,10 @@ from ledger.proofs.merkle import HASH_BYTES, TILE_WIDTH
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ledger.chain.store import Window
     from ledger.proofs.growing import Tile
     from ledger.proofs.store import Kept
-    from ledger.store import Connection, Database, Window
+    from ledger.store import Connection, Database
 
     Progress = Callable[[int, int], None]
 

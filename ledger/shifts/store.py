@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from ledger.chain.store import documents_of
 from ledger.intake import tables
 from ledger.intake.outcomes import Outcomes
-from ledger.store import documents_of
 from ledger.tables import WHOLE
 
 if TYPE_CHECKING:

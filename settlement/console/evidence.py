@@ -14,8 +14,8 @@ from card.tmac import READER_ID_BYTES
 from keys import envelope
 from keys.clock import UnixMs, date_of, local
 from keys.errors import KeysError
+from ledger.chain.store import read_documents
 from ledger.intake import store
-from ledger.store import read_documents
 
 if TYPE_CHECKING:
     from card.evidence import Entry

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ledger.book import Ledger
-    from ledger.store import Connection, Window
+    from ledger.chain.store import Window
+    from ledger.store import Connection
     from settlement.items import Item
     from settlement.night.books import Books
 

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ledger.balance import Balance
+    from ledger.chain.store import Window
     from ledger.chart import AccountId
-    from ledger.store import Connection, Window
+    from ledger.store import Connection
     from settlement.kept import Settlement
 
     Integers = npt.NDArray[np.int64]

@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from hebat.schema import TABLES
+from ledger.chain.store import read_rows
 from ledger.exports import frames
 from ledger.exports.sending import Wanted, export
 from ledger.history.book import History
@@ -25,7 +26,7 @@ from ledger.history.indexing import index
 from ledger.proofs.book import Checkpoints, Signer
 from ledger.proofs.file import decode
 from ledger.proofs.proving import prove_position
-from ledger.store import Database, read_rows
+from ledger.store import Database
 from tests.benchmarks import million
 from tests.benchmarks.million import CARDS, HOT, TAPS
 

@@ -9,7 +9,7 @@ import pytest
 
 from hebat.errors import InputRefused
 from keys.clock import UnixMs, day_of
-from ledger.store import Window, insert_window
+from ledger.chain.store import Window, insert_window
 from settlement.errors import FeeTableInvalid
 from settlement.fee_book import city_fees
 from settlement.participants import MerchantClass

@@ -19,8 +19,8 @@ import pytest
 
 from hebat.folder import Folder
 from keys.clock import SystemClock, UnixMs
-from ledger import store
 from ledger.book import Ledger
+from ledger.chain import store
 from ledger.clients.register import add_client
 from ledger.clients.scopes import Scope
 from ledger.snapshots.store import stored

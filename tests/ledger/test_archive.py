@@ -14,10 +14,10 @@ from card.layout import TapKind
 from hebat.folder import Folder
 from hebat.schema import TABLES
 from keys.clock import Day, UnixMs, date_of, day_of
-from ledger import store as journal_store
 from ledger.archive import store
 from ledger.archive.taking import archive
 from ledger.book import Ledger
+from ledger.chain import store as journal_store
 from ledger.errors import (
     ArchiveDamaged,
     ArchiveMissing,

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from keys.clock import Day
-from ledger import store as journal_store
 from ledger.archive import emptying, store, taking
 from ledger.archive.stored import store as stored
 from ledger.book import Ledger
+from ledger.chain import store as journal_store
 from ledger.errors import ArchiveRefused
 from ledger.exports import sending
 from ledger.rows import store as rows_store

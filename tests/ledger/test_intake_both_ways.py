@@ -21,10 +21,10 @@ from keys.clock import UnixMs
 from keys.identity import TerminalRole, read_certificate
 from keys.money import Rupiah
 from keys.rights import Right, Rights
+from ledger.chain.store import read_rows
 from ledger.chart import purse
 from ledger.intake import store
 from ledger.intake.quarantine import store as quarantine
-from ledger.store import read_rows
 from tests.ledger.desk import MERCHANT, OPERATOR, open_scene
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from keys.clock import Day, UnixMs
 from ledger import journal, tables
 from ledger.bulk import binary
 from ledger.bulk.gathered import Gathered
+from ledger.chain.store import read_documents
 from ledger.errors import AccountUnknown, TransferInvalid, UnitFailed
-from ledger.store import read_documents
 from ledger.tables import WHOLE
 from ledger.transfer import ROW, Flag, Result
 from tests.ledger.entries import OPERATOR, WALLET, transfer

@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import text
 
 from keys.clock import UnixMs
-from ledger import store
 from ledger.book import Ledger
+from ledger.chain import store
 from ledger.errors import DatabaseDamaged
 from ledger.store import Database
 from ledger.tables import metadata

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from keys.clock import Day, UnixMs, day_of, local, moment
 from ledger.book import Ledger
+from ledger.chain.store import Window
 from ledger.errors import WindowClosed, WindowNotBegun
-from ledger.store import Database, Window
+from ledger.store import Database
 from ledger.verify import verify
 from ledger.windows import CUT_OFF, CloseWindow, Windows
 from tests.ledger.entries import SetClock, transfer

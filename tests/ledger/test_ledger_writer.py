@@ -11,6 +11,7 @@ from sqlalchemy import text
 
 from ledger import backlog, group
 from ledger.book import Ledger
+from ledger.chain.store import last_block, read_documents
 from ledger.errors import (
     AccountUnknown,
     LedgerStopped,
@@ -20,7 +21,7 @@ from ledger.errors import (
     TransferInvalid,
     UnitFailed,
 )
-from ledger.store import Database, last_block, read_documents
+from ledger.store import Database
 from ledger.tables import WHOLE, meta
 from ledger.transfer import Flag, Freshness, Result
 from ledger.verify import verify

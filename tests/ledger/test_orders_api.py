@@ -12,13 +12,13 @@ import pytest
 
 from keys.clock import UnixMs
 from ledger.book import Ledger
+from ledger.chain.store import read_documents
 from ledger.clients.scopes import Party, PartyKind, Scope
 from ledger.http.asgi import JSON
 from ledger.orders import store
 from ledger.orders.order import Fingerprint
 from ledger.orders.tables import order_answers
 from ledger.orders.unit import KEPT_MS
-from ledger.store import read_documents
 from tests.ledger.entries import SetClock
 from tests.ledger.served import BANK, Partner, Served, card, order, standing_still, wallet
 from tests.ledger.units import Plain

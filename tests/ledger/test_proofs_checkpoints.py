@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from ledger.chain.store import Window
     from ledger.proofs.growing import Tile
-    from ledger.store import Database, Window
+    from ledger.store import Database
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 SIGNER = Signer(KEY.public_key().public_bytes_raw(), KEY.sign)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from card import far
-from ledger.store import read_documents
+from ledger.chain.store import read_documents
 from tests.ledger.test_relay import COMMIT_STEP, books, check_whole, kiosk
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from keys.money import Sen
 from ledger import tables as journal
 from ledger.book import Ledger
 from ledger.cardholder.records import ReplacementRow, add_replacement
+from ledger.chain.store import read_documents
 from ledger.chart import Code, account_id, split
 from ledger.clients.scopes import Party, PartyKind, Scope
 from ledger.errors import PaymentUnknown
@@ -25,7 +26,6 @@ from ledger.orders.order import caller_of
 from ledger.orders.refunds import Refund, find_payment
 from ledger.orders.unit import Orders
 from ledger.qris.writing import static_code
-from ledger.store import read_documents
 from ledger.wallets.desk import WalletDesk
 from tests.ledger.entries import SetClock
 from tests.ledger.served import BANK, MERCHANT, Served, card, order, standing_still, wallet

@@ -10,13 +10,14 @@ import pytest
 
 from ledger.abreast import UnderWay
 from ledger.broken import Behind
+from ledger.chain.store import last_block
 from ledger.committing import write
 from ledger.errors import StorageError
 from ledger.group import Ahead, Group, Waiting
 from ledger.preparing import Preparing
 from ledger.recovery import state_of
 from ledger.standing import Standing
-from ledger.store import Database, last_block
+from ledger.store import Database
 from ledger.windows import CUT_OFF, CloseWindow
 from tests.ledger.entries import OPERATOR, PURSE, SetClock, transfer
 from tests.ledger.units import Plain
