@@ -14,20 +14,17 @@ import numpy as np
 
 from keys.money import Sen
 from ledger import journal
+from ledger.beside import ClosedWindows, StoredSnapshots
 from ledger.chain import store
 from ledger.engine import Engine
 from ledger.errors import DatabaseDamaged, DatabaseMissing, LedgerError, StorageError
-from ledger.kept import compare_kept
-from ledger.snapshots import store as snapshots
 from ledger.transfer import ROW
-from ledger.windows import closing_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     import numpy.typing as npt
 
-    from keys.clock import Day
     from ledger.journal import Block
     from ledger.store import Connection, Database
 
@@ -106,30 +103,29 @@ class _Walk:
         self._before: Block | None = None
         self._documents = 0
         self._moved = 0
-        self._closed: Day | None = None
-        self._windows = store.read_windows(connection)
-        self._windows_met = 0
-        self._snapshots = snapshots.stored(connection)[::-1]
-        self._snapshots_met = 0
+        self._windows = ClosedWindows(store.read_windows(connection))
+        self._snapshots = StoredSnapshots(connection)
         last = store.last_block(connection)
         self.last = 0 if last is None else last.block
 
     def take(self, block: Block, rows: Rows, bodies: list[bytes]) -> None:
         """One block: its place in the chain, its documents, its rows, the window that it closes."""
-        self._compare_snapshots()
+        self._snapshots.meet(self._before, self._engine)
         self._chain(block, rows, bodies)
         if np.any(journal.partitions_of(rows["debit"]) != rows["partition"]):
             raise DatabaseDamaged(
                 f"block {block.block} holds a row of another partition: restore from backup"
             )
-        if np.any(rows["business_date"] != block.business_date) or self._is_closed(block.business_date):
+        if np.any(rows["business_date"] != block.business_date) or self._windows.is_closed(
+            block.business_date
+        ):
             raise DatabaseDamaged(
                 f"block {block.block} writes into another business date: restore from backup"
             )
         self._engine.replay(rows)
         if self._inspect is not None:
             self._inspect(block, rows, bodies)
-        self._window(block, bodies)
+        self._windows.meet(block, bodies, self._before)
         self._documents += len(bodies)
         self._moved += int(rows["amount"].sum())
         self._before = block
@@ -148,67 +144,26 @@ class _Walk:
                     f"partitions {partitions}, day {block.business_date}): restore from backup"
                 )
 
-    def _is_closed(self, day: Day) -> bool:
-        return self._closed is not None and day <= self._closed
-
-    def _window(self, block: Block, bodies: list[bytes]) -> None:
-        """A closed window is what the chain says of it: the document of the block that closed it."""
-        if block.rows or len(bodies) != 1 or not bodies[0].startswith(b'{"close":'):
-            return
-        window = self._windows[self._windows_met] if self._windows_met < len(self._windows) else None
-        before = self._before
-        last, head = (before.last_position, before.digest) if before else (0, journal.GENESIS)
-        if (
-            window is None
-            or closing_document(window.business_date, window.last_position, window.head) != bodies[0]
-            or (window.last_position, window.head, window.closed_at) != (last, head, block.received_at)
-        ):
-            raise DatabaseDamaged(
-                f"the window that block {block.block} closed is not what was written: restore from backup"
-            )
-        self._closed = window.business_date
-        self._windows_met += 1
-
-    def _compare_snapshots(self) -> None:
-        """Compare each stored snapshot where it was taken: right after its block."""
-        block = self._before.block if self._before else 0
-        while self._snapshots_met < len(self._snapshots):
-            row = self._snapshots[self._snapshots_met]
-            if row.block != block:
-                return
-            snapshot = snapshots.load(self._connection, row)
-            head = self._before.digest if self._before else journal.GENESIS
-            if snapshot.head != head or row.position != self._engine.next_position - 1:
-                raise DatabaseDamaged(
-                    f"the snapshot as of position {row.position} is not of block {block}: restore from backup"
-                )
-            compare_kept(snapshot.kept, self._engine.keep())
-            self._snapshots_met += 1
-
     def finish(self) -> Verified:
         """What must hold over the whole: nothing outside the chain, the snapshot met, both sides equal."""
-        self._compare_snapshots()
+        self._snapshots.meet(self._before, self._engine)
         before, posted = self._before, self._engine.next_position - 1
         blocks = before.block if before else 0
         chained = (posted, blocks, self._documents)
-        if store.counts(self._connection) != chained or len(self._windows) != self._windows_met:
+        if store.counts(self._connection) != chained or not self._windows.all_met:
             raise DatabaseDamaged(
                 f"more is stored than the chain's {posted} transfers, {blocks} blocks, {self._documents} documents "
-                f"and {self._windows_met} windows: restore from backup"
+                f"and {self._windows.met} windows: restore from backup"
             )
-        if self._snapshots_met < len(self._snapshots):
-            row = self._snapshots[self._snapshots_met]
-            raise DatabaseDamaged(
-                f"a snapshot is as of position {row.position} and block {row.block}, which are not there: restore from backup"
-            )
+        self._snapshots.finish()
         balances = self._engine.balances()
         debits = sum(balance.debits_posted for balance in balances.values())
         if debits != sum(balance.credits_posted for balance in balances.values()):
             raise DatabaseDamaged("debits and credits differ: restore from backup")
         return Verified(
-            blocks=blocks, transfers=posted, documents=self._documents, windows=self._windows_met,
+            blocks=blocks, transfers=posted, documents=self._documents, windows=self._windows.met,
             accounts=len(balances), moved=Sen(self._moved), head=before.digest if before else journal.GENESIS,
-            snapshot=self._snapshots[-1].position if self._snapshots else None,
+            snapshot=self._snapshots.newest,
         )  # fmt: skip
 
 
