@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from contextlib import ExitStack
 from datetime import date, datetime
@@ -49,6 +50,8 @@ from settlement.errors import SettlementError
 from terminals.errors import TerminalError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rich.console import Console
 
     from hebat.progress import Progress
@@ -96,9 +99,6 @@ def main() -> None:
             raise
         typer.echo(f"hebat: {said_by_system(error)}", err=True)
         sys.exit(InputRefused.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("hebat: stopped", err=True)
-        sys.exit(130)
 
 
 def _console(*, machine: bool) -> tuple[Console, Progress]:
@@ -115,6 +115,17 @@ def _data_folder(stack: ExitStack, keep: Path | None, *, postgresql: bool = Fals
         return Folder(keep)
     database = embedded.address(stack.enter_context(embedded.server())) if postgresql else ""
     return Folder(Path(stack.enter_context(TemporaryDirectory(prefix="hebat-"))) / "city", database)
+
+
+def _taken_away(folder: Folder) -> Callable[..., None]:
+    """What ends a day: a new folder goes with one that was stopped or failed before its report, as no half of a city can be served."""
+    new = not folder.root.exists()
+
+    def end(_kind: object, error: BaseException | None, _trace: object) -> None:
+        if new and error is not None and not folder.report.exists():
+            shutil.rmtree(folder.root, ignore_errors=True)
+
+    return end
 
 
 @app.command(rich_help_panel=TRY)
@@ -143,6 +154,7 @@ def demo(
     configure(LogLevel.ERROR)  # the attackers' refusals are part of the report
     with ExitStack() as stack:
         folder = _data_folder(stack, keep, postgresql=postgresql)
+        stack.push(_taken_away(folder))
         done = run(stack, folder, day.date(), seed, cards, progress, chosen if serve else 0)
         report = make_report(done)
         folder.report.write_text(json.dumps(report.as_json(), indent=1), encoding="utf-8")
@@ -194,6 +206,7 @@ def day(
     configure(LogLevel.ERROR)
     with ExitStack() as stack:
         folder = _data_folder(stack, keep)
+        stack.push(_taken_away(folder))
         wanted: date | None = day.date() if day else None
         report = run(stack, folder, taps, gtfs, wanted, progress)
         folder.report.write_text(json.dumps(report.as_json(), indent=1), encoding="utf-8")

@@ -176,7 +176,7 @@ def _become(fds: list[int], folder: str, arguments: list[str], environment: list
 
 def _run() -> int:
     """The command to its end, with all that Python does at the end of a program."""
-    from hebat.cli import main  # noqa: PLC0415  loaded already
+    from hebat.start import main  # noqa: PLC0415  loaded already
 
     code = 0
     try:
