@@ -34,6 +34,7 @@ from ledger.rebuilding import rebuild
 from ledger.store import Database
 from ledger.transfer import Flag
 from ledger.verify import verify
+from tests.empty import new_database
 from tests.ledger.desk import DAY, open_scene
 from tests.ledger.entries import CASH, OPERATOR, OTHER_PURSE, PURSE, SUBSIDY, WALLET, SetClock, transfer
 from tests.ledger.test_exports import contents, new_ledger, out, taken
@@ -260,10 +261,15 @@ def test_a_place_that_cannot_be_written_leaves_everything_in_the_database(
     assert out(url, tmp_path / "after") == before
 
 
-@pytest.fixture(scope="module")
-def replayed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def replayed(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Any]]:
     """A city whose first date is in the archive, and the bytes that were posted on it."""
-    folder = Folder(tmp_path_factory.mktemp("archived") / "city")
+    url = ""
+    if request.param == "postgresql":
+        url = new_database(request.getfixturevalue("postgres"), empty=True)
+    folder = Folder(tmp_path_factory.mktemp("archived") / "city", url)
     scene = open_scene(folder, fresh=True)
     with scene.city:
         card, desk = scene.card(loaded=50_000), scene.desk()

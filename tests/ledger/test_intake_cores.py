@@ -9,24 +9,31 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import httpx2
 import numpy as np
 import pytest
 
 from card.batch import Context, encode_record
 from card.layout import TapKind
+from hebat.application import application
 from hebat.load.riders import riders
+from hebat.serving import LoopbackServer
 from keys import cardmacs
 from keys.clock import UnixMs
 from keys.filevault import FileVault
 from keys.vault import Role
 from ledger.intake.columnar import reading
+from ledger.intake.receive import Intake
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tests.ledger.desk import Scene
 
     Work = Callable[[], object]
 
@@ -154,3 +161,32 @@ def test_work_that_needs_the_lock_is_told_from_work_that_does_not(monkeypatch: p
     monkeypatch.setitem(globals(), "TRIES", 2)
     monkeypatch.setitem(globals(), "HELD_SECONDS", 0.5)
     assert not needs_no_lock(lasting(lambda count: lambda: sum(range(10 * count))))
+
+
+def test_two_batches_that_come_at_once_are_looked_at_at_once(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each waits within its own verification for the other's: none of them would get there behind the other."""
+    cards = [scene.card(loaded=50_000) for _ in range(2)]
+    together, examined = threading.Barrier(2), Intake._examined
+
+    def waiting(intake: Intake, *words: Any) -> Any:
+        together.wait(60)
+        return examined(intake, *words)
+
+    monkeypatch.setattr(Intake, "_examined", waiting)
+    bodies = []
+    for number in (1001, 1002):
+        desk = scene.desk(number)
+        desk.tap(cards[number - 1001], TapKind.FARE, 3_500)
+        bodies.append(desk.body())
+    with LoopbackServer(application(scene.city)) as server, ThreadPoolExecutor() as callers:
+
+        def sent(body: bytes) -> httpx2.Response:
+            address = f"{server.address}/v1/batches"
+            return httpx2.post(
+                address, content=body, headers={"Content-Type": "application/cose"}, timeout=60
+            )
+
+        answers = list(callers.map(sent, bodies))
+    assert [answer.status_code for answer in answers] == [200, 200]

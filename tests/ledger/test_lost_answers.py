@@ -17,6 +17,7 @@ from hebat.serving import LoopbackServer
 from keys.clock import UnixMs
 from ledger.book import Ledger
 from ledger.chart import purse
+from tests.empty import new_database
 from tests.ledger.desk import open_scene
 from tests.ledger.entries import SetClock
 from tests.ledger.served import Served, order, wallet
@@ -94,8 +95,12 @@ def test_a_debit_whose_answer_was_dropped_is_answered_as_it_was_the_first_time(s
     assert served.ledger.balance(wallet(1)).debits_posted == 350_000
 
 
-def test_a_signed_batch_whose_answer_was_dropped_gets_its_first_receipt(tmp_path: Path) -> None:
-    scene = open_scene(Folder(tmp_path / "city"), fresh=True)
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_signed_batch_whose_answer_was_dropped_gets_its_first_receipt(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str
+) -> None:
+    url = "" if kind == "sqlite" else new_database(request.getfixturevalue("postgres"), empty=True)
+    scene = open_scene(Folder(tmp_path / "city", url), fresh=True)
     with scene.city, LoopbackServer(application(scene.city)) as server:
         card, desk = scene.card(loaded=50_000), scene.desk()
         desk.tap(card, TapKind.FARE, 3_500)

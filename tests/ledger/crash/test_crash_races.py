@@ -6,6 +6,7 @@ import itertools
 import os
 import threading
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -24,8 +25,10 @@ from tests.ledger.desk import NOON
 from tests.ledger.entries import CASH, OPERATOR, WALLET, SetClock, transfer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from tests.ledger.crash.cluster import Cluster
     from tests.ledger.crash.traffic import Traffic
 
 LONG: Final = os.environ.get("HEBAT_LONG") == "1"
@@ -91,12 +94,26 @@ def test_law_09_a_clock_that_jumps_moves_no_entry_back_and_opens_no_closed_date(
 # Batches
 
 
-@pytest.fixture(scope="module")
-def traffic(tmp_path_factory: pytest.TempPathFactory) -> Traffic:
-    """Two batches of one terminal, and one or two of another."""
-    made = make_traffic(tmp_path_factory.mktemp("orders"), 2)
+@dataclass(frozen=True)
+class Orders:
+    """Two batches of one terminal, and one or two of another; and a city on either database for each order in which they come."""
+
+    traffic: Traffic
+    url_of: Callable[[], str]
+
+    @property
+    def bodies(self) -> list[bytes]:
+        return [body for terminal in self.traffic.bodies for body in terminal]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def orders(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Orders:
+    cluster: Cluster | None = request.getfixturevalue("cluster") if request.param == "postgresql" else None
+    template = cluster.database() if cluster else ""
+    made = make_traffic(tmp_path_factory.mktemp("orders"), 2, template)
     bodies = [made.bodies[0], made.bodies[1][: 2 if LONG else 1]]
-    return type(made)(made.template, bodies, sum(map(len, bodies)) * TAPS)
+    traffic = type(made)(made.template, bodies, sum(map(len, bodies)) * TAPS)
+    return Orders(traffic, lambda: cluster.clone(template) if cluster else "")
 
 
 def books_of(city: City) -> tuple[dict[int, int], int]:
@@ -105,10 +122,10 @@ def books_of(city: City) -> tuple[dict[int, int], int]:
     return nets, city.ledger.head().position
 
 
-def sent(traffic: Traffic, root: Path, order: tuple[int, ...]) -> tuple[dict[int, int], int]:
+def sent(orders: Orders, root: Path, order: tuple[int, ...]) -> tuple[dict[int, int], int]:
     """Send batches in an order, each of them again later, then what was refused as too early in its own order."""
-    bodies = [body for terminal in traffic.bodies for body in terminal]
-    with City(place(traffic.copy(root)), town.CONFIGURATION, StoryClock(NOON)) as city:
+    bodies, folder = orders.bodies, place(orders.traffic.copy(root), orders.url_of())
+    with City(folder, town.CONFIGURATION, StoryClock(NOON)) as city:
         for at in (*order, *order):
             with suppress(BatchOutOfOrder):  # the one before it has not come yet: it is kept, and comes again
                 first = city.intake.receive(bodies[at])
@@ -118,11 +135,9 @@ def sent(traffic: Traffic, root: Path, order: tuple[int, ...]) -> tuple[dict[int
         return books_of(city)
 
 
-def test_law_03_batches_in_every_order_and_twice_leave_the_same_books(
-    traffic: Traffic, tmp_path: Path
-) -> None:
-    orders = list(itertools.permutations(range(sum(map(len, traffic.bodies)))))
-    books = [sent(traffic, tmp_path / str(number), order) for number, order in enumerate(orders)]
+def test_law_03_batches_in_every_order_and_twice_leave_the_same_books(orders: Orders, tmp_path: Path) -> None:
+    every = list(itertools.permutations(range(len(orders.bodies))))
+    books = [sent(orders, tmp_path / str(number), order) for number, order in enumerate(every)]
     assert len(books) == (24 if LONG else 6)
     assert all(one == books[0] for one in books)
-    assert books[0][1] == traffic.taps
+    assert books[0][1] == orders.traffic.taps
