@@ -47,6 +47,8 @@ class Cluster:
         self._lent = ExitStack()
         self._programs = self._lent.enter_context(embedded.within_reach(found, _drop()))
         self._settings = settings
+        self.environment: dict[str, str] = {}
+        """What its processes have in their environment besides the tests' own."""
         self.folder = Path(tempfile.mkdtemp(prefix="kshcr"))  # a socket's path has at most 107 bytes
         if user := _drop():
             shutil.chown(self.folder, user)
@@ -73,7 +75,7 @@ class Cluster:
         with (self.folder / "log").open("ab") as log:
             self._postmaster = subprocess.Popen(
                 [*DYING, str(self._programs / "postgres"), "-D", str(self.data), *options],
-                user=_drop(), cwd=self.folder, stdout=log, stderr=log,
+                user=_drop(), cwd=self.folder, stdout=log, stderr=log, env=os.environ | self.environment,
             )  # fmt: skip
         self.await_answer()
 

@@ -2,7 +2,10 @@
 
    It looks at writes and syncs of files whose name contains "ledger". disk_arm() sets what happens to the n-th of them from now on:
    the process dies before it, in its middle or after it; it fails once, or it and all that follow fail. With a folder in disk_mirror(),
-   each sync leaves a copy of what it made durable there: what a power cut would leave at worst. */
+   each sync leaves a copy of what it made durable there: what a power cut would leave at worst.
+
+   In PostgreSQL, which nobody can call into, a file does it: while there is one where DISK_TRIGGER says, the next sync of PostgreSQL's own
+   log fails, and the file is gone. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -11,6 +14,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -98,8 +102,20 @@ static void copy(int fd) {
   errno = saved;
 }
 
+static int triggered(int fd) {
+  char link[64], name[4096];
+  const char *trigger = getenv("DISK_TRIGGER");
+  if (!trigger) return 0;
+  snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+  ssize_t length = readlink(link, name, sizeof name - 1);
+  if (length < 0) return 0;
+  name[length] = 0;
+  return strstr(name, "/pg_wal/") != NULL && unlink(trigger) == 0;
+}
+
 static int sync_one(int fd, int (**real)(int)) {
   int what = fate(fd, SYNCS);
+  if (triggered(fd)) { errno = EIO; return -1; }
   if (what == DIE_BEFORE || what == DIE_INSIDE) die();
   if (what == FAIL_ONCE || what == FAIL_ON) { errno = error_number; return -1; }
   int done = (*real)(fd);

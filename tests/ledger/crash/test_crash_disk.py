@@ -7,14 +7,22 @@ import os
 import shutil
 import signal
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from keys.clock import SystemClock
+from ledger.book import Ledger
+from ledger.errors import StorageError
+from ledger.verify import verify
 from tests.ledger.crash.books import Books
+from tests.ledger.crash.cluster import Cluster
 from tests.ledger.crash.disk import Fate, Kind, compiled
 from tests.ledger.crash.nursery import Nursery
 from tests.ledger.crash.test_crash_kills import file_ledger
+from tests.ledger.crash.test_crash_wire import patiently
+from tests.ledger.entries import transfer
 
 if TYPE_CHECKING:
     import random
@@ -113,3 +121,37 @@ def test_a_start_after_a_failed_sync_syncs_what_it_builds_on_or_refuses(
     ]
     books.told(lines)
     books.check()
+
+
+@pytest.fixture
+def syncing(tmp_path: Path) -> Iterator[tuple[Cluster, Path]]:
+    """A PostgreSQL whose next sync of its own log fails once a file is there; and that file."""
+    cluster = Cluster()
+    shutil.copy(compiled(tmp_path), library := cluster.folder / "disk.so")
+    library.chmod(0o755)
+    trigger = cluster.folder / "fail"
+    cluster.environment = {"LD_PRELOAD": str(library), "DISK_TRIGGER": str(trigger)}
+    with cluster:
+        yield cluster, trigger
+
+
+def test_law_04_a_postgresql_whose_sync_fails_goes_down_and_the_ledger_looks_what_it_kept(
+    syncing: tuple[Cluster, Path],
+) -> None:
+    cluster, trigger = syncing
+    answered: list[int] = []
+    with Ledger.open(cluster.ledger(), SystemClock()) as ledger:
+        for tmc in range(1, 8, 2):
+            answered += [one.position for one in patiently(ledger, transfer(uid=1, tmc=tmc))]
+            trigger.touch()
+            with suppress(StorageError):
+                answered += [one.position for one in ledger.post([transfer(uid=1, tmc=tmc + 1)])]
+            assert not trigger.exists()
+            assert "could not fdatasync" in (cluster.folder / "log").read_text()
+        patiently(ledger, transfer(uid=1, tmc=99))
+        rows = ledger.rows()
+        assert sorted(set(answered)) == answered
+        assert set(answered) <= set(rows["position"].tolist())
+        assert len(set(rows["tmc"].tolist())) == len(rows)
+        assert verify(ledger.database).transfers == ledger.rebuild_check() == len(rows)
+    assert (cluster.folder / "log").read_text().count("PANIC") == 4
