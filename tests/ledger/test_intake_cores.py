@@ -27,7 +27,7 @@ from keys.clock import UnixMs
 from keys.filevault import FileVault
 from keys.vault import Role
 from ledger.intake.columnar import reading
-from ledger.intake.receive import Intake
+from ledger.intake.examining import Examining
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -168,13 +168,13 @@ def test_two_batches_that_come_at_once_are_looked_at_at_once(
 ) -> None:
     """Each waits within its own verification for the other's: none of them would get there behind the other."""
     cards = [scene.card(loaded=50_000) for _ in range(2)]
-    together, examined = threading.Barrier(2), Intake._examined
+    together, examined = threading.Barrier(2), Examining.examined
 
-    def waiting(intake: Intake, *words: Any) -> Any:
+    def waiting(examining: Examining, *words: Any) -> Any:
         together.wait(60)
-        return examined(intake, *words)
+        return examined(examining, *words)
 
-    monkeypatch.setattr(Intake, "_examined", waiting)
+    monkeypatch.setattr(Examining, "examined", waiting)
     bodies = []
     for number in (1001, 1002):
         desk = scene.desk(number)
