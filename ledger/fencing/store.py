@@ -110,7 +110,7 @@ def locked(database: Database) -> sa.Connection:
                 break
             time.sleep(0.05)
         connection.close()
-    raise DatabaseBusy(f"another server writes to {database.name}: stop it first, or use its address")
+    raise DatabaseBusy(f"another server writes to {database.called}: stop it first, or use its address")
 
 
 def is_cut(connection: sa.Connection) -> bool:
