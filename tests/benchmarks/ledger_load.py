@@ -198,13 +198,15 @@ def compared(
 ) -> None:
     """Measure with others beside it, each once before each round; tell medians a second, ratios, and the conditions.
 
-    A function of `beside` gives the seconds that it took for as many transfers.
+    A function of `beside` gives the seconds that it took for as many transfers. Each begins with a disk that has nothing left to write of the one before.
     """
     seconds: dict[str, list[float]] = {name: [] for name in beside}
 
     def others_first() -> None:
         for name, other in beside.items():
+            os.sync()
             seconds[name].append(other())
+        os.sync()
 
     benchmark.pedantic(measured, setup=others_first, rounds=rounds)  # type: ignore[no-untyped-call]
     mine = benchmark.stats.stats.median  # type: ignore[union-attr]
@@ -222,7 +224,8 @@ def tell(line: str) -> None:
 
 
 def timed(act: Callable[[], Any]) -> float:
-    """The seconds that something took."""
+    """The seconds that something took, with a disk that has nothing left to write of what was before."""
+    os.sync()
     began = time.perf_counter()
     act()
     return time.perf_counter() - began
