@@ -80,7 +80,9 @@ def test_a_full_disk_under_postgresql_is_said_to_be_and_harms_no_answered_transf
     rows = fares(BATCH)
     answered, said = until_refused(on_small_disk, rows)
     assert re.search(
-        r"the disk under the database ledger_\w+ is full: .*No space left.*make room.*send it again", said, re.DOTALL
+        r"the disk under the database ledger_\w+ is full: .*No space left.*make room.*send it again",
+        said,
+        re.DOTALL,
     )
     # What is read meanwhile is right, or refused: a page read may first need the place of one that the disk does not take.
     with suppress(StorageError):
