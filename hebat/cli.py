@@ -165,7 +165,9 @@ def demo(
             show(report, out, address, scannable=serve)
             if serve or keep:
                 show_members(done.staff, out, address)
-            out.print(_how_to_look(keep, serve=serve))
+            out.print(
+                _how_to_look(keep, serve=serve), markup=False, soft_wrap=True
+            )  # typed as it stands, whatever is in the path
         if serve:
             wait()
         if not report.sound:
