@@ -46,7 +46,12 @@ def printed(drawing: str) -> Image.Image:
 
 
 def read(picture: Image.Image) -> list[str]:
-    return [one.text for one in zxingcpp.read_barcodes(picture, formats=zxingcpp.BarcodeFormat.QRCode)]
+    return [
+        one.text
+        for one in zxingcpp.read_barcodes(
+            picture, formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+        )
+    ]
 
 
 @pytest.fixture(scope="module")

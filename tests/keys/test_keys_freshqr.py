@@ -119,5 +119,7 @@ def test_a_phone_reads_it_from_a_code_of_49_squares_a_side() -> None:
     assert code.modules_count <= 49
     out = io.BytesIO()
     code.make_image().save(out)
-    (found,) = zxingcpp.read_barcodes(Image.open(out), formats=zxingcpp.BarcodeFormat.QRCode)
+    (found,) = zxingcpp.read_barcodes(
+        Image.open(out), formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+    )
     assert found.text == address

@@ -50,7 +50,9 @@ def test_a_phone_reads_what_a_kiosk_shows_and_the_page_opens_once(rig: Rig) -> N
     board = Kiosk(rig.terminal(KIOSKS[0]), f"{PAGE}/").card(card.chip)
     card.chip.leave_field()
     size, path = drawn(board.code)
-    (found,) = zxingcpp.read_barcodes(painted(size, path), formats=zxingcpp.BarcodeFormat.QRCode)
+    (found,) = zxingcpp.read_barcodes(
+        painted(size, path), formats=zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.QRCode)
+    )
     assert found.text == board.code
     assert found.text.startswith(f"{PAGE}/q/")
     assert size <= 49 + 2 * QUIET
