@@ -19,6 +19,7 @@ from keys.rights import Rights, TerminalRole
 from keys.ticket import ENROLMENT_CONTENT_TYPE, RENEWAL_CONTENT_TYPE, Ticket, code_digest
 from ledger.enrolment import store
 from ledger.errors import EnrolmentRefused
+from ledger.intake.named import terminal_of
 
 if TYPE_CHECKING:
     from keys.clock import Clock
@@ -114,7 +115,7 @@ class EnrolmentDesk:
         The same key with the same code again gets the same certificate: the answer was lost. Raises EnrolmentRefused.
         """
         message, code, request = _opened(body, ENROLMENT_CONTENT_TYPE, str)
-        number = int.from_bytes(message.kid, "big")
+        number = terminal_of(message)
         public = self._key_of(message, request)
         invited = self._invitation(number, code, public)
         if invited is None:
@@ -163,7 +164,7 @@ class EnrolmentDesk:
         Raises EnrolmentRefused, and TerminalUnknown for a terminal that is unknown, revoked, or whose certificate has ended.
         """
         message, _asked_at, request = _opened(body, RENEWAL_CONTENT_TYPE, int)
-        number = int.from_bytes(message.kid, "big")
+        number = terminal_of(message)
         certificates = self._registry.certificates(number)
         signer = _signer(message, certificates)
         try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from card.batch import LOAD_CONTENT_TYPE, LOCK_CONTENT_TYPE, ORDERED_CONTENT_TYPE, REFUND_CONTENT_TYPE
 from card.layout import TapKind
 from keys import cbor
+from keys.cardmacs import UID_BYTES
 from keys.errors import CborMalformed
 from keys.identity import TerminalRole
 from keys.money import Rupiah
@@ -58,6 +59,8 @@ def parse_request(payload: bytes, *, refund: bool = False, ordered: bool = False
     if not isinstance(fields, list) or len(fields) < _FIELDS or not isinstance(fields[0], bytes):
         raise BatchMalformed("a load request is an array of UID, amount, request number and time")
     uid, *numbers = fields[:_FIELDS]
+    if len(uid) != UID_BYTES:
+        raise BatchMalformed(f"the UID of a load request has {UID_BYTES} bytes")
     if not refund and len(fields) != _FIELDS:
         raise BatchMalformed("a load request is an array of UID, amount, request number and time")
     sale = sale_of(fields[_FIELDS:]) if refund else None

@@ -13,6 +13,7 @@ from keys.money import sen_of
 from ledger.errors import BatchMalformed, LoadRefused, SignatureRefused
 from ledger.intake.load_requests import LoadRequest, requested
 from ledger.intake.load_unit import Authorise
+from ledger.intake.named import terminal_of
 from ledger.intake.refunds import Refundable
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Loads:
             message = envelope.parse(body[:REQUEST_BYTES_MAX])
         except EnvelopeError as error:
             raise BatchMalformed(f"{error}: send a signed load request") from None
-        certificate = self._registry.terminal(int.from_bytes(message.kid, "big"), self._clock.now())
+        certificate = self._registry.terminal(terminal_of(message), self._clock.now())
         try:
             payload = message.verify(certificate.public_key)
         except SignatureWrong:

@@ -10,6 +10,7 @@ from keys import envelope
 from keys.errors import EnvelopeError, SignatureWrong
 from ledger.errors import BatchMalformed, SignatureRefused
 from ledger.intake.bounds import Sender, check_dates
+from ledger.intake.named import terminal_of
 from ledger.relay import own
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Senders:
         if own.signed_here(message, self._vault):
             certificate, frame = own.opened(message, self._registry, self._vault)
             return self.sender(certificate), frame
-        known = self._registry.certificates(int.from_bytes(message.kid, "big"), counts)
+        known = self._registry.certificates(terminal_of(message), counts)
         certificate = _signer(message, known)
         try:
             frame = decode_frame(message.payload)

@@ -25,6 +25,7 @@ from ledger.errors import (
 )
 from ledger.intake.bounds import CLOCK_SECONDS_MAX
 from ledger.intake.load_requests import need_load_right
+from ledger.intake.named import terminal_of
 from ledger.relay.course import LoadCourse
 from ledger.relay.session import LoadSession, asked_at, parse_step
 
@@ -161,7 +162,7 @@ class LoadDesk:
             raise BatchMalformed(f"{error}: send a signed step") from None
         if message.content_type != content_type:
             raise BatchMalformed(f"the envelope holds {message.content_type[:60]!r}, not {content_type}")
-        certificate = self._registry.terminal(int.from_bytes(message.kid, "big"), self._clock.now())
+        certificate = self._registry.terminal(terminal_of(message), self._clock.now())
         try:
             return certificate.terminal, message.verify(certificate.public_key)
         except SignatureWrong:

@@ -10,6 +10,7 @@ from card.layout import TapKind
 from keys import cbor, envelope
 from keys.errors import CborMalformed, EnvelopeError, SignatureWrong
 from ledger.errors import BatchMalformed, SignatureRefused
+from ledger.intake.named import terminal_of
 from ledger.intake.reasons import Outcome, Resolution
 from ledger.shifts import store
 
@@ -75,7 +76,7 @@ class ShiftDesk:
                 f"the envelope holds {message.content_type[:60]!r}, not {SHIFT_CONTENT_TYPE}"
             )
         now = self._clock.now()
-        certificate = self._registry.terminal(int.from_bytes(message.kid, "big"), now)
+        certificate = self._registry.terminal(terminal_of(message), now)
         try:
             own, asked_at, relayed = _fields(message.verify(certificate.public_key))
         except SignatureWrong:

@@ -14,6 +14,7 @@ import structlog
 from keys import cbor, envelope, handout
 from keys.errors import CborMalformed, EnvelopeError, KeyBlockError, SignatureWrong
 from ledger.errors import HandoutRefused
+from ledger.intake.named import terminal_of
 from ledger.intake.receipt import LABEL
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class HandoutDesk:
     def hand_out(self, body: bytes) -> bytes:
         """The signed answer to a signed request; raises HandoutRefused, TerminalUnknown."""
         message = _parsed(body)
-        certificate = self._registry.terminal(int.from_bytes(message.kid, "big"), self._clock.now())
+        certificate = self._registry.terminal(terminal_of(message), self._clock.now())
         try:
             payload = message.verify(certificate.public_key)
             fields: Any = cbor.decoded(payload)

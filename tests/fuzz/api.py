@@ -79,7 +79,7 @@ def served(folder: Path) -> Iterator[Served]:
         desks[0].tap(card, TapKind.FARE, 3_500)
         told = {
             "devices": {str(one.number): str(here.scene.folder / f"desk-{one.number}") for one in desks},
-            "signed": _signed(desks[0], card.chip.uid, here.scene.clock.now()),
+            "signed": signed_of(desks[0], card.chip.uid, here.scene.clock.now()),
         }  # fmt: skip
         (folder / "api.json").write_text(json.dumps(told))
         people = signed_in(here, card)
@@ -89,7 +89,7 @@ def served(folder: Path) -> Iterator[Served]:
         yield Served(here.server.address, staff(here.city)["Authorization"], folder)
 
 
-def _signed(desk: Desk, uid: bytes, now: int) -> dict[str, Any]:
+def signed_of(desk: Desk, uid: bytes, now: int) -> dict[str, Any]:
     """What each address for terminals takes: its content type, and payloads (hexadecimal)."""
     body = desk.body()
     opened = cbor2.loads(body).value[2]
