@@ -10,6 +10,7 @@ import psycopg2.extensions
 import pytest
 import sqlalchemy as sa
 
+from card.layout import TapKind
 from keys.clock import Day, UnixMs
 from ledger import tables
 from ledger.book import Ledger
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ledger.writer import Transaction
+    from tests.ledger.desk import Scene
 
 NO_TABLES = re.compile(
     r"BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE|SET |SHOW |PRAGMA|SELECT (1|current_|pg_catalog\.)",
@@ -153,6 +155,28 @@ def test_no_statement_of_the_hot_path_touches_two_partitions(
     ]
     assert len(journalled) >= min(count, PARTITIONS) + 1
     assert set().union(*journalled) == set(rows["debit"][:count] >> 50 & 63) | {3}
+    assert [(statement, found) for statement, found in recorder.said if len(found) != 1] == []
+
+
+def test_no_statement_of_a_signed_batch_touches_two_partitions(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cards that are met for the first time, known ones and one that comes again: looked up and written, each at its own place."""
+    recorder, database = Recorder(), scene.city.ledger.database
+    recorder.listen(database, monkeypatch)
+    sa.event.listen(database.engine, "connect", lambda raw, _record: raw.set_trace_callback(recorder.note))
+    cards, desk = [scene.card(loaded=50_000) for _ in range(12)], scene.desk(1101)
+    for card in cards[:6]:
+        desk.tap(card, TapKind.FARE, 3_500)
+    desk.send()
+    database._writing.dispose()  # what is opened from here on is listened to
+    database.engine.dispose()
+    recorder.said.clear()
+    for card in cards:
+        desk.tap(card, TapKind.FARE, 3_500)
+    assert [one["result"] for one in desk.send().results] == ["posted"] * 12
+    asked = {next(iter(found)) for statement, found in recorder.said if "FROM taps" in statement}
+    assert len(asked) > 1, "cards of several partitions were looked up"
     assert [(statement, found) for statement, found in recorder.said if len(found) != 1] == []
 
 

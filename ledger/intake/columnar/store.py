@@ -1,7 +1,9 @@
-"""Look-ups of many cards in one statement, and rows handed over as columns: what the path of a batch asks of the database and leaves there."""
+"""Look-ups of many cards, a statement a partition, and rows handed over as columns: what the path of a batch asks of the database and leaves there."""
 
 from __future__ import annotations
 
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -10,25 +12,27 @@ from ledger.intake import tables
 from ledger.tables import WHOLE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from keys.clock import Day
     from ledger.writer import Transaction
 
 # PostgreSQL plans a join with a list of values as so many look-ups by key; an IN of hundreds of pairs it would plan one by one.
 _IDENTITIES = (
-    "WITH wanted (partition, uid, tmc) AS (VALUES {values}) SELECT t.uid, t.tmc, t.identity FROM wanted AS w "
-    "JOIN taps AS t ON t.partition = w.partition AND t.uid = w.uid AND t.tmc = w.tmc"
+    "WITH wanted (uid, tmc) AS (VALUES {values}) SELECT t.uid, t.tmc, t.identity FROM wanted AS w "
+    "JOIN taps AS t ON t.partition = {partition} AND t.uid = w.uid AND t.tmc = w.tmc"
 )
 _HIGHEST = (
-    "WITH wanted (partition, uid) AS (VALUES {values}) SELECT w.uid, "
-    "(SELECT max(t.tmc) FROM taps AS t WHERE t.partition = w.partition AND t.uid = w.uid) FROM wanted AS w"
+    "WITH wanted (uid) AS (VALUES {values}) SELECT w.uid, "
+    "(SELECT max(t.tmc) FROM taps AS t WHERE t.partition = {partition} AND t.uid = w.uid) FROM wanted AS w"
 )
 
 
-def _found(connection: sa.Connection, statement: str, wanted: Iterable[tuple[int, ...]]) -> Iterable[Any]:
-    values = ",".join(f"({','.join(str(int(one)) for one in row)})" for row in wanted)
-    return connection.exec_driver_sql(statement.format(values=values)) if values else ()
+def _found(connection: sa.Connection, statement: str, wanted: Iterable[tuple[int, ...]]) -> Iterator[Any]:
+    """What is found of keys that begin with their partition: a statement for each partition, so that each goes to one place."""
+    for partition, keys in groupby(sorted(wanted), itemgetter(0)):
+        values = ",".join(f"({','.join(str(int(one)) for one in key[1:])})" for key in keys)
+        yield from connection.exec_driver_sql(statement.format(partition=int(partition), values=values))
 
 
 def tap_identities(
