@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import http.client
 import json
+import os
 import signal
 import subprocess
 import threading
@@ -187,34 +188,36 @@ def resident(pid: int) -> int:
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
 
 
-async def flooded(town: Town, port: int, name: str) -> Counter[tuple[int, bool]]:
-    """All at once: connect first, then everybody speaks. Status, and whether it says when to come back, by number."""
+async def flooded(town: Town, port: int, pid: int, name: str) -> Counter[tuple[int, bool]]:
+    """All at once: connect first, then everybody speaks while the server stands still, then it hears them all. Status, and whether it says when to come back, by number."""
     lines = [await asyncio.open_connection("127.0.0.1", port) for _ in range(FLOOD)]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        for number, (_, writer) in enumerate(lines):
+            body, headers = town.request(order(number % CALLERS + 1, 1), f"{name}-{number}")
+            head = "".join(f"{key}: {value}\r\n" for key, value in headers.items())
+            length = f"POST /v1/debits HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+            writer.write(f"{length}{head}\r\n".encode() + body)
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
-    async def ask(number: int) -> tuple[int, bool]:
-        reader, writer = lines[number]
-        body, headers = town.request(order(number % CALLERS + 1, 1), f"{name}-{number}")
-        head = "".join(f"{key}: {value}\r\n" for key, value in headers.items())
-        writer.write(
-            f"POST /v1/debits HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n{head}\r\n".encode()
-            + body
-        )
-        answer = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> tuple[int, bool]:
+        told = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
         writer.close()
-        return int(answer.split()[1]), b"retry-after: 1\r\n" in answer.lower()
+        return int(told.split()[1]), b"retry-after: 1\r\n" in told.lower()
 
-    return Counter(await asyncio.gather(*map(ask, range(FLOOD))))
+    return Counter(await asyncio.gather(*(answer(*line) for line in lines)))
 
 
 def test_law_10_a_flood_is_answered_at_once_and_memory_stays(town: Town) -> None:
     before = town.debited()
     with town.served() as (process, port):
         fund(town, port)
-        asyncio.run(flooded(town, port, "warm"))
+        asyncio.run(flooded(town, port, process.command_pid, "warm"))
         resting = resident(process.command_pid)
         answers: Counter[tuple[int, bool]] = Counter()
         for number in range(3):
-            answers += asyncio.run(flooded(town, port, f"flood-{number}"))
+            answers += asyncio.run(flooded(town, port, process.command_pid, f"flood-{number}"))
         grown = resident(process.command_pid) - resting
         process.send_signal(signal.SIGTERM)
         assert process.wait(STOP_SECONDS_MAX) == 0
