@@ -3,7 +3,8 @@
 HebatError
  ├── InputRefused         a file or an option that cannot be used; exit code 2
  │    ├── TapsRefused     a file of taps, with line and column
- │    └── FeedRefused     a GTFS folder
+ │    ├── FeedRefused     a GTFS folder
+ │    └── BatchesSpent    a rehearsal asked for more batches than are left
  ├── LawBroken            a law of the ledger does not hold; exit code 1
  ├── NightRefused         what a server says against a night that it was asked for, with its exit code
  └── NightCut             the server that ran a night ended; exit code 4, come again
@@ -86,6 +87,10 @@ class TapsRefused(InputRefused):
 
 class FeedRefused(InputRefused):
     """A GTFS folder that lacks what a day needs."""
+
+
+class BatchesSpent(InputRefused):
+    """The batches that were prepared for a rehearsal do not suffice for its next step."""
 
 
 class LawBroken(HebatError):

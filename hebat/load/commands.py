@@ -72,7 +72,8 @@ def run(
 ) -> None:
     """Send batches at growing rates until the server does not keep up, then at twice the last one that it bore, then at half of it.
 
-    Ends with 1 where a tap was lost or doubled, or the server did not shed load or did not recover; the batches of a folder can be sent once.
+    Ends with 1 where a tap was lost or doubled, or the server did not shed load or did not recover, and with 2 where the batches did not suffice:
+    what was seen until then is told all the same. The batches of a folder can be sent once.
     """
     from hebat.load.ladder import Terms  # noqa: PLC0415  as above
 
@@ -167,7 +168,7 @@ def _told(found: Found, posted: float) -> dict[str, Any]:
     return {
         "steps": [{"what": what, **row(one)} for what, one in _named(found)],
         "knee": None if found.knee is None else round(found.knee.rate, 1),
-        "sheds": found.sheds, "recovers": found.recovers, "posted": posted, "lost": found.lost(posted),
+        "sheds": found.sheds, "recovers": found.recovers, "short": found.short, "posted": posted, "lost": found.lost(posted),
     }  # fmt: skip
 
 
@@ -192,7 +193,8 @@ def _show(found: Found, told: dict[str, Any], console: Console) -> None:
         )  # fmt: skip
     console.print(table)
     if found.knee is not None:
-        console.print(f"The knee: {found.knee.rate:.0f} batches a second are borne.")
+        least = " at least" if found.short and not found.beyond else ""
+        console.print(f"The knee:{least} {found.knee.rate:.0f} batches a second are borne.")
     console.print(f"{told['posted']:.0f} taps posted; lost or doubled: {told['lost']:.0f}.")
 
 
@@ -201,6 +203,8 @@ def _judge(found: Found, posted: float) -> None:
         raise LawBroken(
             f"terminals and server differ by {found.lost(posted):.0f} taps: run `hebat ledger verify`"
         )
+    if found.short:
+        raise InputRefused(f"the rehearsal ended early: {found.short}")
     if found.knee is None:
         raise InputRefused("not even the first rate was borne: begin with a lower one (--from)")
     if not found.sheds:

@@ -7,6 +7,7 @@ coordinated omission). A terminal sends one batch at a time, for each is chained
 from __future__ import annotations
 
 import asyncio
+import heapq
 import random
 import ssl
 import time
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from hebat.errors import InputRefused
+from hebat.errors import BatchesSpent, InputRefused
 from hebat.load.histogram import Histogram
 from hebat.load.schedule import due
 
@@ -82,16 +83,14 @@ class Fleet:
     async def drive(self, rate: float, seconds: float, seed: int) -> Step:
         """Let batches fall due at a rate for some seconds, then wait until each is answered, or for as long as the patience lasts.
 
-        Raises InputRefused where the batches do not suffice.
+        Raises BatchesSpent, with nothing sent, where the batches do not suffice.
         """
-        step, plan = Step(rate, seconds), [list[float]() for _ in self._streams]
-        for number, at in enumerate(due(rate, seconds, seed)):
-            plan[number % len(plan)].append(at)
-        if any(len(times) > len(stream) for times, stream in zip(plan, self._streams, strict=True)):
-            raise InputRefused(
+        step, times = Step(rate, seconds), list(due(rate, seconds, seed))
+        if len(times) > self.left:
+            raise BatchesSpent(
                 f"{self.left} batches are left, too few for {rate:.0f} a second: prepare more of them, or go for fewer --seconds"
             )
-        step.due = sum(map(len, plan))
+        plan, step.due = self._shared(times), len(times)
         began = time.perf_counter()
         tasks = [
             asyncio.create_task(self._work(terminal, times, began, step))
@@ -103,6 +102,17 @@ class Fleet:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         return step
+
+    def _shared(self, times: Sequence[float]) -> list[list[float]]:
+        """Which terminal's batch falls due when: each time that of the terminal which has the most left."""
+        plan = [list[float]() for _ in self._streams]
+        most = [(-len(stream), terminal) for terminal, stream in enumerate(self._streams)]
+        heapq.heapify(most)
+        for at in times:
+            left, terminal = most[0]
+            plan[terminal].append(at)
+            heapq.heapreplace(most, (left + 1, terminal))
+        return plan
 
     async def close(self) -> None:
         """Hang up, all of them."""

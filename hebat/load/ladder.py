@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from hebat.errors import InputRefused
+from hebat.errors import BatchesSpent, InputRefused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,13 +38,17 @@ class Driver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The ladder, its last step that was borne (None: not even the first), the overloads behind it up to one that was shed, and what came after."""
+    """The ladder, its last step that was borne (None: not even the first), the overloads behind it up to one that was shed, and what came after.
+
+    `short` says what was missing where the batches did not suffice to the end; what was seen until then holds.
+    """
 
     terms: Terms
     ladder: tuple[Step, ...]
     knee: Step | None
     beyond: tuple[Step, ...] = ()
     after: Step | None = None
+    short: str = ""
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -77,30 +81,60 @@ def borne(step: Step, terms: Terms) -> bool:
 
 
 async def climb(driver: Driver, terms: Terms, told: Callable[[Step], object] = lambda _: None) -> Found:
-    """Find the knee and look beyond it; `told` hears of each step. Raises InputRefused where the batches do not suffice.
+    """Find the knee and look beyond it; `told` hears of each step. Raises InputRefused where the server bears every rate.
 
     A rate that was not borne is tried once more, for the machine may have done something else for a moment.
     """
-    ladder: list[Step] = []
+    steps = _Steps(driver, terms, told)
+    try:
+        await steps.climb()
+        await steps.look_beyond()
+    except BatchesSpent as short:
+        return steps.found(str(short))
+    return steps.found()
 
-    async def step(rate: float) -> Step:
-        ladder.append(await driver.drive(rate, terms.seconds, len(ladder)))
-        told(ladder[-1])
-        return ladder[-1]
 
-    rate, knee = terms.first, None
-    while len(ladder) < STEPS_MAX and (borne(await step(rate), terms) or borne(await step(rate), terms)):
-        rate, knee = rate * GROWTH, ladder[-1]
-    if len(ladder) >= STEPS_MAX:
-        raise InputRefused("the server bore every rate: begin with a higher one (--from)")
-    climbed = tuple(ladder)
-    if knee is None:
-        return Found(terms, climbed, None)
-    for power in range(1, OVERLOADS_MAX + 1):
-        if (await step(knee.rate * OVER**power)).shed:
-            break
-    beyond = tuple(ladder[len(climbed) :])
-    return Found(terms, climbed, knee, beyond, await step(knee.rate * AFTER))
+@dataclass(slots=True)
+class _Steps:
+    """The steps so far: rates that grow, those beyond the knee, the one after them."""
+
+    driver: Driver
+    terms: Terms
+    told: Callable[[Step], object]
+    ladder: list[Step] = field(default_factory=list)
+    knee: Step | None = None
+    beyond: list[Step] = field(default_factory=list)
+    after: Step | None = None
+
+    async def climb(self) -> None:
+        rate = self.terms.first
+        while await self._bears(rate) or await self._bears(rate):
+            rate *= GROWTH
+            if len(self.ladder) >= STEPS_MAX:
+                raise InputRefused("the server bore every rate: begin with a higher one (--from)")
+
+    async def look_beyond(self) -> None:
+        if self.knee is None:
+            return
+        for power in range(1, OVERLOADS_MAX + 1):
+            self.beyond.append(await self._driven(self.knee.rate * OVER**power))
+            if self.beyond[-1].shed:
+                break
+        self.after = await self._driven(self.knee.rate * AFTER)
+
+    def found(self, short: str = "") -> Found:
+        return Found(self.terms, tuple(self.ladder), self.knee, tuple(self.beyond), self.after, short)
+
+    async def _bears(self, rate: float) -> bool:
+        self.ladder.append(await self._driven(rate))
+        if borne(self.ladder[-1], self.terms):
+            self.knee = self.ladder[-1]
+        return self.knee is self.ladder[-1]
+
+    async def _driven(self, rate: float) -> Step:
+        step = await self.driver.drive(rate, self.terms.seconds, len(self.ladder) + len(self.beyond))
+        self.told(step)
+        return step
 
 
 def row(step: Step) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from lxml import etree
 
-from hebat.errors import InputRefused
+from hebat.errors import BatchesSpent, InputRefused
 from hebat.folder import Folder
 from hebat.load.driving import Fleet, Step
 from hebat.load.histogram import GROWTH, Histogram
@@ -185,8 +185,25 @@ def test_too_few_batches_are_said_to_be_too_few() -> None:
         async with server(posts) as address:
             await Fleet(address, [[Body(b"signed", 1)]]).drive(100, 1, seed=1)  # it sends nothing
 
-    with pytest.raises(InputRefused, match="1 batches are left, too few for 100 a second"):
+    with pytest.raises(BatchesSpent, match="1 batches are left, too few for 100 a second"):
         asyncio.run(whole())
+
+
+def test_terminals_that_have_more_left_are_asked_for_more() -> None:
+    bodies = [Body(b"signed", 1)] * 300
+
+    async def whole() -> tuple[Step, int]:
+        async with server(posts) as address:
+            fleet = Fleet(address, [bodies[:100], bodies[:2], bodies[:0], bodies])
+            step = await fleet.drive(200, 1, seed=1)
+            with pytest.raises(BatchesSpent):
+                await fleet.drive(1_000, 1, seed=2)
+            await fleet.close()
+            return step, fleet.left
+
+    step, left = asyncio.run(whole())
+    assert step.answered == step.due
+    assert left == 402 - step.due, "a step that batches do not suffice for sends none"
 
 
 class Model:
@@ -194,10 +211,12 @@ class Model:
 
     def __init__(self, bears: float, *, sheds: bool = True, recovers: bool = True) -> None:
         self.bears, self.sheds, self.recovers = bears, sheds, recovers
-        self.fell, self.driven, self.hiccup = False, 0, 0
+        self.fell, self.driven, self.hiccup, self.batches = False, 0, 0, -1
 
     async def drive(self, rate: float, seconds: float, seed: int) -> Step:
         step = Step(rate, seconds, ended=seconds)
+        if self.driven == self.batches:
+            raise BatchesSpent("none is left")
         step.due = step.answered = step.taps = step.posted = int(rate * seconds)
         self.driven += 1
         over = rate > self.bears or self.driven == self.hiccup or (self.fell and not self.recovers)
@@ -236,6 +255,17 @@ def test_a_moment_in_which_the_machine_did_something_else_is_no_knee() -> None:
     assert [round(step.rate) for step in found.ladder] == [20, 30, 30, 45, 68, 101, 101]
     assert found.knee is not None
     assert round(found.knee.rate) == 68
+
+
+@pytest.mark.parametrize("steps", range(9))
+def test_what_was_seen_before_the_batches_were_spent_is_told(steps: int) -> None:
+    model = Model(100)
+    model.batches = steps
+    found = asyncio.run(climb(model, Terms(first=20, seconds=1)))
+    assert [round(step.rate) for step in found.steps] == [20, 30, 45, 68, 101, 101, 135, 34][:steps]
+    assert found.short == ("none is left" if steps < 8 else "")
+    assert (0 if found.knee is None else round(found.knee.rate)) == [0, 20, 30, 45, 68, 68, 68, 68, 68][steps]
+    assert (found.sheds, found.recovers) == (steps > 6, steps > 7)
 
 
 def test_an_overload_that_sheds_nobody_is_doubled() -> None:
