@@ -131,6 +131,24 @@ def test_what_is_in_the_archive_is_read_as_before(
         )
 
 
+def test_a_hold_that_was_resolved_behind_the_pages_is_no_longer_pending_once_its_date_is_archived(
+    whole_url: str, clock: SetClock, tmp_path: Path
+) -> None:
+    with Ledger.open(whole_url, clock) as ledger:
+        first, history = ledger.open_window(), History(ledger.database)
+        held = [ledger.post([transfer(CASH, PURSE, 70, flags=Flag.PENDING)])[0].position for _ in range(2)]
+        close(ledger, clock)
+        index(ledger.database)
+        for hold, amount, flag in zip(held, (60, 70), (Flag.POST_PENDING, Flag.VOID_PENDING), strict=True):
+            ledger.post([transfer(CASH, PURSE, amount, flags=flag, hold=hold)])
+        ledger.snapshot()
+        before = {one: (history.balance(one), history.statement(one)) for one in (CASH, PURSE)}
+        moved(whole_url, first, tmp_path / "archive", clock)
+        assert {one: (history.balance(one), history.statement(one)) for one in (CASH, PURSE)} == before
+        assert before[CASH][0] == ledger.balance(CASH)
+        assert before[PURSE][1].lines[-1].balance == ledger.balance(PURSE)
+
+
 def test_it_is_out_of_the_database(filled: tuple[str, Day], clock: SetClock, tmp_path: Path) -> None:
     url, first = filled
     done = moved(url, Day(first + 1), tmp_path / "archive", clock)

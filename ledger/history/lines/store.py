@@ -15,7 +15,7 @@ from ledger import rowbytes
 from ledger import tables as journal
 from ledger.archive import store as archive
 from ledger.history.pages import RESOLVING, UNPOSTED, moved
-from ledger.history.store import ACCOUNT, FIRST, LAST, PARTITION, read_marks
+from ledger.history.store import ACCOUNT, FIRST, LAST, PARTITION
 from ledger.rows import store as journal_rows
 from ledger.transfer import ROW, Flag
 
@@ -76,11 +76,13 @@ def _archived_lines(connection: sa.Connection, account: int, first: int, last: i
 
 def summed(connection: sa.Connection, partition: int, account: int, first: int, last: int) -> list[int]:
     """What the journal rows of these positions add to an account's four sums, added up by the database where all of it is there."""
-    if archive.reach(connection) and first <= read_marks(connection).position:
-        # A hold that is resolved in pages may itself be in the archive; what comes after the pages resolves none that is.
-        return _summed_apart(connection, partition, account, first, last)
-    asked = {"partition": partition, "account": account, "first": first, "last": last}
-    return [int(value) for value in connection.execute(_summed(), asked).one()]
+    if first > archive.reach(connection):
+        asked = {"partition": partition, "account": account, "first": first, "last": last}
+        *sums, elsewhere = (int(value) for value in connection.execute(_summed(), asked).one())
+        if not elsewhere:
+            return sums
+    # Rows, or holds that they resolve, lie in the archive.
+    return _summed_apart(connection, partition, account, first, last)
 
 
 def _summed_apart(
@@ -95,21 +97,22 @@ def _summed_apart(
 def _summed() -> sa.Select[*tuple[Any, ...]]:
     rows, holds = journal.transfers, journal.transfers.alias("holds")
     flags = rows.c.flags
+    resolving = flags.op("&")(RESOLVING) != 0
     posted = sa.case((flags.op("&")(UNPOSTED) == 0, rows.c.amount), else_=0)
     pending = sa.case(
         (flags.op("&")(int(Flag.PENDING)) != 0, rows.c.amount),
-        (flags.op("&")(RESOLVING) != 0, -holds.c.amount),
+        (resolving, -holds.c.amount),
         else_=0,
     )
-    resolved = sa.and_(
-        holds.c.partition == rows.c.partition, holds.c.position == rows.c.hold, flags.op("&")(RESOLVING) != 0
-    )
+    resolved = sa.and_(holds.c.partition == rows.c.partition, holds.c.position == rows.c.hold, resolving)
     sums = [
         sa.func.coalesce(sa.func.sum(sa.case((side == ACCOUNT, value), else_=0)), 0)
         for value in (posted, pending)
         for side in (rows.c.debit, rows.c.credit)
     ]
-    return sa.select(*sums).select_from(rows.outerjoin(holds, resolved)).where(*_mine())
+    archived = sa.case((sa.and_(resolving, holds.c.amount.is_(None)), 1), else_=0)
+    elsewhere = sa.func.coalesce(sa.func.sum(archived), 0)
+    return sa.select(*sums, elsewhere).select_from(rows.outerjoin(holds, resolved)).where(*_mine())
 
 
 def _mine() -> list[Any]:
