@@ -203,12 +203,13 @@ class Ledger:
         return self._engine.committed.balance(account)
 
     def is_pending(self, hold: int) -> bool:
-        """True where the hold at a position is neither posted nor voided."""
-        return self._engine.pending(hold)
+        """True where the hold at a position is neither posted nor voided, as of the last commit."""
+        found = self._engine.committed_hold(hold)
+        return found is not None and found[1]
 
     def hold(self, position: int) -> tuple[Hold, bool] | None:
-        """A hold, and whether it is pending still; None for none, and for one that was resolved long ago."""
-        return self._engine.hold(position)
+        """A hold, and whether it is pending still, as of the last commit; None for none, and for one that was resolved long ago."""
+        return self._engine.committed_hold(position)
 
     def rules(self, account: AccountId) -> AccountRules:
         """An account's flags and limits, as of the last commit."""

@@ -19,8 +19,9 @@ DEBITS_POSTED, CREDITS_POSTED, DEBITS_PENDING, CREDITS_PENDING, RULES, MONTH, IN
 ACCOUNT_WIDTH = 8
 SUMS = 4
 COMMITTED_WIDTH = SUMS + 1  # what readers see: sums and rules
-# Columns of a hold, after its position. A hold of a group that failed has no state.
-STATE, HELD_DEBIT, HELD_CREDIT, HELD_AMOUNT, EXPIRES_AT, HELD_MONTH = 1, 2, 3, 4, 5, 6
+# Columns of a hold, after its position, and last that of the row which posted or voided it (0: none, or a release before wrote it).
+# A hold of a group that failed has no state.
+STATE, HELD_DEBIT, HELD_CREDIT, HELD_AMOUNT, EXPIRES_AT, HELD_MONTH, RESOLVED_AT = 1, 2, 3, 4, 5, 6, 7
 HOLD_WIDTH = 8
 HOLD_PENDING, HOLD_POSTED, HOLD_VOIDED = 1, 2, 3
 # Columns of what was located for a row: rows of its accounts, of its card's stream and its terminal's.

@@ -103,7 +103,9 @@ class Engine:
         if len(self._holds) < HOLDS_REMEMBERED:
             return
         holds = self._holds.used
-        pending = holds[holds[:, cells.STATE] == cells.HOLD_PENDING]
+        # For readers a hold waits until what resolved it is committed.
+        resolved = holds[:, cells.RESOLVED_AT] <= self.committed.position
+        pending = holds[(holds[:, cells.STATE] == cells.HOLD_PENDING) | ~resolved]
         if 2 * len(pending) + HOLDS_REMEMBERED <= len(holds):
             self._holds.replace(pending)
 
@@ -175,13 +177,22 @@ class Engine:
         return row is not None and int(row[cells.STATE]) == cells.HOLD_PENDING
 
     def hold(self, position: int) -> tuple[Hold, bool] | None:
-        """A hold, and whether it is pending still; None for none, and for one that was resolved long ago. For any thread."""
-        row = self._holds.view.at(position)
+        """A hold, and whether it is pending still; None for none, and for one that was resolved long ago: the writer's view."""
+        return self._hold(position, self.next_position - 1)
+
+    def committed_hold(self, position: int) -> tuple[Hold, bool] | None:
+        """The same as of the last commit, for any thread."""
+        return self._hold(position, self.committed.position)
+
+    def _hold(self, position: int, until: int) -> tuple[Hold, bool] | None:
+        """A hold as the rows up to a position left it."""
+        row = self._holds.view.at(position) if position <= until else None
         if row is None or not row[cells.STATE]:
             return None
-        debit, credit, amount, until = row[cells.HELD_DEBIT : cells.EXPIRES_AT + 1].tolist()
-        hold = Hold(position, AccountId(debit), AccountId(credit), Sen(amount), UnixMs(until))
-        return hold, int(row[cells.STATE]) == cells.HOLD_PENDING
+        state, *told, _, resolved_at = row[cells.STATE :].tolist()
+        debit, credit, amount, expires_at = told
+        hold = Hold(position, AccountId(debit), AccountId(credit), Sen(amount), UnixMs(expires_at))
+        return hold, state == cells.HOLD_PENDING or resolved_at > until
 
     def due(self, now: UnixMs, count: int) -> list[Hold]:
         """At most so many pending holds whose time is over, the oldest first."""

@@ -37,6 +37,7 @@ from ledger.cells import (
     INCOMING,
     MONTH,
     RECEIVED_AT,
+    RESOLVED_AT,
     RULES,
     SAVED_HOLD,
     SAVED_STATE,
@@ -178,8 +179,8 @@ def enter(
 
 @compiled
 def resolve(
-    rows: Any, at: Any, located: Any, accounts: Any, hold_index: Any, holds: Any, overruled: Any
-) -> Any:
+    rows: Any, at: Any, located: Any, accounts: Any, hold_index: Any, holds: Any, position: Any, overruled: Any
+) -> Any:  # fmt: skip
     """Post the hold that a row names, whole or in part, or void it; the hold's own accounts must be the row's too."""
     held = row_of(hold_index, holds, rows[at, HOLD]) if rows[at, HOLD] > 0 else 0
     if not held or holds[held, STATE] == 0:
@@ -209,6 +210,8 @@ def resolve(
     accounts[credit, CREDITS_PENDING] -= whole
     if accounts[credit, MONTH] == holds[held, HELD_MONTH]:
         accounts[credit, INCOMING] -= whole - amount if post else whole
+    # Its place first: a reader in another thread that meets the new state must know whether that is committed.
+    holds[held, RESOLVED_AT] = position
     holds[held, STATE] = HOLD_POSTED if post else HOLD_VOIDED
     return POSTED
 
@@ -222,7 +225,7 @@ def one(
     if wrong != POSTED:
         return wrong
     if rows[at, FLAGS] & (POST_PENDING | VOID_PENDING):
-        return resolve(rows, at, located, accounts, hold_index, holds, overruled)
+        return resolve(rows, at, located, accounts, hold_index, holds, position, overruled)
     if rows[at, FLAGS] & RULES_CHANGE:
         accounts[located[at, AT_DEBIT], RULES] = rows[at, HOLD]
         return POSTED
@@ -251,6 +254,7 @@ def restore(
         accounts[located[at, AT_DEBIT], column] = saved[at, column]
     if saved[at, SAVED_HOLD]:
         holds[saved[at, SAVED_HOLD], STATE] = saved[at, SAVED_STATE]
+        holds[saved[at, SAVED_HOLD], RESOLVED_AT] = 0
     if rows[at, FLAGS] & PENDING:
         holds[row_of(hold_index, holds, position), STATE] = 0
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from keys.clock import UnixMs
+from ledger import cells
 from ledger.chart import Code, Partition, account_id
 from ledger.engine import Engine
 from ledger.journal import rows_of
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     Rows = npt.NDArray[np.void]
 
 READERS = 3
+RESOLVING = (Flag.POST_PENDING, Flag.VOID_PENDING)
 
 
 class Hammer:
@@ -174,3 +176,43 @@ def test_a_long_reader_keeps_neither_a_new_date_nor_a_closing_waiting(
     assert ledger.writer.submit(CloseWindow(first)).result(30).business_date == first
     assert not list(chunks)
     assert ledger.rows()["business_date"].tolist() == [first, first + 1]
+
+
+def test_a_hold_waits_for_readers_until_what_resolved_it_is_committed() -> None:
+    engine = Engine()
+    engine.apply(rows_of([transfer(CASH, PURSE, flags=Flag.PENDING)] * 2, UnixMs(1000), DAY))
+    assert (engine.committed_hold(1), engine.hold(1) is None) == (None, False)
+    engine.publish()
+    engine.apply(
+        rows_of(
+            [transfer(CASH, PURSE, flags=flags, hold=hold) for hold, flags in enumerate(RESOLVING, start=1)],
+            UnixMs(1000),
+            DAY,
+        )
+    )
+    for hold in (1, 2):
+        told, seen = engine.hold(hold), engine.committed_hold(hold)
+        assert told is not None
+        assert seen is not None
+        assert (told[0], told[1], seen[1]) == (seen[0], False, True)
+    engine.publish()
+    assert [engine.committed_hold(hold) == engine.hold(hold) for hold in (1, 2)] == [True, True]
+
+
+def test_a_hold_of_a_group_that_failed_is_seen_by_nobody_and_waits_where_the_group_resolved_it() -> None:
+    engine = Engine()
+    engine.apply(rows_of([transfer(CASH, PURSE, flags=Flag.PENDING)], UnixMs(1000), DAY))
+    engine.publish()
+    linked = [
+        transfer(CASH, PURSE, flags=Flag.POST_PENDING | Flag.LINKED, hold=1),
+        transfer(CASH, PURSE, flags=Flag.PENDING | Flag.LINKED),
+        transfer(amount=-1),
+        transfer(CASH, PURSE),
+    ]
+    engine.apply(rows_of(linked, UnixMs(1000), DAY))
+    engine.publish()
+    assert engine.committed_hold(3) is engine.hold(3) is None
+    found = engine.committed_hold(1)
+    assert found is not None
+    assert found[1]
+    assert not engine.keep().holds[:, cells.RESOLVED_AT].any()

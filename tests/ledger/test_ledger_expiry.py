@@ -18,10 +18,11 @@ from ledger.store import Database
 from ledger.transfer import Flag, Kind, Result
 from ledger.verify import verify
 from tests.ledger.entries import CASH, DAY, OPERATOR, PURSE, WALLET, SetClock, transfer
+from tests.ledger.units import Plain
 
 if TYPE_CHECKING:
     from ledger.transfer import Transfer
-    from ledger.writer import Posted
+    from ledger.writer import Posted, Transaction
 
 SECOND = 1000
 
@@ -185,7 +186,24 @@ def test_resolved_holds_are_forgotten_in_the_end_and_pending_ones_never() -> Non
     for _ in range(2 + HOLDS_REMEMBERED // each):
         voids["hold"] = engine.apply(holds).positions
         assert not engine.apply(voids).results.any()
+        engine.publish()
     assert len(engine.keep().holds) < HOLDS_REMEMBERED + 3 * each
     assert engine.pending(1)
+    assert engine.committed_hold(engine.next_position - 1 - each) is not None
     voids["hold"][:1] = oldest
     assert engine.apply(voids[:2]).results.tolist() == [Result.HOLD_UNKNOWN, Result.HOLD_NOT_PENDING]
+
+
+def test_law_04_readers_see_a_hold_and_its_end_once_they_are_committed(ledger: Ledger) -> None:
+    seen = []
+
+    def look(tx: Transaction) -> None:
+        seen.append([(tx.hold(1) or [0, None])[1], (ledger.hold(1) or [0, None])[1], ledger.is_pending(1)])
+
+    place = transfer(CASH, PURSE, 50, flags=Flag.PENDING)
+    for part in (place, capture(1)):
+        ledger.writer.submit(Plain([part], settle=look)).result()
+        look_now = ledger.hold(1)
+        assert look_now is not None
+        seen.append([look_now[1], ledger.is_pending(1)])
+    assert seen == [[True, None, False], [True, True], [False, True, True], [False, False]]
