@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     Rows = npt.NDArray[np.void]
 
 GENESIS: Final = bytes(32)
+UNIT_ROWS_MAX: Final = 1_000_000
+"""Transfers of one unit of the writer: they stand in one block, which is read whole."""
 _HEADER: Final = struct.Struct("<5q")
 _CODES: Final = np.array(sorted(Code), np.int64)
 _CODE_SHIFT: Final = 56
@@ -89,12 +91,16 @@ def partitions_of(accounts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 def rows_of(transfers: Sequence[Transfer] | Rows, received_at: UnixMs, business_date: Day) -> Rows:
     """Transfers, one by one or as an array of ROW, as new journal rows, positions still 0; the partition is the debited account's.
 
-    Raises AccountUnknown for a number that names no account, TransferInvalid for one that 64 bits cannot hold, a negative identity
-    or an array of another kind.
+    Raises AccountUnknown for a number that names no account, TransferInvalid for one that 64 bits cannot hold, a negative identity,
+    an array of another kind or more than UNIT_ROWS_MAX of them.
     """
     rows = transfers.copy() if isinstance(transfers, np.ndarray) else listed(transfers)
     if rows.dtype != ROW or rows.ndim != 1:
         raise TransferInvalid(f"transfers as an array have the columns of ROW, not {rows.dtype}")
+    if len(rows) > UNIT_ROWS_MAX:
+        raise TransferInvalid(
+            f"{len(rows)} transfers at once, {UNIT_ROWS_MAX} are allowed: post them in parts"
+        )
     for side in ("debit", "credit"):
         accounts = rows[side]
         unknown = np.flatnonzero((accounts <= 0) | ~_KNOWN[(accounts >> _CODE_SHIFT) & _CODE_MASK])

@@ -87,10 +87,7 @@ class Preparing:
             if alone and group.taken:
                 return
             run, parts = ([], []) if alone else blind_run(backlog, group, tx)
-            answers = apply_together(run, parts, engine, group, tx) if len(run) > 1 else None
-            if answers is not None:
-                group.taken += run
-                group.answers += answers
+            if len(run) > 1 and apply_together(run, parts, engine, group, tx):
                 continue
             backlog.extendleft(reversed(run))
             for _ in run or range(1):

@@ -35,35 +35,38 @@ def blind_run(
     while (
         backlog and len(run) < room and rows < limits.GROUP_ROWS_MAX and getattr(backlog[0].unit, "blind", False)
     ):  # fmt: skip
-        waiting = backlog.popleft()
-        part = waiting.unit.plan(tx)
-        run.append(waiting)
+        try:
+            part = backlog[0].unit.plan(tx)
+            rows += len(part)
+        except Exception:  # noqa: BLE001  asked again by itself, it fails alone
+            break
+        run.append(backlog.popleft())
         parts.append(part)
-        rows += len(part)
     return run, parts
 
 
 def apply_together(
     run: list[Waiting], parts: list[Sequence[Transfer] | Rows], engine: Engine, group: Group, tx: Transaction
-) -> list[Any] | None:
-    """Check and apply the rows of such units at once: their answers; None, with nothing done, where they cannot be taken together."""
+) -> bool:
+    """Check and apply the rows of such units at once, with their answers; False, with nothing done, where they cannot be taken together."""
     try:
         rows = journal.joined(parts, tx.received_at, tx.business_date)
     except LedgerError:
-        return None
+        return False
+    # Before anything moves: whatever fails from here on is the group's, and its units hear of it.
+    group.taken += run
     applied = engine.apply(rows)
     rows["position"] = applied.positions
     posted, at = PostedRows(rows, applied), 0
-    answers: list[Any] = []
     for waiting, part in zip(run, parts, strict=True):
         unit, end = waiting.unit, at + len(part)
-        answers.append(unit.settle(posted[at:end], tx))
+        group.answers.append(unit.settle(posted[at:end], tx))
         at = end
         if unit.document:
             group.note(unit.document)
             tx.ordinal += 1
     group.take(rows if posted.all_posted else rows[applied.positions > 0], b"")
-    return answers
+    return True
 
 
 def apply_alone(waiting: Waiting, database: Database, engine: Engine, group: Group, tx: Transaction) -> Any:

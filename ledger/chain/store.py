@@ -13,7 +13,8 @@ from ledger import tables
 from ledger.archive import store as archive
 from ledger.closing.store import seal
 from ledger.errors import DatabaseDamaged
-from ledger.journal import Block
+from ledger.group import GROUP_ROWS_MAX
+from ledger.journal import UNIT_ROWS_MAX, Block
 from ledger.rows import store as rows_store
 from ledger.tables import WHOLE
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 read_rows = rows_store.read_rows
 
-BLOCK_ROWS_MAX: Final = 1_000_000
+BLOCK_ROWS_MAX: Final = GROUP_ROWS_MAX + UNIT_ROWS_MAX
 """More rows than any block can have: a larger number is damage, not a reason to read."""
 
 

@@ -12,8 +12,10 @@ from keys.clock import Day, UnixMs
 from ledger import journal, tables
 from ledger.bulk import binary
 from ledger.bulk.gathered import Gathered
+from ledger.chain import store
 from ledger.chain.store import read_documents
-from ledger.errors import AccountUnknown, TransferInvalid, UnitFailed
+from ledger.errors import AccountUnknown, NotWritten, TransferInvalid, UnitFailed
+from ledger.group import GROUP_ROWS_MAX
 from ledger.tables import WHOLE
 from ledger.transfer import ROW, Flag, Result
 from tests.ledger.entries import OPERATOR, WALLET, transfer
@@ -211,3 +213,55 @@ def test_an_integer_too_large_for_its_column_is_refused() -> None:
     with pytest.raises(OverflowError, match="4 bytes"):
         binary.integers(np.array([1 << 31]), 4)
     assert len(np.zeros(0, ROW)) == 0
+
+
+def test_what_is_no_array_fails_alone_between_units_that_are_applied_together(file_ledger: Ledger) -> None:
+    gate, good = Gate(file_ledger), rows_of(transfer())
+    given: list[Any] = [good, good, np.zeros((), ROW), good, None, good]
+    answers = [file_ledger.writer.submit(file_ledger.columns(one)) for one in given]
+    gate.let_go()
+    errors = [type(answer.exception(60)) for answer in answers]
+    assert errors == [type(None)] * 2 + [TransferInvalid, type(None), TransferInvalid, type(None)]
+    assert [answers[at].result()[0].position for at in (0, 1, 3, 5)] == [1, 2, 3, 4]
+
+
+class Faulty:
+    """A unit like those that are applied together, whose answer cannot be made."""
+
+    blind, document = True, b""
+
+    def plan(self, _tx: Transaction) -> Any:
+        return rows_of(transfer())
+
+    def settle(self, _posted: Any, _tx: Transaction) -> Any:
+        raise KeyError("a fault of ours")
+
+
+def test_units_that_were_applied_together_with_one_at_fault_hear_of_it_and_nothing_is_left_of_them(
+    file_ledger: Ledger,
+) -> None:
+    gate, good = Gate(file_ledger), file_ledger.columns(rows_of(transfer(amount=5)))
+    answers = [file_ledger.writer.submit(unit) for unit in (good, Faulty(), good)]
+    gate.let_go()
+    assert [type(answer.exception(60)) for answer in answers] == [NotWritten] * 3
+    again = [file_ledger.writer.submit(unit) for unit in (good, Faulty(), good)]
+    assert [type(answer.exception(60)) for answer in again] == [type(None), UnitFailed, type(None)]
+    assert file_ledger.balance(OPERATOR).credits_posted == 10
+    assert len(file_ledger.rows()) == 2
+
+
+def test_no_unit_makes_a_block_that_the_next_start_would_take_for_damage(
+    file_ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert store.BLOCK_ROWS_MAX == GROUP_ROWS_MAX + journal.UNIT_ROWS_MAX
+    monkeypatch.setattr(journal, "UNIT_ROWS_MAX", 1000)
+    most, gate = np.repeat(rows_of(transfer()), 1000), Gate(file_ledger)
+    answers = [
+        file_ledger.writer.submit(file_ledger.columns(rows))
+        for rows in (most, np.append(most, most[:1]), most)
+    ]
+    gate.let_go()
+    assert [type(answer.exception(60)) for answer in answers] == [type(None), TransferInvalid, type(None)]
+    assert file_ledger.head().position == 2000
+    with pytest.raises(TransferInvalid, match="in parts"):
+        file_ledger.post([transfer()] * 1001)
