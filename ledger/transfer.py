@@ -45,7 +45,7 @@ class Flag(IntFlag):
     POST_PENDING = 4  # completes the hold at `hold`, whole or in part; the rest goes back
     VOID_PENDING = 8  # gives the hold at `hold` back
     RULES = 16  # changes the debited account's rules (`ledger.rules`), packed in `hold`; moves nothing
-    PROVEN = 32  # has happened already, by a card's evidence: no rule of an account refuses it (law 5)
+    PROVEN = 32  # has happened already, by a card's evidence or a bank's word: no rule of an account refuses it (law 5)
 
     UNPOSTED = PENDING | VOID_PENDING | RULES  # any of these: the row posts no money
 

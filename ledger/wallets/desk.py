@@ -14,7 +14,7 @@ from ledger.transfer import Result
 from ledger.wallets import store
 from ledger.wallets.keyed import Keyed
 from ledger.wallets.limits import rules_on
-from ledger.wallets.ordering import Confirm, PlaceTransfer, asked_of, refused
+from ledger.wallets.ordering import ORDERS, Confirm, PlaceTransfer, asked_of, refused
 from ledger.wallets.qr import PayByQr, read_payment
 from ledger.wallets.sending import Arrive, End, Leave
 from ledger.wallets.store import Sent, State
@@ -116,6 +116,10 @@ class WalletDesk:
         debit, credit = _sides(source, target, amount)
         if not reference or len(reference) > REFERENCE_CHARACTERS_MAX or not reference.isprintable():
             raise WalletRefused(f"a reference has 1 to {REFERENCE_CHARACTERS_MAX} printable characters")
+        if reference.startswith(ORDERS):
+            raise WalletRefused(
+                f"references that begin with {ORDERS} are those of ordered transfers: take another"
+            )
         return self._sent(Leave(Sent(reference, debit, credit, amount, State.HELD)))
 
     def order(

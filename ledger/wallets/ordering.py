@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from ledger.transaction import PostedRows, Transaction
     from ledger.transfer import Transfer
 
+ORDERS: Final = "order-"
+"""How the references of ordered transfers begin, and nobody else's."""
 ORDER_MS: Final = 15 * 60_000
 """How long an order waits to be confirmed; then the wallet has its money back."""
 
 
 def asked_of(placed: Placed) -> Sent:
     """The transfer that an order stands for; its reference is the order's own number, so that it is sent once."""
-    return Sent(f"order-{placed.hold}", placed.debit, placed.credit, placed.amount, State.HELD)
+    return Sent(f"{ORDERS}{placed.hold}", placed.debit, placed.credit, placed.amount, State.HELD)
 
 
 @dataclass(slots=True)

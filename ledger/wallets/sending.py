@@ -120,18 +120,20 @@ class End:
     _known: Sent | None = field(default=None, init=False)
 
     def plan(self, tx: Transaction) -> Sequence[Transfer]:
-        """What becomes of the hold."""
+        """What becomes of the hold; raises WalletRefused where there is no such transfer."""
         known = self._known = store.find(tx.reading, self.sent.debit, self.sent.reference)
-        if known is None or known.state is not State.HELD:
+        if known is None:
+            raise WalletRefused(f"no transfer has the reference {self.sent.reference}")
+        if known.state is not State.HELD:
             return ()
-        flag = Flag.POST_PENDING if self.arrived is Result.POSTED else Flag.VOID_PENDING
+        # What has arrived has left, though the wallet was frozen meanwhile.
+        flag = Flag.POST_PENDING | Flag.PROVEN if self.arrived is Result.POSTED else Flag.VOID_PENDING
         return (leaving(known, tx.received_at, flag, known.hold),)
 
     def settle(self, posted: PostedRows, tx: Transaction) -> State:
         """Note it."""
         known = self._known
-        if known is None:
-            raise WalletRefused(f"no transfer has the reference {self.sent.reference}")
+        assert known is not None  # noqa: S101  settled only after its plan
         if known.state is not State.HELD:
             return known.state
         if not posted.all_posted:

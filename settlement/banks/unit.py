@@ -75,7 +75,9 @@ class Move:
         known = self._known = store.find(tx.reading, self.reference)
         if known is None:
             raise PaymentUnknown(f"no payment has the reference {self.reference}")
-        flag = {State.DONE: Flag.POST_PENDING, State.FAILED: Flag.VOID_PENDING}.get(self.after)
+        # What the bank has done has happened, though the wallet was frozen meanwhile.
+        done = Flag.POST_PENDING | Flag.PROVEN
+        flag = {State.DONE: done, State.FAILED: Flag.VOID_PENDING}.get(self.after)
         if known.state not in self.before or not known.hold or flag is None:
             return ()
         now, one = tx.received_at, known.payment

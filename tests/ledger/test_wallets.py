@@ -214,6 +214,13 @@ def test_a_transfer_that_makes_no_sense_is_refused(
         desk.send(reference, source, target, Sen(amount))
 
 
+def test_nobody_takes_the_reference_of_an_ordered_transfer(books: Ledger, desk: WalletDesk) -> None:
+    deposit(books, SARI, TEN)
+    with pytest.raises(WalletRefused, match="order-"):
+        desk.send("order-7", SARI, BUDI, TEN)
+    assert holds(books, SARI) == (TEN, 0)
+
+
 @pytest.mark.parametrize("takes_it", [True, False])
 @pytest.mark.parametrize("steps", range(4))
 def test_a_transfer_survives_a_crash_after_each_step(
@@ -235,6 +242,26 @@ def test_a_transfer_survives_a_crash_after_each_step(
         moved = steps > 0 and takes_it
         assert (holds(ledger, SARI), holds(ledger, BUDI)) == ((TEN * (not moved), 0), (TEN * moved, 0))
         assert clearing_net(ledger) == 0
+        ledger.rebuild_check()
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_transfer_whose_wallet_is_frozen_on_the_way_ends_as_it_was_begun(
+    where: str, clock: SetClock, steps: int
+) -> None:
+    asked = Sent("R1", wallet_of(SARI), wallet_of(BUDI), TEN, State.HELD)
+    with Ledger.open(where, clock) as ledger:
+        desk = WalletDesk(ledger, clock)
+        deposit(ledger, SARI, 2 * TEN)
+        sent = ledger.writer.submit(Leave(asked)).result()
+        if steps > 1:
+            ledger.writer.submit(Arrive(sent)).result()
+        desk.freeze(SARI, incoming=True)
+        assert [one.state for one in desk.resume()] == [State.DONE]
+        assert (holds(ledger, SARI), holds(ledger, BUDI)) == ((TEN, 0), (TEN, 0))
+        assert clearing_net(ledger) == 0
+        with pytest.raises(WalletRefused, match="frozen"):
+            desk.send("R2", SARI, BUDI, TEN)
         ledger.rebuild_check()
 
 

@@ -11,6 +11,7 @@ from keys.clock import UnixMs
 from keys.errors import KeyMissing, KeyMisused, VaultLocked
 from keys.money import Rupiah, sen_of
 from keys.partner import PartnerVault
+from ledger.rules import AccountRules, RuleFlag
 from settlement.banks.breaker import FAILURES_MAX, REST_MS, Breaker
 from settlement.banks.desk import ATTEMPTS_MAX, QUIET_MS
 from settlement.banks.dialects import dialect_of
@@ -29,10 +30,24 @@ from settlement.partner_bank.faults import Fault, shares_of
 from settlement.partner_bank.moving import Hours
 from settlement.snap import calls
 from settlement.snap.codes import Service
-from tests.settlement.banked import CONSENT, OPENED, OURS, SAVER, SHOP, Banked, make_vault, payout, top_up
+from tests.settlement.banked import (
+    CONSENT,
+    OPENED,
+    OURS,
+    SAVER,
+    SHOP,
+    WALLET,
+    Banked,
+    make_vault,
+    payout,
+    top_up,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from settlement.banks.payment import Payment
 
 TEN = sen_of(Rupiah(10_000))
 
@@ -101,6 +116,18 @@ def test_a_refusal_gives_the_money_back(banked: Banked) -> None:
     with banked.bank.books.session() as session:
         session.set_active(SHOP, active=False)
     assert banked.desk.pay(payout("P1")).code == "4031718"
+
+
+@pytest.mark.parametrize("flag", [RuleFlag.DEBITS_FROZEN | RuleFlag.CREDITS_FROZEN, RuleFlag.CLOSED])
+@pytest.mark.parametrize(("make", "moved"), [(payout, -TEN), (top_up, TEN)])
+def test_what_the_bank_has_done_is_in_the_books_though_the_wallet_was_frozen_meanwhile(
+    banked: Banked, make: Callable[[str], Payment], moved: int, flag: RuleFlag
+) -> None:
+    banked.bank.faults.script([Fault.LOST_AFTER])
+    assert banked.desk.pay(make("P1")).state is State.UNKNOWN
+    banked.ledger.change_rules(WALLET, AccountRules(flag))
+    assert [one.state for one in banked.desk.resume()] == [State.DONE]
+    assert banked.wallet() == (OPENED + moved, 0)
 
 
 def test_a_wallet_that_is_short_is_never_sent_to_the_bank(banked: Banked) -> None:
