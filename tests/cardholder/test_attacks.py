@@ -120,9 +120,11 @@ def test_an_unknown_token_takes_as_long_as_a_known_one(town: Town) -> None:
     for at in range(32):
         for name, token in asks.items():
             town.city.cardholders.failures.forget()
-            began = time.perf_counter()
+            began = (
+                time.process_time()
+            )  # the server is a thread of this process; what else the machine does is not counted
             assert guesser.post(f"/c/{token(at)}", {"pin": WRONG}).status_code in {403, 404}
-            took[name].append(time.perf_counter() - began)
+            took[name].append(time.process_time() - began)
     middles = {name: statistics.median(times) for name, times in took.items()}
     low, high = min(middles.values()), max(middles.values())
     assert high - low < max(0.006, 0.25 * high), middles

@@ -27,6 +27,7 @@ def test_a_bare_scan_shows_status_and_a_band_and_nothing_else(town: Town) -> Non
     assert "Card in use" in page
     assert "Rp20,000 to Rp50,000" in page
     number, uid = str(card.identity.card_number), card.chip.uid.hex()
+    page = page.replace(card.token, "")  # in which four digits may stand by chance
     for hidden in ("49,000", "49.000", "3,500", "Simpang Lima", number, number[-4:], uid, uid.upper()):
         assert hidden not in page
 

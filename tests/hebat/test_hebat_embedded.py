@@ -63,8 +63,8 @@ import signal, sys, time
 from hebat import embedded
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 with embedded.server() as folder:
-    print(folder, flush=True)
     try:
+        print(folder, flush=True)  # from here on Ctrl-C may come
         while True:
             time.sleep(0.05)
     except KeyboardInterrupt:

@@ -30,7 +30,7 @@ NAME: Final = "kartu.example"
 CONSOLE: Final = "console.kartu.example"
 BANK: Final = "127.0.0.2"
 """The bank's network, as far as this machine goes."""
-PATIENCE: Final = 20.0
+PATIENCE: Final = 60.0
 SECRET_PATH: Final = "/t?e=00112233445566778899aabbccddeeff&c=0011223344556677"
 AROUND: Final = """
 {user}

@@ -111,7 +111,7 @@ def test_a_city_that_is_served_asks_by_itself_after_what_a_bank_does_late(
         with city.banking.asking(first_ms=200):
             order = savings.move(card, ordinal, Sen(700_000), "late")
             assert order.progress is Progress.OPEN
-            until = time.monotonic() + 30
+            until = time.monotonic() + 60
             while savings.orders(card)[0].progress is Progress.OPEN and time.monotonic() < until:
                 time.sleep(0.1)
         assert savings.orders(card)[0].progress is Progress.DONE

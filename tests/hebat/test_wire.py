@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import time
 from contextlib import suppress
@@ -70,6 +71,19 @@ def get(sock: socket.socket, path: str = "/big") -> int:
     return int(sock.recv(65536).split()[1])
 
 
+def answer_of(sock: socket.socket) -> bytes:
+    """One whole answer, in however many pieces it comes; what there is of it where the server hangs up."""
+    found = b""
+    while True:
+        head, there, body = found.partition(b"\r\n\r\n")
+        length = re.search(rb"(?i)^content-length: (\d+)", head, re.MULTILINE)
+        if there and length is not None and len(body) >= int(length[1]):
+            return found
+        if not (chunk := sock.recv(65536)):
+            return found
+        found += chunk
+
+
 def is_cut(sock: socket.socket, sent: bytes) -> bool:
     """True once the server has cut the line on somebody who goes on sending."""
     for _ in range(100):
@@ -107,9 +121,9 @@ def test_a_head_that_drips_is_given_up_however_often_a_byte_comes(
     monkeypatch.setattr(wire, "HEAD_SECONDS_MAX", 0.5)
     with connect(server) as sock:
         sock.sendall(b"GET /big HTTP/1.1\r\n")
-        began = time.monotonic()
-        assert is_cut(sock, b"X")
-        assert time.monotonic() - began < 8
+        assert is_cut(sock, b"X"), (
+            "with a byte ten times a second, a bound on the pause between two would never be reached"
+        )
 
 
 @pytest.mark.parametrize(
@@ -147,7 +161,7 @@ def test_bytes_that_are_no_request_get_a_problem_and_the_next_caller_an_answer(
 ) -> None:
     with connect(server) as sock:
         sock.sendall(sent)
-        answer = sock.recv(65536)
+        answer = answer_of(sock)
         assert answer.split()[1] in {b"400", b"404", b"200"}, answer[:200]
         if not answer.startswith(b"HTTP/1.1 200"):
             assert told(answer)["status"] in {400, 404}
@@ -174,7 +188,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_whole(server: Loopback
     )
     with connect(server) as sock:
         sock.sendall(head.encode() + b"x" * 2000)
-        assert told(sock.recv(65536))["type"] == "/problems/batch-too-large"
+        assert told(answer_of(sock))["type"] == "/problems/batch-too-large"
 
 
 def test_who_does_not_take_its_answers_is_let_go(

@@ -117,9 +117,15 @@ def test_a_server_that_stops_waits_for_the_call_that_is_out(banked: Banked) -> N
     banked.wire.send = slow  # type: ignore[method-assign]
     pass_(banked, FIRST_MS)
     also: list[int] = []
-    with Asking(banked.desk, banked.clock, lambda: also.append(1), first_ms=1):
+    with Asking(banked.desk, banked.clock, lambda: also.append(1), first_ms=1) as asking:
         assert out.wait(60)
-        threading.Timer(0.2, go.set).start()
+        stopping = asking._closing.set
+
+        def stop() -> None:
+            stopping()
+            threading.Timer(0.2, go.set).start()  # the bank answers once the server stops, and not before
+
+        asking._closing.set = stop  # type: ignore[method-assign]
     states = [banked.desk.find(name).state for name in ("P1", "P2")]
     assert states == [
         State.DONE,

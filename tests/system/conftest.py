@@ -75,7 +75,7 @@ def serving(folder: Path, **environment: str) -> Iterator[str]:
         assert process.stdout is not None
         yield process.stdout.readline().split("/night")[0]
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) in {0, 130}
+        assert process.wait(60) in {0, 130}
 
 
 @pytest.fixture

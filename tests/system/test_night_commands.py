@@ -105,7 +105,7 @@ def test_a_night_beside_a_server_is_run_by_it_and_the_server_goes_on_answering(
         assert hebat("night", "--data", folder, "--json").code in {0, 3}  # the windows of all days since
         assert client.get("/ready").status_code == 200
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
     assert not (folder / "night.sock").exists()
     assert hebat("ledger", "verify", "--data", folder).code == 0
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import cbor2
 import pytest
@@ -177,6 +177,9 @@ def test_a_terminal_that_dies_between_two_writes_has_the_old_list_whole(
     )
 
 
+KILLS: Final = 8
+LISTS_MAX: Final = 12
+"""Lists that a terminal stores before it is killed: as many as it is told to, however quick it is."""
 WRITER = """
 import sys
 from pathlib import Path
@@ -184,10 +187,8 @@ from keys.bundle import BundleKind
 from terminals.bundles.kept import KeptBundles, Trust
 folder, city, key = Path(sys.argv[1]), bytes.fromhex(sys.argv[2]), bytes.fromhex(sys.argv[3])
 kept = KeptBundles(folder / "kept", Trust(city, key, "validator"))
-while True:
+for _ in sys.stdin:
     path = folder / f"{kept.newest(BundleKind.HOTLIST) + 1}.made"
-    if not path.exists():
-        break
     kept.take(path.read_bytes(), int(sys.argv[4]))
     kept.in_force(BundleKind.HOTLIST, int(sys.argv[4]))
     print(kept.newest(BundleKind.HOTLIST), flush=True)
@@ -196,19 +197,25 @@ while True:
 
 def test_a_terminal_killed_while_it_stores_has_the_old_list_or_the_new_one(tmp_path: Path) -> None:
     press, dice, lists = Press(), random.Random(7), [set[int]()]
-    for number in range(1, 400):
+    for number in range(1, KILLS * (LISTS_MAX + 1) + 1):
         lists.append(lists[-1] | {dice.getrandbits(56) for _ in range(40)})
         made = press.delta(number, lists[-2], lists[-1]) if number > 1 else press.hotlist(1, lists[-1])
         (tmp_path / f"{number}.made").write_bytes(made)
     command = [sys.executable, "-c", WRITER, str(tmp_path), press.city.hex(), press.public.hex(), str(START)]
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "bufsize": 1}
     seen = [0]
-    for _ in range(8):
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+    for _ in range(KILLS):
+        with subprocess.Popen(command, **pipes) as writer:
+            assert writer.stdin is not None
             assert writer.stdout is not None
-            said = writer.stdout.readline()
-            time.sleep(dice.random() * 0.02)  # some lists long, on a quick machine too: of 399 not all
+            said = []
+            for _ in range(dice.randint(1, LISTS_MAX)):
+                writer.stdin.write("go on\n")
+                said.append(writer.stdout.readline())
+            writer.stdin.write("go on\n")  # and killed within this one
+            time.sleep(dice.random() * 0.002)
             writer.send_signal(signal.SIGKILL)
-            told = [int(line) for line in [said, *writer.stdout] if line.endswith("\n")]
+            told = [int(line) for line in [*said, *writer.stdout] if line.endswith("\n")]
         kept = press.kept(tmp_path / "kept")
         newest = kept.newest(HOTLIST)
         found = kept.in_force(HOTLIST, START)
@@ -217,7 +224,7 @@ def test_a_terminal_killed_while_it_stores_has_the_old_list_or_the_new_one(tmp_p
         assert (found.bundle.number, found.content.numbers()) == (newest, sorted(lists[newest]))
         seen.append(newest)
     assert seen == sorted(seen)
-    assert seen[-1] > 8
+    assert seen[-1] > KILLS
 
 
 def test_a_body_holds_what_its_kind_holds_and_nothing_else() -> None:

@@ -20,7 +20,7 @@ TERMINALS: Final = 4
 CARDS: Final = 6
 TAPS: Final = 3
 """Taps of a batch, each of another card."""
-TIMEOUT_SECONDS: Final = 10
+TIMEOUT_SECONDS: Final = 60
 HEADERS: Final = {"Content-Type": "application/cose"}
 
 
@@ -125,7 +125,7 @@ class Fleet:
     def join(self) -> None:
         """Wait until all have stopped."""
         for thread in self._threads:
-            thread.join(60)
+            thread.join(2 * TIMEOUT_SECONDS)
             assert not thread.is_alive()
         assert [text for one in self.terminals for text in one.refused] == []
 
