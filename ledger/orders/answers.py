@@ -47,6 +47,12 @@ def available(wallet: Balance) -> int:
     return wallet.credits_posted - wallet.debits_posted - wallet.debits_pending
 
 
+def told_of(wallet: Balance) -> dict[str, int]:
+    """A wallet as an answer tells it, in sen."""
+    posted = wallet.credits_posted - wallet.debits_posted
+    return {"posted": posted, "held": wallet.debits_pending, "available": available(wallet)}
+
+
 def not_posted(result: Result) -> Problem:
     """That the books refuse an order."""
     name = result.name.lower()

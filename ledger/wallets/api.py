@@ -23,7 +23,7 @@ from ledger.http.api import (
     secured,
 )
 from ledger.http.asgi import JSON, Reply, header
-from ledger.orders.answers import available
+from ledger.orders.answers import available, told_of
 from ledger.orders.api import ALWAYS, KEY_HEADER
 from ledger.orders.bodies import HOLD_MAX
 from ledger.orders.order import caller_of, wallet_of
@@ -47,12 +47,14 @@ if TYPE_CHECKING:
     from fastapi.responses import Response
     from pydantic import BaseModel
 
+    from ledger.balance import Balance
     from ledger.book import Ledger
     from ledger.clients.scopes import Client
     from ledger.http.api import Guard
     from ledger.http.front import HotRoutes
     from ledger.orders.desk import OrderDesk
     from ledger.wallets.desk import WalletDesk
+    from ledger.wallets.store import Placed
 
 PAYMENTS: Final = "/v1/wallets/payments"
 CALLS_MAX: Final = 64
@@ -122,9 +124,14 @@ class _Counter:
         wanted = read_json(body, TransferAsked)
         caller = caller_of(client, header(request.scope, b"idempotency-key"), b"transfer", body)
 
-        def said(placed: Any) -> dict[str, Any]:
+        def said(placed: Placed, wallet: Balance) -> dict[str, Any]:
             told = {"card": wanted.card, "to": wanted.to, "amount": wanted.amount}
-            return {"transfer": placed.hold, **told, "expires_at": placed.expires_at}
+            return {
+                "transfer": placed.hold,
+                **told,
+                "expires_at": placed.expires_at,
+                "wallet": told_of(wallet),
+            }
 
         amount = Sen(wanted.amount)
         body = await run_in_threadpool(self._desk.order, caller, wanted.card, wanted.to, amount, said)

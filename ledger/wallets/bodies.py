@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, Field
 
 from ledger.http.examples import asked, shown
+from ledger.orders.bodies import WalletNow  # noqa: TC001  pydantic reads it
 from ledger.orders.order import AMOUNT_MAX
 
 CODE_CHARS_MAX: Final = 512
@@ -22,6 +23,7 @@ _ORDERED: Final = {
     "to": _OTHER,
     "amount": 1000000,
     "expires_at": 1763450900000,
+    "wallet": {"posted": 4650000, "held": 1000000, "available": 3650000},
 }
 _PAID: Final = {
     "card": _CARD,
@@ -30,6 +32,7 @@ _PAID: Final = {
     "amount": 2500000,
     "tip": 0,
     "position": 40214,
+    "wallet": {"posted": 2150000, "held": 0, "available": 2150000},
 }
 
 
@@ -62,7 +65,7 @@ class TransferAsked(BaseModel):
 
 
 class TransferOrdered(BaseModel):
-    """An order: its money is held until it is confirmed, or until `expires_at` (milliseconds since 1970)."""
+    """An order: its money is held until it is confirmed, or until `expires_at` (milliseconds since 1970); the wallet right after it."""
 
     model_config = shown(_ORDERED)
 
@@ -71,6 +74,7 @@ class TransferOrdered(BaseModel):
     to: str
     amount: int
     expires_at: int
+    wallet: WalletNow
 
 
 class TransferDone(BaseModel):
@@ -95,7 +99,7 @@ class PaymentAsked(BaseModel):
 
 
 class PaymentDone(BaseModel):
-    """A payment that is in the books, durably; sen."""
+    """A payment that is in the books, durably; sen. The wallet right after it."""
 
     model_config = shown(_PAID)
 
@@ -105,6 +109,7 @@ class PaymentDone(BaseModel):
     amount: int
     tip: int
     position: int
+    wallet: WalletNow
 
 
 BODIES: Final = (TransferAsked, PaymentAsked)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from keys.clock import Clock
+    from ledger.balance import Balance
     from ledger.book import Ledger
     from ledger.chart import AccountId
     from ledger.orders.order import Caller
@@ -123,15 +124,24 @@ class WalletDesk:
         return self._sent(Leave(Sent(reference, debit, credit, amount, State.HELD)))
 
     def order(
-        self, caller: Caller, source: str, target: str, amount: Sen, said: Callable[[Placed], dict[str, Any]]
+        self,
+        caller: Caller,
+        source: str,
+        target: str,
+        amount: Sen,
+        said: Callable[[Placed, Balance], dict[str, Any]],
     ) -> bytes:
-        """Order a transfer for a client, under its key: the money is held until it is confirmed, or for a quarter of an hour. The answer, as `said` makes it.
+        """Order a transfer for a client, under its key: the money is held until it is confirmed, or for a quarter of an hour. The answer, as `said` makes it of the order and of the wallet right after it.
 
         Raises WalletRefused, KeyReused.
         """
         unit = PlaceTransfer(caller.client.name, *_sides(source, target, amount), amount)
         return self._keyed(
-            Keyed(unit, caller, lambda done: done if isinstance(done, WalletRefused) else said(done))
+            Keyed(
+                unit,
+                caller,
+                lambda done: done if isinstance(done, WalletRefused) else said(done, unit.wallet),
+            )
         )
 
     def _keyed(self, unit: Keyed) -> bytes:

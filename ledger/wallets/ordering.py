@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from keys.clock import UnixMs
+from ledger.balance import NOTHING
 from ledger.bundles.blocks import need_unblocked
 from ledger.errors import WalletRefused
 from ledger.transfer import Flag, Result
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from keys.money import Sen
+    from ledger.balance import Balance
     from ledger.chart import AccountId
     from ledger.transaction import PostedRows, Transaction
     from ledger.transfer import Transfer
@@ -41,6 +43,8 @@ class PlaceTransfer:
     credit: AccountId
     amount: Sen
     document: bytes = field(default=b"", init=False)
+    wallet: Balance = field(default=NOTHING, init=False)
+    """The wallet right after it."""
 
     def plan(self, tx: Transaction) -> Sequence[Transfer]:
         """The hold, which runs out by itself."""
@@ -54,6 +58,7 @@ class PlaceTransfer:
         if done.result is not Result.POSTED:
             return refused(done.result)
         until = UnixMs(tx.received_at + ORDER_MS)
+        self.wallet = done.debited
         placed = Placed(done.position, self.client, self.debit, self.credit, self.amount, until)
         store.insert_order(tx.connection, placed)
         self.document = b'{"wallet_order":%d}' % placed.hold

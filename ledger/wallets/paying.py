@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ledger.errors import LedgerError, WalletRefused
-from ledger.orders.answers import CREATED, Answer
+from ledger.orders.answers import CREATED, Answer, told_of
 from ledger.orders.order import Act, Order
 from ledger.orders.unit import Orders
 from ledger.transfer import Kind, Result
@@ -19,6 +19,7 @@ from ledger.wallets.tables import bills
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ledger.balance import Balance
     from ledger.chart import AccountId
     from ledger.orders.blocked import BlockedWallets
     from ledger.orders.order import Caller
@@ -41,12 +42,13 @@ class Paying(Order):
             caller, Act.DEBIT, wallet, merchant, payment.total, Kind.SALE, once=payment.once, card=card, payment=payment
         )  # fmt: skip
 
-    def said(self, position: int) -> bytes:
-        """The answer of a payment that is in the books."""
+    def said(self, position: int, wallet: Balance) -> bytes:
+        """The answer of a payment that is in the books; the wallet as it stands right after it."""
         paid = self.payment
         assert paid is not None  # noqa: S101  made by `of`
         told = {"merchant": paid.merchant, "name": paid.name, "amount": paid.amount, "tip": paid.tip}
-        return json.dumps({"card": self.card, **told, "position": position}, separators=(",", ":")).encode()
+        said = {"card": self.card, **told, "position": position, "wallet": told_of(wallet)}
+        return json.dumps(said, separators=(",", ":")).encode()
 
 
 class Payments(Orders):
@@ -77,7 +79,7 @@ class Payments(Orders):
         if posted.result is not Result.POSTED:
             return refused(posted.result)
         assert isinstance(order, Paying)  # noqa: S101  this unit has no others
-        return Answer(CREATED, order.said(posted.position))
+        return Answer(CREATED, order.said(posted.position, posted.debited))
 
     def settle(self, posted: PostedRows, tx: Transaction) -> list[Answer | LedgerError]:
         """Answer each, and note the codes that are paid for good."""

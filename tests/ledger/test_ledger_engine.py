@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from keys.money import Rupiah
 from ledger.balance import NOTHING, Balance
 from ledger.chart import Code, Partition, account_id
 from ledger.engine import Engine, warm
 from ledger.errors import DatabaseDamaged
+from ledger.rules import AccountRules, change
 from ledger.transfer import Flag, Freshness, Result
 from tests.ledger.applied import outcomes_of, results, rows
 from tests.ledger.batches import batches
@@ -320,3 +322,30 @@ def test_warming_up_leaves_nothing_to_compile() -> None:
         getattr(function, "signatures", ())
         for function in (kernel.apply, kernel.publish, places.grow, places.row_of, streams.freshness_of_all)
     )
+
+
+def test_a_group_that_fails_gives_back_what_each_of_its_rows_did_to_one_account() -> None:
+    engine = Engine()
+    assert results(engine, transfer(CASH, WALLET, 5), transfer(CASH, WALLET, 7, flags=Flag.PENDING)) == [0, 0]
+    before = engine.balances()
+    group = [
+        transfer(WALLET, OPERATOR, 1, flags=Flag.LINKED),
+        transfer(CASH, WALLET, 7, flags=Flag.POST_PENDING | Flag.LINKED, hold=2),
+        transfer(WALLET, OPERATOR, 3, flags=Flag.LINKED | Flag.PENDING),
+        transfer(WALLET, OPERATOR, 9),
+    ]
+    assert results(engine, *group) == [Result.LINKED_FAILED] * 3 + [Result.EXCEEDS_CREDITS]
+    assert engine.balances() == before
+    assert engine.pending(2)
+
+
+def test_a_capture_of_less_leaves_what_it_posted_in_the_sum_of_its_month() -> None:
+    engine = Engine()
+    limit = change(PURSE, AccountRules(monthly=Rupiah(1_000)), transfer().occurred_at)
+    held = transfer(CASH, PURSE, 90_000, flags=Flag.PENDING)
+    posted = transfer(CASH, PURSE, 60_000, flags=Flag.POST_PENDING, hold=2)
+    assert results(engine, limit, held, posted) == [Result.POSTED] * 3
+    assert results(engine, transfer(CASH, PURSE, 40_001), transfer(CASH, PURSE, 40_000)) == [
+        Result.EXCEEDS_MONTH,
+        Result.POSTED,
+    ]

@@ -60,6 +60,10 @@ def sums(app: Partner, number: int) -> tuple[int, int]:
     return told["posted"], told["held"]
 
 
+def wallet_now(posted: int, held: int) -> dict[str, int]:
+    return {"posted": posted, "held": held, "available": posted - held}
+
+
 def transfer(target: int, amount: int = TEN) -> dict[str, Any]:
     return {"card": card(SARI), "to": card(target), "amount": amount}
 
@@ -81,6 +85,7 @@ def test_a_transfer_is_held_when_it_is_ordered_and_arrives_when_it_is_confirmed(
 ) -> None:
     ordered = app.post("/v1/wallets/transfers", transfer(target), key="T-1")
     assert ordered.status_code == 201
+    assert ordered.json()["wallet"] == wallet_now(3 * TEN, TEN)
     assert (sums(app, SARI), sums(app, target)) == ((3 * TEN, TEN), (0, 0))
     again = app.post("/v1/wallets/transfers", transfer(target), key="T-1")
     assert (again.content, sums(app, SARI)) == (ordered.content, (3 * TEN, TEN))
@@ -154,6 +159,7 @@ def test_a_merchants_code_is_paid_once_a_key_and_a_dynamic_one_once_for_all(
     }
     first = app.post("/v1/wallets/payments", static, key="P-1")
     assert (first.status_code, first.json()["merchant"], first.json()["tip"]) == (201, 502, 50)
+    assert first.json()["wallet"] == wallet_now(2 * TEN - 50, 0)
     assert app.post("/v1/wallets/payments", static, key="P-1").content == first.content
     dynamic = {"card": card(SARI), "code": dynamic_code(SHOP, Sen(TEN), "INV-1").text()}
     assert app.post("/v1/wallets/payments", dynamic).status_code == 201
