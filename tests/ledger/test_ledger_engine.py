@@ -189,6 +189,10 @@ def test_a_hold_is_posted_once_and_only_as_it_was_made() -> None:
 
 def test_partitions_are_never_crossed() -> None:
     assert results(Engine(), transfer(PURSE, FAR_OPERATOR)) == [Result.PARTITIONS_DIFFER]
+    operators = [account_id(Code.OPERATOR_PAYABLE, Partition(number), 7) for number in range(64)]
+    found = results(Engine(), *(transfer(PURSE, operator) for operator in operators))
+    assert [number for number, result in enumerate(found) if result is Result.POSTED] == [3]
+    assert set(found) == {Result.POSTED, Result.PARTITIONS_DIFFER}
 
 
 def test_a_row_without_an_account_is_refused_and_opens_none() -> None:

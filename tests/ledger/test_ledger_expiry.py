@@ -207,3 +207,15 @@ def test_law_04_readers_see_a_hold_and_its_end_once_they_are_committed(ledger: L
         assert look_now is not None
         seen.append([look_now[1], ledger.is_pending(1)])
     assert seen == [[True, None, False], [True, True], [False, True, True], [False, False]]
+
+
+def test_what_is_over_is_due_until_it_is_given_back_the_oldest_first(clock: SetClock) -> None:
+    engine = Engine()
+    engine.apply(rows_of([hold(clock, seconds) for seconds in (90, 60, 30, 91)], clock.at, DAY))
+    now = UnixMs(clock.at + 90 * SECOND)
+    for _ in range(2):
+        assert [one.position for one in engine.due(now, 10)] == [3, 2, 1]
+        assert [one.position for one in engine.due(now, 2)] == [3, 2]
+    engine.apply(rows_of([capture(3, flags=Flag.VOID_PENDING)], clock.at, DAY))
+    assert [one.position for one in engine.due(now, 10)] == [2, 1]
+    assert Engine.of(engine.keep()).due(now, 10) == engine.due(now, 10)
