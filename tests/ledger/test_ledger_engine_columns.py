@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -56,6 +57,23 @@ def test_an_index_that_grows_behind_the_back_of_its_users_loses_no_key(batch: in
     rows = [places.row_of(*table.view, key) for key in keys.tolist()]
     assert rows == list(range(1, count + 1))
     assert not any(places.row_of(*table.view, key + 1) for key in keys[:5000].tolist())
+
+
+def test_rows_that_come_once_an_index_is_carried_over_get_their_places_in_the_larger_one() -> None:
+    table, keys = Columns(2), list(range(1, 24_004))
+    table.reserve(24_000)
+    for key in keys[:-3]:
+        places.opened(*table.view, key)
+    before = len(table.view.where)
+    table.reserve(1000)
+    while table._growth is not None and not table._growth.is_done:
+        time.sleep(0.001)
+    assert len(table.view.where) == before
+    for key in keys[-3:]:
+        places.opened(*table.view, key)
+    table.reserve(1)
+    assert len(table.view.where) - 1 == 2 * (before - 1)
+    assert [places.row_of(*table.view, key) for key in keys] == keys
 
 
 def test_numbers_as_the_city_gives_them_spread_over_the_places() -> None:

@@ -211,7 +211,8 @@ def test_law_04_readers_see_a_hold_and_its_end_once_they_are_committed(ledger: L
 
 def test_what_is_over_is_due_until_it_is_given_back_the_oldest_first(clock: SetClock) -> None:
     engine = Engine()
-    engine.apply(rows_of([hold(clock, seconds) for seconds in (90, 60, 30, 91)], clock.at, DAY))
+    endless = transfer(CASH, PURSE, 9, flags=Flag.PENDING)
+    engine.apply(rows_of([*(hold(clock, seconds) for seconds in (90, 60, 30, 91)), endless], clock.at, DAY))
     now = UnixMs(clock.at + 90 * SECOND)
     for _ in range(2):
         assert [one.position for one in engine.due(now, 10)] == [3, 2, 1]
