@@ -17,7 +17,7 @@ from keys.clock import UnixMs, service_day
 from keys.money import Sen
 from ledger import cells, places
 from ledger.chart import AccountId
-from ledger.errors import LedgerStopped, Overloaded, StorageError
+from ledger.errors import LedgerError, LedgerStopped
 from ledger.transfer import Flag, Kind, Transfer
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class Sweeper:
                 count = self._writer.submit(GiveBack()).result()
             except LedgerStopped:
                 return
-            except (Overloaded, StorageError) as error:
+            except LedgerError as error:
                 _log.warning("holds are over and not given back yet", error=str(error))
             else:
                 _log.info("holds given back", count=count)

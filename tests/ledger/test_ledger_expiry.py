@@ -220,3 +220,20 @@ def test_what_is_over_is_due_until_it_is_given_back_the_oldest_first(clock: SetC
     engine.apply(rows_of([capture(3, flags=Flag.VOID_PENDING)], clock.at, DAY))
     assert [one.position for one in engine.due(now, 10)] == [2, 1]
     assert Engine.of(engine.keep()).due(now, 10) == engine.due(now, 10)
+
+
+def test_holds_are_given_back_after_a_try_that_failed_whatever_the_fault_was(
+    file_ledger: Ledger, clock: SetClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = threading.Event()
+
+    def fail(*_: object) -> int:
+        failed.set()
+        monkeypatch.undo()
+        raise KeyError("a fault of ours")
+
+    monkeypatch.setattr(GiveBack, "settle", fail)
+    file_ledger.post([hold(clock, 60)])
+    later(clock, 60)
+    assert failed.wait(60)
+    eventually(file_ledger, 0)
