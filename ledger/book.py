@@ -270,7 +270,7 @@ class Ledger:
 
     def open_window(self) -> Day:
         """The business date that a transfer received now would get."""
-        return self.writer.standing.windows.open_at(self._clock.now())
+        return self.writer.standing.open_at(self._clock.now())
 
     def close_window(self, day: Day) -> Window:
         """Close a business date and all before it; closing it again gives the same window.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from keys.clock import UnixMs
 from ledger import journal
 from ledger.chain import store
-from ledger.errors import DatabaseBusy
+from ledger.errors import DatabaseBusy, StorageError
 from ledger.rows.store import JournalRows
 from ledger.together import apply_alone, apply_together, blind_run
 from ledger.transaction import Transaction
@@ -51,15 +51,17 @@ class Preparing:
         """Everything of a group but its commit; takes its units from the backlog's head."""
         standing = self._standing
         self._received_at = UnixMs(max(self._received_at, self._clock.now()))
-        day = standing.windows.open_at(self._received_at)
-        if self._under_way.is_idle:
-            try:
+        try:
+            day = standing.open_at(self._received_at)
+            if self._under_way.is_idle:
                 self._begin(group)
-            except DatabaseBusy as error:
-                # Nothing was applied yet: a database that is locked for a moment costs these units only.
-                group.taken.append(backlog.popleft())
-                group.answers.append(error)
-                return
+        except Exception as error:
+            if isinstance(error, StorageError) and not isinstance(error, DatabaseBusy):
+                raise
+            # Nothing was applied yet: a database that is locked for a moment, or a cut-off that is none, costs these units only.
+            group.taken.append(backlog.popleft())
+            group.answers.append(error)
+            return
         group.tx = Transaction(
             lambda: self._opened(group), standing.engine, self._received_at, day, standing.prepared
         )

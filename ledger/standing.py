@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from keys.clock import Day
 from ledger import group as limits
 from ledger.windows import CloseWindow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from keys.clock import UnixMs
     from ledger.group import Group
     from ledger.journal import Block
     from ledger.recovery import State
@@ -30,6 +32,11 @@ class Standing:
         """Told, before anything else is planned, that what units remember of others may not be in the journal."""
         self.committed: Callable[[int], None] = lambda _position: None
         """Told of the last position of each commit, by the thread that commits."""
+
+    def open_at(self, at: UnixMs) -> Day:
+        """The business date of what is received at a moment: by the cut-off, never a closed one, nor one before the newest block's."""
+        day, newest = self.windows.open_at(at), self.prepared
+        return day if newest is None else Day(max(day, newest.business_date))
 
     def show(self, group: Group) -> None:
         """Readers, and who asks for the last block, see a group that is durable."""

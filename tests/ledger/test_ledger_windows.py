@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +14,7 @@ from keys.clock import Day, UnixMs, day_of, local, moment
 from ledger.book import Ledger
 from ledger.chain.store import Window
 from ledger.errors import WindowClosed, WindowNotBegun
+from ledger.history.book import History
 from ledger.store import Database
 from ledger.verify import verify
 from ledger.windows import CUT_OFF, CloseWindow, Windows
@@ -136,3 +137,37 @@ def test_a_date_that_was_passed_over_cannot_be_closed_later(file_ledger: Ledger,
 def test_an_empty_business_date_can_be_closed(file_ledger: Ledger) -> None:
     window = file_ledger.close_window(file_ledger.open_window())
     assert (window.last_position, window.head) == (0, bytes(32))
+
+
+def test_law_09_business_dates_never_go_back_along_the_journal_whatever_cut_off_it_is_opened_with(
+    url: str, clock: SetClock
+) -> None:
+    clock.at = at(2, 16)
+    with Ledger.open(url, clock, timedelta(hours=15)) as early:
+        early.post([transfer(amount=1)])
+        today = early.open_window()
+    clock.at = at(2, 16, 5)
+    with Ledger.open(url, clock) as late:
+        assert late.open_window() == today == day_of(local(clock.at).date()) + 1
+        late.post([transfer(amount=2)])
+        clock.at = at(2, 23)
+        late.post([transfer(amount=3)])
+        assert late.rows()["business_date"].tolist() == [today] * 3
+        assert History(late.database).position_of_day(Day(today - 1)) == 0
+
+
+def test_what_comes_while_nobody_can_say_which_business_date_it_is_is_refused_and_not_kept_waiting(
+    sqlite_url: str, clock: SetClock
+) -> None:
+    said: list[Exception | timedelta] = [ValueError("no time of day"), CUT_OFF]
+
+    def cut_off(_day: Day) -> timedelta:
+        found = said[0] if len(said) == 1 else said.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    with Ledger.open(sqlite_url, clock, cut_off) as ledger:
+        with pytest.raises(ValueError, match="no time of day"):
+            ledger.writer.submit(Ledger.unit([transfer()])).result(30)
+        assert ledger.post([transfer()])[0].position == 1
