@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int], None]
 
 _BLOCKS_A_CHUNK: Final = 64
+_HALF: Final = 32
 _POSITION_MAX: Final = (1 << 63) - 1
 
 
@@ -127,7 +128,9 @@ class _Walk:
             self._inspect(block, rows, bodies)
         self._windows.meet(block, bodies, self._before)
         self._documents += len(bodies)
-        self._moved += int(rows["amount"].sum())
+        # In two halves: single amounts fit 64 bits, the sum of many might not.
+        high, low = np.divmod(rows["amount"], 1 << _HALF)
+        self._moved += (int(high.sum()) << _HALF) + int(low.sum())
         self._before = block
 
     def _chain(self, block: Block, rows: Rows, bodies: list[bytes]) -> None:

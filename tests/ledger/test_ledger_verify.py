@@ -18,7 +18,7 @@ from ledger.store import Database
 from ledger.tables import metadata
 from ledger.transfer import ROW, Flag
 from ledger.verify import Verified, verify
-from tests.ledger.entries import CASH, OPERATOR, PURSE, SUBSIDY, SetClock, transfer
+from tests.ledger.entries import CASH, OPERATOR, OTHER_PURSE, PURSE, SUBSIDY, WALLET, SetClock, transfer
 from tests.ledger.unguarded import unguard
 
 if TYPE_CHECKING:
@@ -294,3 +294,12 @@ def test_what_an_inspector_finds_is_damage_too(filled: str) -> None:
 
     with pytest.raises(DatabaseDamaged, match="its card never signed"):
         checked(filled, inspect=inspect)
+
+
+def test_what_was_moved_is_told_beyond_64_bits(ledger: Ledger) -> None:
+    amount = (1 << 61) - 1
+    sides = [(PURSE, OPERATOR), (CASH, WALLET), (OTHER_PURSE, SUBSIDY), (WALLET, CASH), (OPERATOR, PURSE)]
+    assert all(
+        one.position for one in ledger.post([transfer(debit, credit, amount) for debit, credit in sides])
+    )
+    assert verify(ledger.database).moved == 5 * amount
