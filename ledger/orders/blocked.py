@@ -22,6 +22,10 @@ class BlockedWallets:
         self._seen = -1
         self._accounts: frozenset[AccountId] = frozenset()
 
+    def forget(self) -> None:
+        """What was read within a commit that failed may be in no books: read anew at the next question."""
+        self._seen = -1
+
     def now(self, connection: Connection) -> frozenset[AccountId]:
         """The wallets of the cards that are blocked."""
         count = watch.counts(connection).get(watch.BLOCKS, 0)

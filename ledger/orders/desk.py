@@ -53,6 +53,7 @@ class OrderDesk:
         self._unit = unit
         self._waiting: list[Waiting] = []
         self._blocked = BlockedWallets()
+        writer.standing.undone.append(self._blocked.forget)
         self._under_way: dict[Orders, float] = {}
         self._keys: set[tuple[str, str]] = set()
         self._gathering = False

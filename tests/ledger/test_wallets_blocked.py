@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
@@ -14,18 +15,20 @@ from hypothesis import strategies as st
 from keys.clock import service_day
 from keys.money import Rupiah, Sen, sen_of
 from ledger.book import Ledger
-from ledger.bundles.blocks import Blocks
+from ledger.bundles.blocks import STILL, Blocks
+from ledger.bundles.store import Block, insert_block
 from ledger.cardholder import tables as cardholder_tables
 from ledger.cardholder.blocking import Blocking
 from ledger.cardholder.unit import noted
 from ledger.chart import Code, account_id, partition_of, purse, split
 from ledger.clients.scopes import Client, Party, PartyKind, Scope
-from ledger.errors import WalletRefused
+from ledger.errors import NotWritten, WalletRefused
 from ledger.intake.cards.issued import Card
 from ledger.intake.registry import Registry
 from ledger.orders import order as orders
 from ledger.orders.answers import Answer
 from ledger.orders.blocked import BlockedWallets
+from ledger.orders.desk import OrderDesk
 from ledger.orders.order import caller_of, wallet_of
 from ledger.orders.refunds import Refund, find_payment
 from ledger.orders.unit import Orders
@@ -33,7 +36,7 @@ from ledger.qris.writing import static_code
 from ledger.rules import RuleFlag
 from ledger.store import Database
 from ledger.transfer import Flag, Kind, Result, Transfer
-from ledger.wallets.blocked import Follower
+from ledger.wallets.blocked import Follower, NotedInStep
 from ledger.wallets.bulk import BulkFile, pay_bulk
 from ledger.wallets.desk import WalletDesk
 from ledger.wallets.loads import store as loads
@@ -48,9 +51,13 @@ from settlement.snap.codes import Service
 from tests.ledger.entries import SetClock
 from tests.ledger.served import add_tables
 from tests.ledger.test_wallets import BANK, NOON, SHOP, bank_in, card_of, holds
+from tests.ledger.units import Gate, Plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from ledger.store import Connection
+    from ledger.transaction import Transaction
 
 SELLER = Party(PartyKind.MERCHANT, 502)
 RICH = sen_of(Rupiah(500_000))
@@ -278,3 +285,34 @@ def test_nothing_ever_leaves_while_a_card_is_blocked_or_its_wallet_frozen(
         moved = wallets.free(card) - before
         assert moved in {0, TEN if step == "in" else -TEN}
         assert moved >= 0 or not (is_blocked or is_frozen)
+
+
+def test_a_block_whose_commit_failed_is_not_remembered_for_the_next_one(wallets: Wallets) -> None:
+    one, other, desk = wallets.card(), wallets.card(), OrderDesk(wallets.books.writer, lambda *_: None)
+
+    async def pays(card: Card) -> bool:
+        caller = caller_of(CLIENT, f"K{next(NUMBERS)}", b"")
+        answer = await desk.place(orders.debit(caller, str(card.card_number), SELLER, TEN, 0))
+        return not answer.is_problem
+
+    def block(connection: Connection) -> None:
+        insert_block(connection, one.partition, 0, Block(one.uid, "lost", NOON, STILL))
+
+    def fail(_tx: Transaction) -> None:
+        raise KeyError("a fault of ours")
+
+    async def scene() -> list[bool]:
+        gate = Gate(wallets.books)
+        blocked = wallets.books.writer.submit(NotedInStep(wallet_of(str(one.card_number)), block))
+        asked = asyncio.ensure_future(pays(one))
+        await asyncio.sleep(0.05)  # two turns of the loop: it is with the writer then
+        assert desk._under_way
+        wallets.books.writer.submit(Plain(settle=fail))
+        gate.let_go()
+        with pytest.raises(NotWritten):
+            await asked
+        assert isinstance(blocked.exception(60), NotWritten)
+        wallets.elsewhere.block(other, "lost", NOON)
+        return [await pays(one), await pays(other)]
+
+    assert asyncio.run(scene()) == [True, False]
