@@ -108,6 +108,7 @@ class Engine:
         pending = holds[(holds[:, cells.STATE] == cells.HOLD_PENDING) | ~resolved]
         if 2 * len(pending) + HOLDS_REMEMBERED <= len(holds):
             self._holds.replace(pending)
+            self._expiries.restore(pending)
 
     def seal(self) -> Sealed:
         """What was applied since the last time, for readers to see once it is durable; more may be applied meanwhile."""

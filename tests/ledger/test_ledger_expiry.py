@@ -179,15 +179,18 @@ def test_many_holds_go_back_in_units_of_a_bounded_size(file_ledger: Ledger, cloc
 
 def test_resolved_holds_are_forgotten_in_the_end_and_pending_ones_never() -> None:
     engine, each = Engine(), 8192
-    holds = rows_of([transfer(CASH, PURSE, 1, flags=Flag.PENDING)] * each, UnixMs(1000), DAY)
+    far = 10**14
+    holds = rows_of([transfer(CASH, PURSE, 1, flags=Flag.PENDING, hold=far)] * each, UnixMs(1000), DAY)
     voids = rows_of([transfer(CASH, PURSE, 1, flags=Flag.VOID_PENDING)] * each, UnixMs(1000), DAY)
     assert engine.apply(holds[:1]).positions.tolist() == [1]
     oldest = 2
-    for _ in range(2 + HOLDS_REMEMBERED // each):
+    for _ in range(4 + HOLDS_REMEMBERED // each):
         voids["hold"] = engine.apply(holds).positions
         assert not engine.apply(voids).results.any()
         engine.publish()
     assert len(engine.keep().holds) < HOLDS_REMEMBERED + 3 * each
+    assert len(engine._expiries._heap) <= 1 + HOLDS_REMEMBERED
+    assert [one.position for one in engine.due(UnixMs(far), 5)] == [1]
     assert engine.pending(1)
     assert engine.committed_hold(engine.next_position - 1 - each) is not None
     voids["hold"][:1] = oldest
