@@ -25,11 +25,12 @@ from terminals.roles.kiosk import Kiosk
 from terminals.roles.merchant import Merchant
 from terminals.roles.validator import Validator
 from terminals.screen.web import screen
-from terminals.station import Station, at_work
+from terminals.station import at_work
 from terminals.terminal import Terminal
 from tests.browser.conftest import PICTURES
 from tests.card.pcscd import until
 from tests.system.tears_city import BUSES, HANDHELD, KIOSKS, TILLS, Rig, check_laws, place_of
+from tests.terminals.depot import Lasting
 from tests.terminals.zones import zonal
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from hebat.fleet import Post
     from hebat.issuing import Issued
     from terminals.roles.panel import Panel
+    from terminals.station import Station
     from tests.card.pcscd import Pcscd
 
 pytest_plugins = ["tests.card.pcscd_fixtures"]
@@ -51,10 +53,10 @@ SHOWN_MS: Final = 60_000
 @contextmanager
 def shown(
     browser: Browser, rig: Rig, post: Post, panel: Callable[[Terminal], Panel]
-) -> Iterator[tuple[Station, Page]]:
+) -> Iterator[tuple[Lasting, Page]]:
     """A terminal of the city with its screen in a browser; nothing on the page may fail."""
     terminal, ended = rig.terminal(post), threading.Event()
-    station = Station(terminal, panel(terminal), Pump(terminal, rig.clock.now), rig.clock)
+    station = Lasting(terminal, panel(terminal), Pump(terminal, rig.clock.now), rig.clock)
     wrong: list[str] = []
     page = browser.new_page(viewport=SIZE)  # type: ignore[arg-type]
     page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -103,6 +105,7 @@ def test_a_bus_takes_cards_that_come_and_go_in_a_real_reader(
                 expect(page.locator("#letter")).to_have_text("U")
                 picture(page, "validator")
             until(lambda: not station.present, "the card has left", pcscd)
+            station.let_go()
             says(page, "hold-card", "Tempelkan kartu", "Rp3.500")
             with VpcdSlot(second, pcscd.port):
                 says(page, "short", "Saldo kurang")

@@ -28,7 +28,7 @@ DRIVER = Path("/usr/lib/pcsc/drivers/serial/libifdvpcd.so")
 SOCKET_VARIABLE = "PCSCLITE_CSOCK_NAME"
 READER = "Test PCD"
 SLOTS = (f"{READER} 00 00", f"{READER} 00 01")
-WAIT_S = 30.0
+WAIT_S = 60.0
 TEST_S = 240.0
 # PR_SET_PDEATHSIG: a pcscd does not outlive the tests that started it.
 _AS_SYSTEMD = """

@@ -32,7 +32,9 @@ def pair(folder: Path, name: str, host: str = HERE) -> tuple[Path, str]:
     return pem, str(pem.with_suffix(".key"))
 
 
-def driven(pem: Path, key: str, ca: Path | None, scheme: str = "https") -> tuple[Step, list[int]]:
+def driven(
+    pem: Path, key: str, ca: Path | None, scheme: str = "https", patience: float = 2.0
+) -> tuple[Step, list[int]]:
     """Half a second of batches against a server with this certificate, and what it heard."""
     heard: list[int] = []
 
@@ -43,7 +45,7 @@ def driven(pem: Path, key: str, ca: Path | None, scheme: str = "https") -> tuple
     async def whole() -> Step:
         async with server(said, tls_between(str(pem), key)) as address:
             place = f"{scheme}:{address.partition(':')[2]}"
-            fleet = Fleet(place, [[Body(b"signed", 1)] * 20 for _ in range(4)], 2.0, ca)
+            fleet = Fleet(place, [[Body(b"signed", 1)] * 20 for _ in range(4)], patience, ca)
             step = await fleet.drive(40, 0.5, seed=1)
             await fleet.close()
             return step
@@ -53,7 +55,7 @@ def driven(pem: Path, key: str, ca: Path | None, scheme: str = "https") -> tuple
 
 def test_batches_go_over_tls_to_a_server_whose_certificate_is_trusted(tmp_path: Path) -> None:
     pem, key = pair(tmp_path, "server")
-    step, heard = driven(pem, key, pem)
+    step, heard = driven(pem, key, pem, patience=60)
     assert step.due == step.answered == step.posted == len(heard) > 10
     assert (step.cut, step.refused) == (0, [])
 

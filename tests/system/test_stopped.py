@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING, Final
 
-from tests.system.ready import ROOT, Started
+from tests.system.ready import BEFORE, ROOT, Started
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 PATIENCE_S: Final = 120
+NEVER_ENDS: Final = """
+import time
+from hebat.demo.play import Play
+Play.end_shift = lambda *_, **__: time.sleep(600)
+"""
+"""A day that does not come to its evening: it is stopped in its course, however quick it is."""
 WHILE_LOADING: Final = """
 import sys
 import hebat.start
@@ -36,8 +43,9 @@ def test_while_the_command_is_loaded_it_is_a_line_too() -> None:
 def test_a_kept_day_that_is_stopped_leaves_no_half_of_a_city(tmp_path: Path) -> None:
     city = tmp_path / "city"
     with Started(
-        "demo", "--cards", "60", "--keep", city, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as day:
+        "demo", "--cards", "60", "--keep", city,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=os.environ | {BEFORE: NEVER_ENDS},
+    ) as day:  # fmt: skip
         deadline = time.monotonic() + PATIENCE_S
         while not (city / "terminals").exists():
             assert time.monotonic() < deadline

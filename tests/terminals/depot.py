@@ -24,6 +24,7 @@ from keys.identity import TerminalIdentity
 from keys.vault import Role
 from terminals.fares import TRANS_SEMARANG_2022, Place
 from terminals.outbox import Outbox
+from terminals.station import Station
 from terminals.terminal import Terminal
 from terminals.upkeep import Parts
 from terminals.upload import Link
@@ -44,6 +45,17 @@ IDENTITY = Identity(
     concession_until=NEVER,
     valid_until=NEVER,
 )
+
+
+class Lasting(Station):
+    """A station whose boards stay until a test has seen them, however long a busy machine takes for that; that they end by themselves, `test_terminal_screen` shows."""
+
+    def _release(self, number: int) -> None:
+        """Not yet."""
+
+    def let_go(self) -> None:
+        """Back to waiting, as once the time of what is shown is over."""
+        super()._release(self.boards.now.number)
 
 
 @dataclass

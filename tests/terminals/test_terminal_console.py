@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,8 +16,7 @@ from terminals.receipts.slip import WIDTH, Slip, escpos, picture
 from terminals.roles.merchant import Merchant
 from terminals.screen.console import Console
 from terminals.screen.words import LANGUAGES
-from terminals.station import Station
-from tests.terminals.depot import START, Clock, Ledger, Server, card, terminal
+from tests.terminals.depot import START, Clock, Lasting, Ledger, Server, card, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from keys.filevault import FileVault
     from terminals.screen.board import Board
+    from terminals.station import Station
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def till(tmp_path: Path, vault: FileVault) -> Iterator[Station]:
     ledger, clock = Ledger(), Clock()
     server = Server(ledger)
     with terminal(tmp_path, vault, clock, ledger, server.address) as device:
-        station = Station(device, Merchant(device), Pump(device, clock.now), clock)
+        station = Lasting(device, Merchant(device), Pump(device, clock.now), clock)
         yield station
         station.close()
     server.close()
@@ -45,11 +46,10 @@ def board(console: Console) -> str:
 
 
 async def until(pilot: Pilot[None], console: Console, text: str) -> None:
-    for _ in range(400):
-        if text in board(console):
-            return
+    deadline = time.monotonic() + 60
+    while text not in board(console):
+        assert time.monotonic() < deadline, f"{text!r} is not in {board(console)!r}"
         await pilot.pause(0.025)
-    raise AssertionError(f"{text!r} is not in {board(console)!r}")
 
 
 async def sold_by_keys(till: Station, vault: FileVault) -> str:

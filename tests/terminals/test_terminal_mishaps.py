@@ -34,12 +34,12 @@ from terminals.pump import Pump
 from terminals.roles.validator import Validator
 from terminals.screen.board import HINTS, Tone
 from terminals.screen.words import LANGUAGES, words
-from terminals.station import Station, at_work
+from terminals.station import at_work
 from terminals.terminal import Terminal
 from terminals.upkeep import Parts
 from terminals.upload import Link
 from tests.card.pcscd import until
-from tests.terminals.depot import IDENTITY, PLACE, START, Clock, Ledger, Server, card, value_of
+from tests.terminals.depot import IDENTITY, PLACE, START, Clock, Lasting, Ledger, Server, card, value_of
 from tests.terminals.press import Press
 from tests.terminals.test_terminal_errors import TABLE
 
@@ -61,7 +61,7 @@ class Stage:
     """A validator at a real reader, with a far end that takes its records."""
 
     terminal: Terminal
-    station: Station
+    station: Lasting
     clock: Clock
     vault: FileVault
     press: Press
@@ -108,7 +108,7 @@ def stage(
     outbox = Outbox(tmp_path / "outbox.db")
     parts = Parts(1001, outbox, shared_vault, link, still, TRANS_SEMARANG_2022, kept)
     with Terminal(parts) as terminal:
-        station = Station(terminal, Validator(terminal, PLACE), Pump(terminal, still.now), still)
+        station = Lasting(terminal, Validator(terminal, PLACE), Pump(terminal, still.now), still)
         station.pump.send()  # what there is to send now: no line of its own accord later
         with at_work(station, pcsc):
             until(lambda: station.boards.now.word == "hold-card", "a reader", pcscd)

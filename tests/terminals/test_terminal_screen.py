@@ -31,6 +31,7 @@ from terminals.tap import Colour, Outcome
 from tests.terminals.depot import (
     PLACE,
     Clock,
+    Lasting,
     Ledger,
     Server,
     card,
@@ -184,8 +185,8 @@ def device(tmp_path: Path, vault: FileVault, clock: Clock) -> Iterator[Terminal]
     server.close()
 
 
-def station_of(device: Terminal, clock: Clock, panel: Any) -> Station:
-    made = Station(device, panel, Pump(device, clock.now), clock)
+def station_of(device: Terminal, clock: Clock, panel: Any, kind: type[Station] = Station) -> Station:
+    made = kind(device, panel, Pump(device, clock.now), clock)
     STATIONS.append(made)
     return made
 
@@ -322,7 +323,7 @@ def words_of(station: Station, *changes: tuple[str, VirtualCard | None, bool]) -
 def test_a_reader_that_goes_and_comes_back_and_two_cards_are_said(
     device: Terminal, clock: Clock, vault: FileVault
 ) -> None:
-    bus = station_of(device, clock, Validator(device, PLACE))
+    bus = station_of(device, clock, Validator(device, PLACE), Lasting)
     assert words_of(bus) == ["reader-gone"]  # none was ever there
     assert words_of(bus, ("a", None, True)) == ["hold-card"]
     assert words_of(bus, ("a", None, False)) == ["reader-gone"]
