@@ -132,7 +132,8 @@ def _expected(position: Position, participants: Participants) -> Iterator[tuple[
     code, number = position.code, position.number
     home, zero = participants.party(code, number).bank, Sen(0)
     if position.purpose is Purpose.CASH:
-        yield _Demand(home, ItemKind.CASH, code, number, zero), 1
+        city_owes = code is Code.SUBSIDY_RECEIVABLE  # by an adjustment: it goes with the window's subsidy
+        yield _Demand(home, ItemKind.SUBSIDY if city_owes else ItemKind.CASH, code, number, zero), 1
         return
     subsidy = position.purpose is Purpose.SUBSIDY
     yield _Demand(home, ItemKind.SUBSIDY_SHARE if subsidy else ItemKind.PAYOUT, code, number, zero), -1

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from hebat.errors import InputRefused
+from hebat.folder import Folder
 from hebat.settlement_commands.desks import acting
 from hebat.settlement_commands.place import AuthorOption, DataOption, JsonOption, ReasonOption, tell
 from keys.clock import date_of, day_of
 from keys.money import display
 
 if TYPE_CHECKING:
+    from ledger.chart import AccountId
     from settlement.breaks.desk import BreaksDesk
     from settlement.breaks.disputes.kept import Dispute
     from settlement.breaks.proposals.kept import Proposal
@@ -109,29 +111,36 @@ def propose(
     """Propose an entry for a break; somebody else approves it."""
     if sum((write_off, bool(against), bool(reverse))) != 1:
         raise InputRefused("say one of --write-off, --against and --reverse")
+    account = _account(data, against) if against else None
     with acting(data) as desks:
         _say(
-            _proposed(desks.breaks, break_id, author, reason, against, reverse),
+            _proposed(desks.breaks, break_id, author, reason, account, reverse),
             "waits for somebody else",
             as_json=as_json,
         )
 
 
-def _proposed(
-    desk: BreaksDesk, break_id: str, author: str, reason: str, against: str, reverse: int
-) -> Proposal:
+def _account(data: Path, against: str) -> AccountId:
+    """The account that an adjustment goes against, of somebody who takes part."""
+    from hebat.configurations import configuration_of  # noqa: PLC0415  loads with SQLAlchemy
     from settlement.breaks.proposals.accounts import target  # noqa: PLC0415  as above
 
+    kind, _, number = against.partition(":")
+    if not number.isdecimal():
+        raise InputRefused(f"{against[:40]!r} is no account: kind:number, such as merchant-payable:501")
+    return target(kind, int(number), configuration_of(Folder(data)).participants)
+
+
+def _proposed(
+    desk: BreaksDesk, break_id: str, author: str, reason: str, against: AccountId | None, reverse: int
+) -> Proposal:
     if reverse:
         if desk.proposal(reverse).break_id != break_id:
             raise InputRefused(f"proposal {reverse} is another break's")
         return desk.propose_reversal(reverse, author, reason)
-    if not against:
+    if against is None:
         return desk.propose_write_off(break_id, author, reason)
-    kind, _, number = against.partition(":")
-    if not number.isdecimal():
-        raise InputRefused(f"{against[:40]!r} is no account: kind:number, such as merchant-payable:501")
-    return desk.propose_adjustment(break_id, target(kind, int(number)), author, reason)
+    return desk.propose_adjustment(break_id, against, author, reason)
 
 
 def approve(

@@ -5,9 +5,11 @@
 | TAPS | purse, wallet or suspense > payable of an operator or merchant | the purse's issuer |
 | SUBSIDY | subsidy receivable > operator payable | the city's treasury bank |
 | CASH | cash at the agent > purse or wallet | the purse's issuer |
+| CASH | subsidy receivable > suspense or our account at a bank | that bank |
 | OTHERS_CARDS | receivable from an issuer > payable of an operator or merchant | that issuer |
 
-The reverse direction is a refund.
+The reverse direction is a refund. Wherever a purse's issuer is named, suspense or our account at a bank may stand in its place: an adjustment, which
+that bank pays.
 """
 
 from __future__ import annotations
@@ -50,6 +52,7 @@ FLOWS: Final = (
     Flow(Purpose.TAPS, PAYABLES, (*VALUE, *_BY_BANK), party_credited=True),
     Flow(Purpose.SUBSIDY, (Code.OPERATOR_PAYABLE,), (Code.SUBSIDY_RECEIVABLE,), party_credited=True),
     Flow(Purpose.CASH, (Code.AGENT_CASH,), (*VALUE, *_BY_BANK), party_credited=False),
+    Flow(Purpose.CASH, (Code.SUBSIDY_RECEIVABLE,), _BY_BANK, party_credited=False),
     Flow(Purpose.OTHERS_CARDS, PAYABLES, (Code.ISSUER_RECEIVABLE,), party_credited=True),
 )
 

@@ -86,6 +86,7 @@ class Summing:
         purpose, amount = how >> 2, rows.amount[at]
         source = np.where(np.isin(purpose, _SOURCES), _number(other), 0)
         exact = self._terms.charged(party, np.where(refund, -amount, amount))
+        exact[rows.kind[at] == Kind.ADJUSTMENT] = 0  # nobody sold anything: what is owed is owed whole
         _check_sums(amount, exact)
         columns = {
             "party": party, "bank": self._banks(purpose, other), "tag": source << _PURPOSE_BITS | purpose,

@@ -106,13 +106,13 @@ def test_the_database_itself_refuses_to_change_a_breaks_history(worked: Worked) 
 def test_an_adjustment_gives_the_money_to_whom_it_belongs(worked: Worked) -> None:
     found = stray(worked)
     made = worked.breaks.propose_adjustment(
-        found.break_id, target("merchant-payable", SHOP), "maker", "rent of the kiosk"
+        found.break_id, target("merchant-payable", SHOP, worked.stage.participants), "maker", "rent of the kiosk"
     )
     worked.breaks.approve(made.number, "checker")
     assert (net(worked, Code.SUSPENSE), net(worked, Code.MERCHANT_PAYABLE, SHOP)) == (0, STRAY.amount)
     for code, number, reason in (("purse", 1, "is no account"), ("merchant-payable", 0, "has number 0")):
         with pytest.raises(BreakRefused, match=reason):
-            target(code, number)
+            target(code, number, worked.stage.participants)
 
 
 def test_a_payment_that_was_never_made_can_be_owed_again(worked: Worked) -> None:
@@ -121,7 +121,7 @@ def test_a_payment_that_was_never_made_can_be_owed_again(worked: Worked) -> None
     (found,) = worked.open(Reason.MISSING_ON_STATEMENT)
     before = net(worked, Code.BANK_SETTLEMENT)
     made = worked.breaks.propose_adjustment(
-        found.break_id, target("merchant payable", STALL), "maker", "pay it again"
+        found.break_id, target("merchant payable", STALL, worked.stage.participants), "maker", "pay it again"
     )
     worked.breaks.approve(made.number, "checker")
     assert net(worked, Code.BANK_SETTLEMENT) - before == -first.amount

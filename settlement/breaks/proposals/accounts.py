@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ledger.chart import AccountId, Code, Partition, account_id, describe, split
+from settlement.breaks.model import Reason
 from settlement.breaks.proposals.kept import ProposalKind
 from settlement.breaks.suspense.entries import bank_account, fee_account, sides, suspense_account
 from settlement.errors import BreakRefused
@@ -23,12 +24,14 @@ if TYPE_CHECKING:
     from settlement.breaks.kept import KeptBreak
     from settlement.breaks.proposals.kept import Proposal
     from settlement.breaks.suspense.kept import Suspended
+    from settlement.participants import Participants
 
 TARGETS: Final = (
     Code.MERCHANT_PAYABLE, Code.OPERATOR_PAYABLE, Code.AGENT_CASH, Code.SUBSIDY_RECEIVABLE, Code.FEE_INCOME, Code.SUSPENSE,
     Code.BANK_SETTLEMENT,
 )  # fmt: skip
 """What an adjustment may go against: parties, banks and fee income. Cards have orders of their own."""
+_OF_BANKS: Final = (Code.FEE_INCOME, Code.SUSPENSE, Code.BANK_SETTLEMENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +46,11 @@ class Draft:
     why: str
 
 
-def target(code: str, number: int) -> AccountId:
-    """The account of the chart that a person names ("merchant payable", 501), where corrections stand; raises BreakRefused."""
+def target(code: str, number: int, participants: Participants) -> AccountId:
+    """The account of the chart that a person names ("merchant payable", 501), where corrections stand.
+
+    Raises BreakRefused; ParticipantUnknown for a party or bank that takes no part: no night could settle what it would be owed.
+    """
     wanted = code.strip().upper().replace(" ", "_").replace("-", "_")
     found = next((one for one in TARGETS if one.name == wanted), None)
     if found is None:
@@ -52,6 +58,10 @@ def target(code: str, number: int) -> AccountId:
         raise BreakRefused(f"{code[:40]!r} is no account that an adjustment goes against: one of {names}")
     if not 0 < number < 1 << 50:
         raise BreakRefused(f"no {found.name.lower().replace('_', ' ')} has number {number}")
+    if found in _OF_BANKS:
+        participants.bank(number)
+    else:
+        participants.party(found, number)
     return account_id(found, Partition(0), number)
 
 
@@ -75,6 +85,11 @@ def reversal(approved: Proposal, why: str) -> Draft:
 def _draft(
     found: KeptBreak, inside: Suspended | None, kind: ProposalKind, against: AccountId, why: str
 ) -> Draft:
+    if found.reason is Reason.WRONG_BANK:
+        raise BreakRefused(
+            f"{found.break_id}: the money is at another bank than in the books, which no entry of one bank puts right: have it moved,"
+            " then match each bank's own lines"
+        )
     amount = inside.amount if inside is not None else found.difference
     if not amount:
         raise BreakRefused(f"{found.break_id} has no difference: there is nothing to post")
