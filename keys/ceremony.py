@@ -28,6 +28,16 @@ WITNESSES_MIN: Final = 2
 RECORD_CONTENT_TYPE: Final = "application/ksh-ceremony+json"
 
 
+SAME_COMPONENT: Final = (
+    "two components are the same: they cancel out, and whoever has the third one has the key; draw them anew"
+)
+
+
+def as_said(name: str) -> str:
+    """A person's name however it is typed: two ways to write it are no two people."""
+    return " ".join(name.split()).casefold()
+
+
 class Component:
     """One custodian's part of a key; the value shows nowhere."""
 
@@ -83,9 +93,11 @@ def hold(
     Raises CeremonyError where people or components are too few or the same twice; KeyMisused where that version exists.
     """
     custodians = tuple(component.custodian for component in components)
-    if len(components) != COMPONENTS or len(set(custodians)) != COMPONENTS:
+    if len(components) != COMPONENTS or len(set(map(as_said, custodians))) != COMPONENTS:
         raise CeremonyError(f"a ceremony takes {COMPONENTS} components of {COMPONENTS} custodians")
-    if len(set(witnesses)) < WITNESSES_MIN:
+    if len({component.check_value for component in components}) != COMPONENTS:
+        raise CeremonyError(SAME_COMPONENT)
+    if len(set(map(as_said, witnesses))) < WITNESSES_MIN:
         raise CeremonyError(f"a ceremony takes {WITNESSES_MIN} people present beside the components")
     value = bytes(BLOCK)
     for component in components:

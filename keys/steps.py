@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from keys.ceremony import COMPONENTS, CeremonyRecord
+from keys.ceremony import COMPONENTS, SAME_COMPONENT, CeremonyRecord, as_said
 from keys.cmac import BLOCK
 from keys.errors import CeremonyError
 from keys.sealedfile import HUMAN_COST, SealedFile
@@ -71,11 +71,13 @@ class Steps:
         custodian, before = component.custodian, self._state
         if self.taken == COMPONENTS:
             raise CeremonyError(f"all {COMPONENTS} components are in: finish the ceremony")
-        if custodian in before["custodians"] or not custodian:
+        if as_said(custodian) in {*map(as_said, before["custodians"]), ""}:
             raise CeremonyError(
                 f"{custodian or 'nobody'} gave a component already: another custodian must come"
             )
-        if not witness or witness == custodian:
+        if component.check_value.hex() in before["checks"]:
+            raise CeremonyError(SAME_COMPONENT)
+        if as_said(witness) in {as_said(custodian), ""}:
             raise CeremonyError("every step takes two people: name a second one")
         state = {
             "mark": before["mark"],

@@ -45,9 +45,10 @@ def compare(shift: Shift, answer: Any) -> Compared:
     """A shift against the ledger's answer; raises UploadRefused where that is none."""
     try:
         books = tuple(
-            Line(str(one["kind"]), int(one["count"]), Rupiah(int(one["amount"]))) for one in answer["lines"]
+            Line(str(one["kind"]), _whole(one["count"]), Rupiah(_whole(one["amount"])))
+            for one in answer["lines"]
         )
-        kept, missing = int(answer["kept"]), int(answer["missing"])
+        kept, missing = _whole(answer["kept"]), _whole(answer["missing"])
     except (KeyError, TypeError, ValueError):
         raise UploadRefused(_OK, "the answer holds no figures: is this a ledger's address?") from None
     ours = {line.kind: line for line in shift.lines if line.kind not in {CASH, OPEN}}
@@ -56,3 +57,9 @@ def compare(shift: Shift, answer: Any) -> Compared:
         sorted(kind for kind in ours.keys() | theirs.keys() if ours.get(kind) != theirs.get(kind))
     )
     return Compared(books, differs, kept, missing)
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int:  # no float ever touches an amount, an endless one least of all
+        raise TypeError
+    return value

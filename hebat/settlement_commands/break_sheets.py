@@ -14,13 +14,10 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def _cell(text: str) -> str:
-    """A text that no spreadsheet takes for a formula: banks' words are strangers' words."""
-    return f"'{text}" if text[:1] in {"=", "+", "-", "@", "\t", "\r"} else text
-
-
 def write_csv(out: Path, rows: list[dict[str, Any]]) -> None:
     """A new CSV file; no text of a stranger is taken for a formula."""
+    from settlement.console.sheets import safe  # noqa: PLC0415  loads only where a table is wanted
+
     with out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
@@ -28,7 +25,7 @@ def write_csv(out: Path, rows: list[dict[str, Any]]) -> None:
             told = row | {"difference": plain(Sen(row["difference"]))}
             writer.writerow(
                 [
-                    value if name == "difference" else _cell(str(value))
+                    value if name == "difference" else safe(str(value))
                     for name, value in ((one, told[one]) for one in COLUMNS)
                 ]
             )

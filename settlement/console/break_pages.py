@@ -133,7 +133,9 @@ class BreakPages(Pages):
             return
         if not (number.isascii() and number.isdigit() and len(number) < 16):  # noqa: PLR2004  50 bits
             raise BreakRefused("name the account by its number: digits only")
-        desk.propose_adjustment(break_id, target(code, int(number), self._desk.participants), session.name, why)
+        desk.propose_adjustment(
+            break_id, target(code, int(number), self._desk.participants), session.name, why
+        )
 
     def _weigh(self, ask: Ask, session: Session, break_id: str) -> None:
         wanted, why = number_of(ask.said("severity")), ask.said("why")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from ledger.errors import LedgerError, StorageError
-from settlement.console.calls import Door, Page, to
+from settlement.console.calls import FORM_BYTES_MAX, Door, Page, to
 from settlement.errors import FileUnsafe, SettlementError
 from settlement.staff.log import Said
 from settlement.staff.sessions import Stage, form_fits
@@ -35,6 +35,14 @@ class Gate:
         self._office = office
         self._drawing = drawing
         self._scanner = scanner
+
+    def bytes_max(self, page: Page, token: str) -> int:
+        """How large a form may be that is read for a caller: files only for whom the page is; nobody else has them kept in memory."""
+        if page.bytes_max <= FORM_BYTES_MAX:
+            return page.bytes_max
+        session = self._office.session(token) if token else None
+        is_theirs = session is not None and (isinstance(page.needs, Door) or session.may(page.needs))
+        return page.bytes_max if is_theirs else FORM_BYTES_MAX
 
     def answer(self, page: Page, ask: Ask) -> Answer:
         """The answer of a page, or why there is none."""

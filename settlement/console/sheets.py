@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 """How a text begins that a spreadsheet would compute (OWASP, CSV Injection)."""
+_NEXT_CELL: Final = re.compile(r"([;\t\r\n])(?=[\s\"']*[=+\-@])")
+"""Where a spreadsheet that divides cells at something else than a comma, as Indonesia's does at a semicolon, would find such a beginning within a text."""
 PDF_ROWS_MAX: Final = 2_000
 PDF_CHARACTERS_MAX: Final = 120
 XLSX_ROWS_MAX: Final = 100_000
@@ -63,8 +66,9 @@ def written(sheet: Sheet, kind: str) -> bytes:
 
 
 def safe(text: str) -> str:
-    """A text that no spreadsheet takes for a formula: an apostrophe stands before what begins like one."""
-    return f"'{text}" if text.startswith(FORMULA) else text
+    """A text that no spreadsheet takes for a formula, wherever it divides cells: an apostrophe stands before what begins like one."""
+    told = _NEXT_CELL.sub(r"\1'", text)
+    return f"'{told}" if told.startswith(FORMULA) else told
 
 
 def as_csv(sheet: Sheet) -> bytes:

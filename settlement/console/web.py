@@ -55,10 +55,16 @@ def _static(content: bytes, media_type: str) -> Callable[[], Response]:
 
 def _endpoint(console: Console, page: Page) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
+        most = await run_in_threadpool(console.gate.bytes_max, page, request.cookies.get(SESSION, ""))
         try:
-            ask = await _asked(request, page.bytes_max)
+            ask = await _asked(request, most)
         except _TooLarge:
-            return Response(f"at most {page.bytes_max} bytes", 413, HEADERS, "text/plain")
+            hint = (
+                ""
+                if most == page.bytes_max
+                else ": files are taken from those who may bring them, once they are signed in"
+            )
+            return Response(f"at most {most} bytes{hint}", 413, HEADERS, "text/plain")
         return _response(await run_in_threadpool(console.gate.answer, page, ask))
 
     return answer

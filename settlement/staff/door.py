@@ -113,7 +113,7 @@ class StaffDoor:
 
     def enrolment(self, session: Session) -> Enrolment:
         """The authenticator that is being enrolled; the same until it is."""
-        if session.stage is not Stage.ENROL:
+        if session.stage is not Stage.ENROL or session.person.enrolled:  # in another session, perhaps
             raise SignInRefused("an authenticator is enrolled already: the administrator can reset it")
         sealed = session.person.authenticator
         if sealed:
@@ -138,6 +138,9 @@ class StaffDoor:
             raise self._failed(session.name, address, "first code")
         fresh = codes.new_recovery_codes()
         with self._database.writing() as connection:
+            store.end_sessions_of(
+                connection, session.name
+            )  # whoever else knows the password is asked for a code now
             store.change_person(connection, session.name, enrolled=1, last_step=step)
             digests = [codes.recovery_digest(session.name, one) for one in fresh]
             store.replace_recovery_codes(connection, session.name, digests)

@@ -5,10 +5,11 @@ An entry is one line, or as many as it has transactions where their amounts add 
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
+from keys.clock import CITY
 from keys.errors import MoneyError
 from keys.money import Sen, parse
 from keys.quoting import quoted
@@ -72,17 +73,24 @@ def _unsigned(amount: etree._Element) -> Sen:
 
 
 def day_at(element: etree._Element, tag: str) -> date:
-    """The day below a tag, as a date or the beginning of a moment; raises StatementRefused."""
-    text = text_at(element, f"{tag}/Dt") or text_at(element, f"{tag}/DtTm")
+    """The day below a tag: a date, or the city's day of a moment; raises StatementRefused."""
+    text, moment = text_at(element, f"{tag}/Dt"), text_at(element, f"{tag}/DtTm")
     try:
-        return _day(text[:10])
+        return _day(text[:10]) if text else _day_of_moment(moment)
     except ValueError:
-        raise StatementRefused(f"{quoted(text)} is no date in {tag}", line_of(element)) from None
+        raise StatementRefused(f"{quoted(text or moment)} is no date in {tag}", line_of(element)) from None
 
 
 @lru_cache(4_096)
 def _day(text: str) -> date:
     return date.fromisoformat(text)
+
+
+@lru_cache(4_096)
+def _day_of_moment(text: str) -> date:
+    """Banks write moments with any offset, UTC among them: half past five there is another day here. One without an offset is the city's."""
+    at = datetime.fromisoformat(text)
+    return (at.astimezone(CITY) if at.tzinfo else at).date()
 
 
 def lines_of(entry: etree._Element) -> Iterator[Line]:

@@ -104,6 +104,12 @@ class KeptBundles:
             raise BundleOld(
                 f"{bundle.kind} {bundle.number} is not newer than {newest}, which is here: kept that"
             )
+        if bundle.number < (
+            since := self._in_force.get(bundle.kind, 0)
+        ):  # whose file was damaged, or taken away
+            raise BundleOld(
+                f"{bundle.kind} {bundle.number} is older than {since}, which was in force here: not taken"
+            )
         if bundle.is_delta and bundle.base != newest:
             raise BundleGap(
                 f"{bundle.kind} {bundle.number} changes {bundle.base}, and {newest} is here: fetch the full one"

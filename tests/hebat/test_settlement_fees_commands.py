@@ -69,6 +69,7 @@ def test_a_rate_that_a_closed_window_was_settled_with_is_not_changed(shell: Shel
     for rows in (
         "UKE,2027-01-01,0.4,0,0,0,0\n",  # another rate from the same day
         "UKE,2027-01-03,0.4,0,0,0,0\n",  # one that begins on a settled day
+        "UKE,2027-01-01,0.5,0,0,0,0\nUKE,2027-01-03,0.4,0,0,0,0\n",  # the same beside the used one
         "UKE,2027-01-04,0.4,0,0,0,0\n",  # the used one left out
         "UKE,2027-01-01,0.5,0,0,0,0\nNEW,2020-01-01,0,0,0,0,0\n",
     ):

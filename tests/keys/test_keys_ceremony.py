@@ -53,6 +53,13 @@ def test_nobody_gives_two_components_or_is_alone(tmp_path: Path) -> None:
     steps.take(component(0), "second")
     for one, witness, reason in (
         (component(0), "second", "another custodian must come"),
+        (
+            Component(" Custodian 0", VALUES[1], check_value(VALUES[1])),
+            "second",
+            "another custodian must come",
+        ),
+        (Component("custodian 1", VALUES[0], check_value(VALUES[0])), "second", "cancel out"),
+        (component(1), "Custodian 1 ", "takes two people"),
         (component(1), "custodian 1", "takes two people"),
         (component(1), "", "takes two people"),
     ):

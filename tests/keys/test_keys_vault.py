@@ -113,10 +113,31 @@ def test_a_wrong_component_is_found_before_anything_is_stored(vault: FileVault) 
     assert "LOAD" not in repr(vault.contents())
 
 
+def test_two_components_that_are_the_same_would_leave_the_key_to_one_person(vault: FileVault) -> None:
+    same = bytes(range(16))
+    told = [
+        Component("A", same, check_value(same)),
+        Component("B", same, check_value(same)),
+        Component.drawn("C"),
+    ]
+    with pytest.raises(CeremonyError, match="cancel out"):
+        hold(vault, Role.LOAD, 1, told, witnesses=("x", "y"), at=UnixMs(0))
+    assert vault.versions(Role.LOAD) == []
+
+
 def test_one_custodian_cannot_give_all_components_nor_be_alone(vault: FileVault) -> None:
     with pytest.raises(CeremonyError, match="custodians"):
         hold(vault, Role.LOAD, 1, [Component.drawn("A")] * 3, witnesses=("a", "b"), at=UnixMs(0))
     components = [Component.drawn(name) for name in "ABC"]
     with pytest.raises(CeremonyError, match="present"):
-        hold(vault, Role.LOAD, 1, components, witnesses=("a", "a"), at=UnixMs(0))
+        hold(vault, Role.LOAD, 1, components, witnesses=("a", " A "), at=UnixMs(0))
+    with pytest.raises(CeremonyError, match="of 3 custodians"):
+        hold(
+            vault,
+            Role.LOAD,
+            1,
+            [Component.drawn(name) for name in ("A", "a ", "B")],
+            witnesses=("x", "y"),
+            at=UnixMs(0),
+        )
     assert vault.versions(Role.LOAD) == []

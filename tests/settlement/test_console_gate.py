@@ -11,7 +11,7 @@ import pyotp
 import pytest
 import sqlalchemy as sa
 
-from settlement.console.calls import Door
+from settlement.console.calls import FORM_BYTES_MAX, Door
 from settlement.staff import store
 from settlement.staff.roles import Right
 from settlement.staff.sessions import digest_of
@@ -186,6 +186,21 @@ def test_a_body_over_its_bound_is_refused_before_it_is_read(at: Opened) -> None:
     drip = (b"x" * 1000 for _ in range(200))
     kind = {"content-type": "application/x-www-form-urlencoded", "content-length": "10"}
     assert client.post("/staff/sign-out", content=drip, headers=kind).status_code in {400, 403, 413}
+
+
+def test_nobody_has_a_file_read_who_may_not_bring_one(at: Opened) -> None:
+    """Half a gigabyte of a stranger's would be in memory before anybody asked who they are."""
+    large = {"files": ("statement.xml", b"x" * 200_000)}
+    uploads = [page for page in at.console.pages if page.bytes_max > FORM_BYTES_MAX]
+    assert {page.path for page in uploads} >= {"/console/import", "/console/payments/reports"}
+    for client in (browser(at), member(at, "auditor")):
+        for page in uploads:
+            assert client.post(example(page.path), files=large).status_code == 413, page.path
+    maker = member(at, "maker")
+    for page in uploads:
+        assert maker.post(example(page.path), files=large).status_code == 403, (
+            page.path
+        )  # read, and not from here
 
 
 def test_htmx_is_the_file_that_was_published() -> None:

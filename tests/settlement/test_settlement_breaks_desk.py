@@ -106,7 +106,10 @@ def test_the_database_itself_refuses_to_change_a_breaks_history(worked: Worked) 
 def test_an_adjustment_gives_the_money_to_whom_it_belongs(worked: Worked) -> None:
     found = stray(worked)
     made = worked.breaks.propose_adjustment(
-        found.break_id, target("merchant-payable", SHOP, worked.stage.participants), "maker", "rent of the kiosk"
+        found.break_id,
+        target("merchant-payable", SHOP, worked.stage.participants),
+        "maker",
+        "rent of the kiosk",
     )
     worked.breaks.approve(made.number, "checker")
     assert (net(worked, Code.SUSPENSE), net(worked, Code.MERCHANT_PAYABLE, SHOP)) == (0, STRAY.amount)

@@ -107,6 +107,8 @@ FRIDAY = date(2026, 11, 20)
         ("SKN", at(FRIDAY, 16, 44), FRIDAY),
         ("SKN", at(FRIDAY, 16, 45), date(2026, 11, 23)),
         ("RTGS", at(FRIDAY, 16, 30), date(2026, 11, 23)),
+        ("SKN", at(date(2026, 11, 21), 10), date(2026, 11, 23)),
+        ("RTGS", at(date(2026, 12, 25), 10), date(2026, 12, 28)),
         ("SKN", at(date(2026, 12, 23), 23), date(2026, 12, 28)),
         ("BI_FAST", at(date(2026, 12, 25), 23), date(2026, 12, 25)),
         ("IN_HOUSE", at(FRIDAY, 23), FRIDAY),

@@ -53,6 +53,30 @@ def paid(reference: str, amount: str) -> str:
     )
 
 
+@pytest.mark.parametrize(
+    ("told", "meant"),
+    [
+        ("2026-11-18T16:59:59Z", "2026-11-18"),
+        ("2026-11-18T17:00:00Z", "2026-11-19"),
+        ("2026-11-18T17:30:00.5+00:00", "2026-11-19"),
+        ("2026-11-19T00:30:00+08:00", "2026-11-18"),
+        ("2026-11-19T00:00:00+07:00", "2026-11-19"),
+        ("2026-11-18T23:59:59", "2026-11-18"),
+    ],
+)
+def test_a_moment_of_another_offset_is_the_citys_day(told: str, meant: str) -> None:
+    entries = entry("10.00", paid("R1", "10.00")).replace("2026-11-19T01:00:00+07:00", told)
+    (statement,) = read(page(entries, "90.00"))
+    assert [one.value_date for one in statement.lines] == [date.fromisoformat(meant)]
+
+
+@pytest.mark.parametrize("told", ["2026-11-18T25:00:00Z", "2026-11-18 at noon", "soon"])
+def test_a_moment_that_is_none_is_refused(told: str) -> None:
+    entries = entry("10.00").replace("2026-11-19T01:00:00+07:00", told)
+    with pytest.raises(StatementRefused, match="is no date in ValDt"):
+        read(page(entries, "90.00"))
+
+
 MOVEMENTS = st.lists(
     st.builds(
         bank_writer.Movement,

@@ -170,6 +170,7 @@ A, B = item(1), item(2, -200_00, name=NAMES[1])
         ([line(1, -100_01, reference(1))], "nothing"),
         ([line(1, given=reference(1)), line(2, given=reference(1))], "nothing"),
         ([line(1, -60_00, reference(1)), line(2, -40_00, reference(1))], "one reference in several lines"),
+        ([line(1, -150_00, reference(1)), line(2, 50_00, reference(1))], "nothing"),
         ([line(1, given=reference(1)), line(2, 100_00, reference(1), days=1)], "reversal"),
         ([line(1, text="CITRA ARMADA"), line(2, 100_00, text="RETUR CITRA ARMADA")], "reversal by its text"),
         ([line(1, given=reference(1), repeated=True)], "nothing"),
@@ -258,6 +259,21 @@ def test_a_payment_that_came_back_and_was_made_again_proves_its_item_once() -> N
         ("reversal", frozenset(), frozenset([1, 2])),
         ("reference and amount", frozenset([A.reference]), frozenset([3])),
     }
+
+
+def test_a_line_that_takes_back_goes_with_the_latest_one_before_it_and_with_none_after() -> None:
+    twice = [
+        line(1, given=reference(1)),
+        line(2, given=reference(1), days=1),
+        line(3, 100_00, reference(1), days=2),
+    ]
+    assert ("reversal", frozenset(), frozenset([2, 3])) in run([A], twice, SHIPPED, set())
+    back = [line(number, 100_00, reference(1), days=number) for number in (2, 3, 4)]
+    once = run([], [line(1, given=reference(1)), *back], SHIPPED, set())
+    assert once == {("reversal", frozenset(), frozenset([1, 2]))}  # what comes back again takes back nothing
+    late = [line(1, given=reference(1)), line(2, 100_00, reference(1), days=14)]  # ten business days
+    assert ("reversal", frozenset(), frozenset([1, 2])) in run([], late, SHIPPED, set())
+    assert run([], [late[0], line(2, 100_00, reference(1), days=15)], SHIPPED, set()) == set()
 
 
 def test_two_equal_items_and_two_equal_lines_are_nobodys_match() -> None:

@@ -14,8 +14,10 @@ from keys.money import Sen
 from ledger.chart import Code, Partition, account_id
 from settlement.breaks.model import Reason
 from settlement.errors import MatchRefused, MatchUnknown, PersonInvalid, RulesInvalid
+from settlement.matching.acts import Make
 from settlement.matching.kept import ACCEPTED, BY_HAND, SuggestionState
 from settlement.matching.rules import SHIPPED, parse
+from settlement.people import person
 from tests.settlement.town import BNI, DAY, JATENG
 from tests.settlement.worked import STRAY, Worked
 
@@ -133,6 +135,17 @@ def test_a_rejected_pair_is_neither_suggested_nor_matched_again(worked: Worked) 
     assert worked.matching.suggestions() == []
     (kept,) = worked.matching.suggestions(SuggestionState.REJECTED)
     assert (kept.decided_by, kept.decided_why) == ("maker", "another Citra")
+
+
+def test_a_suggestion_that_a_colleague_rejects_meanwhile_makes_no_match(worked: Worked) -> None:
+    (first, *_) = worked.items(BNI)
+    worked.take([Movement(first.amount, "", "PT CTRA ARMDA TRANSFER", "B1")])
+    (likely,) = worked.matching.suggestions()
+    late = Make((likely.reference,), (likely.line,), person("maker"), likely.evidence, likely)
+    worked.matching.reject(likely.number, "colleague", "another Citra")
+    with pytest.raises(MatchRefused, match="rejected by colleague already"):
+        worked.stage.ledger.writer.submit(late).result()
+    assert worked.matching.matches() == []
 
 
 def test_a_match_is_refused_with_what_is_in_its_way(worked: Worked) -> None:

@@ -21,6 +21,7 @@ from settlement.participants import Bank, City, Operator, Participants
 from settlement.payments import outbox, pain002, store
 from settlement.payments.desk import PaymentDesk
 from settlement.payments.files import payment_files
+from settlement.payments.model import Release
 from settlement.payments.rails import Rail, RailRules
 from settlement.payments.table import template_of
 from settlement.rulebook.model import RuleKind
@@ -110,6 +111,28 @@ def test_another_cannot_make_or_release_what_was_made_or_released(desk: PaymentD
     desk.release(DAY, BNI, by=CHECKER, at=AT)
     with pytest.raises(ReleaseRefused, match=f"released by {CHECKER}: it is on its way"):
         desk.release(DAY, BNI, by="staff-a", at=AT)
+
+
+@pytest.mark.parametrize("written", [MAKER, MAKER.upper(), MAKER.title()])
+def test_the_maker_releases_nothing_however_the_name_is_written(
+    stage: Stage, desk: PaymentDesk, written: str
+) -> None:
+    desk.make(DAY, BNI, by=MAKER, at=AT)
+    with pytest.raises(ReleaseRefused, match="another one must release it"):
+        desk.release(DAY, BNI, by=written, at=AT)
+    assert out(stage) == []
+
+
+def test_a_file_that_was_changed_since_somebody_stood_behind_it_is_not_released(
+    stage: Stage, desk: PaymentDesk
+) -> None:
+    with stage.ledger.database.transaction() as connection:
+        (file,) = [one for one in payment_files_of(connection, DAY) if one.bank == BNI]
+    with stage.ledger.database.writing() as connection:
+        store.insert_release(connection, Release(DAY, BNI, "0" * 64, MAKER, AT))
+    with pytest.raises(ReleaseRefused, match=f"{file.name} is not the file that {MAKER} made"):
+        desk.release(DAY, BNI, by=CHECKER, at=AT)
+    assert out(stage) == []
 
 
 def test_a_file_in_its_place_that_is_another_stops_the_release(stage: Stage, desk: PaymentDesk) -> None:

@@ -12,12 +12,17 @@ from hypothesis import strategies as st
 from keys.clock import CITY, UnixMs, day_of, moment
 from keys.money import Rupiah, Sen, sen_of
 from ledger.book import Ledger
+from ledger.chart import Code
 from settlement import tables
 from settlement.errors import RailMissing, RuleRefused
+from settlement.items import ItemKind, items
 from settlement.payments.city import city_rails, rail_rows
 from settlement.payments.rails import Rail, RailRules, RailTerms, shipped_terms
+from settlement.positions.model import Position, Purpose
 from settlement.rulebook.book import Rulebook
 from settlement.rulebook.model import RuleKind
+from tests.settlement.conftest import participants
+from tests.settlement.town import BNI, JATENG, KIOSK
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,6 +43,27 @@ def test_the_rail_is_the_cheapest_of_those_that_take_the_amount(amount: Sen) -> 
     taking = [row for row in rules.held(DAY).values() if row.takes(amount) and row.rail is not Rail.IN_HOUSE]
     assert rules.fee(rail, DAY) == min(row.fee for row in taking)
     assert rules.rail(amount, same_bank=True, day=DAY) is Rail.IN_HOUSE
+
+
+def test_a_rail_takes_amounts_above_its_least_and_up_to_its_most() -> None:
+    row = RailTerms(Rail.RTGS, date(2015, 1, 1), rp(35_000), over=rp(100), at_most=rp(200))
+    taken = [sen for sen in (rp(100), Sen(rp(100) + 1), rp(200), Sen(rp(200) + 1)) if row.takes(sen)]
+    assert taken == [rp(100) + 1, rp(200)]
+
+
+def test_what_goes_between_banks_by_a_rail_of_bank_days_is_due_at_both_on_the_day_it_is_executed() -> None:
+    """A Friday's net of half a billion: SKN is open again on Monday, where both banks' lines are looked for."""
+    friday = day_of(date(2026, 11, 20))
+    city = participants()
+    net = Position(Purpose.CASH, BNI, Code.AGENT_CASH, KIOSK, rp(500_000_000), Sen(0), Sen(0))
+    made = items([net], friday, city, RailRules())
+    between = {one.bank: one for one in made if one.kind is ItemKind.INTERBANK}
+    assert (between[JATENG].amount, between[JATENG].rail) == (-rp(500_000_000), Rail.SKN)
+    assert (between[BNI].amount, between[BNI].rail) == (rp(500_000_000), None)
+    assert {one.due for one in between.values()} == {friday + 3}
+    assert between[BNI].told == between[JATENG].reference
+    (cash,) = [one for one in made if one.kind is ItemKind.CASH]
+    assert cash.due == friday
 
 
 LIMITED = RailRules(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -125,6 +126,28 @@ def test_every_step_has_a_session_of_its_own_and_the_one_before_is_worth_nothing
     inside, _ = desk.office.enrol(desk.session(changed), desk.code(secret), "10.0.0.1")
     assert len({door, changed, inside}) == 3
     assert [desk.office.session(token) is None for token in (door, changed, inside)] == [True, True, False]
+
+
+def test_who_came_in_with_the_password_before_an_authenticator_was_enrolled_learns_nothing_of_it(
+    desk: Desk,
+) -> None:
+    door = desk.office.sign_in("maker", FIRST, "10.0.0.1")
+    mine = desk.office.change_password(desk.session(door), FIRST, NEW, "10.0.0.1")
+    theirs = desk.office.sign_in("maker", NEW, "10.0.0.9")
+    other = desk.session(theirs)
+    assert other.stage is Stage.ENROL
+    secret = desk.office.enrolment(desk.session(mine)).secret
+    desk.office.enrol(desk.session(mine), desk.code(secret), "10.0.0.1")
+    assert desk.office.session(theirs) is None
+    with desk.database.transaction() as connection:
+        person = store.person_of(connection, "maker")
+    assert person is not None
+    late = replace(other, person=person)  # looked up a moment before its session ended
+    with pytest.raises(SignInRefused, match="enrolled already"):
+        desk.office.enrolment(late)
+    desk.clock.later(60_000)
+    with pytest.raises(SignInRefused, match="enrolled already"):
+        desk.office.enrol(late, desk.code(secret), "10.0.0.9")
 
 
 def test_a_code_counts_once_and_so_does_a_recovery_code(desk: Desk) -> None:

@@ -140,3 +140,24 @@ def test_the_city_cannot_seal_what_no_terminal_would_take(press: Press) -> None:
             press.seal(TARIFF, number, b"\xa0", base=base)
     with pytest.raises(EnvelopeError, match="does not know"):
         press.seal(TARIFF, 1, b"\xa0", audience="driver")
+
+
+@pytest.mark.parametrize("kind", [TARIFF, HOTLIST])
+def test_a_terminal_that_lost_its_newest_bundle_takes_no_older_one_in_its_place(
+    press: Press, tmp_path: Path, kind: BundleKind
+) -> None:
+    made = press.kept(tmp_path / "bundles")
+    of = {
+        TARIFF: lambda number: press.tariff(number, 3_500),
+        HOTLIST: lambda number: press.hotlist(number, {number}),
+    }[kind]
+    made.take(of(7), START)
+    assert made.in_force(kind, START) is not None
+    (path,) = (tmp_path / "bundles").glob(f"{kind}-*7.bundle")
+    path.write_bytes(b"rotten")
+    again = press.kept(tmp_path / "bundles")
+    with pytest.raises(BundleOld, match="older than 7, which was in force"):
+        again.take(of(6), START)
+    assert again.newest(kind) == 0
+    for number in (7, 8):
+        assert again.take(of(number), START).number == number

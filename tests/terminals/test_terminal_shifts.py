@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from keys.clock import UnixMs
 from keys.money import Rupiah
-from terminals.errors import ShiftOpen, ShiftRefused
+from terminals.cashing import compare
+from terminals.errors import ShiftOpen, ShiftRefused, UploadRefused
 from terminals.outbox import Outbox
 from terminals.outbox_file import RecordState
 from tests.terminals.depot import START
@@ -63,6 +64,23 @@ def test_a_torn_card_that_comes_back_after_closing_counts_in_the_shift_that_tapp
     outbox.open_shift("Kasir 2", START)
     outbox.save(record(2), RecordState.READY)
     assert sums(outbox) == {"open": (1, 3_500)}
+
+
+@pytest.mark.parametrize("figure", [float("inf"), float("nan"), 3500.0, "3500", True, None])
+@pytest.mark.parametrize("field", ["count", "amount", "kept", "missing"])
+def test_books_figures_that_are_no_whole_numbers_are_no_answer(
+    outbox: Outbox, field: str, figure: object
+) -> None:
+    outbox.open_shift("Bu Sri", START)
+    shift = outbox.close_shift(START)
+    line = {"kind": "fare", "count": 1, "amount": 3_500} | (
+        {field: figure} if field in {"count", "amount"} else {}
+    )
+    told = {"lines": [line], "kept": 0, "missing": 0} | (
+        {field: figure} if field in {"kept", "missing"} else {}
+    )
+    with pytest.raises(UploadRefused, match="holds no figures"):
+        compare(shift, told)
 
 
 def test_one_shift_at_a_time_and_none_without_a_name(outbox: Outbox) -> None:
