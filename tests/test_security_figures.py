@@ -72,6 +72,9 @@ LIMITS: Final = {
         f"{kept.FILE_BYTES_MAX // MIB} MiB, {kept.FILES_MAX} files"
     ),
     "a government's bulk file (CSV)": f"{bulk.FILE_BYTES_MAX // MIB} MiB, {bulk.LINES_MAX:,} lines",
+    "a file of somebody at the console who may not bring one, or nobody knows": (
+        f"{calls.FORM_BYTES_MAX >> 10} KiB, as any form"
+    ),
     "a page of a list": f"{cursors.PAGE_MAX} rows",
     "staff; partners": f"{office.STAFF_MAX:,}; {CLIENTS_MAX:,}",
 }

@@ -148,7 +148,7 @@ class Make:
         }
         if lost:
             raise MatchRefused(f"there is no {min(lost)}: look for it in the worklist")
-        if len(banks := sorted({one.bank for one in (*expected, *told)})) > 1:
+        if len(banks := sorted({*(one.bank for one in expected), *(one.bank for one in told)})) > 1:
             named = " and ".join(f"{bank:04d}" for bank in banks)
             raise MatchRefused(
                 f"this is of banks {named}, and the books know at which one the money is: have it moved, then match each bank's own lines"

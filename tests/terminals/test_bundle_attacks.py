@@ -146,11 +146,10 @@ def test_the_city_cannot_seal_what_no_terminal_would_take(press: Press) -> None:
 def test_a_terminal_that_lost_its_newest_bundle_takes_no_older_one_in_its_place(
     press: Press, tmp_path: Path, kind: BundleKind
 ) -> None:
+    def of(number: int) -> bytes:
+        return press.tariff(number, 3_500) if kind is TARIFF else press.hotlist(number, {number})
+
     made = press.kept(tmp_path / "bundles")
-    of = {
-        TARIFF: lambda number: press.tariff(number, 3_500),
-        HOTLIST: lambda number: press.hotlist(number, {number}),
-    }[kind]
     made.take(of(7), START)
     assert made.in_force(kind, START) is not None
     (path,) = (tmp_path / "bundles").glob(f"{kind}-*7.bundle")
