@@ -42,6 +42,7 @@ from hebat.staff_commands import staff_app
 from hebat.station_commands import terminal_app
 from hebat.supply.commands import audit, sbom
 from hebat.terminal_commands import terminals_app
+from hebat.usage import ClickException, NoArgsIsHelpError, told
 from hebat.wallet_commands import wallet_app
 from keys.errors import KeysError
 from keys.hardening import forbid_dumps
@@ -90,15 +91,26 @@ def main() -> None:
     forbid_dumps()
     configure(LogLevel.WARNING)  # on standard error; a command that wants to hear more says so
     try:
-        app()
+        code = app(
+            prog_name="hebat", standalone_mode=False
+        )  # its errors come here, to be told as all others are
+    except NoArgsIsHelpError:  # Typer has shown the help
+        code = InputRefused.exit_code
+    except ClickException as error:
+        typer.echo(f"hebat: {told(error)}", err=True)
+        code = InputRefused.exit_code
+    except typer.Abort:  # nobody is there to answer what was asked for
+        typer.echo("hebat: stopped, as nothing was typed where an answer was asked for", err=True)
+        code = 1
     except _ERRORS as error:
         typer.echo(f"hebat: {error}", err=True)
-        sys.exit(exit_code_of(error))
+        code = exit_code_of(error)
     except OSError as error:
         if error.errno is None:  # not the system's word: a fault of ours, which is shown whole
             raise
         typer.echo(f"hebat: {said_by_system(error)}", err=True)
-        sys.exit(InputRefused.exit_code)
+        code = InputRefused.exit_code
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 def _console(*, machine: bool) -> tuple[Console, Progress]:

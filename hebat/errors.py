@@ -30,8 +30,15 @@ class InputRefused(HebatError):
     exit_code = 2
 
 
+TO_LOOK_AT: Final = 5
+"""What a command ends with that is done, and found something that a person is to look at."""
+
+
 def exit_code_of(error: Exception) -> int:
-    """What a command ends with: 1 a law or a proof does not hold, 2 the caller can mend it, 3 damage was found, 4 in use: come later."""
+    """What a command ends with: 1 a law or a proof does not hold, 2 the caller can mend it, 3 damage was found, 4 in use: come later.
+
+    `TO_LOOK_AT` is none of an error: all was done.
+    """
     if isinstance(error, HebatError):
         return error.exit_code
     for kind, code in _CODES.items():

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from card.batch import BATCH_BYTES_MAX, RELAYED_FROM
+from hebat.wording import some
 from keys.clock import service_day
 from keys.money import Sen, display, sen_of
 from ledger.chain.store import read_documents
@@ -136,7 +137,7 @@ def _idempotent(evidence: Evidence) -> tuple[bool, str]:
     unmoved = city.ledger.head() == head
     return (
         once and same and unmoved,
-        f"{len(taps)} card transactions, each once; {len(bodies)} batches sent again moved nothing",
+        f"{len(taps)} card transactions, each once; {some(len(bodies), 'batch', 'batches')} sent again moved nothing",
     )
 
 
@@ -167,7 +168,7 @@ def _nothing_dropped(evidence: Evidence) -> tuple[bool, str]:
     quarantined = sum(result["result"] == "quarantined" for result in results)
     whole = all(hashlib.sha256(row.body).digest() == row.digest for row in refused)
     return quarantined == len(kept) and whole, (
-        f"{len(results)} records: all posted, duplicate or among {len(kept)} kept; {len(refused)} refused batches kept"
+        f"{len(results)} records: all posted, duplicate or among {len(kept)} kept; {some(len(refused), 'refused batch', 'refused batches')} kept"
     )
 
 

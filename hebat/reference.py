@@ -34,7 +34,7 @@ def lines(tree: Any) -> Iterator[str]:
     """The page, line by line."""
     yield "# Reference"
     yield "\n## Commands\n"
-    yield "Each takes `--help`. Exit codes: 0 done, 1 a law or a proof does not hold, 2 yours to mend, 3 damage or something to look at, 4 in use."
+    yield "Each takes `--help`. Exit codes: 0 done, 1 a law or a proof does not hold, 2 yours to mend, 3 damage found, 4 in use, 5 done with something to look at."
     for path, command in commands(tree):
         yield f"\n### `hebat {path}`\n"
         yield _told(command.help)

@@ -28,6 +28,14 @@ class LogLevel(StrEnum):
     ERROR = "error"
 
 
+class LogForm(StrEnum):
+    """How a server's log is written."""
+
+    AUTO = "auto"
+    JSON = "json"
+    PEOPLE = "people"
+
+
 class Settings(BaseSettings):
     """What an operator may set; the command line's own options come before it."""
 
@@ -37,6 +45,8 @@ class Settings(BaseSettings):
     """The port on 127.0.0.1 that a server takes."""
     log_level: LogLevel = LogLevel.INFO
     """How much a server tells: debug, info, warning or error."""
+    log_form: LogForm = LogForm.AUTO
+    """How its log is written: json, people, or auto: for people at a terminal, and JSON elsewhere."""
     database_url: str = ""
     """The ledger's database, such as postgresql+psycopg2:///city, the same for every command of a city; without it SQLite, in the city's folder."""
     schemas: str = ""

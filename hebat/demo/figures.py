@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hebat.demo.report import CARDHOLDER, BreakLine, KindLine, PocketLine, PositionLine, Report
 from hebat.night_commands.telling import as_told
+from hebat.wording import some
 from keys.money import Sen, display, sen_of
 from ledger.cardholder.savings import Progress
 from ledger.chart import Code, split
@@ -76,23 +77,29 @@ def _pockets(done: DemoDay) -> tuple[PocketLine, ...]:
     chips = Sen(sum(sen_of(card.chip_balance) for card in done.cards))
     wallets = Sen(sum(balance.net(one) for one, balance in held.items()))
     savings = Sen(sum(one.savers for one in done.sides))
-    asked = (
-        f"{done.pockets.unknown} without an answer were asked after, {by[Progress.OPEN]} wait for their bank"
-    )
+    unsure = by[Progress.OPEN]
+    whose = "its bank" if unsure == 1 else "their banks"
+    asked = f"{_were(done.pockets.unknown)} asked after, {_wait(unsure)} for {whose}"
     return (
         PocketLine("TapCash", len(done.cards), chips, "on the chips"),
         PocketLine("Wallet", len(held), wallets, _of_wallets(into, back, done.pockets.loads())),
-        PocketLine("Saving", len(done.pockets.savers), savings, f"at {len(done.sides)} banks; {by[Progress.DONE]} orders done; {asked}"),
+        PocketLine("Saving", len(done.pockets.savers), savings, f"at {some(len(done.sides), 'bank')}; {some(by[Progress.DONE], 'order')} done; {asked}"),
     )  # fmt: skip
+
+
+def _were(unknown: int) -> str:
+    return f"{unknown} without an answer {'was' if unknown == 1 else 'were'}"
+
+
+def _wait(waiting: int) -> str:
+    return f"{waiting} waits" if waiting == 1 else f"{waiting} wait"
 
 
 def _of_wallets(into: Sen, back: Sen, loads: Counter[tuple[Fate, bool]]) -> str:
     moved = f"{display(into)} came from savings, {display(back)} went back"
     itself = loads[Fate.WRITTEN, True]
     written, waiting = (loads[fate, False] + loads[fate, True] for fate in (Fate.WRITTEN, Fate.WAITING))
-    return (
-        f"{moved}; {written} loads onto the chip, {itself} of them automatic, {waiting} wait for the next tap"
-    )
+    return f"{moved}; {some(written, 'load')} onto the chip, {itself} of them automatic, {_wait(waiting)} for the next tap"
 
 
 def _label(code: Code) -> str:

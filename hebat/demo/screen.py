@@ -10,6 +10,7 @@ import qrcode
 from hebat.demo.report import CARDHOLDER
 from hebat.night_commands.screen import show_days, show_nets, show_three_way
 from hebat.printed import titled
+from hebat.wording import some
 from keys.money import Sen, display
 
 if TYPE_CHECKING:
@@ -113,8 +114,8 @@ def _positions(report: Report, console: Console) -> None:
         table.add_row(line.bank, line.party, _money(line.gross), _money(line.fee), _money(line.net))
     console.print(table)
     console.print(
-        f"{report.payment_files} payment files (pain.001.001.09) with {report.payments} payments of "
-        f"{_money(report.paid)}; {report.statements} statements in, {report.matched} lines matched",
+        f"{some(report.payment_files, 'payment file')} (pain.001.001.09) with {some(report.payments, 'payment')} of "
+        f"{_money(report.paid)}; {some(report.statements, 'statement')} in, {some(report.matched, 'line')} matched",
         highlight=False,
     )
 
@@ -132,7 +133,7 @@ def _bank_side(report: Report, console: Console) -> None:
         )
     console.print(table)
     if report.missed:
-        console.print(f"[red]{report.missed} planted mistakes became no break[/red]")
+        console.print(f"[red]{some(report.missed, 'planted mistake')} became no break[/red]")
 
 
 def _trial(report: Report, console: Console) -> None:

@@ -14,6 +14,14 @@ from hebat.logs import configure
 from hebat.settings import read_settings
 
 AWAKE_SECONDS: Final = 0.25
+STARTING: Final = "Starting: the books are opened, and what is compiled is loaded. It takes some seconds."
+PLACES: Final = (
+    ("cardholders", "/"),
+    ("staff", "/staff/sign-in"),
+    ("the API", "/openapi.json"),
+    ("metrics", "/metrics"),
+)
+"""What a person who starts a server may want to open."""
 
 
 def wait() -> None:
@@ -27,12 +35,25 @@ def wait() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever is in a hurry asks a second time
 
 
+def tell_ready(out: Console, address: str) -> None:
+    """Where the server is: to people the addresses worth knowing, to a program that reads the output one line."""
+    if not out.is_terminal:
+        out.print(f"{address}/night  (Ctrl-C stops)")
+        return
+    out.print("Ready. Ctrl-C stops.")
+    for name, path in PLACES:
+        out.print(f"  {name:<12} {address}{path}", soft_wrap=True)
+
+
 def serve(
     data: DataOption,
     port: Annotated[int | None, typer.Option(help="The port on 127.0.0.1 (HEBAT_PORT).")] = None,
     database: DatabaseOption = None,
 ) -> None:
     """Serve a city's ledger and pages on loopback until Ctrl-C."""
+    out = Console(highlight=False)
+    if out.is_terminal:
+        out.print(STARTING)
     from hebat.allocating import keep_memory  # noqa: PLC0415
     from hebat.application import application  # noqa: PLC0415  numba and SQLAlchemy load only where they are needed
     from hebat.configurations import configuration_of  # noqa: PLC0415
@@ -47,7 +68,7 @@ def serve(
     tls = tls_between(settings.tls_certificate, settings.tls_key) if asked else None
     take_short_turns()
     keep_memory()
-    configure(settings.log_level)
+    configure(settings.log_level, settings.log_form)
     warm()
     folder = place_of(data, database).folder
     assert folder is not None  # noqa: S101  --data is asked for
@@ -58,5 +79,5 @@ def serve(
         LoopbackServer(application(city), settings.port if port is None else port, tls) as server,
     ):
         set_aside()
-        Console(highlight=False).print(f"{server.address}/night  (Ctrl-C stops)")
+        tell_ready(out, server.address)
         wait()

@@ -21,7 +21,7 @@ from hebat.configurations import configuration_now
 from hebat.errors import NightCut, NightRefused, exit_code_of
 from hebat.night_commands.work import Done, Wanted, carry_out
 from keys.clock import Day
-from ledger.errors import DatabaseDamaged, LedgerError
+from ledger.errors import LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -122,7 +122,7 @@ class NightDoor:
             self._city.take_parties(configuration_now(self._city.folder, self._city.ledger.database))
             done = carry_out(self._city, wanted, told)
         except Exception as error:  # noqa: BLE001  whoever asked is told, and the server goes on
-            code = 1 if isinstance(error, DatabaseDamaged) else exit_code_of(error)
+            code = exit_code_of(error)
             _log.error("night not done", reason=str(error), code=code)
             return {"error": str(error), "code": code}
         return {"nights": done.nights, "code": done.code}

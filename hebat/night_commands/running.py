@@ -1,7 +1,8 @@
 """`hebat settle` and `hebat night`.
 
-Exit codes: 0 the night is done and nothing is left to look at; 3 done, with breaks or figures to look at; 2 refused, the sentence says what to
-mend; 4 another process holds the ledger, or the server that ran it ended: come again; 1 the books do not agree with themselves: call whoever answers for them, now.
+Exit codes: 0 the night is done and nothing is left to look at; 5 done, with breaks or figures to look at; 2 refused, the sentence says what to
+mend; 4 another process holds the ledger, or the server that ran it ended: come again; 1 the books do not agree with themselves, 3 the database
+is damaged: call whoever answers for them, now.
 """
 
 from __future__ import annotations
@@ -13,11 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from hebat.errors import LawBroken
 from hebat.ledger_commands.place import DatabaseOption, DataOption, JsonOption, console_of, place_of
 from hebat.logs import configure
 from hebat.settings import LogLevel
-from ledger.errors import DatabaseDamaged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -89,7 +88,7 @@ def _done(
 
 
 def _by_whom(folder: Folder, wanted: Wanted, told: Callable[[str], object]) -> Done:
-    """The server that serves the folder, where one does; else this process. Damage in the books is no matter for tomorrow."""
+    """The server that serves the folder, where one does; else this process."""
     from hebat.configurations import configuration_of  # noqa: PLC0415  as above
     from hebat.night_commands.door import asked  # noqa: PLC0415
     from hebat.night_commands.work import carry_out  # noqa: PLC0415
@@ -99,11 +98,8 @@ def _by_whom(folder: Folder, wanted: Wanted, told: Callable[[str], object]) -> D
     done = asked(folder.root, wanted, told)
     if done is not None:
         return done
-    try:
-        with City(folder, configuration_of(folder), SystemClock()) as city:
-            return carry_out(city, wanted, told)
-    except DatabaseDamaged as error:
-        raise LawBroken(str(error)) from error
+    with City(folder, configuration_of(folder), SystemClock()) as city:
+        return carry_out(city, wanted, told)
 
 
 @contextmanager

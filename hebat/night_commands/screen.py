@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hebat.printed import titled
+from hebat.wording import some
 from keys.money import Sen, display
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ def show(told: dict[str, Any], console: Console, file: str = "") -> None:
     figures = told["figures"]
     console.print(f"\n[bold]Night of {told['business_date']}[/bold], window closed at {told['closed_at']}")
     console.print(
-        f"{figures['positions']} positions, {figures['entries']} entries, {figures['payment_files']} payment files with "
-        f"{figures['payments']} payments of {_money(figures['paid'])}",
+        f"{some(figures['positions'], 'position')}, {some(figures['entries'], 'entry', 'entries')}, {some(figures['payment_files'], 'payment file')} with "
+        f"{some(figures['payments'], 'payment')} of {_money(figures['paid'])}",
         highlight=False,
     )
     show_days(told["service_days"], console)
@@ -66,7 +67,7 @@ def _reports(told: dict[str, Any], console: Console, file: str) -> None:
     rejected, refused = told["rejected"], told["reports_refused"]
     if rejected:
         console.print(
-            f"\n[red]{len(rejected)} payments rejected by their bank[/red]; none is sent again by itself"
+            f"\n[red]{some(len(rejected), 'payment')} rejected by the bank[/red]; none is sent again by itself"
         )
     for one in rejected[:_NAMED_SHOWN]:
         console.print(f"  {one['reference']}: {_money(one['amount'])}, {one['reason']}", highlight=False)
@@ -79,7 +80,7 @@ def _reports(told: dict[str, Any], console: Console, file: str) -> None:
 def _breaks(breaks: list[dict[str, Any]], waiting: int, console: Console, file: str) -> None:
     if breaks:
         made = titled(
-            f"\n{len(breaks)} breaks to look at",
+            f"\n{some(len(breaks), 'break')} to look at",
             "id",
             "reason",
             "bank",
@@ -93,7 +94,9 @@ def _breaks(breaks: list[dict[str, Any]], waiting: int, console: Console, file: 
         console.print(made)
         _more(len(breaks), _BREAKS_SHOWN, console, file)
     if waiting:
-        console.print(f"\n{waiting} expected movements wait for their banks' statements", highlight=False)
+        console.print(
+            f"\n{some(waiting, 'expected movement')} without a bank's statement so far", highlight=False
+        )
 
 
 def show_three_way(checks: list[dict[str, Any]], console: Console, file: str = "") -> None:
@@ -124,7 +127,7 @@ def _explained(check: dict[str, Any], console: Console, file: str) -> None:
     """What explains a figure: the largest parts first."""
     if not check["named"]:
         return
-    console.print(f"  {check['name']}: {len(check['named'])} explanations", highlight=False)
+    console.print(f"  {check['name']}: {some(len(check['named']), 'explanation')}", highlight=False)
     largest = sorted(check["named"], key=lambda named: -abs(named["figure"]))
     for named in largest[:_NAMED_SHOWN]:
         console.print(f"    {named['name']}: {_short(named['text'])}", highlight=False)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from hebat.errors import LawBroken
+from hebat.errors import TO_LOOK_AT, LawBroken
 from hebat.night_commands.telling import as_told, kept_file
 
 if TYPE_CHECKING:
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from hebat.wiring import City
     from keys.clock import Day
     from settlement.night.steps import Step
-
-TO_LOOK_AT: Final = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import typer
 
-from hebat.errors import InputRefused
+from hebat.errors import TO_LOOK_AT, InputRefused
 
 _EXTRAS: Final = "server"
 ExtrasOption = Annotated[str, typer.Option("--extras", help="The extras that are in use, by commas.")]
@@ -66,7 +66,7 @@ def audit(
         if not found.findings:
             typer.echo("none is named")
     if found.findings:
-        raise typer.Exit(3)
+        raise typer.Exit(TO_LOOK_AT)
 
 
 def _need_extra() -> None:

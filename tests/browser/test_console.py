@@ -313,15 +313,39 @@ def test_the_worklist_is_calm_in_the_dark_and_on_a_phone(browser: Browser, demo:
         person.context.close()
 
 
+LISTS_TOO_WIDE: Final = """[...document.querySelectorAll(".scroll")]
+    .filter(one => one.scrollWidth > one.clientWidth).map(one => one.textContent.trim().slice(0, 60))"""
+
+
+def test_a_row_is_a_card_on_a_phone_with_the_word_of_its_column_beside_each_figure(
+    browser: Browser, demo: DemoDay
+) -> None:
+    person = Person(browser, demo, "maker", viewport={"width": 360, "height": 800})
+    page = person.sign_in(3)
+    page.goto("/console/worklist?source=break")
+    headed = """[...document.querySelectorAll("tr[data-row]:first-of-type td:not(.tick)")]
+        .map(one => getComputedStyle(one, "::before").content.slice(1, -1))"""
+    words = ["Age", "Reason", "Bank", "Reference", "Evidence", "Amount"]
+    assert page.evaluate(headed) == words
+    check_accessible(page)
+    page.get_by_label("Order").select_option("newest")  # the list is exchanged without a new page
+    page.wait_for_url("**order=newest**")
+    expect(page.locator("table.cards")).to_have_count(1)
+    assert page.evaluate(headed) == words
+    person.context.close()
+    assert person.wrong == []
+
+
 def test_no_page_sticks_out_on_a_phone_and_its_place_in_the_menu_is_seen(
     browser: Browser, demo: DemoDay
 ) -> None:
-    person = Person(browser, demo, "maker", viewport={"width": 390, "height": 844})
+    person = Person(browser, demo, "maker", viewport={"width": 360, "height": 800})
     page = person.sign_in(1)
     for path in ("/console/worklist", f"/night/{DAY}", *PAGES_MORE):
         page.goto(path)
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide <= 0, path
+        assert page.evaluate(LISTS_TOO_WIDE) == [], f"{path}: a list is read down, not sideways"
         here = page.locator(".side [aria-current]")
         if here.count():
             expect(here).to_be_in_viewport(ratio=1)

@@ -20,9 +20,11 @@ import pytest
 import yaml
 
 from hebat import embedded
+from hebat.errors import TO_LOOK_AT, exit_code_of
 from hebat.settings import Settings
 from keys.clock import SystemClock
 from ledger.book import Ledger
+from ledger.errors import DatabaseDamaged
 from ledger.health.metrics import Metrics
 from tests.ledger.served import Served
 
@@ -161,6 +163,16 @@ def test_the_units_run_commands_that_are_there_and_set_what_is_read() -> None:
         assert set(re.findall(r"\bHEBAT_[A-Z_]+", text)) <= names
         for command in re.findall(r"/opt/hebat/bin/hebat (\w+)", text):
             assert command in {"serve", "night", "audit"}
+
+
+def test_the_units_know_what_each_exit_code_asks_for() -> None:
+    unit = (DEPLOY / "systemd" / "hebat-night.service").read_text(encoding="utf-8")
+    assert f"\nSuccessExitStatus={TO_LOOK_AT}\n" in unit, "a night with breaks is done"
+    damage = exit_code_of(DatabaseDamaged("a block is not what was signed"))
+    for name in ("hebat-night", "hebat-serve"):
+        unit = (DEPLOY / "systemd" / f"{name}.service").read_text(encoding="utf-8")
+        (prevented,) = re.findall(r"^RestartPreventExitStatus=(.*)$", unit, re.MULTILINE)
+        assert prevented.split() == ["1", "2", str(damage)], name
 
 
 def test_the_units_speak_to_this_machine_and_to_the_banks_and_to_nobody_else() -> None:

@@ -35,7 +35,7 @@ _CODE: Final = re.compile(r"\b[0-9A-Z]{4}(?:-[0-9A-Z]{4}){3,}\b")
 _VARYING: Final = (
     (_CODE, "CODE"), (re.compile(r"\b[0-9a-f]{8,}\b"), "HEX"), (re.compile(r"\d[\d.,:-]*\d|\d"), "#"), (re.compile(r"\s+"), " "),
 )  # fmt: skip
-_ENDED: Final = {"night": {0, 3}, "audit": {0, 3}}
+_ENDED: Final = {"night": {0, 5}, "audit": {0, 5}}
 """Commands that end otherwise than with 0 where there is something for people to look at."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from hebat.wording import some
 from ledger.chart import Code
 from ledger.transfer import Flag, Kind
 from tests.ledger.unguarded import unguard_file
@@ -27,6 +29,14 @@ def test_the_demo_runs_through_and_every_law_holds(demo: Demo) -> None:
     assert [law[2] for law in demo.report["laws"]] == [True] * 11
 
 
+def test_its_report_counts_one_of_a_thing_as_one(demo: Demo) -> None:
+    said = " ".join(
+        [*(law[3] for law in demo.report["laws"]), *(one["told"] for one in demo.report["pockets"])]
+    )
+    assert "1 refused batch kept" in said
+    assert re.findall(r"\b1 (?:\w+ )?(?:batches|orders|loads|records|banks|wait|were)\b", said) == []
+
+
 def test_its_breaks_are_exactly_the_planted_ones_each_named(demo: Demo) -> None:
     reasons = sorted(found["reason"] for found in demo.report["breaks"])
     assert reasons == ["amount differs", "duplicate line", "missing on statement", "unexpected on statement"]
@@ -39,7 +49,7 @@ def test_all_three_pockets_are_used_and_two_banks_agree_with_the_books(demo: Dem
     tapcash, wallet, saving = demo.report["pockets"]
     assert (tapcash["count"], wallet["count"], saving["count"]) == (60, 16, 16)
     written = demo.report["screens"]["load from the wallet"]["green"]
-    assert f"; {written} loads onto the chip, " in wallet["told"]
+    assert f"; {some(written, 'load')} onto the chip, " in wallet["told"]
     with closing(sqlite3.connect(demo.folder / "ledger.db")) as database:
         by_itself = "SELECT count(*) FROM wallet_loads WHERE automatic = 1 AND fate = 'written'"
         automatic = database.execute(by_itself).fetchone()[0]
@@ -50,7 +60,7 @@ def test_all_three_pockets_are_used_and_two_banks_agree_with_the_books(demo: Dem
         assert database.execute(f"SELECT count(*) FROM transfers WHERE {ours}").fetchone() == (written,)
     assert "orders done" in saving["told"]
     assert "0 without an answer" not in saving["told"]
-    assert saving["told"].endswith("1 wait for their bank")
+    assert saving["told"].endswith("1 waits for its bank")
     checks = {check["name"]: check for check in demo.report["night"]["three_way"]}
     mirror, away = checks["savings: mirror less bank"], checks["savings: accounts not told"]
     assert (mirror["checked"], mirror["figure"], away["checked"], away["figure"]) == (16, 0, 16, 0)

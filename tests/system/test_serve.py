@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
@@ -22,6 +23,7 @@ from settlement.staff.seal import seal_of
 from tests.certificates import certificate
 from tests.system.conftest import hebat, serving
 from tests.system.ready import Started
+from tests.system.typist import Typist
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +32,26 @@ if TYPE_CHECKING:
 
 
 WORDS = "nine quiet kingfishers"
+
+
+def test_at_a_terminal_a_server_says_that_it_starts_and_where_its_pages_are(
+    demo: Demo, tmp_path: Path
+) -> None:
+    folder = tmp_path / "city"
+    shutil.copytree(demo.folder, folder)
+    person = Typist("serve", "--data", folder, "--port", "0")
+    person.until("Starting: ")
+    person.until("Ready. Ctrl-C stops.")
+    person.until("/metrics")
+    found = re.findall(r"(https?://\S+?)(/\S*)", person.seen.decode().partition("Ready.")[2])
+    assert [path for _, path in found] == ["/", "/staff/sign-in", "/openapi.json", "/metrics"]
+    for address, path in found:
+        assert httpx2.get(f"{address}{path}", timeout=60).status_code == 200, path
+    os.kill(person.pid, signal.SIGINT)
+    assert person.end() in {0, 130}
+    said = person.seen.decode()
+    assert '{"' not in said, "no JSON at a terminal"
+    assert re.search(r"\d\d:\d\d:\d\d info +ledger opened ", said)
 
 
 def test_the_pages_that_the_demo_names_answer(demo: Demo, served: tuple[Path, str]) -> None:

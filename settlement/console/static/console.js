@@ -91,6 +91,29 @@
   var menu = document.querySelector(".side"), here = menu && menu.querySelector("[aria-current]");
   if (here) { menu.scrollLeft = here.offsetLeft - menu.offsetLeft - 16; } // on a phone the menu is a line that scrolls
 
+  /* On a phone each row is a card, and each figure stands beside the word from the head of its column. */
+  function card(table) {
+    var heads = Array.prototype.map.call(table.tHead.rows[0].cells, function (cell) { return cell.textContent.trim(); });
+    Array.prototype.forEach.call(table.tBodies, function (body) {
+      Array.prototype.forEach.call(body.rows, function (row) {
+        var column = 0;
+        Array.prototype.forEach.call(row.cells, function (cell) {
+          cell.dataset.head = cell.colSpan > 1 ? "" : heads[column] || "";
+          cell.classList.toggle("blank", !cell.children.length && !cell.textContent.trim());
+          column += cell.colSpan;
+        });
+      });
+    });
+    table.classList.add("cards");
+  }
+
+  function cards() {
+    document.querySelectorAll(".scroll table").forEach(function (table) { if (table.tHead) { card(table); } });
+  }
+
+  cards();
+  document.addEventListener("htmx:afterSettle", cards); // what a page exchanged of itself
+
   document.querySelectorAll("[data-drop]").forEach(function (zone) {
     var field = zone.querySelector("input[type=file]");
     ["dragenter", "dragover"].forEach(function (name) {
