@@ -181,13 +181,13 @@ class PaymentDesk:
             )
         except BankUnreachable as error:
             _log.warning("bank not reached", bank=payment.bank, payment=payment.reference, reason=str(error))
-            return self._move(unit.Move(payment.reference, (State.SENT,), State.PLANNED))
+            return self._move(unit.Move(payment.reference, (State.SENT,), State.PLANNED, call=external_id))
         except (BankSilent, BankAnswerInvalid) as error:
             _log.warning("outcome not known", bank=payment.bank, payment=payment.reference, reason=str(error))
-            return self._move(unit.Move(payment.reference, (State.SENT,), State.UNKNOWN))
-        return self._concluded(payment, answer)
+            return self._move(unit.Move(payment.reference, (State.SENT,), State.UNKNOWN, call=external_id))
+        return self._concluded(payment, answer, external_id)
 
-    def _concluded(self, payment: Payment, answer: Answer) -> Record:
+    def _concluded(self, payment: Payment, answer: Answer, external_id: str) -> Record:
         told: dict[str, Any] = {"code": str(answer.code)}
         after = {
             Verdict.DONE: State.DONE, Verdict.REFUSED: State.FAILED, Verdict.NOT_NOW: State.PLANNED,
@@ -196,7 +196,7 @@ class PaymentDesk:
             if not _is_this(payment, answer, "partnerReferenceNo"):
                 after = State.UNKNOWN
             told["bank_reference"] = str(answer.body.get("referenceNo", ""))[:64]
-        return self._move(unit.Move(payment.reference, (State.SENT,), after, told))
+        return self._move(unit.Move(payment.reference, (State.SENT,), after, told, external_id))
 
     def _inquired(self, record: Record) -> Record:
         """Ask the bank what became of a payment; nothing is known more where it does not say."""
@@ -215,7 +215,8 @@ class PaymentDesk:
             _log.warning("status not known", bank=payment.bank, payment=payment.reference, reason=str(error))
             return record
         after, told = self._status(record, answer)
-        return self._move(unit.Move(payment.reference, (State.SENT, State.UNKNOWN), after, told))
+        before = (State.SENT, State.UNKNOWN)
+        return self._move(unit.Move(payment.reference, before, after, told, record.external_id))
 
     def _status(self, record: Record, answer: Answer) -> tuple[State, dict[str, Any]]:
         told: dict[str, Any] = {"code": str(answer.code)}

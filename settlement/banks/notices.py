@@ -155,22 +155,24 @@ class TakeNotice:
         before = store.notified(tx.reading, told.bank, told.request)
         if before is not None:
             same = (before.amount, before.account) == (told.amount, told.account)
-            self._case = SUCCESS if same else INCONSISTENT
+            self._case = (SUCCESS if before.position else OVER_LIMIT) if same else INCONSISTENT
             return ()
         now = tx.received_at
         return (Transfer(self.debit, self.credit, told.amount, Kind.DEPOSIT, now, service_day(now)),)
 
     def settle(self, posted: PostedRows, tx: Transaction) -> Case:
-        """Keep it with its position; a credit that the account's rules refuse is told to the bank, which gives the money back."""
+        """Keep it with its position, 0 where the account's rules refuse the credit.
+
+        A refusal is told to the bank, which gives the money back: told again, it stays refused, whatever the account may take by then.
+        """
         if self._case is not None:
             return self._case
         done = next(iter(posted))
-        if done.result is not Result.POSTED:
-            return OVER_LIMIT
-        told = self.told._replace(position=done.position, received_at=tx.received_at)
+        is_credited = done.result is Result.POSTED
+        told = self.told._replace(position=done.position if is_credited else 0, received_at=tx.received_at)
         store.keep_notified(tx.connection, told)
         self.document = json.dumps({"bank_notice": [told.bank, told.request, told.external_id]}).encode()
-        return SUCCESS
+        return SUCCESS if is_credited else OVER_LIMIT
 
 
 def _needed(call: Call, name: str) -> str:

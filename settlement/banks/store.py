@@ -117,7 +117,7 @@ def take_numbers(connection: Connection, bank: str, day: Day, count: int) -> int
 
 
 class Notified(NamedTuple):
-    """What a bank told: its own id of the request, the call's external id and day, the money, and where it stands in the journal."""
+    """What a bank told: its own id of the request, the call's external id and day, the money, and where it stands in the journal (0: refused)."""
 
     bank: str
     request: str

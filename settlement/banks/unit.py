@@ -61,12 +61,16 @@ class Plan:
 
 @dataclass(slots=True)
 class Move:
-    """Brings a payment from one of some states to another; one that is elsewhere stays. Answers the record as it is then."""
+    """Brings a payment from one of some states to another; one that is elsewhere stays. Answers the record as it is then.
+
+    `call` is the external id of the call that this was heard of ("": of none): a payment that was sent anew since stays too.
+    """
 
     reference: str
     before: Collection[State]
     after: State
     changes: dict[str, Any] = field(default_factory=dict)
+    call: str = ""
     document: bytes = field(default=b"", init=False)
     _known: Record | None = field(default=None, init=False)
 
@@ -78,7 +82,7 @@ class Move:
         # What the bank has done has happened, though the wallet was frozen meanwhile.
         done = Flag.POST_PENDING | Flag.PROVEN
         flag = {State.DONE: done, State.FAILED: Flag.VOID_PENDING}.get(self.after)
-        if known.state not in self.before or not known.hold or flag is None:
+        if not self._concerns(known) or not known.hold or flag is None:
             return ()
         now, one = tx.received_at, known.payment
         return (
@@ -89,7 +93,7 @@ class Move:
         """Keep the new state, unless the ledger refused what it means for the hold."""
         known = self._known
         assert known is not None  # noqa: S101  plan raised otherwise
-        if known.state not in self.before:
+        if not self._concerns(known):
             return known
         wrong = next((one.result for one in posted if one.result is not Result.POSTED), None)
         if wrong is not None:
@@ -100,6 +104,9 @@ class Move:
         store.update(tx.connection, record)
         self.document = _document(record)
         return record
+
+    def _concerns(self, known: Record) -> bool:
+        return known.state in self.before and self.call in {"", known.external_id}
 
 
 @dataclass(slots=True)

@@ -135,3 +135,9 @@ def test_an_account_that_may_not_take_it_is_told_and_nothing_moves(notices: Noti
         assert books.balance(WALLET) == before
     finally:
         books.change_rules(WALLET, AccountRules(RuleFlag.DEBITS_WITHIN_CREDITS))
+    # The bank has given the money back: neither the same call nor the same payment under a new id is credited now.
+    assert code_of(notices, notice(body(paymentRequestId="R4"), "41")) == "4092500"
+    assert code_of(notices, notice(body(paymentRequestId="R4"), "42")) == "4032502"
+    other = fields.amount(sen_of(Rupiah(1)))
+    assert code_of(notices, notice(body(paymentRequestId="R4", paidAmount=other), "43")) == "4042518"
+    assert books.balance(WALLET) == before

@@ -150,6 +150,14 @@ def test_who_came_in_with_the_password_before_an_authenticator_was_enrolled_lear
         desk.office.enrol(late, desk.code(secret), "10.0.0.9")
 
 
+def test_a_sign_in_that_was_under_way_opens_nothing_once_the_account_is_disabled(desk: Desk) -> None:
+    desk.first_time()
+    desk.office.disable("maker", DESK)
+    with desk.database.writing() as connection:
+        token = sessions.begin(connection, "maker", Stage.IN, desk.clock.now())
+    assert desk.office.session(token) is None
+
+
 def test_a_code_counts_once_and_so_does_a_recovery_code(desk: Desk) -> None:
     _, secret, recovery = desk.first_time()
     desk.clock.later(60_000)

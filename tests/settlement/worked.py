@@ -58,11 +58,15 @@ class Worked:
 
     def take(self, movements: Sequence[Movement], bank: int = BNI, opening: int = 0, days: int = 0) -> None:
         """A statement of a bank comes in, and everything is matched."""
+        self.bring(movements, bank, opening, days)
+        self.run()
+
+    def bring(self, movements: Sequence[Movement], bank: int = BNI, opening: int = 0, days: int = 0) -> None:
+        """A statement of a bank comes in."""
         account = self.stage.participants.bank(bank).account
         told = Account(f"{bank:04d}", account, DATE + timedelta(days=days), days + 1, Sen(opening), movements)
         self.stage.put(f"{bank}-{days}.xml", camt053(told, "08"))
         self.stage.night.import_statements(DAY)
-        self.run()
 
     def run(self) -> None:
         self.matching.run(DAY)
