@@ -18,6 +18,7 @@ from hebat.settlement_commands.participants import participants_app
 from hebat.settlement_commands.payments import payments_app
 from hebat.settlement_commands.rails import rails_app
 from hebat.settlement_commands.statements import statements_app
+from hebat.settlement_commands.write_offs import write_offs_app
 
 settlement_app = typer.Typer(
     help="Statements, payments, matching and breaks: what the console does, from a shell.",
@@ -29,6 +30,7 @@ settlement_app.add_typer(participants_app, name="participants")
 settlement_app.add_typer(payments_app, name="payments")
 settlement_app.add_typer(rails_app, name="rails")
 settlement_app.add_typer(cut_off_app, name="cut-off")
+settlement_app.add_typer(write_offs_app, name="write-offs")
 settlement_app.add_typer(fees_app, name="fees")
 settlement_app.add_typer(calendar_app, name="calendar")
 settlement_app.add_typer(match_app, name="match")

@@ -10,6 +10,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from keys.clock import date_of, day_of, local
+from settlement.breaks.proposals.limits import limit_of
 from settlement.calendar.city import city_calendar, decide
 from settlement.calendar.indonesia import FIRST_YEAR, LAST_YEAR, SOURCE
 from settlement.console.acting import said, writing
@@ -53,6 +54,7 @@ CHAPTERS: Final = {
     "templates": Chapter(
         RuleKind.PAYMENT_TEMPLATE, "Payment templates", lambda _, told: told is None or template_of(told)
     ),
+    "write-offs": Chapter(RuleKind.WRITE_OFF, "Limit of write-offs", limit_of),
 }  # fmt: skip
 
 
@@ -114,7 +116,9 @@ class BookPages(Pages):
         """Keep a page, or a new version of one: it holds from now on."""
         chapter, name, author = CHAPTERS.get(ask.said("chapter")), ask.said("name").strip(), signed(session)
         if chapter is None:
-            return self.book(ask, session, "say whether it is a rail, a mapping or a template")
+            return self.book(
+                ask, session, "say whether it is a rail, a mapping, a template or the limit of write-offs"
+            )
         book = self._logged(ask, session, f"{chapter.kind} kept", name)
         try:
             told = json.loads(ask.said("content"))

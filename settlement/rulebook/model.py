@@ -31,6 +31,7 @@ class RuleKind(StrEnum):
     PARTICIPANT = "participant"
     FEES = "fees"
     CUT_OFF = "cut-off"
+    WRITE_OFF = "write-off limit"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import pytest
 
 from hebat.schema import TABLES
 from keys.clock import day_of
+from settlement.breaks.proposals.limits import limit_now
 from settlement.calendar.city import city_calendar
 from settlement.rulebook.book import Rulebook
 from settlement.rulebook.model import RuleKind
@@ -146,3 +147,18 @@ def test_everybody_who_is_paid_is_shown_with_bank_and_account(at: Opened, checke
         known.city,
     ]
     assert all(one.name in shown and one.account in shown for one in everyone)
+
+
+def test_a_checker_limits_what_is_written_off_and_a_page_that_limits_nothing_is_told(
+    at: Opened, checker: TestClient
+) -> None:
+    here, sent = "/console/book", {"chapter": "write-offs", "name": "most", "why": "the mayor's letter"}
+    assert send(checker, here, here, **sent, content='{"at_most": "50000"}').status_code == 303
+    with at.desk.database.transaction() as connection:
+        assert limit_now(connection) == 50_000_00
+    for wrong in ({"content": '{"at_most": 50000}'}, {"content": '{"at_most": "1"}', "name": "least"}):
+        page = send(checker, here, here, **(sent | wrong))
+        assert (page.status_code, 'role="alert"' in page.text) == (422, True)
+    assert "Limit of write-offs" in checker.get(here).text
+    with at.desk.database.transaction() as connection:
+        assert limit_now(connection) == 50_000_00

@@ -12,7 +12,7 @@ from ledger.transfer import Result
 from settlement.breaks import store as breaks
 from settlement.breaks.kept import What
 from settlement.breaks.opening import close_of
-from settlement.breaks.proposals import accounts, store
+from settlement.breaks.proposals import accounts, limits, store
 from settlement.breaks.proposals.kept import ProposalKind, ProposalState
 from settlement.breaks.store import NO_LINE
 from settlement.breaks.suspense import store as suspense
@@ -90,6 +90,7 @@ class Propose:
         inside = _inside(tx, found)
         if self.kind is ProposalKind.WRITE_OFF:
             self._draft = accounts.write_off(found, inside, self.why)
+            limits.need_within(tx.reading, self.kind, self._draft.amount)
         elif self.against is None:
             raise BreakRefused("an adjustment needs the account that it goes against")
         else:
@@ -152,6 +153,7 @@ class Decide:
             return ()
         self._stay = _inside(tx, self._break)
         self._check(one, self._break)
+        limits.need_within(tx.reading, one.kind, one.amount)
         return (entry(one.debit, one.credit, one.amount, tx.received_at, tx.business_date),)
 
     def _check(self, one: Proposal, found: KeptBreak) -> None:
