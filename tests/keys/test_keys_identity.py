@@ -5,11 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from keys.clock import UnixMs
 from keys.errors import IdentityError
 from keys.filevault import FileVault
 from keys.identity import TerminalAuthority, TerminalIdentity, TerminalRole, read_certificate
+from keys.money import Rupiah
+from keys.rights import Rights
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,6 +57,39 @@ def test_a_certificate_out_of_its_dates_proves_nothing(tmp_path: Path, at: int) 
     pem = city.enrol(TerminalIdentity(tmp_path / "device").request(), 1001, TerminalRole.KIOSK, 12)
     with pytest.raises(IdentityError, match="out of date"):
         read_certificate(pem, city.root_certificate(), UnixMs(at))
+
+
+def test_a_certificate_ends_at_the_very_moment_that_it_names(tmp_path: Path) -> None:
+    city = authority(tmp_path, "city")
+    pem, root = (
+        city.enrol(TerminalIdentity(tmp_path / "d").request(), 1, TerminalRole.KIOSK, 1),
+        city.root_certificate(),
+    )
+    until = read_certificate(pem, root).not_after
+    assert read_certificate(pem, root, UnixMs(until - 1)).not_after == until
+    with pytest.raises(IdentityError, match="out of date"):
+        read_certificate(pem, root, until)
+
+
+def test_a_request_gets_the_rights_that_it_asks_for_where_they_are_given_and_nothing_otherwise(
+    tmp_path: Path,
+) -> None:
+    city, key = authority(tmp_path, "city"), Ed25519PrivateKey.generate()
+    given = Rights.of_role(TerminalRole.MERCHANT, Rupiah(1_000_000))
+    more = Rights.of_role(TerminalRole.MERCHANT)
+
+    def asking(rights: Rights) -> bytes:
+        builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+        return (
+            builder.add_extension(rights.extension(), critical=True)
+            .sign(key, None)
+            .public_bytes(Encoding.PEM)
+        )
+
+    pem = city.enrol(asking(given), 1, TerminalRole.MERCHANT, 502, rights=given)
+    assert read_certificate(pem, city.root_certificate()).rights == given
+    with pytest.raises(IdentityError, match="asks for rights that the terminal is not invited to"):
+        city.enrol(asking(more), 1, TerminalRole.MERCHANT, 502, rights=given)
 
 
 def test_a_request_that_is_none_is_refused(tmp_path: Path) -> None:

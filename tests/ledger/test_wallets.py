@@ -374,6 +374,10 @@ def test_a_code_that_is_not_for_here_or_asks_for_something_else_is_refused() -> 
             read_payment(code, amount, Sen(tip))
     with pytest.raises(QrRefused):
         read_payment(static_code(SHOP).text(), Sen(10**9 + 1))
+    tipped = static_code(SHOP, tip=Tip(TipKind.ASKED)).text()
+    assert read_payment(tipped, Sen(10**9 - 1), Sen(1)).total == 10**9
+    with pytest.raises(QrRefused, match="at most"):  # the tip counts too
+        read_payment(tipped, Sen(10**9), Sen(1))
     with pytest.raises(QrRefused):
         read_payment(text[:-1] + "x")
 

@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from hebat.demo.statements import Movement
+from ledger.chart import Code, Partition, account_id
 from settlement.breaks.model import Reason
 from settlement.errors import BreakRefused
 from settlement.matching.days import Weekdays
@@ -61,6 +62,19 @@ def test_a_proposal_whose_break_is_about_another_sum_by_now_is_not_posted(worked
         connection.execute(sa.text("UPDATE settlement_breaks SET difference = difference - 1"))
     with pytest.raises(BreakRefused, match="has changed since"):
         worked.breaks.approve(made.number, "checker")
+
+
+def test_a_line_that_left_suspense_once_does_not_leave_it_again(worked: Worked) -> None:
+    first, *_ = worked.items(BNI)
+    worked.take([Movement(first.amount, "", "TIDAK DIKENAL", "S1")])
+    (stray,) = worked.lines()
+    account = account_id(Code.SUSPENSE, Partition(0), BNI)
+    held = [worked.stage.ledger.balance(account).net(account)]
+    for _ in range(2):
+        made = worked.matching.pair([first.reference], [stray.key], "maker", "the voucher says so")
+        held.append(worked.stage.ledger.balance(account).net(account))
+        worked.matching.undo(made.number, "maker", "another one")
+    assert held == [first.amount, 0, 0]
 
 
 def test_an_entry_that_is_taken_back_puts_no_line_into_suspense_that_another_act_took_out(

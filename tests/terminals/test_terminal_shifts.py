@@ -14,6 +14,7 @@ from terminals.cashing import compare
 from terminals.errors import ShiftOpen, ShiftRefused, UploadRefused
 from terminals.outbox import Outbox
 from terminals.outbox_file import RecordState
+from terminals.refunds import Sale
 from tests.terminals.depot import START
 from tests.terminals.test_terminal_outbox import record
 
@@ -81,6 +82,30 @@ def test_books_figures_that_are_no_whole_numbers_are_no_answer(
     )
     with pytest.raises(UploadRefused, match="holds no figures"):
         compare(shift, told)
+
+
+def test_a_refund_counts_once_however_often_the_ledger_says_that_it_is_done(outbox: Outbox) -> None:
+    outbox.open_shift("Bu Sri", START)
+    request = outbox.begin_refund(Sale(1001, 1))
+    for _ in range(2):
+        outbox.finish_refund(request, Rupiah(3_500))
+    outbox.finish_refund(request + 1, Rupiah(9_000))  # no refund of this till
+    assert sums(outbox) == {"refund": (1, -3_500)}
+
+
+def test_a_card_that_did_not_pay_is_nothing_that_the_terminal_owes(tmp_path: Path) -> None:
+    first = Outbox(tmp_path / "outbox.db")
+    for number, uid in enumerate((b"A" * 7, b"B" * 7), start=1):
+        first.save(record(number, uid), RecordState.INTENT)
+    owed = [first.standing(START).owed]
+    first.void(record(1, b"A" * 7), 0, b"")
+    first.confirm(record(2, b"B" * 7), bytes(8))
+    owed.append(first.standing(START).owed)
+    first.close()
+    again = Outbox(tmp_path / "outbox.db")
+    owed.append(again.standing(START).owed)
+    again.close()
+    assert owed == [7_000, 3_500, 3_500]
 
 
 def test_one_shift_at_a_time_and_none_without_a_name(outbox: Outbox) -> None:
