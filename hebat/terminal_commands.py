@@ -119,6 +119,7 @@ def enrol(
     typer.echo(
         f"terminal {certificate.terminal} is enrolled as a {certificate.role} until {_day(certificate.not_after)}"
     )
+    typer.echo(f"next, its keys: hebat terminals keys --folder {folder}, with --ledger and --secret as here")
 
 
 @terminals_app.command()

@@ -112,6 +112,10 @@ def opened(
     certificate = device.certificate()
     number, bundles = certificate.terminal, _bundles(folder, certificate.role)
     passphrase = vault_passphrase(device.secret)
+    if not (folder / VAULT_FILE).is_file():
+        raise TerminalError(
+            f"terminal {number} has no keys yet: fetch them with `hebat terminals keys --folder {folder}`, with --ledger as at enrolment"
+        )
     vault = FileVault.open(folder / VAULT_FILE, passphrase, vault_name(number))
     client = client_of(address) if line is None else line
     link = Link(client, number, device.identity.sign, device.ledger_key(), clock)

@@ -27,7 +27,7 @@ def archive(
         datetime | None, typer.Option("--until", formats=["%Y-%m-%d"], help="Move this business date, and all before it.")
     ] = None,
     to: Annotated[
-        Path | None, typer.Option("--to", help="The folder that gets a folder a date [default: archive, in the city's].")
+        Path | None, typer.Option("--to", help="The folder that gets a folder a date; without it, archive in the city's.")
     ] = None,
     moved_to: Annotated[
         Path | None, typer.Option("--moved-to", help="Say where the archive lies now.")

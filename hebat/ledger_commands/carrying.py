@@ -18,6 +18,7 @@ from hebat.ledger_commands.place import (
     console_of,
     place_of,
 )
+from hebat.wording import some
 from keys.clock import day_of
 from keys.publickey import read_public_key
 
@@ -67,7 +68,8 @@ def export(
         typer.echo(json.dumps(told_, indent=1))
     else:
         console.print(
-            f"{len(made.parts)} files with {rows} rows, {size} bytes, as of position {made.position} ({made.head})"
+            f"{some(len(made.parts), 'file')} with {some(rows, 'row')}, {size} bytes, as of position {made.position}, chained to {made.head}",
+            soft_wrap=True,
         )
 
 
@@ -101,14 +103,20 @@ def take(
         typer.echo(json.dumps(told_, indent=1))
         return
     console.print(
-        f"{whole.transfers} transfers in {whole.blocks} blocks are taken in, chained to {whole.head.hex()}"
+        f"{some(whole.transfers, 'transfer')} in {some(whole.blocks, 'block')} taken in, chained to {whole.head.hex()}",
+        soft_wrap=True,
     )
-    signed = "and their signatures " if proven.signatures else ""
-    console.print(f"{proven.checkpoints} checkpoints {signed}hold")
+    signed = "signatures verified" if proven.signatures else "signatures not checked"
+    console.print(f"{some(proven.checkpoints, 'checkpoint')} computed again, {signed}")
     if also is None:
-        console.print(
-            "signatures of batches and Transaction MACs not checked: name the city's folder with --data"
-        )
+        console.print(f"signatures of batches and Transaction MACs not checked: {_how_to(place)}")
+
+
+def _how_to(place: Place) -> str:
+    """What brings the city's keys to hand."""
+    if place.folder is None:
+        return "name the city's folder with --data"
+    return f"{place.folder.root} has no keys; bring the city's own there, then `hebat ledger verify`"
 
 
 def _evidence(place: Place, key: str) -> tuple[bytes | None, Callable[[Database], None] | None]:

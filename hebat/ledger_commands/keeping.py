@@ -66,9 +66,12 @@ def rebuild(
         typer.echo(json.dumps(told_, indent=1))
     else:
         was = "was" if made.right == 1 else "were"
-        console.print(
-            f"{made.accounts} balances as of position {made.position} are made anew; {some(made.right, 'stored snapshot')} {was} right"
+        kept = (
+            f"{some(made.right, 'stored snapshot')} {was} right"
+            if made.right or made.wrong
+            else "no snapshot was stored"
         )
+        console.print(f"{some(made.accounts, 'balance')} as of position {made.position} made anew; {kept}")
         for line in made.wrong:
             console.print(f"was wrong, and is right now: {line}")
     if made.wrong:

@@ -18,7 +18,7 @@ ExtrasOption = Annotated[str, typer.Option("--extras", help="The extras that are
 
 def sbom(
     to: Annotated[
-        Path | None, typer.Option("--to", help="Write it into this file [default: print it].")
+        Path | None, typer.Option("--to", help="Write it into this file; without it, it is printed.")
     ] = None,
     extras: ExtrasOption = _EXTRAS,
 ) -> None:

@@ -28,6 +28,9 @@ META: Final = "meta"
 CARRIED_META: Final = frozenset({"schema"})
 """What of the ledger's own notes an export carries; the rest (leases, snapshots) is of one database."""
 
+_TRUTHS: Final = {"true": True, "false": False, None: None}
+"""How truth values are written in an export."""
+
 Table = sa.Table
 
 
@@ -104,10 +107,23 @@ def forget_meta(connection: sa.Connection) -> None:
 
 
 def add(connection: sa.Connection, table: sa.Table, columns: Mapping[str, Any]) -> None:
-    """Add rows, given as columns."""
-    if any(None in column for column in columns.values() if isinstance(column, list)):
-        names = list(columns)
-        rows = [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    """Add rows, given as columns; raises ExportDamaged where a truth value is none."""
+    truths = [column.name for column in table.columns if isinstance(column.type, sa.Boolean)]
+    if truths or any(None in column for column in columns.values() if isinstance(column, list)):
+        # Python's own values: SQLite would keep NumPy's integers as eight bytes
+        plain = {
+            name: column if isinstance(column, list) else column.tolist() for name, column in columns.items()
+        }
+        plain |= {name: _truths(table.name, plain[name]) for name in truths}
+        rows = [dict(zip(plain, row, strict=True)) for row in zip(*plain.values(), strict=True)]
         connection.execute(sa.insert(table), rows)
         return
     bulk.write(connection, table, [bulk.spread(table, columns)])
+
+
+def _truths(table: str, told: Sequence[str | None]) -> list[bool | None]:
+    """Truth values from the words that stand for them in an export."""
+    try:
+        return [_TRUTHS[one] for one in told]
+    except KeyError as error:
+        raise ExportDamaged(f"{table} has {str(error)[:20]} where true or false belongs") from None

@@ -66,7 +66,7 @@ class Reader:
         if not fitting:
             names = ", ".join(one.name for one in self.mappings) or "there is none"
             raise StatementRefused(
-                f"no XML, no MT940, and no mapping's header is found in it ({names}): make one"
+                f"it is no XML and no MT940, and no mapping knows its header ({names}): look whether it is the bank's file, or make a mapping for it"
             )
         if len(fitting) > 1 and len(fitting[-1].header) == len(fitting[-2].header):
             raise StatementRefused(

@@ -135,7 +135,7 @@ def test_an_operators_day_on_each_database(
     assert (first.code, first.told["position"]) == (0, 39)
     assert hebat("ledger", "init", "--database", empty).code == 0
     taken = hebat("ledger", "import", tmp_path / "out", "--database", empty)
-    assert (taken.code, "39 transfers in 2 blocks are taken in" in taken.out) == (0, True), taken.err
+    assert (taken.code, "39 transfers in 2 blocks taken in" in taken.out) == (0, True), taken.err
     assert "signatures of batches and Transaction MACs not checked" in taken.out
     second = hebat("ledger", "import", tmp_path / "out", "--database", empty)
     assert (second.code, "not empty" in second.err) == (2, True)

@@ -169,7 +169,10 @@ def test_a_line_told_twice_is_flagged_and_one_without_an_id_is_not(stage: Stage)
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"garbage", "no XML, no MT940, and no mapping's header is found in it (there is none): make one"),
+        (
+            b"garbage",
+            "it is no XML and no MT940, and no mapping knows its header (there is none): look whether it is the bank's file, or make a mapping for it",
+        ),
         (statement(0, 0, account="999"), "account 999 is none of ours"),
         (statement(0, 0).replace(b"IDR", b"USD"), "an account in USD"),
         (b"", "no statement in this file"),

@@ -243,7 +243,7 @@ def test_the_mapping_that_names_most_of_a_header_is_taken_and_a_tie_is_for_peopl
     twin = mapping_of("twin", 1, STYLE.mapping())
     with pytest.raises(StatementRefused, match="wide and twin fit alike"):
         Reader(mappings=(wide, twin)).read(TABLE)
-    with pytest.raises(StatementRefused, match=r"no mapping's header is found in it \(wide\)"):
+    with pytest.raises(StatementRefused, match=r"no mapping knows its header \(wide\)"):
         Reader(mappings=(wide,)).read(b"a,b\n1,2\n")
 
 

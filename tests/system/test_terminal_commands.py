@@ -64,6 +64,9 @@ def test_a_terminal_is_invited_enrolled_and_revoked_while_the_server_runs(
     enrol = ("terminals", "enrol", "--folder", device, "--ledger", address, "--code", code)
     ran = hebat(*enrol)
     assert (ran.code, f"terminal {NUMBER} is enrolled as a validator" in ran.out) == (0, True), ran.err
+    assert f"next, its keys: hebat terminals keys --folder {device}" in ran.out
+    early = hebat("terminal", "run", "--folder", device, "--ledger", address, "--port", "0")
+    assert (early.code, "has no keys yet: fetch them with `hebat terminals keys" in early.err) == (2, True)
     assert state_of(folder) | {"until": ""} == {
         "terminal": NUMBER, "state": "valid", "role": "validator", "owner": 11, "kinds": ["fare"],
         "daily_limit": 5_000_000, "routes": [3], "until": "",
