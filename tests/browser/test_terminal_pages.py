@@ -59,6 +59,7 @@ def shown(
     station = Lasting(terminal, panel(terminal), Pump(terminal, rig.clock.now), rig.clock)
     wrong: list[str] = []
     page = browser.new_page(viewport=SIZE)  # type: ignore[arg-type]
+    page.set_default_timeout(SHOWN_MS)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
     with LoopbackServer(screen(station, ended)) as server:
