@@ -183,12 +183,24 @@ def test_a_conductor_opens_a_shift_takes_fares_inspects_and_cashes_up(browser: B
         page.keyboard.press("4")
         says(page, "ask-cash", "Ambil tunai, lalu tekan Enter", "Rp1.000")
         picture(page, "cash")
+        page.set_viewport_size({"width": 360, "height": 740})
+        for button in page.locator("#buttons button").all():
+            expect(button).to_be_in_viewport(
+                ratio=1
+            )  # all classes, and what says that the cash is there, without scrolling
+        assert page.evaluate(SMALL) == []
+        page.set_viewport_size(SIZE)  # type: ignore[arg-type]
         page.keyboard.press("Enter")
         says(page, "cash-taken", "Tunai dicatat", "Rp1.000")
         page.keyboard.press("F12")
         says(page, "shift-agrees", "Giliran ditutup, cocok dengan pembukuan", "Rp3.500")
         picture(page, "shift")
     check_laws(rig)
+
+
+SMALL = """[...document.querySelectorAll("button")].map(one => [one.textContent, one.getBoundingClientRect()])
+    .filter(([, box]) => box.width && Math.min(box.width, box.height) < 44).map(([text]) => text)"""
+"""Buttons with a side under 44 pixels (WCAG 2.2, target size)."""
 
 
 def test_a_shop_enters_a_price_by_touch_and_the_languages_change_at_once(browser: Browser, rig: Rig) -> None:
@@ -202,6 +214,10 @@ def test_a_shop_enters_a_price_by_touch_and_the_languages_change_at_once(browser
         for key in ("2", "5", "000"):
             page.click(f"#keypad button:text-is('{key}')")
         picture(page, "price")
+        page.set_viewport_size({"width": 360, "height": 740})
+        assert page.evaluate(SMALL) == [], "a thumb finds every button on a phone"
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        page.set_viewport_size(SIZE)  # type: ignore[arg-type]
         page.click("#ok")
         says(page, "hold-card", "Tempelkan kartu", "Rp25.000")
         for language, text in (("jv", "Tempelna kertu"), ("en", "Hold your card here"), ("zh", "请刷卡")):
