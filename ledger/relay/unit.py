@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from card.batch import RELAYED_FROM
+from ledger.intake import store
 from ledger.intake.authorised import store as authorised
 from ledger.intake.authorised.store import CLOSED
 from ledger.intake.batch_unit import BatchUnit
@@ -37,7 +38,14 @@ class Intend:
 
 
 class RelayedUnit(BatchUnit):
-    """A load's record, and the end of its row, in one."""
+    """A load's record, and the end of its row, in one. A load has one: what was written first stands, though nobody heard of it."""
+
+    def _was_taken(self, tx: Transaction) -> bool:
+        frame = self.examined.frame
+        same = store.batch_at(tx.reading, frame.terminal, frame.first_sequence)
+        if same is not None:
+            self.examined = replace(self.examined, digest=same.digest)
+        return super()._was_taken(tx)
 
     def settle(self, posted: PostedRows, tx: Transaction) -> Taken:
         """Write the record as any batch, and close the load."""
