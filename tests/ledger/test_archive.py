@@ -268,6 +268,25 @@ def test_only_closed_dates_without_holds_that_wait_go_and_never_the_newest_block
     assert moved(sqlite_url, day, place, clock) == []
 
 
+def test_dates_beyond_the_newest_snapshot_or_the_pages_stay(
+    whole_url: str, clock: SetClock, tmp_path: Path
+) -> None:
+    with Ledger.open(whole_url, clock) as ledger:
+        ledger.post([transfer(OTHER_PURSE, OPERATOR, 7)])
+        ledger.snapshot()
+        day = ledger.open_window()
+        ledger.post([transfer(OTHER_PURSE, OPERATOR, 8)])
+        close(ledger, clock)
+        ledger.post([transfer(OTHER_PURSE, OPERATOR, 9)])
+        with pytest.raises(ArchiveRefused, match="no snapshot is behind"):
+            moved(whole_url, day, tmp_path / "archive", clock)
+        ledger.snapshot()
+        with pytest.raises(ArchiveRefused, match="pages do not reach"):
+            moved(whole_url, day, tmp_path / "archive", clock)
+        index(ledger.database)
+        assert len(moved(whole_url, day, tmp_path / "archive", clock)) == 1
+
+
 def test_a_place_that_cannot_be_written_leaves_everything_in_the_database(
     filled: tuple[str, Day], clock: SetClock, tmp_path: Path
 ) -> None:

@@ -94,6 +94,45 @@ def test_closing_keeps_a_snapshot_and_the_next_start_replays_nothing(url: str, c
     assert [row.position for row in stored(url)] == [11, 0][: len(stored(url))]
 
 
+@pytest.mark.parametrize("snapshot", [True, False])
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (
+            "UPDATE transfers SET occurred_at = occurred_at + 1 WHERE position = 12",
+            "holds rows that are not what",
+        ),
+        (
+            "UPDATE transfers SET received_at = received_at + 1 WHERE position = 12",
+            "holds rows that are not what",
+        ),
+        (
+            "UPDATE blocks SET received_at = received_at + 1 WHERE first_position = 12",
+            "holds rows that are not",
+        ),
+        (
+            "UPDATE blocks SET previous = documents WHERE first_position = 12",
+            "does not stand behind the block",
+        ),
+    ],
+)
+def test_each_block_of_the_tail_is_checked_at_a_start_and_not_the_last_one_alone(
+    url: str, clock: SetClock, damage: str, said: str, snapshot: bool
+) -> None:
+    with Ledger.open(url, clock) as ledger:
+        fill(ledger)
+        if snapshot:
+            ledger.snapshot()
+        for amount in (5, 6, 7):
+            ledger.post([transfer(amount=amount)])
+        ledger.writer.close()  # no snapshot at the end: as after a crash
+        ledger.writer._backlog.refusing.__cause__ = KeyError("crash")  # type: ignore[union-attr]
+    change(url, damage)
+    for _ in range(2):
+        with pytest.raises(DatabaseDamaged, match=rf"positions 12 to 12.*{said}.*good up to position 11"):
+            Ledger.open(url, clock)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
