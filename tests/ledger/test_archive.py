@@ -202,6 +202,23 @@ def test_a_folder_that_a_crash_left_is_used_where_it_is_right_and_refused_where_
     assert out(url, tmp_path / "after") == before
 
 
+def test_a_folder_of_as_many_rows_that_are_not_the_chains_is_refused(
+    whole_url: str, clock: SetClock, tmp_path: Path
+) -> None:
+    new_ledger(tmp_path / "other.db")
+    other, place = f"sqlite:///{tmp_path / 'other.db'}", tmp_path / "archive"
+    for url, amount in ((whole_url, 7), (other, 8)):
+        with Ledger.open(url, clock) as ledger:
+            day = ledger.open_window()
+            ledger.post([transfer(amount=amount)])
+            ledger.close_window(day)
+            ledger.post([transfer()])
+    place.mkdir()
+    export(Database(other), (), place / f"journal-{date_of(day)}", Wanted(days=(day,)))
+    with pytest.raises(ArchiveDamaged, match="does not hold block 1 as the chain has it"):
+        moved(whole_url, day, place, clock)
+
+
 def test_a_ledger_starts_and_posts_without_its_archive_and_says_where_it_was(
     filled: tuple[str, Day], clock: SetClock, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +21,7 @@ from ledger.store import Database
 from ledger.transfer import Flag, Freshness, Result
 from ledger.verify import verify
 from tests.ledger.entries import OPERATOR, OTHER_PURSE, PURSE, SetClock, transfer
-from tests.ledger.units import Plain
+from tests.ledger.units import Gate, Plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -294,3 +295,25 @@ def test_a_start_looks_through_a_small_file_and_verify_through_any(
     monkeypatch.setattr(store, "OPENED_BYTES_MAX", 0)
     assert not looked_through(opened)
     assert looked_through(verify)
+
+
+def test_a_snapshot_that_is_asked_for_among_other_units_is_of_the_end_of_a_block(
+    url: str, clock: SetClock
+) -> None:
+    with Ledger.open(url, clock) as ledger, ThreadPoolExecutor(1) as pool:
+        gate = Gate(ledger)
+        before = ledger.writer.submit(Ledger.unit([transfer(amount=1)]))
+        taken = pool.submit(ledger.snapshot)
+        until = time.monotonic() + 60
+        while ledger.writer._backlog.coming() < 2 and time.monotonic() < until:
+            time.sleep(0.001)
+        after = ledger.writer.submit(Ledger.unit([transfer(amount=2)]))
+        gate.let_go()
+        assert (before.result(60)[0].position, taken.result(60), after.result(60)[0].position) == (1, 1, 2)
+        with ledger.database.transaction() as connection:
+            (row,) = snapshots.stored(connection)
+        assert (row.position, row.block) == (1, 1)
+        assert ledger.rebuild_check() == 2
+    database = Database(url)
+    assert verify(database).snapshot == 2
+    database.close()
