@@ -156,3 +156,19 @@ def test_limits_for_torn_loads_are_rounded_up_to_what_rules_can_hold(scene: Scen
     registered = scene.city.registry.card(int.from_bytes(scene.card().chip.uid, "big"))
     assert registered is not None
     assert limits_of(registered, Sen(1)).ceiling == 2_001_000
+
+
+def test_one_hold_pays_for_one_load_of_a_batch_and_the_other_is_one_that_nobody_authorised(
+    scene: Scene,
+) -> None:
+    card, kiosk = scene.card(), scene.desk(3101, TerminalRole.KIOSK, AGENT)
+    hold = admit(kiosk, card, 100_000, 1)
+    for _ in range(2):
+        kiosk.tap(card, TapKind.LOAD, 100_000, hold=hold)
+    assert [one["result"] for one in kiosk.send().results] == ["posted", "posted"]
+    balance = scene.city.ledger.balance(purse(card.identity.card_number))
+    assert (balance.credits_posted, balance.credits_pending) == (sen_of(Rupiah(200_000)), 0)
+    assert not scene.city.ledger.is_pending(hold)
+    with scene.city.ledger.database.transaction() as connection:
+        found = [row.kind for row in quarantine.read_exceptions(connection)]
+    assert found == [ExceptionKind.LOAD_UNAUTHORISED]
