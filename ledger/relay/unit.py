@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from card.batch import RELAYED_FROM
+from card.batch import RELAYED_FROM, RecordStatus, decode_record
 from ledger.intake import store
 from ledger.intake.authorised import store as authorised
 from ledger.intake.authorised.store import CLOSED
@@ -38,14 +38,21 @@ class Intend:
 
 
 class RelayedUnit(BatchUnit):
-    """A load's record, and the end of its row, in one. A load has one: what was written first stands, though nobody heard of it."""
+    """A load's record, and the end of its row, in one.
+
+    A load has one. What was written first stands, though nobody heard of it: but for a card's own evidence, of which nothing is dropped.
+    """
 
     def _was_taken(self, tx: Transaction) -> bool:
         frame = self.examined.frame
         same = store.batch_at(tx.reading, frame.terminal, frame.first_sequence)
-        if same is not None:
+        if same is not None and not self._is_evidence():
             self.examined = replace(self.examined, digest=same.digest)
         return super()._was_taken(tx)
+
+    def _is_evidence(self) -> bool:
+        (raw,), sequence = self.examined.frame.raws, self.examined.frame.first_sequence
+        return decode_record(raw, sequence).status is RecordStatus.CONFIRMED
 
     def settle(self, posted: PostedRows, tx: Transaction) -> Taken:
         """Write the record as any batch, and close the load."""
