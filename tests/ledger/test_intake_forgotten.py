@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from card.layout import TapKind
@@ -14,6 +15,7 @@ from keys.clock import UnixMs, service_day
 from ledger.chart import purse
 from ledger.enrolment.store import moved_in
 from ledger.errors import NotWritten, UnitFailed
+from ledger.intake.columnar.counters import Counters
 from tests.ledger.units import Gate, Plain
 
 if TYPE_CHECKING:
@@ -81,3 +83,13 @@ def test_law_03_a_tap_that_was_decided_by_itself_is_known_where_taps_are_posted_
     assert [told["result"] for told in one.send().results] == ["posted"]
     assert [told.get("reason") for told in two.send().results] == ["conflict"]
     assert scene.city.ledger.balance(purse(card.identity.card_number)).debits_posted == 2 * 350_000
+
+
+def test_law_03_a_counter_taken_while_its_cards_are_being_looked_up_is_never_called_free() -> None:
+    counters, cards = Counters(), np.array([0, 1], np.int64)
+    assert counters.unread(cards).tolist() == [0, 1]
+    counters.mark(0, 7)  # a look-up that began before shows 5 yet
+    counters.read(cards, np.array([5, 5], np.int64))
+    wanted = np.ones(2, np.bool_)
+    for tmc, fresh in ((5, [False, False]), (7, [False, True]), (8, [True, True]), (8, [False, False])):
+        assert counters.take(cards, np.array([tmc, tmc], np.int64), wanted).tolist() == fresh
