@@ -11,6 +11,7 @@ import numpy as np
 
 import ledger.store
 from ledger import committing, journal, opening
+from ledger.answer import Answer
 from ledger.engine import Engine
 from ledger.intake import batch_unit, deciding, senders
 from ledger.intake.assess import Assessor
@@ -40,6 +41,7 @@ def _early() -> Iterator[None]:
         for waiting, answer in zip(group.taken, group.answers, strict=True):
             if not isinstance(answer, BaseException):
                 waiting.answer.give(answer)
+                waiting.answer = Answer()  # nobody waits any more for what is said later
         time.sleep(0.05)
         with suppress(Exception):
             was(self, group)
