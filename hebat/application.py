@@ -64,8 +64,9 @@ def application(city: City) -> Front:
     if city.banking is not None:
         served.include_router(banks_api.router(city.banking.notices))
     served.include_router(cardholder_web.router(city.cardholders))
-    served.include_router(console_web.router(Console(city.staff_desk, scanner_at(read_settings().scanner))))
-    return ledger_api.mount(served, rooms, state, tls=outside().secure)
+    reached, console = outside(), Console(city.staff_desk, scanner_at(read_settings().scanner))
+    served.include_router(console_web.router(console, reached.proxies))
+    return ledger_api.mount(served, rooms, state, tls=reached.secure)
 
 
 def terminals_door(city: City) -> Front:

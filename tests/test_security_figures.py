@@ -82,7 +82,7 @@ GUESSING: Final = {
     "a staff account": (
         f"{lockout.FREE['account']} | {lockout.WAIT_MS // 1000} s, doubled each time up to {lockout.WAIT_MS_MAX // MINUTE} minutes, forgotten after a day"
     ),
-    "an address at the console, whatever names": f"{lockout.FREE['address']} | the same",
+    "an address at the console (in IPv6 its network of 64 bits), whatever names": f"{lockout.FREE['address']} | the same",
     "a card's PIN (six digits)": (
         f"{pins.FREE_TRIES}, whoever tries | {pins.REST_MS // MINUTE} minutes up to a day; after {pins.TRIES_MAX} in all the card's PIN rests until a new one is printed"
     ),

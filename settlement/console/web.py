@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
+from ledger.cardholder.room import Outside
 from settlement.console.calls import HEADERS, Ask, Upload
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ SESSION: Final = "__Host-ksh-session"
 VISITOR: Final = "__Host-ksh-visitor"
 FIELDS_MAX: Final = 2000
 FILES_MAX: Final = 20
+ADDRESS_CHARACTERS_MAX: Final = 80
 LOOPBACK: Final = frozenset({"127.0.0.1", "::1"})
 _STATIC: Final = {
     "console.css": "text/css; charset=utf-8",
@@ -34,14 +36,20 @@ class _TooLarge(Exception):
     """A body over its bound."""
 
 
-def router(console: Console) -> APIRouter:
-    """Every page of the console, each behind the gate, and the three files that pages load."""
+def router(console: Console, proxies: frozenset[str] = frozenset()) -> APIRouter:
+    """Every page of the console, each behind the gate, and the three files that pages load.
+
+    Where a call comes from is what a proxy on this machine, or one of these, says.
+    """
+    outside = Outside(proxies=proxies | LOOPBACK)
     routes = APIRouter(include_in_schema=False)
     for name, media_type in _STATIC.items():
         content = files("settlement.console").joinpath("static", name).read_bytes()
         routes.add_api_route(f"/console/static/{name}", _static(content, media_type), methods=["GET"])
     for page in console.pages:  # the last ones take every address that is left
-        routes.add_api_route(page.path, _endpoint(console, page), methods=[page.method], name=page.path)
+        routes.add_api_route(
+            page.path, _endpoint(console, page, outside), methods=[page.method], name=page.path
+        )
     return routes
 
 
@@ -53,11 +61,11 @@ def _static(content: bytes, media_type: str) -> Callable[[], Response]:
     return get_static
 
 
-def _endpoint(console: Console, page: Page) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(console: Console, page: Page, outside: Outside) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         most = await run_in_threadpool(console.gate.bytes_max, page, request.cookies.get(SESSION, ""))
         try:
-            ask = await _asked(request, most)
+            ask = await _asked(request, most, outside)
         except _TooLarge:
             hint = (
                 ""
@@ -70,7 +78,7 @@ def _endpoint(console: Console, page: Page) -> Callable[[Request], Awaitable[Res
     return answer
 
 
-async def _asked(request: Request, bytes_max: int) -> Ask:
+async def _asked(request: Request, bytes_max: int, outside: Outside) -> Ask:
     form: list[tuple[str, str]] = []
     uploads: list[Upload] = []
     if request.method == "POST":
@@ -84,7 +92,7 @@ async def _asked(request: Request, bytes_max: int) -> Ask:
                 elif value.filename:
                     uploads.append(Upload(value.filename, await value.read()))
     return Ask(
-        request.method, request.url.path, _address_of(request),
+        request.method, request.url.path, _address_of(request, outside),
         dict(request.path_params), request.query_params.multi_items(), form, uploads,
         request.cookies.get(SESSION, ""), request.cookies.get(VISITOR, ""), _origin_fits(request),
     )  # fmt: skip
@@ -117,11 +125,10 @@ def _origin_fits(request: Request) -> bool:
     return origin is None or origin.partition("://")[2] == request.headers.get("host", "")
 
 
-def _address_of(request: Request) -> str:
-    """Who calls; behind a proxy on this machine, whom the proxy names last."""
+def _address_of(request: Request, outside: Outside) -> str:
+    """Who calls; behind proxies of ours, the last whom they name that is none of them."""
     peer = request.client.host if request.client else "unknown"
-    forwarded = request.headers.get("x-forwarded-for", "")
-    return forwarded.rpartition(",")[2].strip()[:80] if forwarded and peer in LOOPBACK else peer
+    return outside.caller(peer, request.headers.get("x-forwarded-for", ""))[:ADDRESS_CHARACTERS_MAX]
 
 
 def _response(answer: Answer) -> Response:

@@ -42,7 +42,7 @@ class StaffOffice(OwnAccount):
         if not _NAME.match(name) or name == "night":  # the night's own name, where no person acts
             raise StaffRefused(f"{name!r} is no name for an account: 3 to 40 of a-z, 0-9, . and -")
         hashed = passwords.digest(passwords.checked(name, password))
-        with self._database.writing() as connection:
+        with self._alone() as connection:
             everybody = store.people(connection)
             if name in {person.name for person in everybody}:
                 raise StaffRefused(f"there is an account {name} already: take another name")
@@ -62,7 +62,7 @@ class StaffOffice(OwnAccount):
         """
         self.add(name, roles, password, by)
         secret, fresh = codes.new_secret(), codes.new_recovery_codes()
-        with self._database.writing() as connection:
+        with self._alone() as connection:
             sealed = self._seal.seal(name, secret)
             store.change_person(connection, name, authenticator=sealed, enrolled=1, must_change=0)
             store.replace_recovery_codes(
@@ -96,7 +96,7 @@ class StaffOffice(OwnAccount):
         self._change(name, by, "roles changed", roles=written(roles))
 
     def _change(self, name: str, by: Said, action: str, detail: str = "", **values: object) -> None:
-        with self._database.writing() as connection:
+        with self._alone() as connection:
             if store.person_of(connection, name) is None:
                 raise StaffRefused(f"there is no account {name}: `hebat staff list` shows them")
             store.change_person(connection, name, **values)

@@ -11,6 +11,7 @@ from settlement.staff.log import Said
 from settlement.staff.sessions import Stage
 
 if TYPE_CHECKING:
+    from ledger.store import Connection
     from settlement.staff.sessions import Session
     from settlement.staff.store import SessionRow
 
@@ -30,7 +31,8 @@ class OwnAccount(StaffDoor):
     def end_own_sessions(self, session: Session, digests: frozenset[bytes], address: str) -> int:
         """End some of one's own sessions, never this one, nor anybody else's; how many. Raises SignInRefused where the sign-in is old."""
         self._want_fresh(session)
-        with self._database.writing() as connection:
+        with self._alone() as connection:
+            self._still(connection, session)
             mine = {row.digest for row in store.sessions_of(connection, session.name)} - {session.digest}
             for digest in mine & digests:
                 store.end_session(connection, digest)
@@ -61,21 +63,21 @@ class OwnAccount(StaffDoor):
         All other sessions of this person end (ASVS V7.4.3). Raises SignInRefused for a wrong code, an old sign-in, or another's form.
         """
         self._want_fresh(session)
-        self._not_locked(session.name, address)
-        secret = self._opened(session, sealed)
-        step = codes.step_of(secret, code, self._clock.now(), 0)
-        if step is None:
-            raise self._failed(session.name, address, "first code")
-        fresh = codes.new_recovery_codes()
-        with self._database.writing() as connection:
+        secret, fresh = self._opened(session, sealed), codes.new_recovery_codes()
+
+        def look(connection: Connection) -> str | None:
+            self._still(connection, session)
+            step = codes.step_of(secret, code, self._clock.now(), 0)
+            if step is None:
+                return None
             held = self._seal.seal(session.name, secret)
             store.change_person(connection, session.name, authenticator=held, last_step=step)
             digests = [codes.recovery_digest(session.name, one) for one in fresh]
             store.replace_recovery_codes(connection, session.name, digests)
-            store.end_sessions_of(connection, session.name)
-            at = self._clock.now()
-            store.append(connection, at, Said(session.name, address, "authenticator replaced"))
-            return sessions.begin(connection, session.name, Stage.IN, at, session.digest), fresh
+            said = Said(session.name, address, "authenticator replaced")
+            return self._begun_alone(connection, session, Stage.IN, said)
+
+        return self._tried(session.name, address, "first code", look), fresh
 
     def _want_fresh(self, session: Session) -> None:
         if session.stage is not Stage.IN or not self.is_fresh(session):

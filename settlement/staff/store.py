@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from settlement.staff.lockout import Subject
 
 _LOG_LOCK: Final = int.from_bytes(b"KSHSTAFF")
-"""The number of PostgreSQL's advisory lock under which entries of the log are numbered: a server that may only add to a table cannot lock it."""
+"""The number of PostgreSQL's advisory lock under which entries of the log are numbered, and accounts, sessions and tries are changed: a server that may only add to a table cannot lock it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +77,6 @@ def change_person(connection: Connection, name: str, **values: Any) -> None:
     connection.execute(
         sa.update(staff).where(staff.c.partition == WHOLE, staff.c.name == name).values(**values)
     )
-
-
-def renew_password(connection: Connection, name: str, known: str, hashed: str) -> None:
-    """Keep the same password under another digest, unless it was changed since its digest was read."""
-    mine = (staff.c.partition == WHOLE, staff.c.name == name, staff.c.password == known)
-    connection.execute(sa.update(staff).where(*mine).values(password=hashed))
 
 
 def replace_recovery_codes(connection: Connection, name: str, digests: Iterable[bytes]) -> None:
@@ -186,10 +180,15 @@ def forget_failures(connection: Connection, subject: Subject, value: str) -> Non
     )
 
 
-def append(connection: Connection, at: UnixMs, said: Said) -> Entry:
-    """Add an entry to the log, in the transaction that does what it tells."""
+def be_alone(connection: Connection) -> None:
+    """Wait until nobody else changes anything of the staff's, and have others wait until this transaction ends."""
     if connection.dialect.name == "postgresql":  # SQLite's writing transaction is alone already
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOG_LOCK)))
+
+
+def append(connection: Connection, at: UnixMs, said: Said) -> Entry:
+    """Add an entry to the log, in the transaction that does what it tells."""
+    be_alone(connection)
     newest = sa.select(audit).where(audit.c.partition == WHOLE).order_by(audit.c.number.desc()).limit(1)
     row = connection.execute(newest).first()
     entry = next_entry(_entry(row) if row else None, at, said)

@@ -10,16 +10,21 @@ from typing import TYPE_CHECKING
 import pyotp
 import pytest
 import sqlalchemy as sa
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 from settlement.console.calls import FORM_BYTES_MAX, Door
+from settlement.console.web import router
 from settlement.staff import store
 from settlement.staff.roles import Right
 from settlement.staff.sessions import digest_of
 from settlement.staff.tables import sessions
 from tests.settlement.at_desk import (
     PASSWORD,
+    SITE,
     Opened,
     browser,
+    cheaply,
     enrolled,
     member,
     opened,
@@ -30,8 +35,6 @@ from tests.settlement.at_desk import (
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from fastapi.testclient import TestClient
 
     from tests.settlement.town import Stage
 
@@ -284,3 +287,25 @@ def test_another_authenticator_is_proved_by_its_first_code_at_the_console(at: Op
     assert done.status_code == 200
     assert done.text.count("<li>") == 10
     assert client.get("/night").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        ("127.0.0.1", "203.0.113.9", "203.0.113.9"),
+        ("127.0.0.1", "198.51.100.1, 203.0.113.9, 10.0.0.5", "203.0.113.9"),
+        ("203.0.113.9", "198.51.100.1", "203.0.113.9"),
+    ],
+)
+def test_a_call_comes_from_where_our_own_proxies_say_and_nobody_else_is_believed(
+    at: Opened, peer: str, forwarded: str, address: str
+) -> None:
+    app = FastAPI()
+    app.include_router(router(at.console, frozenset({"10.0.0.5"})))
+    client = TestClient(app, base_url=SITE, follow_redirects=False, client=(peer, 4711))
+    token = token_of(client.get("/staff/sign-in").text)
+    form = {"name": "nobody", "password": "not the one", "form_token": token}
+    with cheaply():
+        client.post("/staff/sign-in", data=form, headers={"X-Forwarded-For": forwarded})
+    with at.desk.database.transaction() as connection:
+        assert list(store.entries(connection))[-1].said.address == address

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import string
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
 
 import pytest
 from argon2 import PasswordHasher, extract_parameters
@@ -14,9 +13,6 @@ from settlement.errors import PasswordWeak, SignInRefused
 from settlement.staff import passwords, store
 from settlement.staff.sessions import Stage
 from tests.settlement.test_staff import FIRST, NEW, Desk, cheap, desk, postgres, postgres_url
-
-if TYPE_CHECKING:
-    from ledger.store import Connection
 
 __all__ = ["cheap", "desk", "postgres", "postgres_url"]
 HERE = "10.0.0.1"
@@ -122,14 +118,16 @@ def test_a_password_that_was_changed_meanwhile_is_not_put_back(
 ) -> None:
     hashed = passwords.digest(NEW)
     monkeypatch.setattr(passwords, "HASHER", PasswordHasher(time_cost=2, memory_cost=64, parallelism=1))
-    renew = store.renew_password
+    renewed = passwords.renewed
 
-    def late(connection: Connection, name: str, known: str, fresh: str) -> None:
-        store.change_person(connection, name, password=hashed)
-        renew(connection, name, known, fresh)
+    def late(known: str, password: str) -> str:
+        with desk.database.writing() as connection:
+            store.change_person(connection, "maker", password=hashed)
+        return renewed(known, password)
 
-    monkeypatch.setattr(store, "renew_password", late)
-    desk.office.sign_in("maker", FIRST, HERE)
+    monkeypatch.setattr(passwords, "renewed", late)
+    with pytest.raises(SignInRefused):
+        desk.office.sign_in("maker", FIRST, HERE)
     assert stored(desk) == hashed
 
 
