@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 from card import client, evidence, inspecting, purse
-from card.apdu import Status
-from card.errors import CardForeign, CardRefused, EvidenceError, StatusError
+from card.apdu import Ins, Status
+from card.errors import Acted, CardForeign, CardRefused, EvidenceError, SessionBroken, StatusError
 from card.layout import AID, File, Journey, JourneyState, LogRecord, TapKind
 from card.purse import Change, OpenCard
 from card.virtual import VirtualCard
@@ -166,6 +167,41 @@ def test_a_chip_is_personalised_once(card: VirtualCard, vault: FileVault) -> Non
 
     with pytest.raises(StatusError):
         personalise(card, vault, IDENTITY)
+
+
+@dataclass
+class Between:
+    """Somebody between reader and card who shows another counter than the card's where it is read without a key."""
+
+    card: VirtualCard
+    off: int
+
+    @property
+    def uid(self) -> bytes:
+        return self.card.uid
+
+    def transmit(self, apdu: bytes) -> bytes:
+        answer = self.card.transmit(apdu)
+        if apdu[1] == Ins.READ_DATA and apdu[5] == File.TMAC and len(answer) > 4:
+            shown = int.from_bytes(answer[:4], "little") + self.off
+            answer = shown.to_bytes(4, "little") + answer[4:]
+        return answer
+
+
+@pytest.mark.parametrize("off", [1, 5])
+def test_a_commit_under_another_counter_than_was_shown_is_no_evidence_of_that_one(
+    card: VirtualCard, vault: FileVault, off: int
+) -> None:
+    load(card, vault, 50_000)
+    open_ = purse.open_card(Between(card, off), vault, Role.DEBIT)
+    staged = open_.stage(change(TapKind.SALE, 3_500))
+    assert staged.tmc == purse.seen_now(card).tmc + 1 + off
+    open_ = purse.open_card(Between(card, off), vault, Role.DEBIT)
+    open_.stage(change(TapKind.SALE, 3_500))
+    with pytest.raises(SessionBroken, match="counted another transaction") as broken:
+        open_.commit()
+    assert broken.value.acted is Acted.UNKNOWN
+    assert value(card) == 46_500  # it did happen: the card itself tells, when it comes again
 
 
 def test_a_record_that_is_not_what_happened_is_no_evidence(card: VirtualCard, vault: FileVault) -> None:
