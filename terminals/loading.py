@@ -18,6 +18,7 @@ from card.batch import (
     LOCK_CONTENT_TYPE,
     ORDERED_CONTENT_TYPE,
     REFUND_CONTENT_TYPE,
+    RELAYED_FROM,
     STEP_CONTENT_TYPE,
     WAITING_CONTENT_TYPE,
 )
@@ -44,8 +45,9 @@ _OK: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What the ledger wants next: commands for the card, or nothing more; and how the load ended, once it did."""
+    """What the ledger wants next: commands for the card, or nothing more; and how the load ended, once it did. `record` is the number of its record."""
 
+    record: int
     session: bytes
     number: int
     apdus: tuple[bytes, ...]
@@ -63,13 +65,13 @@ def load(
     Raises Offline (no load without the ledger), LoadDenied with the ledger's reason, UploadRefused.
     """
     asked = cbor2.dumps([card.uid, amount, request, at], canonical=True)
-    return _carried(link, card, _begun(link, "/v1/loads", asked, LOAD_CONTENT_TYPE), show)
+    return _carried(link, card, _begun(link, "/v1/loads", asked, LOAD_CONTENT_TYPE, request), show)
 
 
 def load_ordered(link: Link, card: Transport, request: int, at: UnixMs, show: Show | None = None) -> Outcome:
     """Write what the card's holder ordered from the wallet, as `load` does and raises; LoadDenied where nothing waits."""
     asked = cbor2.dumps([card.uid, 0, request, at], canonical=True)
-    done = _carried(link, card, _begun(link, "/v1/loads/ordered", asked, ORDERED_CONTENT_TYPE), show)
+    done = _carried(link, card, _begun(link, "/v1/loads/ordered", asked, ORDERED_CONTENT_TYPE, request), show)
     return replace(done, rules=("wallet",)) if done.colour is Colour.GREEN else done
 
 
@@ -77,7 +79,7 @@ def lock(link: Link, card: Transport, request: int, at: UnixMs) -> Outcome:
     """Have the ledger lock a blocked card: red, whatever became of it; raises as `load` does, LoadDenied where the card is not blocked in the books."""
     asked = cbor2.dumps([card.uid, 0, request, at], canonical=True)
     begun = _begun(
-        link, "/v1/locks", asked, LOCK_CONTENT_TYPE, attempts=1
+        link, "/v1/locks", asked, LOCK_CONTENT_TYPE, request, attempts=1
     )  # nobody waits to be told of a block
     return _carried(link, card, begun, None)
 
@@ -102,7 +104,7 @@ def refund(link: Link, card: Transport, sale: Sale, request: int, at: UnixMs, re
     """Give a sale back onto the card that paid it, as `load` does and raises."""
     about = [sale.terminal, sale.sequence, reason]
     asked = cbor2.dumps([card.uid, sale.amount, request, at, *about], canonical=True)
-    done = _carried(link, card, _begun(link, "/v1/refunds", asked, REFUND_CONTENT_TYPE), None)
+    done = _carried(link, card, _begun(link, "/v1/refunds", asked, REFUND_CONTENT_TYPE, request), None)
     return replace(done, rules=("refund",)) if done.colour is Colour.GREEN else done
 
 
@@ -122,9 +124,9 @@ def _carried(link: Link, card: Transport, step: Step, show: Show | None) -> Outc
     return outcome or Outcome(Colour.AMBER, "tap-again", "the ledger did not say how the load ended")
 
 
-def _begun(link: Link, path: str, payload: bytes, content_type: str, attempts: int = 0) -> Step:
+def _begun(link: Link, path: str, payload: bytes, content_type: str, request: int, attempts: int = 0) -> Step:
     try:
-        return _step(link, link.post_signed(path, payload, content_type, attempts))
+        return _step(link, link.post_signed(path, payload, content_type, attempts), RELAYED_FROM + request)
     except UploadRefused as refusal:
         if refusal.status == _UNPROCESSABLE:
             raise LoadDenied(refusal.detail) from None
@@ -133,15 +135,15 @@ def _begun(link: Link, path: str, payload: bytes, content_type: str, attempts: i
 
 def _next(link: Link, step: Step, answers: list[bytes]) -> Step:
     payload = cbor2.dumps([step.session, step.number, answers], canonical=True)
-    return _step(link, link.post_signed("/v1/loads/step", payload, STEP_CONTENT_TYPE))
+    return _step(link, link.post_signed("/v1/loads/step", payload, STEP_CONTENT_TYPE), step.record)
 
 
-def _step(link: Link, answer: Any) -> Step:
+def _step(link: Link, answer: Any, record: int) -> Step:
     try:
         apdus = tuple(bytes.fromhex(apdu) for apdu in answer["apdus"][:COMMANDS_MAX])
         told = answer["outcome"]
-        outcome = None if told is None else _outcome(link, told)
-        return Step(bytes.fromhex(answer["session"]), _whole(answer["step"]), apdus, outcome)
+        outcome = None if told is None else _outcome(link, told, record)
+        return Step(record, bytes.fromhex(answer["session"]), _whole(answer["step"]), apdus, outcome)
     except (KeyError, TypeError, ValueError, binascii.Error):
         raise UploadRefused(_OK, "the answer is no step of a load: is this a ledger's address?") from None
 
@@ -152,12 +154,12 @@ def _whole(value: Any) -> int:
     return value
 
 
-def _outcome(link: Link, told: Any) -> Outcome:
-    """How the load ended; green only against the ledger's receipt. Raises ReceiptWrong."""
+def _outcome(link: Link, told: Any, record: int) -> Outcome:
+    """How the load ended; green only against the ledger's receipt for this very load. Raises ReceiptWrong."""
     colour = Colour(told["colour"])
     if colour is not Colour.GREEN:
         return Outcome(colour, str(told["reason"]), str(told["detail"]), sequence=_whole(told["sequence"]))
-    link.receipted(base64.b64decode(told["receipt"], validate=True))
+    link.receipted(base64.b64decode(told["receipt"], validate=True), record)
     amount, balance = Rupiah(_whole(told["amount"])), Rupiah(_whole(told["balance"]))
     return Outcome(
         colour,

@@ -130,14 +130,14 @@ class Link:
         """
         return self._post(path, self._seal(payload, content_type), attempts)
 
-    def receipted(self, receipt: bytes) -> list[Any]:
-        """The fields of a receipt that the ledger signed for this terminal; raises ReceiptWrong."""
+    def receipted(self, receipt: bytes, record: int) -> list[Any]:
+        """The fields of the receipt that the ledger signed for one record in this terminal's name; raises ReceiptWrong."""
         try:
             fields = cbor.decoded(envelope.parse(receipt).verify(self._ledger_key))
             terminal, first, last = fields[:3]
         except (EnvelopeError, CborMalformed, TypeError, ValueError) as error:
             raise ReceiptWrong(f"the ledger's receipt does not verify ({error}): try again") from None
-        if terminal != self._terminal or first != last:
+        if (terminal, first, last) != (self._terminal, record, record):
             raise ReceiptWrong("the ledger's receipt speaks of another load: try again")
         return list(fields)
 

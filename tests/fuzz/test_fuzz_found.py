@@ -275,7 +275,7 @@ def test_a_load_that_ends_with_a_sum_that_is_none_is_no_answer(field: str, value
     done = json.loads(of_terminals._steps()[1])
     done["outcome"][field] = value
     with pytest.raises(UploadRefused, match="no step of a load"):
-        loading._step(of_terminals._link(b"{}"), done)
+        loading._step(of_terminals._link(b"{}"), done, 1)
 
 
 def test_a_kept_card_number_without_end_is_none(tmp_path: Path) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from keys.clock import UnixMs
 from settlement.banks.desk import QUIET_MS
@@ -14,8 +18,6 @@ from tests.settlement.banked import OPENED, Banked, payout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
 
     from settlement.snap.calls import Call, Reply
 
@@ -66,3 +68,35 @@ def test_that_a_call_has_failed_gives_nothing_back_of_one_sent_since(banked: Ban
     known = Move("P1", (State.SENT, State.UNKNOWN), State.FAILED, call=second.external_id)
     assert banked.ledger.writer.submit(known).result().state is State.FAILED
     assert banked.wallet() == (OPENED, 0)
+
+
+@pytest.mark.parametrize(
+    ("service", "told"),
+    [
+        (Service.INTRABANK, {"partnerReferenceNo": "P2"}),
+        (Service.INTRABANK, {"amount": {"value": "1.00", "currency": "IDR"}}),
+        (Service.STATUS, {"originalPartnerReferenceNo": "P2"}),
+        (Service.STATUS, {"amount": {"value": "1.00", "currency": "IDR"}}),
+    ],
+)
+def test_an_answer_about_another_payment_or_sum_concludes_nothing(
+    banked: Banked, monkeypatch: pytest.MonkeyPatch, service: Service, told: dict[str, Any]
+) -> None:
+    send = banked.wire.send
+
+    def otherwise(call: Call) -> Reply:
+        reply = send(call)
+        if banked.bank.paths.get(call.path) is not service:
+            return reply
+        return replace(reply, body=json.dumps(json.loads(reply.body) | told).encode())
+
+    if service is Service.STATUS:
+        banked.bank.faults.script([Fault.LOST_AFTER])
+        banked.desk.pay(payout("P1"))
+    with monkeypatch.context() as patched:
+        patched.setattr(banked.wire, "send", otherwise)
+        record = banked.desk.pay(payout("P1"))
+    assert record.state is State.UNKNOWN
+    assert banked.wallet() == (OPENED, payout("P1").amount)  # held while nobody knows
+    assert banked.desk.advance("P1").state is State.DONE
+    assert banked.moved("P1") == 1

@@ -91,7 +91,7 @@ def begun(terminal: Terminal, card: Issued, messages: int, *, acts: bool) -> Non
     """A load that goes so far; the card gets the last commands only where it `acts`, and its answers are never heard."""
     request, link = terminal.outbox.next_request(), terminal._parts.link
     payload = cbor2.dumps([card.chip.uid, AMOUNT, request, SystemClock().now()], canonical=True)
-    step = loading._begun(link, "/v1/loads", payload, LOAD_CONTENT_TYPE)
+    step = loading._begun(link, "/v1/loads", payload, LOAD_CONTENT_TYPE, request)
     for _ in range(messages - 1):
         step = loading._next(link, step, carried(card.chip, step.apdus))
     if acts:

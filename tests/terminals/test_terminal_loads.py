@@ -12,7 +12,7 @@ import cbor2
 import pytest
 
 from card import far
-from card.batch import STEP_CONTENT_TYPE
+from card.batch import RELAYED_FROM, STEP_CONTENT_TYPE
 from keys import envelope
 from keys.money import Rupiah
 from terminals.errors import Offline, UploadRefused
@@ -21,7 +21,7 @@ from terminals.tap import Colour
 from tests.terminals.depot import Clock, Ledger, Server, card, terminal, value_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from keys.filevault import FileVault
@@ -42,11 +42,12 @@ def step(number: int, apdus: list[bytes], outcome: dict[str, Any] | None = None)
     return {"session": "00" * 16, "step": number, "apdus": [one.hex() for one in apdus], "outcome": outcome}
 
 
-def green(ledger: Ledger, terminal: int = 1001, sequence: int = 5) -> dict[str, Any]:
-    fields = [terminal, sequence, sequence, bytes(32), 1, 1, bytes(32)]
+def green(ledger: Ledger, terminal: int = 1001, request: int = 1, *, more: int = 0) -> dict[str, Any]:
+    record = RELAYED_FROM + request
+    fields = [terminal, record, record + more, bytes(32), 1, 1, bytes(32)]
     receipt = envelope.seal(cbor2.dumps(fields), kid=b"ledger", sign=ledger.key.sign, content_type="x")
     return {
-        "colour": "green", "reason": "paid", "detail": "", "amount": 20_000, "balance": 70_000, "sequence": sequence,
+        "colour": "green", "reason": "paid", "detail": "", "amount": 20_000, "balance": 70_000, "sequence": 5,
         "receipt": base64.b64encode(receipt).decode(),
     }  # fmt: skip
 
@@ -84,13 +85,20 @@ def test_the_cards_answers_go_back_signed_and_green_needs_the_ledgers_receipt(
     assert (session, number, [answer[-2:] for answer in answers]) == (bytes(16), 1, [b"\x91\x00"] * 2)
 
 
-@pytest.mark.parametrize("wrong", ["other key", "other terminal", "none"])
-def test_green_without_the_ledgers_receipt_is_amber(
+@pytest.mark.parametrize(
+    "wrong", ["other key", "other terminal", "an earlier load's", "of several records", "none"]
+)
+def test_green_without_the_ledgers_receipt_for_this_load_is_amber(
     kiosk: Terminal, shared_vault: FileVault, ledger: Ledger, wrong: str
 ) -> None:
-    outcome = green(Ledger() if wrong == "other key" else ledger, 7 if wrong == "other terminal" else 1001)
-    if wrong == "none":
-        outcome["receipt"] = ""
+    told: dict[str, Callable[[], dict[str, Any]]] = {
+        "other key": lambda: green(Ledger()),
+        "other terminal": lambda: green(ledger, 7),
+        "an earlier load's": lambda: green(ledger, request=0),
+        "of several records": lambda: green(ledger, more=1),
+        "none": lambda: green(ledger) | {"receipt": ""},
+    }
+    outcome = told[wrong]()
     ledger.steps = [step(1, far.selecting()), step(2, [], outcome)]
     shown = kiosk.load(card(shared_vault), AMOUNT)
     assert (shown.colour, shown.reason) == (Colour.AMBER, "tap-again")
