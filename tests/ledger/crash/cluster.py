@@ -124,9 +124,11 @@ class Cluster:
         return url
 
     def backends(self) -> list[int]:
-        """The processes that serve connections of ledgers now."""
+        """The processes that serve connections of ledgers now; those that vacuum one come and go."""
         with closing(self.connect("postgres")) as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT pid FROM pg_stat_activity WHERE datname LIKE 'ledger%'")
+            cursor.execute(
+                "SELECT pid FROM pg_stat_activity WHERE datname LIKE 'ledger%' AND backend_type = 'client backend' ORDER BY pid"
+            )
             return [pid for (pid,) in cursor.fetchall()]
 
     def kill(self) -> None:
