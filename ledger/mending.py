@@ -9,6 +9,8 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+import structlog
+
 from ledger.broken import Behind, Broken, gone, is_final, unknown
 from ledger.errors import LeaseLost, LedgerStopped, StorageError
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from ledger.group import Group
     from ledger.recovery import Found, Recovery
     from ledger.standing import Standing
+
+_log = structlog.get_logger("ledger")
 
 ANSWER_SECONDS_MAX: Final = 5
 """How long those who wait for an answer wait for a database that is away."""
@@ -114,9 +118,15 @@ class Mending:
         if self._backlog.refusing is not None:
             raise error
 
-    def _stop(self, broken: list[Broken], error: BaseException) -> None:
+    def give_up(self, error: BaseException) -> None:
+        """The preparing thread itself failed: what is being committed is answered by who commits it, everything else is refused."""
+        _log.critical("the writer failed", exc_info=error)
+        broken, self._broken = self._broken, []
+        self._stop(broken, error, "the writer itself failed")
+
+    def _stop(self, broken: list[Broken], error: BaseException, what: str = "a commit failed") -> None:
         """Refuse everything from now on, and these groups."""
-        why = f"a commit failed ({error}): restart the ledger to rebuild it from its journal"
+        why = f"{what} ({error}): restart the ledger to rebuild it from its journal"
         stopped = LeaseLost(str(error)) if isinstance(error, LeaseLost) else LedgerStopped(why)
         stopped.__cause__ = error
         self._backlog.stop(stopped)

@@ -77,6 +77,14 @@ class Writer:
         self._under_way.close()
 
     def _run(self) -> None:
+        try:
+            self._go_on()
+        except BaseException as error:  # noqa: BLE001  whatever it is, nobody may wait for an answer that never comes
+            self._mending.give_up(error)
+        if self._backlog.refusing is not None and self.stopped:
+            self._backlog.refuse(self._backlog.refusing)
+
+    def _go_on(self) -> None:
         while not self._backlog.is_over:
             self._collect()
             self._mend()
@@ -86,8 +94,6 @@ class Writer:
                 self._take_on(Group())
         self._under_way.wait()
         self._mend()
-        if self._backlog.refusing is not None and self.stopped:
-            self._backlog.refuse(self._backlog.refusing)
 
     def _collect(self) -> None:
         """Take what is waiting, and wait where nothing is, until somebody calls."""

@@ -21,6 +21,7 @@ from ledger.errors import (
     TransferInvalid,
     UnitFailed,
 )
+from ledger.gathering import Gathering
 from ledger.store import Database
 from ledger.tables import WHOLE, meta
 from ledger.transfer import Flag, Freshness, Result
@@ -334,3 +335,22 @@ def test_what_a_commit_held_goes_with_it_and_not_when_the_garbage_collector_come
     finally:
         gc.enable()
     assert left <= 2  # the last one, and the one that is prepared
+
+
+def test_a_writer_that_fails_outside_of_any_commit_leaves_nobody_waiting(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its thread would end, and whoever asks wait for ever."""
+    ledger.post([transfer()])
+
+    def fault(_gathering: Gathering, *_given: object) -> float:
+        raise RuntimeError("a fault of this software")
+
+    monkeypatch.setattr(Gathering, "wait", fault)
+    answer = ledger.writer.submit(Plain([transfer()]))
+    with pytest.raises(LedgerStopped, match="the writer itself failed"):
+        answer.result(60)
+    assert ledger.writer.stopped
+    with pytest.raises(LedgerStopped, match="restart the ledger"):
+        ledger.post([transfer()])
+    assert len(ledger.rows()) == 1
