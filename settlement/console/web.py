@@ -73,6 +73,8 @@ def _endpoint(console: Console, page: Page, outside: Outside) -> Callable[[Reque
                 else ": files are taken from those who may bring them, once they are signed in"
             )
             return Response(f"at most {most} bytes{hint}", 413, HEADERS, "text/plain")
+        if not _is_text(ask):
+            return Response("a zero byte is no text: send it without", 400, HEADERS, "text/plain")
         return _response(await run_in_threadpool(console.gate.answer, page, ask))
 
     return answer
@@ -96,6 +98,13 @@ async def _asked(request: Request, bytes_max: int, outside: Outside) -> Ask:
         dict(request.path_params), request.query_params.multi_items(), form, uploads,
         request.cookies.get(SESSION, ""), request.cookies.get(VISITOR, ""), _origin_fits(request),
     )  # fmt: skip
+
+
+def _is_text(ask: Ask) -> bool:
+    """Whether all words of a call are such as any database keeps: PostgreSQL has no zero byte in a text, and its driver fails at one."""
+    named = [*ask.query, *ask.form, *ask.parts.items()]
+    words = [ask.path, *(word for pair in named for word in pair), *(file.name for file in ask.uploads)]
+    return not any("\0" in word for word in words)
 
 
 def _bound(request: Request, bytes_max: int) -> None:
