@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import cbor2
 import httpx2
+import structlog
 
 from keys import envelope
 from keys.device import device_secret, secret_beside
@@ -28,6 +29,7 @@ AUTHORITY_FILE: Final = "authority.pem"
 LEDGER_KEY_FILE: Final = "ledger.key"
 _OK: Final = 200
 _KEY_BYTES: Final = 32
+_log = structlog.get_logger("terminals.enrolment")
 
 
 class Device:
@@ -100,7 +102,9 @@ class Renewal:
         self._known = device.certificate()
 
     def if_due(self) -> bool:
-        """True where the certificate was renewed; a ledger that refuses, or is not there, is asked again the next time.
+        """True where the certificate was renewed; a ledger that refuses, answers wrongly or is not there is asked again the next time.
+
+        So it is where this disk does not take the certificate: records go up meanwhile.
 
         Raises CertificateEnded once it is too late for that.
         """
@@ -109,7 +113,8 @@ class Renewal:
             return False
         try:
             self._known = self._device.renew(self._client, now)
-        except (Offline, EnrolmentDenied):
+        except (Offline, EnrolmentDenied, IdentityError, OSError) as error:
+            _log.warning("certificate not renewed", reason=str(error))
             return False
         return True
 

@@ -70,7 +70,7 @@ class NewestKeys:
             return False
         try:
             taken = fetch(self._link, self._vault, self._clock)
-        except (TerminalError, KeysError) as error:
+        except (TerminalError, KeysError, OSError) as error:
             _log.warning("keys not taken", reason=str(error))
             return False
         return bool(taken.came or taken.went)

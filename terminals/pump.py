@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from keys.clock import UnixMs
+from keys.errors import KeysError
 from terminals.batches import BATCH_RECORDS
 from terminals.errors import Offline, TerminalError
 
@@ -27,6 +28,8 @@ LOOK_MS: Final = 5 * 60_000
 BACK_OFF_MS: Final = 5_000
 BACK_OFF_MS_MAX: Final = 10 * 60_000
 TICK_SECONDS: Final = 0.5
+_TROUBLES: Final = (TerminalError, KeysError, sqlite3.Error, OSError)
+"""The line, the keys, the disk: whatever it is, the next try comes."""
 NEVER: Final = UnixMs(0)
 _log = structlog.get_logger("terminals.pump")
 
@@ -85,7 +88,7 @@ class Pump:
         while not self._stopping.wait(TICK_SECONDS):
             try:
                 self.step()
-            except sqlite3.Error as error:  # the disk again: it goes on once there is room
+            except _TROUBLES as error:  # the disk, most likely: it goes on once there is room
                 self._failed(error)
 
     def step(self) -> Uploaded | None:
@@ -103,7 +106,7 @@ class Pump:
     def _sent(self, *, ending: bool) -> Uploaded | None:
         try:
             sent = self._terminal.close_shift() if ending else self._terminal.upload()
-        except (TerminalError, sqlite3.Error) as error:
+        except _TROUBLES as error:
             self._failed(error)
             return None
         self.line = Line(up_at=self._now())

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import structlog
 
 from card.errors import CardError
+from keys.errors import KeysError
 from terminals.errors import NotSold, OutboxFull, TerminalError
 from terminals.roles.panel import Button, Entry, refused
 from terminals.screen.board import HOLD_MS, HOLD_RED_MS, Board, Boards, Row, Sound, Tone, hinted
@@ -143,10 +144,10 @@ class Station:
         except OutboxFull as error:
             _log.error("outbox full", reason=str(error))
             return refused("outbox-full")
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             _log.error("outbox not written", reason=str(error))
             return refused("disk-full")
-        except TerminalError as error:
+        except (TerminalError, KeysError) as error:
             _log.warning("not done", reason=str(error))
             return refused("not-now")
 

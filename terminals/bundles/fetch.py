@@ -84,7 +84,7 @@ def _newest(kept: KeptBundles, source: Source) -> dict[str, int]:
 def _try_kind(kept: KeptBundles, source: Source, kind: BundleKind, at: UnixMs, done: Refreshed) -> None:
     try:
         _catch_up(kept, source, kind, at, done)
-    except TerminalError as error:
+    except (TerminalError, OSError) as error:  # a full disk too
         _log.warning("bundle not taken", kind=kind.value, reason=str(error))
         done.refused.append(str(error))
 

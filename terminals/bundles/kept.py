@@ -7,6 +7,7 @@ One file a bundle, the signed bytes as they came; for a hotlist also its array. 
 from __future__ import annotations
 
 import contextlib
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -66,6 +67,8 @@ class KeptBundles:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._folder = folder
         self._trust = trust
+        # Taps and uploads are threads of one process: what is held and what is marked changes by one at a time.
+        self._alone = threading.RLock()
         self._in_force = self._read_marks()
         self._held: dict[BundleKind, list[Held]] = {kind: [] for kind in BundleKind}
         for path in sorted(folder.glob("*.bundle")):
@@ -83,15 +86,20 @@ class KeptBundles:
 
     def in_force(self, kind: BundleKind, at: UnixMs) -> Held | None:
         """What holds at a moment: the highest number whose date has come. What has once been in force stays so if the clock is set back."""
-        since = self._in_force.get(kind, 0)
-        found = None
+        found, since = None, self._in_force.get(kind, 0)
         for one in self._held[kind]:
             if one.bundle.valid_from <= at or one.bundle.number <= since:
                 found = one
         if found is not None and found.bundle.number > since:
-            self._mark(kind, found.bundle.number)
-            self._prune(kind, at)
+            with self._alone:
+                self._mark(kind, found.bundle.number)
+                self._prune(kind, at)
         return found
+
+    def is_lost(self, kind: BundleKind, at: UnixMs) -> bool:
+        """True where what has been in force is not here any more (its file was damaged), and nothing newer is in force."""
+        found = self.in_force(kind, at)
+        return (found.bundle.number if found else 0) < self._in_force.get(kind, 0)
 
     def take(self, data: bytes, at: UnixMs) -> Bundle:
         """Take a bundle in; durable when this returns.
@@ -117,8 +125,9 @@ class KeptBundles:
         held = Held(bundle, self._content(bundle))
         self._need_room(bundle)
         self._write(held, data)
-        self._held[bundle.kind].append(held)
-        self._prune(bundle.kind, at)
+        with self._alone:
+            self._held[bundle.kind].append(held)
+            self._prune(bundle.kind, at)
         return bundle
 
     def _opened(self, data: bytes) -> Bundle:
@@ -182,9 +191,15 @@ class KeptBundles:
                 self._held[kind] = [other for other in self._held[kind] if other is not one]
 
     def _mark(self, kind: BundleKind, number: int) -> None:
+        """Note what is in force; on a disk that takes no file it is so all the same, until a restart finds it again by its date."""
+        if number <= self._in_force.get(kind, 0):  # another thread was quicker
+            return
         self._in_force[kind] = number
         marks = {name.value: value for name, value in self._in_force.items()}
-        write_atomically(self._folder / _IN_FORCE, cbor2.dumps(marks, canonical=True))
+        try:
+            write_atomically(self._folder / _IN_FORCE, cbor2.dumps(marks, canonical=True))
+        except OSError as error:
+            _log.error("bundle in force not noted", kind=kind.value, number=number, reason=str(error))
 
     def _read_marks(self) -> dict[BundleKind, int]:
         marks: Any = None

@@ -42,8 +42,14 @@ class Rules:
         return self._merged[2]
 
     def need_admitted(self, uid: bytes) -> None:
-        """Raises CardBlocked for a card that the hotlist names."""
-        blocked = self._content(BundleKind.HOTLIST, self._clock.now())
+        """Raises CardBlocked for a card that the hotlist names, FareRefused where the list that was here was damaged: nobody knows whom it named."""
+        at = self._clock.now()
+        blocked = self._content(BundleKind.HOTLIST, at)
+        if self._bundles is not None and self._bundles.is_lost(BundleKind.HOTLIST, at):
+            raise FareRefused(
+                "offline-too-long",
+                "this terminal's list of blocked cards was damaged: connect this terminal, which fetches it again",
+            )
         if blocked is not None and uid in blocked:
             raise CardBlocked("blocked", "the card is blocked: nothing was taken, ask at a counter")
 

@@ -26,7 +26,7 @@ from keys.rights import Right, Rights, TerminalRole
 from keys.ticket import ENROLMENT_CONTENT_TYPE, RENEWAL_CONTENT_TYPE, Ticket
 from ledger.enrolment.desk import ATTEMPTS_MAX, INVITATION_HOURS, invite
 from ledger.errors import EnrolmentRefused
-from terminals.enrolment import Device, Renewal
+from terminals.enrolment import AUTHORITY_FILE, Device, Renewal
 from terminals.errors import CertificateEnded, EnrolmentDenied, Offline
 from tests.founding import found
 from tests.ledger.desk import OPERATOR, Desk, Scene
@@ -317,4 +317,23 @@ def test_without_a_ledger_enrolment_says_so_and_renewal_waits(scene: Scene, clie
         with pytest.raises(Offline):
             device(scene, "new").enrol(nowhere, invited(scene))
         assert not Renewal(bus, nowhere, scene.clock).if_due()
+    assert Renewal(bus, client, scene.clock).if_due()
+
+
+def test_a_ledger_that_renews_with_a_certificate_of_an_earlier_key_is_asked_again(
+    scene: Scene, client: httpx2.Client
+) -> None:
+    bus = device(scene)
+    told = {
+        "certificate": bus.enrol(client, invited(scene)).pem.decode(),
+        "authority": (bus.folder / AUTHORITY_FILE).read_text(),
+        "ledger_key": bus.ledger_key().hex(),
+    }
+    wait(scene, 21 * DAY_MS)
+    second = bus.renew(client, scene.clock.now())
+    wait(scene, 21 * DAY_MS)
+    stale = httpx2.MockTransport(lambda _request: httpx2.Response(200, json=told))
+    with httpx2.Client(base_url="http://ledger", transport=stale) as wrong:
+        assert not Renewal(bus, wrong, scene.clock).if_due()  # and what waits goes up
+    assert device(scene).certificate() == second
     assert Renewal(bus, client, scene.clock).if_due()
