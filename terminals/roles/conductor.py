@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 INSPECTION_MS: Final = 8_000
 TAPS_SHOWN: Final = 3
+AGAIN: Final = "tap-again"
+"""The word for a card that left too early."""
 
 
 class Conductor:
@@ -104,12 +106,15 @@ class Conductor:
         return Board(Tone.GREEN, "cash-taken", sound, fare, letter=LETTERS[_class(rider)], hold_ms=HOLD_MS)
 
     def card(self, card: Transport) -> Board:
-        """A fare, or a look at what the card did last."""
-        chosen, self._next = self._next, "fare"
-        if chosen == "inspect":
-            return self._inspected(card)
-        outcome = self._terminal.fare(card, self._place, companion=chosen == "companion")
-        return board_of(outcome, self._terminal.full_fare(self._place))
+        """A fare, or a look at what the card did last; what was chosen stays where the card has to come again."""
+        if self._next == "inspect":
+            board = self._inspected(card)
+        else:
+            outcome = self._terminal.fare(card, self._place, companion=self._next == "companion")
+            board = board_of(outcome, self._terminal.full_fare(self._place))
+        if board.word != AGAIN:
+            self._next = "fare"
+        return board
 
     def _inspected(self, card: Transport) -> Board:
         outcome, found = self._terminal.inspect(card)

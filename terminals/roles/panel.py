@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from card.transport import Transport
 
 AMOUNT_MAX: Final = 20_000_000
+_DIGITS_MAX: Final = 12
+"""Noughts in front and all: Python reads no number of thousands of digits."""
 
 
 class Entry(StrEnum):
@@ -59,7 +61,12 @@ class Panel(Protocol):
 def amount_of(value: str) -> Rupiah:
     """Whole rupiah from what a person typed, thousands' dots and all; raises InputWrong."""
     digits = value.strip().removeprefix("Rp").replace(".", "").replace(" ", "")
-    if not digits.isascii() or not digits.isdigit() or not 0 < int(digits[:12]) <= AMOUNT_MAX:
+    if (
+        not digits.isascii()
+        or not digits.isdigit()
+        or len(digits) > _DIGITS_MAX
+        or not 0 < int(digits) <= AMOUNT_MAX
+    ):
         raise InputWrong(
             f"an amount is whole rupiah from 1 to {AMOUNT_MAX}: enter it again",
             word="amount-wrong",

@@ -13,7 +13,7 @@ from card.batch import FIRST_DIGEST, Context, RecordStatus, TapRecord, decode_re
 from card.layout import TapKind
 from keys.clock import UnixMs
 from keys.money import Rupiah
-from terminals.errors import OutboxBusy, OutboxError
+from terminals.errors import OutboxBusy, OutboxError, OutboxFull
 from terminals.outbox import Outbox
 from terminals.outbox_file import RecordState
 from tests.terminals.depot import START
@@ -236,3 +236,48 @@ def test_a_folder_in_the_files_place_is_no_outbox(path: Path) -> None:
     path.rmdir()
     with opened(path) as outbox:
         assert outbox.waiting == 0
+
+
+def test_each_batch_names_the_one_before_it_also_the_third_and_after_a_restart(
+    path: Path, ashore: Ashore
+) -> None:
+    bodies = []
+    for number in range(1, 5):
+        with opened(path) as outbox:
+            outbox.save(record(number), RecordState.READY)
+            batch = formed(outbox, ashore)
+            outbox.settle(batch)
+            bodies.append(batch.body)
+    assert ashore.previous == [FIRST_DIGEST, *map(digest, bodies[:-1])]
+
+
+def test_what_a_card_turned_out_not_to_pay_is_owed_no_more(path: Path) -> None:
+    with opened(path) as outbox:
+        outbox.save(record(1), RecordState.INTENT)
+        outbox.save(record(2), RecordState.READY)
+        assert outbox.standing(START).owed == 7_000
+        pending = outbox.open_intent(UID)
+        assert pending is not None
+        outbox.void(pending, 0, b"")
+        assert outbox.standing(START).owed == 3_500
+    with opened(path) as outbox:
+        assert outbox.standing(START).owed == 3_500
+
+
+def test_the_last_record_that_fits_is_taken_and_the_next_is_not(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("terminals.outbox.RECORDS_MAX", 3)
+    with opened(path) as outbox:
+        for number in range(1, 4):
+            outbox.save(record(number), RecordState.READY)
+        with pytest.raises(OutboxFull):
+            outbox.save(record(4), RecordState.READY)
+        assert (outbox.waiting, outbox.next_sequence) == (3, 4)
+
+
+def test_a_commit_of_the_outbox_waits_for_the_disk(path: Path) -> None:
+    with opened(path) as outbox:
+        full = 2  # sqlite.org/pragma.html#pragma_synchronous
+        assert outbox._db.execute("PRAGMA synchronous").fetchone() == (full,)
+        assert outbox._db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
