@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from card.errors import ReaderServiceDown
+from card.errors import ReaderError
 
 if TYPE_CHECKING:
     import threading
@@ -20,14 +20,14 @@ def changes(
 ) -> Iterator[Presence]:
     """Insertions, removals, and readers that come and go, compared with what was seen, until `stop`.
 
-    `connect` makes a connection to the readers' service. One that dies takes its readers with it, and they come again with the next.
+    `connect` makes a connection to the readers' service. One that dies, or fails, takes its readers with it, and they come again with the next.
     """
     while not stop.is_set():
         try:
             with connect() as field:
                 while not stop.is_set():
                     yield from _round(field, seen, stop, poll_s)
-        except ReaderServiceDown:
+        except ReaderError:  # the service, or what stands between
             yield from seen.only([])
             stop.wait(poll_s)
 
