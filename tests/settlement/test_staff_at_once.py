@@ -185,3 +185,30 @@ def test_failures_of_several_people_behind_one_address_are_all_counted(desk: Des
         assert all(act.result() for act in acts)
     with desk.database.transaction() as connection:
         assert store.tries_of(connection, lockout.Subject.ADDRESS, HERE)[0] == len(names)
+
+
+def test_the_true_code_does_not_help_while_an_account_is_locked_and_is_not_counted(desk: Desk) -> None:
+    _, secret, _ = desk.first_time()
+    desk.clock.later(60_000)
+    half, free = half_in(desk), lockout.FREE["account"]
+    for _ in range(free):
+        assert refused(lambda: desk.office.second_factor(half, "none", HERE))
+    assert refused(lambda: desk.office.second_factor(half, desk.code(secret), HERE))
+    with desk.database.transaction() as connection:
+        assert store.tries_of(connection, lockout.Subject.ACCOUNT, "maker")[0] == free
+    desk.clock.later(lockout.WAIT_MS + 1)
+    assert desk.office.second_factor(half, desk.code(secret), HERE)
+    with desk.database.transaction() as connection:
+        assert store.tries_of(connection, lockout.Subject.ACCOUNT, "maker")[0] == 0
+
+
+def test_an_ended_session_puts_no_authenticator_in_place_and_ends_no_other(desk: Desk) -> None:
+    first, secret, _ = desk.first_time()
+    desk.clock.later(60_000)
+    late = desk.session(desk.office.second_factor(half_in(desk), desk.code(secret), HERE))
+    new, sealed = desk.office.new_authenticator(late)
+    own = desk.session(first)
+    desk.office.end_own_sessions(own, frozenset({late.digest}), HERE)
+    assert refused(lambda: desk.office.replace_authenticator(late, sealed, desk.code(new.secret), HERE))
+    assert refused(lambda: desk.office.end_own_sessions(late, frozenset({own.digest}), HERE))
+    assert desk.office.session(first) is not None
