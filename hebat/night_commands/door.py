@@ -21,7 +21,6 @@ from hebat.configurations import configuration_now
 from hebat.errors import NightCut, NightRefused, exit_code_of
 from hebat.night_commands.work import Done, Wanted, carry_out
 from keys.clock import Day
-from ledger.errors import LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,7 +95,7 @@ class NightDoor:
         line.settimeout(ASK_SECONDS_MAX)
         try:
             wanted = _wanted(line)
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except Exception as error:  # noqa: BLE001  whatever came in, the door stays open for the next
             _log.warning("a night was asked for in no way that is known", reason=str(error))
             return
         if wanted is None:
@@ -109,8 +108,8 @@ class NightDoor:
     def _kept(self) -> dict[str, Any]:
         try:
             return {"position": self._city.ledger.snapshot(), "accounts": len(self._city.ledger.balances())}
-        except LedgerError as error:
-            return {"error": str(error), "code": exit_code_of(error)}
+        except Exception as error:  # noqa: BLE001  whoever asked is told, and the door stays open
+            return _refused("snapshot not kept", error)
 
     def _told(self, line: socket.socket, step: str) -> None:
         if self._stopping.is_set():
@@ -122,10 +121,15 @@ class NightDoor:
             self._city.take_parties(configuration_now(self._city.folder, self._city.ledger.database))
             done = carry_out(self._city, wanted, told)
         except Exception as error:  # noqa: BLE001  whoever asked is told, and the server goes on
-            code = exit_code_of(error)
-            _log.error("night not done", reason=str(error), code=code)
-            return {"error": str(error), "code": code}
+            return _refused("night not done", error)
         return {"nights": done.nights, "code": done.code}
+
+
+def _refused(what: str, error: Exception) -> dict[str, Any]:
+    """What is logged here, and told to who asked: he has no log of this process."""
+    code = exit_code_of(error)
+    _log.error(what, reason=str(error), code=code)
+    return {"error": str(error), "code": code}
 
 
 def _wanted(line: socket.socket) -> Wanted | Literal["snapshot"] | None:

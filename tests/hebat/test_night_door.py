@@ -16,7 +16,7 @@ from hebat.configurations import OWN, configuration_of
 from hebat.errors import NightRefused
 from hebat.folder import Folder
 from hebat.founding import found_over
-from hebat.night_commands.door import SOCKET, NightDoor, asked
+from hebat.night_commands.door import SOCKET, NightDoor, asked, asked_for_snapshot
 from hebat.night_commands.work import Wanted
 from hebat.settlement_commands.app import settlement_app
 from hebat.settlement_commands.parties_file import read
@@ -138,3 +138,27 @@ def _short(folder: Path) -> Iterator[str]:
 
 def test_where_no_server_listens_nobody_answers(tmp_path: Path) -> None:
     assert asked(tmp_path, Wanted(), lambda _: None) is None
+
+
+@pytest.mark.parametrize(
+    "said", [b"[" * 999, b"\xff", b"7", b'{"day":"x","only_settle":1}', b'{"day":' + b"9" * 900]
+)
+def test_whatever_is_said_at_the_door_it_stays_open(city: City, said: bytes) -> None:
+    with socket.socket(socket.AF_UNIX) as line, _short(city.folder.root) as name:
+        line.connect(name)
+        line.sendall(said + b"\n")
+        assert line.recv(1) == b""
+    assert asked_for_snapshot(city.folder.root) is not None
+
+
+def test_a_snapshot_that_fails_is_told_to_who_asked_and_the_next_is_kept(
+    city: City, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(city.ledger, "snapshot", full)
+        with pytest.raises(NightRefused, match="No space left"):
+            asked_for_snapshot(city.folder.root)
+    assert asked_for_snapshot(city.folder.root) is not None
