@@ -120,11 +120,12 @@ async def _asked(room: Room, request: Request) -> Asked:
 
 
 def _form(body: bytes) -> dict[str, str]:
-    """The fields of a form; none of one that has more than any of ours: it is answered as an empty one is."""
+    """The fields of a form; none of one that has more than any of ours, or a zero byte, which is no text: it is answered as an empty one is."""
     try:
-        return dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=FIELDS_MAX))
+        fields = dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=FIELDS_MAX))
     except ValueError:
         return {}
+    return {} if any("\0" in word for pair in fields.items() for word in pair) else fields
 
 
 def _answered(room: Room, handler: Handler, asked: Asked, parameters: dict[str, Any]) -> Answer:

@@ -43,9 +43,16 @@ def read(of: str, cursor: str, kinds: Sequence[type[int | str]]) -> tuple[int | 
     key = tuple(body[1:])
     if any(type(part) is not kind for part, kind in zip(key, kinds, strict=True)):
         raise _refused()
-    if any(isinstance(part, int) and abs(part) > _INTEGER_MAX for part in key):
+    if not all(_is_plain(part) for part in key):
         raise _refused()
     return key
+
+
+def _is_plain(part: int | str) -> bool:
+    """Whether any database can be asked for it: words of ours are printable ASCII, and PostgreSQL has no zero byte in a text."""
+    if isinstance(part, str):
+        return part.isascii() and part.isprintable()
+    return abs(part) <= _INTEGER_MAX
 
 
 def _name(of: str) -> str:

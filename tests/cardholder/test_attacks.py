@@ -313,5 +313,7 @@ def test_an_oversized_or_odd_form_is_refused_and_shows_no_trace(town: Town) -> N
         headers={"content-type": "application/x-www-form-urlencoded"},
     )
     assert odd.status_code == 422
-    for answer in (big, many, odd):
+    zero = holder.post(f"/c/{card.token}", {"pin": PIN, "words": "a\0"})
+    assert zero.status_code == 422, "no field of such a form is read"
+    for answer in (big, many, odd, zero):
         assert "Traceback" not in answer.text

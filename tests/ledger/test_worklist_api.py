@@ -18,6 +18,7 @@ from ledger.http import cursors
 from ledger.intake.quarantine import store as quarantine
 from ledger.intake.reasons import ExceptionKind, Reason
 from ledger.orders import desk
+from ledger.worklist.store import Filters
 from tests.ledger.entries import SetClock
 from tests.ledger.served import Served, card, order, standing_still
 from tests.ledger.units import Plain
@@ -123,6 +124,13 @@ def test_exceptions_of_one_moment_come_in_pages_too(served: Served, partner: Par
 )
 def test_a_cursor_that_no_page_gave_is_refused(partner: Partner, cursor: str) -> None:
     answer = partner.http.get("/v1/quarantine", params={"cursor": cursor})
+    assert (answer.status_code, answer.json()["type"]) == (400, "/problems/cursor-refused")
+
+
+@pytest.mark.parametrize("word", ["a\0", "\ud800", "\u00e9"])
+def test_a_cursor_with_a_word_that_a_database_fails_at_is_refused(partner: Partner, word: str) -> None:
+    cursor = cursors.written(f"exceptions {Filters(0, '')}", (0, 1, 1, 1, 1, word))
+    answer = partner.http.get("/v1/exceptions", params={"cursor": cursor})
     assert (answer.status_code, answer.json()["type"]) == (400, "/problems/cursor-refused")
 
 
