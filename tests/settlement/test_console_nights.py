@@ -54,7 +54,7 @@ def test_the_page_shows_positions_files_matches_and_breaks_with_their_reasons(
     assert page.status_code == 200
     for text in (
         "Wednesday, 18 November 2026", "BLU Trans Semarang", "pain001-20261118-0009.xml", "amount differs", "Rp0,50",
-        "reference and amount", "unexpected on statement", "no XML, no MT940", "is the movement of the statements",
+        "reference and amount", "unexpected on statement", "it is no XML and no MT940", "is the movement of the statements",
     ):  # fmt: skip
         assert text in page.text
 
