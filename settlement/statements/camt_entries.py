@@ -77,7 +77,10 @@ def day_at(element: etree._Element, tag: str) -> date:
     text, moment = text_at(element, f"{tag}/Dt"), text_at(element, f"{tag}/DtTm")
     try:
         return _day(text[:10]) if text else _day_of_moment(moment)
-    except ValueError:
+    except (
+        ValueError,
+        OverflowError,
+    ):  # the latter: a moment at the calendar's end, and the city's day beyond it
         raise StatementRefused(f"{quoted(text or moment)} is no date in {tag}", line_of(element)) from None
 
 

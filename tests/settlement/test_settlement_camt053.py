@@ -70,7 +70,16 @@ def test_a_moment_of_another_offset_is_the_citys_day(told: str, meant: str) -> N
     assert [one.value_date for one in statement.lines] == [date.fromisoformat(meant)]
 
 
-@pytest.mark.parametrize("told", ["2026-11-18T25:00:00Z", "2026-11-18 at noon", "soon"])
+@pytest.mark.parametrize(
+    "told",
+    [
+        "2026-11-18T25:00:00Z",
+        "2026-11-18 at noon",
+        "soon",
+        "0001-01-01T00:00:00+14:00",
+        "9999-12-31T23:00:00-07:00",
+    ],
+)
 def test_a_moment_that_is_none_is_refused(told: str) -> None:
     entries = entry("10.00").replace("2026-11-19T01:00:00+07:00", told)
     with pytest.raises(StatementRefused, match="is no date in ValDt"):
