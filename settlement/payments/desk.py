@@ -65,7 +65,8 @@ class PaymentDesk:
         Raises ReleaseRefused where there is none, or another made it.
         """
         _check_name(by)
-        with self._database.writing() as connection:
+        # One at a time: PostgreSQL lets two transactions find that nobody has made it yet.
+        with outbox.locked(self._out), self._database.writing() as connection:
             file = _file(connection, day, bank)
             before = store.release_of(connection, day, bank)
             if before is not None:
